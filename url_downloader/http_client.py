@@ -1,0 +1,275 @@
+"""One worker's hands on the network: a GET, its redirects, its reply. Abortable.
+
+The only room that drives `requests`. Knows nothing of jobs, files and retries.
+"""
+
+from __future__ import annotations
+
+import functools
+import ssl
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_netrc_auth, requote_uri
+from urllib3 import HTTPConnectionPool
+from urllib3.util.ssl_ import create_urllib3_context
+
+from url_downloader import __version__
+from url_downloader.http_errors import LIBRARY_ERRORS, attempt_error
+from url_downloader.http_wire import AbortableConnection, Lifeline, abortable
+from url_downloader.shared.errors import AttemptError
+from url_downloader.shared.models import ErrorKind, without_credentials
+
+CHUNK_SIZE = 256 * 1024
+"""Bytes per read; twice as fast as 64 KiB on big bodies."""
+_DRAIN_LIMIT = 64 * 1024
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+Origin = tuple[str, str | None, int | None]
+UserHeaders = tuple[tuple[str, str], ...]
+Surroundings = tuple[dict[str, str], str | bool, tuple[str, str] | None]
+
+_BASE_HEADERS: dict[str, str | bytes] = {
+    "User-Agent": f"url-downloader/{__version__}",
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+}
+
+
+class HttpReply:
+    """The final reply to a GET, its body still to be read.
+
+    Args:
+        response: as it came.
+        url: the address that answered, after redirects.
+
+    Threads: used in the transport's thread.
+    """
+
+    def __init__(self, response: requests.Response, url: str, lifeline: Lifeline) -> None:
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self.url = url
+        self._raw: Any = response.raw
+        self._lifeline = lifeline
+
+    @property
+    def is_length_known(self) -> bool:
+        """Whether the framing tells that the body is complete (RFC 9112 §6.3)."""
+        has_length = "Content-Length" in self.headers or bool(self._raw.chunked)
+        return has_length or self.status == HTTPStatus.NO_CONTENT
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body as it arrives, still in its content coding.
+
+        Raises:
+            AttemptError: it is cut short, malformed, late, or the transport was aborted.
+        """
+        while chunk := self._read(CHUNK_SIZE):
+            yield chunk
+
+    def drain(self) -> None:
+        """Read a small body away, so that the connection can serve again; then close."""
+        left = _DRAIN_LIMIT
+        try:
+            while left > 0 and (data := self._read(left)):
+                left -= len(data)
+        except AttemptError:
+            pass
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection back if the body was read to its end, else drop it."""
+        self._lifeline.release()
+        self._raw.close()
+        self._raw.release_conn()
+
+    def _read(self, size: int) -> bytes:
+        try:
+            data: bytes = self._raw.read1(size, decode_content=False)
+        except LIBRARY_ERRORS as error:
+            raise _attempt_error(error, self._lifeline) from error
+        # A connection that was cut ends like one that was closed well.
+        if self._lifeline.is_cut:
+            raise _interrupted()
+        return data
+
+
+class HttpClient:
+    """Gets URLs over connections that it keeps for the next call.
+
+    Args:
+        max_redirects: how many are followed for one call.
+
+    Threads: made, used and closed in one thread; `abort` from any.
+    """
+
+    def __init__(self, *, max_redirects: int) -> None:
+        self._max_redirects = max_redirects
+        self._lifeline = Lifeline()
+        self._session = requests.Session()
+        self._adapter = _Adapter(self._lifeline)
+        self._surroundings = functools.lru_cache(maxsize=1024)(self._look_up_surroundings)
+
+    def open(self, url: str, headers: UserHeaders, timeout: float) -> HttpReply:
+        """Send a GET, follow its redirects, and return the final reply's head.
+
+        Args:
+            url: absolute http(s) URL; credentials in it become Basic authorization.
+            headers: extra ones; they do not follow a redirect to another origin.
+            timeout: seconds without a byte, also for connecting; 0 = no limit.
+
+        Raises:
+            AttemptError: no reply, or a redirect that can't be followed.
+        """
+        cookies = RequestsCookieJar()
+        visited: set[tuple[str, str]] = set()
+        origin = _origin(url)
+        for _ in range(self._max_redirects + 1):
+            own_headers = headers if _origin(url) == origin else ()
+            request = self._prepare(url, own_headers, cookies)
+            visit = (url, str(request.headers.get("Cookie")))
+            if visit in visited:
+                raise AttemptError(ErrorKind.REDIRECT, "the redirects go round in a circle")
+            visited.add(visit)
+            reply = self._send(request, timeout, cookies)
+            if reply.status not in _REDIRECTS:
+                return reply
+            reply.drain()
+            url = _redirect_target(url, reply)
+        message = f"more than {self._max_redirects} redirects"
+        raise AttemptError(ErrorKind.REDIRECT, message)
+
+    def abort(self) -> None:
+        """End the call that is going on, and all later ones, with an error. Never blocks."""
+        self._lifeline.cut()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._lifeline.release()
+        self._adapter.close()
+        self._session.close()
+
+    def _prepare(
+        self, url: str, headers: UserHeaders, cookies: RequestsCookieJar
+    ) -> requests.PreparedRequest:
+        fields = _BASE_HEADERS | _combined(headers)
+        request = requests.Request("GET", url, headers=fields, cookies=cookies)
+        if "@" not in urlsplit(url).netloc and "authorization" not in map(str.lower, fields):
+            request.auth = self._surroundings(_origin(url))[2]
+        try:
+            return request.prepare()
+        except LIBRARY_ERRORS as error:
+            raise attempt_error(error) from error
+
+    def _send(
+        self, request: requests.PreparedRequest, timeout: float, cookies: RequestsCookieJar
+    ) -> HttpReply:
+        url = str(request.url)
+        proxies, verify, _ = self._surroundings(_origin(url))
+        if self._lifeline.is_cut:
+            raise _interrupted()
+        try:
+            response = self._adapter.send(
+                request, stream=True, timeout=timeout or None, verify=verify, proxies=proxies
+            )
+        except LIBRARY_ERRORS as error:
+            self._lifeline.release()
+            raise _attempt_error(error, self._lifeline) from error
+        if "Set-Cookie" in response.headers:
+            extract_cookies_to_jar(cookies, request, response.raw)
+        return HttpReply(response, url, self._lifeline)
+
+    def _look_up_surroundings(self, origin: Origin) -> Surroundings:
+        """What the environment says of an origin: proxies, CA bundle, netrc."""
+        scheme, host, port = origin
+        shown_host = f"[{host}]" if host and ":" in host else host
+        url = f"{scheme}://{shown_host}:{port}/"
+        settings = self._session.merge_environment_settings(url, {}, True, None, None)
+        return dict(settings["proxies"]), settings["verify"], get_netrc_auth(url)
+
+
+class _Adapter(HTTPAdapter):
+    """requests' adapter with connections that can be cut, and trust read once per process."""
+
+    def __init__(self, lifeline: Lifeline) -> None:
+        self._lifeline = lifeline
+        super().__init__(pool_maxsize=1)
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
+        pool = super().get_connection_with_tls_context(*args, **kwargs)
+        if not issubclass(pool.ConnectionCls, AbortableConnection):
+            pool.ConnectionCls = abortable(pool.ConnectionCls, self._lifeline)
+        return pool
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {"ssl_context": _ssl_context(verify)} if host["scheme"] == "https" else {}
+
+    def cert_verify(self, *_: Any) -> None:
+        """The context has the trust already; urllib3 would read the bundle per connection."""
+
+
+@functools.lru_cache(maxsize=16)
+def _ssl_context(verify: str | bool) -> ssl.SSLContext:
+    context = create_urllib3_context()
+    bundle = Path(DEFAULT_CA_BUNDLE_PATH if isinstance(verify, bool) else verify)
+    try:
+        if bundle.is_dir():
+            context.load_verify_locations(capath=bundle)
+        else:
+            context.load_verify_locations(cafile=bundle)
+    except OSError as error:
+        message = f"the CA bundle {bundle} can't be read: {error.strerror}"
+        raise AttemptError(ErrorKind.CERTIFICATE, message) from error
+    return context
+
+
+def _redirect_target(url: str, reply: HttpReply) -> str:
+    location = reply.headers.get("Location", "").strip()
+    if not location:
+        raise AttemptError(ErrorKind.REDIRECT, f"HTTP {reply.status} without a Location")
+    # A Location is bytes on the wire; those beyond ASCII are meant as UTF-8.
+    text = location.encode("latin-1").decode("utf-8", "replace")
+    try:
+        parts = urlsplit(urljoin(url, requote_uri(text)))
+        is_usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        shown = without_credentials(text)[:200]
+        raise AttemptError(ErrorKind.REDIRECT, f"redirected to what is no http(s) URL: {shown}")
+    return parts._replace(fragment="").geturl()
+
+
+def _origin(url: str) -> Origin:
+    """Scheme, host and port (RFC 9110 §4.3.1)."""
+    parts = urlsplit(url)
+    default = 443 if parts.scheme == "https" else 80
+    return parts.scheme, parts.hostname, parts.port or default
+
+
+def _combined(headers: UserHeaders) -> dict[str, str | bytes]:
+    """Fields of one name joined as RFC 9110 §5.3 allows; beyond ASCII they go as UTF-8."""
+    fields: dict[str, tuple[str, str]] = {}
+    for name, value in headers:
+        known_name, known = fields.get(name.lower(), (name, ""))
+        separator = "; " if name.lower() == "cookie" else ", "
+        fields[name.lower()] = (known_name, f"{known}{separator}{value}" if known else value)
+    return {name: v if v.isascii() else v.encode() for name, v in fields.values()}
+
+
+def _attempt_error(error: BaseException, lifeline: Lifeline) -> AttemptError:
+    return _interrupted() if lifeline.is_cut else attempt_error(error)
+
+
+def _interrupted() -> AttemptError:
+    return AttemptError(ErrorKind.INTERRUPTED, "interrupted")

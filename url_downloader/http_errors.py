@@ -1,0 +1,87 @@
+"""What the HTTP libraries raise, in our words: one kind and one line for people."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from collections.abc import Iterator
+
+import requests
+import urllib3.exceptions as urllib3_errors
+
+from url_downloader.http_wire import WireError
+from url_downloader.shared.errors import AttemptError
+from url_downloader.shared.models import ErrorKind
+
+LIBRARY_ERRORS = (
+    requests.RequestException,
+    urllib3_errors.HTTPError,
+    http.client.HTTPException,
+    OSError,
+    UnicodeError,
+)
+"""What a request may raise that is no bug of ours."""
+
+# The first row that fits the error or anything it wraps names the kind: special before general.
+_KINDS: tuple[tuple[type[BaseException], ErrorKind, str], ...] = (
+    (urllib3_errors.ProxyError, ErrorKind.PROXY, "the proxy failed: {}"),
+    (ssl.SSLCertVerificationError, ErrorKind.CERTIFICATE, "certificate not accepted: {}"),
+    (ssl.SSLError, ErrorKind.TLS, "TLS failed: {}"),
+    (socket.gaierror, ErrorKind.DNS, "host name not resolved: {}"),
+    (http.client.IncompleteRead, ErrorKind.TRUNCATED, "connection closed inside the body"),
+    (http.client.RemoteDisconnected, ErrorKind.RESET, "connection closed before the reply"),
+    (ConnectionRefusedError, ErrorKind.CONNECT, "connection refused"),
+    (ConnectionError, ErrorKind.RESET, "connection lost: {}"),
+    (urllib3_errors.NewConnectionError, ErrorKind.CONNECT, "no connection: {}"),
+    (urllib3_errors.ConnectTimeoutError, ErrorKind.TIMEOUT, "no connection within the timeout"),
+    (TimeoutError, ErrorKind.TIMEOUT, "no byte within the timeout"),
+    (urllib3_errors.TimeoutError, ErrorKind.TIMEOUT, "no byte within the timeout"),
+    (requests.exceptions.InvalidProxyURL, ErrorKind.PROXY, "the proxy's URL is invalid: {}"),
+    (requests.exceptions.InvalidSchema, ErrorKind.INVALID_URL, "{}"),
+    (requests.exceptions.InvalidURL, ErrorKind.INVALID_URL, "invalid URL"),
+    (urllib3_errors.LocationValueError, ErrorKind.INVALID_URL, "invalid URL"),
+    (UnicodeError, ErrorKind.INVALID_URL, "invalid host name"),
+    (http.client.HTTPException, ErrorKind.MALFORMED, "malformed reply: {}"),
+    (urllib3_errors.HTTPError, ErrorKind.MALFORMED, "malformed reply: {}"),
+    (OSError, ErrorKind.CONNECT, "no connection: {}"),
+)
+
+
+def attempt_error(error: BaseException) -> AttemptError:
+    """The AttemptError that says what `error`, one of LIBRARY_ERRORS, means."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, WireError):
+            return AttemptError(cause.kind, cause.message)
+    for type_, kind, message in _KINDS:
+        for cause in causes:
+            if isinstance(cause, type_):
+                return AttemptError(kind, message.format(_reason(cause)))
+    raise error
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """`error` and what it wraps, outermost first; the libraries wrap in several ways."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        current = waiting.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        inner = (current.__cause__, getattr(current, "reason", None), *current.args)
+        waiting += [cause for cause in inner if isinstance(cause, BaseException)]
+
+
+def _reason(error: BaseException) -> str:
+    if error.__cause__ is not None:
+        return _reason(error.__cause__)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error)

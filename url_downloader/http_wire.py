@@ -1,0 +1,274 @@
+"""HTTP/1.1 framing as RFC 9112 has it, under urllib3's feet; and a line to cut a connection by.
+
+`http.client` is lenient where a downloader must not be: it takes the end of the stream for the
+end of the headers, drops header lines it can't read, ignores a Content-Length it can't parse
+and accepts chunk sizes like `-5` or `0x1f`. Here each of these is an error. Knows one
+connection and one reply; nothing of URLs, redirects or retries.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import socket
+import threading
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from urllib3.connection import HTTPConnection
+
+from url_downloader.shared.models import ErrorKind
+
+MAX_HEADER_BYTES = 256 * 1024
+"""Bound on the header blocks of one reply, interim replies (1xx) included."""
+_MAX_CHUNK_LINE = 4096
+_MAX_TRAILER_BYTES = 64 * 1024
+
+_STATUS_LINE = re.compile(rb"HTTP/1\.\d[ \t]+([1-9]\d\d)([ \t][^\r\n\0]*)?\r?\n")
+_FIELD_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+:|[ \t])[^\r\n\0]*\r?\n")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[^\r\n\0]*)?\r\n")
+_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
+
+
+class WireError(http.client.HTTPException):
+    """A reply breaks the rules of its protocol."""
+
+    def __init__(self, kind: ErrorKind, message: str) -> None:
+        super().__init__(kind, message)
+        self.kind = kind
+        self.message = message
+
+
+class _Lines(Protocol):
+    def readline(self, limit: int = -1, /) -> bytes: ...
+
+
+class HeaderReader:
+    """Hands `http.client` the lines of a header block, each checked, all of them bounded.
+
+    Interim replies (1xx) are shown to it as 100, the only one that it skips by itself.
+    """
+
+    def __init__(self, lines: _Lines) -> None:
+        self._lines = lines
+        self._left = MAX_HEADER_BYTES
+        self._wants_status = True
+        self._is_interim = False
+
+    def readline(self, limit: int = -1, /) -> bytes:
+        """The next line.
+
+        Raises:
+            WireError: it is no header line, cut short, or one byte too many.
+        """
+        line = self._lines.readline(limit)
+        if not line and self._left == MAX_HEADER_BYTES:
+            return line
+        self._left -= len(line)
+        if self._left < 0:
+            raise _malformed(f"header block over {MAX_HEADER_BYTES // 1024} KiB")
+        if not line.endswith(b"\n"):
+            if len(line) == limit:
+                raise _malformed(f"header line over {limit - 1} bytes")
+            raise WireError(ErrorKind.TRUNCATED, "connection closed inside the header block")
+        return self._status_line(line) if self._wants_status else self._field_line(line)
+
+    def _status_line(self, line: bytes) -> bytes:
+        match = _STATUS_LINE.fullmatch(line)
+        if match is None:
+            raise _malformed(f"not an HTTP/1 status line: {line[:60]!r}")
+        self._wants_status = False
+        status = int(match[1])
+        if status == HTTPStatus.SWITCHING_PROTOCOLS:
+            raise _malformed("HTTP 101 Switching Protocols, which was not asked for")
+        self._is_interim = status < 200
+        return b"HTTP/1.1 100 Continue\r\n" if self._is_interim else line
+
+    def _field_line(self, line: bytes) -> bytes:
+        if line in (b"\r\n", b"\n"):
+            self._wants_status = self._is_interim
+        elif not _FIELD_LINE.fullmatch(line):
+            raise _malformed(f"not a header line: {line[:60]!r}")
+        return line
+
+
+class StrictResponse(http.client.HTTPResponse):
+    """`http.client`'s reply, but strict in its header block and in the framing of its body.
+
+    Threads: as a socket: read by one thread at a time.
+    """
+
+    _chunk_bytes_left = 0
+    _is_first_chunk = True
+
+    def begin(self) -> None:
+        """Read the header block and decide how the body is framed (RFC 9112 §6.3).
+
+        Raises:
+            WireError: the header block or the framing is not to be trusted.
+        """
+        body: Any = self.fp
+        self.fp = HeaderReader(body)  # type: ignore[assignment]
+        try:
+            super().begin()
+        finally:
+            if self.fp is not None:
+                self.fp = body
+        self._frame()
+
+    def _frame(self) -> None:
+        codings = _tokens(self.headers.get_all("Transfer-Encoding", []))
+        lengths = set(_tokens(self.headers.get_all("Content-Length", [])))
+        self.chunked = False
+        if self.status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+            self.length = 0
+        elif codings - {"identity"}:
+            self._frame_by_coding(codings - {"identity"})
+        elif lengths:
+            self._frame_by_length(lengths)
+
+    def _frame_by_coding(self, codings: set[str]) -> None:
+        if codings != {"chunked"}:
+            raise _malformed(
+                f"transfer coding not supported: {', '.join(sorted(codings))[:60]}"
+            )
+        del self.headers["Content-Length"]
+        self.chunked = True
+        self.length = None
+
+    def _frame_by_length(self, lengths: set[str]) -> None:
+        length = lengths.pop()
+        if lengths:
+            raise _malformed("differing Content-Length values")
+        if not _LENGTH.fullmatch(length):
+            raise _malformed(f"not a Content-Length: {length[:60]!r}")
+        del self.headers["Content-Length"]
+        self.headers["Content-Length"] = length
+        self.length = int(length)
+
+    def read1(self, n: int = -1) -> bytes:
+        """What has arrived of the body, at most `n` bytes; empty at its end.
+
+        Raises:
+            WireError: a chunk is malformed, or the connection closed inside one.
+        """
+        if not self.chunked or self.fp is None:
+            return super().read1(n)
+        if not self._chunk_bytes_left:
+            self._chunk_bytes_left = self._next_chunk_size()
+            if not self._chunk_bytes_left:
+                self._skip_trailer()
+                self.close()
+                return b""
+        wanted = self._chunk_bytes_left if n < 0 else min(n, self._chunk_bytes_left)
+        data = self.fp.read1(wanted)
+        if not data:
+            raise WireError(ErrorKind.TRUNCATED, "connection closed inside a chunk")
+        self._chunk_bytes_left -= len(data)
+        return data
+
+    def _next_chunk_size(self) -> int:
+        if not self._is_first_chunk and self._body_line() != b"\r\n":
+            raise _malformed("a chunk is longer than its size says")
+        self._is_first_chunk = False
+        line = self._body_line()
+        match = _CHUNK_LINE.fullmatch(line)
+        if match is None:
+            raise _malformed(f"not a chunk size: {line[:60]!r}")
+        return int(match[1], 16)
+
+    def _body_line(self) -> bytes:
+        line = self.fp.readline(_MAX_CHUNK_LINE)
+        if not line.endswith(b"\n") and len(line) < _MAX_CHUNK_LINE:
+            raise WireError(ErrorKind.TRUNCATED, "connection closed between chunks")
+        return line
+
+    def _skip_trailer(self) -> None:
+        """Read the trailer section away. The body is complete without it (RFC 9112 §8)."""
+        left = _MAX_TRAILER_BYTES
+        while (line := self.fp.readline(left)) not in (b"\r\n", b"\n", b""):
+            left -= len(line)
+            if left <= 0:
+                raise _malformed(f"trailer section over {_MAX_TRAILER_BYTES // 1024} KiB")
+
+
+class Lifeline:
+    """The means to cut a transport's connection from outside, whatever its thread waits for.
+
+    Threads: `cut` and `is_cut` from any thread; the others in the transport's own.
+    """
+
+    def __init__(self) -> None:
+        # Guards _handle and _is_cut, so that no handle is closed or replaced while it is shut
+        # down: its number could belong to another socket by then.
+        self._lock = threading.Lock()
+        self._handle: socket.socket | None = None
+        self._is_cut = False
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether `cut` was called."""
+        return self._is_cut
+
+    def hold(self, sock: socket.socket) -> None:
+        """Have a grip on this socket from now on, also while TLS is put on top of it."""
+        handle = socket.socket(fileno=os.dup(sock.fileno()))
+        self._replace(handle)
+
+    def release(self) -> None:
+        """Let go of the socket."""
+        self._replace(None)
+
+    def cut(self) -> None:
+        """Shut the connection down, now or as soon as there is one. Never blocks."""
+        with self._lock:
+            self._is_cut = True
+            self._shut_down()
+
+    def _replace(self, handle: socket.socket | None) -> None:
+        with self._lock:
+            old, self._handle = self._handle, handle
+            if self._is_cut:
+                self._shut_down()
+        if old is not None:
+            old.close()
+
+    def _shut_down(self) -> None:
+        """Shut the held socket down. The caller holds the lock."""
+        if self._handle is not None:
+            with suppress(OSError):
+                self._handle.shutdown(socket.SHUT_RDWR)
+
+
+class AbortableConnection(HTTPConnection):
+    """A connection whose replies are strict and that its transport's lifeline holds."""
+
+    response_class = StrictResponse
+    lifeline: Lifeline
+
+    def _new_conn(self) -> socket.socket:
+        sock: socket.socket = super()._new_conn()
+        self.lifeline.hold(sock)
+        return sock
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is not None:
+            self.lifeline.hold(self.sock)
+        super().request(*args, **kwargs)
+
+
+def abortable(base: type[Any], lifeline: Lifeline) -> type[Any]:
+    """urllib3's connection class `base`, made abortable by `lifeline`."""
+    return type(
+        f"Abortable{base.__name__}", (AbortableConnection, base), {"lifeline": lifeline}
+    )
+
+
+def _tokens(values: list[str]) -> set[str]:
+    return {token.strip().lower() for value in values for token in value.split(",")}
+
+
+def _malformed(message: str) -> WireError:
+    return WireError(ErrorKind.MALFORMED, message)

@@ -1,0 +1,296 @@
+"""From a list of URLs, as people and aria2 write it, to jobs.
+
+Reads a file descriptor without ever waiting for more than the next byte. Knows nothing of
+files, nor of what becomes of a job.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import select
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+import validators
+
+from url_downloader.claims import NameClaims
+from url_downloader.filenames import name_from_url
+from url_downloader.list_entry import OPTIONS, Entry, parse_option
+from url_downloader.shared.errors import InputError
+from url_downloader.shared.models import DownloadJob
+
+MAX_LINE = 65536
+"""Bytes of the longest line that is taken."""
+
+_BLOCK = 256 * 1024
+_SHOWN = 200
+
+_URL_START = re.compile(rb"[a-z][a-z0-9+.-]*:[/\\]", re.IGNORECASE)
+_CONTROL = re.compile(r"[\0-\x1f\x7f]")
+_BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_PERHAPS_SECRET = re.compile(r"(https?:[/\\]+)?.*@", re.IGNORECASE | re.DOTALL)
+
+_NO_URL_YET = "an option before the first URL"
+_TOO_LATE = "an option that came after its URL was started: write both without a pause"
+
+
+def read_lines(
+    fd: int, *, patience: float = 0.2, max_line: int = MAX_LINE
+) -> Iterator[bytes | None]:
+    """Each line without its end (LF or CRLF), as soon as it is there.
+
+    Yields None each time that nothing has come for `patience` seconds. Of a line longer than
+    `max_line` bytes only the first `max_line + 1` are kept.
+
+    Raises:
+        OSError: the descriptor can't be read.
+    """
+    rest = b""
+    while True:
+        if not select.select([fd], [], [], patience)[0]:
+            yield None
+            continue
+        block = os.read(fd, _BLOCK)
+        if not block:
+            break
+        *ends, start = block.split(b"\n")
+        for end in ends:
+            yield (rest + end).removesuffix(b"\r")[: max_line + 1]
+            rest = b""
+        # One byte more than is kept of a line, for the CR that may end it.
+        rest = (rest + start)[: max_line + 2]
+    if rest:
+        yield rest.removesuffix(b"\r")[: max_line + 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A line that led to no job.
+
+    Args:
+        source: the list's name.
+        line: counted from 1.
+        reason: for people: printable, without user names and passwords.
+    """
+
+    source: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}: {self.reason}"
+
+
+class InputParser:
+    """Turns the lines of one list into jobs, and says which lines it could not.
+
+    Args:
+        source: the list's name in messages.
+        claims: what gives each job a file name of its own.
+        timeout, max_retries: of a job without such an option.
+        on_rejected: called with each line that led to no job.
+        on_note: called with what else the user should hear of, one line each.
+
+    Attributes:
+        rejected: how many lines led to no job.
+        repeated: how many URLs were listed again, with the same options.
+        error: why the list could not be read to its end.
+
+    Threads: used by the main thread only.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        claims: NameClaims,
+        timeout: float,
+        max_retries: int,
+        on_rejected: Callable[[Rejection], None],
+        on_note: Callable[[str], None],
+    ) -> None:
+        self.rejected = 0
+        self.repeated = 0
+        self.error: InputError | None = None
+        self._source = _printable(source)
+        self._claims = claims
+        self._timeout = float(timeout)
+        self._max_retries = max_retries
+        self._on_rejected = on_rejected
+        self._on_note = on_note
+        self._line = 0
+        self._jobs = 0
+        self._entry: Entry | None = None
+        self._without_url = _NO_URL_YET
+        self._first_lines: dict[bytes, int] = {}
+        self._noted: set[str] = set()
+
+    def parse(self, lines: Iterable[bytes | None]) -> Iterator[DownloadJob | None]:
+        """The jobs in the order of the list; None, as in `lines`, means: nothing yet.
+
+        A job comes when the next URL, a None or the end shows that no option follows.
+        """
+        for raw in self._readable(lines):
+            if raw is None:
+                yield from self._finish()
+                yield None
+                continue
+            self._line += 1
+            if self._line == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                self._reject(1, "the list is UTF-16 and was not read: save it as UTF-8")
+                return
+            # Lists that were joined by cat have one in their middle, too.
+            yield from self._take(raw.removeprefix(codecs.BOM_UTF8))
+        yield from self._finish()
+
+    def _readable(self, lines: Iterable[bytes | None]) -> Iterator[bytes | None]:
+        try:
+            yield from lines
+        except OSError as error:
+            self.error = InputError(
+                f"{self._source}: can't be read after line {self._line}: "
+                f"{error.strerror or error}; what follows there is not downloaded"
+            )
+
+    def _take(self, raw: bytes) -> Iterator[DownloadJob]:
+        bare = raw.strip()
+        if not bare or bare.startswith(b"#"):
+            return
+        if raw[0] in b" \t" and not _URL_START.match(bare):
+            self._take_option(bare)
+            return
+        yield from self._finish()
+        try:
+            self._entry = self._new_entry(_decoded(bare))
+        except ValueError as error:
+            self._drop(self._line, str(error))
+
+    def _new_entry(self, text: str) -> Entry:
+        first, *mirrors = text.split("\t")
+        if mirrors:
+            self._note_once("only the first URL of a line is used, mirrors are not")
+        return Entry(self._line, normal_url(first.rstrip()), self._timeout, self._max_retries)
+
+    def _take_option(self, bare: bytes) -> None:
+        if self._entry is None:
+            if self._without_url:
+                self._reject(self._line, self._without_url)
+            return
+        try:
+            key, value = parse_option(_decoded(bare))
+            if key in OPTIONS:
+                self._entry.set(key, value, self._line)
+            else:
+                self._note_once(f"unknown option '{key}' is skipped")
+        except ValueError as error:
+            self._drop(self._line, str(error))
+
+    def _finish(self) -> Iterator[DownloadJob]:
+        """The job of the entry at hand, if there is one and it is not a repetition."""
+        entry, self._entry = self._entry, None
+        if entry is None:
+            return
+        self._without_url = _TOO_LATE
+        digest = entry.digest
+        if digest in self._first_lines:
+            self.repeated += 1
+            self._note(entry.line, f"repeated, first seen in line {self._first_lines[digest]}")
+            return
+        try:
+            output = self._claims.claim(entry.output or name_from_url(entry.url), entry.url)
+        except ValueError as error:
+            self._drop(entry.output_line, f"out: {error}")
+            return
+        self._first_lines[digest] = entry.line
+        self._jobs += 1
+        yield DownloadJob(
+            job_id=self._jobs,
+            url=entry.url,
+            output=output,
+            timeout=entry.timeout,
+            max_retries=entry.max_retries,
+            headers=entry.headers,
+        )
+
+    def _drop(self, line: int, reason: str) -> None:
+        """Rejects the URL at hand, and with it what options it has still to come."""
+        self._entry = None
+        self._without_url = ""
+        self._reject(line, reason)
+
+    def _reject(self, line: int, reason: str) -> None:
+        self.rejected += 1
+        self._on_rejected(Rejection(self._source, line, _printable(reason)))
+
+    def _note_once(self, text: str) -> None:
+        if text not in self._noted:
+            self._noted.add(text)
+            self._note(self._line, text)
+
+    def _note(self, line: int, text: str) -> None:
+        self._on_note(f"{self._source}:{line}: {text}")
+
+
+def normal_url(text: str) -> str:
+    """The URL as browsers would send it: quoted, in lower case up to the path, no fragment.
+
+    Raises:
+        ValueError: it is not an http(s) URL that has a host; the text without secrets.
+    """
+    try:
+        url = _quoted_url(text)
+    except ValueError:
+        url = ""
+    # The validator refuses what networks at home and at work have: http://my_server/?query.
+    probe = url.replace("_", "x")
+    if url.startswith(("http://", "https://")) and validators.url(
+        probe, simple_host=True, rfc_2782=True, rfc_1034=True, strict_query=False
+    ):
+        return url
+    shown = _PERHAPS_SECRET.sub(r"\1***@", text)
+    raise ValueError(f"not a valid http(s) URL: {shown}")
+
+
+def _quoted_url(text: str) -> str:
+    head, mark, query = text.partition("#")[0].partition("?")
+    parts = urlsplit(head.replace("\\", "/"))
+    if not parts.netloc or _CONTROL.search(text):
+        raise ValueError("no host, or control characters")
+    userinfo, at, host = parts.netloc.rpartition("@")
+    user, colon, password = userinfo.partition(":")
+    login = f"{_quoted(user)}{colon}{_quoted(password)}{at}" if userinfo else ""
+    netloc = login + _ascii_host(host.lower())
+    path = _quoted(parts.path, "/:@")
+    return f"{parts.scheme}://{netloc}{path}{mark}{_quoted(query, '/:@?[]')}"
+
+
+def _quoted(text: str, also_safe: str = "") -> str:
+    """Percent-encoded where RFC 3986 asks for it; what is encoded already stays."""
+    return quote(_BARE_PERCENT.sub("%25", text), safe=f"%!$&'()*+,;={also_safe}")
+
+
+def _ascii_host(host: str) -> str:
+    if host.isascii():
+        return host
+    name, colon, port = host.partition(":")
+    encoded = name.encode("idna")
+    # Python's codec is IDNA 2003: it takes faß.de for fass.de. requests knows better.
+    return f"{encoded.decode()}{colon}{port}" if encoded.decode("idna") == name else host
+
+
+def _decoded(raw: bytes) -> str:
+    if len(raw) > MAX_LINE:
+        raise ValueError(f"longer than {MAX_LINE} bytes")
+    try:
+        return raw.decode().strip()
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None
+
+
+def _printable(text: str) -> str:
+    """One line that a terminal can show: escaped and cut."""
+    escaped = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_SHOWN])
+    return escaped if len(text) <= _SHOWN >= len(escaped) else f"{escaped[:_SHOWN]}..."

@@ -1,0 +1,98 @@
+"""An entry of the list: a URL and what the option lines below it ask for.
+
+Pure rules. Knows nothing of lines, nor of which names are taken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from url_downloader.filenames import safe_relative_path
+from url_downloader.units import parse_seconds
+
+OPTIONS = ("out", "header", "timeout", "max-retries")
+"""What can be asked for a single URL."""
+
+MAX_RETRIES = 1000
+"""The most retries that a URL can ask for."""
+
+_OPTION = re.compile(r"([a-z][\w-]{0,63})\s*=\s*(.*)", re.ASCII | re.DOTALL | re.IGNORECASE)
+# RFC 9110 §5.1 and §5.5: a token; of the controls only the tab.
+_HEADER = re.compile(r"([\w!#$%&'*+.^`|~-]+):([^\0-\x08\n-\x1f\x7f]*)", re.ASCII)
+
+
+@dataclass(slots=True)
+class Entry:
+    """A URL of the list whose options are still being read.
+
+    Args:
+        line: the URL's, counted from 1.
+        url: as it will be asked for.
+        timeout: seconds.
+        max_retries: attempts after the first.
+        output: the path that the user chose.
+        output_line: where the user did.
+        headers: (name, value) pairs.
+    """
+
+    line: int
+    url: str
+    timeout: float
+    max_retries: int
+    output: str | None = None
+    output_line: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def set(self, key: str, value: str, line: int) -> None:
+        """Takes one of OPTIONS, found in that line.
+
+        Raises:
+            ValueError: the value is none for this key; the reason begins with the key.
+        """
+        try:
+            match key:
+                case "out":
+                    self.output, self.output_line = safe_relative_path(value), line
+                case "header":
+                    self.headers += (_parse_header(value),)
+                case "timeout":
+                    self.timeout = parse_seconds(value)
+                case "max-retries":
+                    self.max_retries = _parse_retries(value)
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}") from None
+
+    @property
+    def digest(self) -> bytes:
+        """16 bytes, equal for equal URLs with equal options."""
+        asked = (self.url, self.timeout, self.max_retries, self.output, self.headers)
+        return hashlib.blake2b(repr(asked).encode(), digest_size=16).digest()
+
+
+def parse_option(text: str) -> tuple[str, str]:
+    """Key and value of `key=value`.
+
+    Raises:
+        ValueError: it is nothing of the kind.
+    """
+    match = _OPTION.fullmatch(text)
+    if match is None:
+        # The text is not shown: it may be a header with a password.
+        raise ValueError("not an option: it should read key=value")
+    return match[1], match[2]
+
+
+def _parse_header(text: str) -> tuple[str, str]:
+    match = _HEADER.fullmatch(text)
+    if match is None:
+        # The text is not shown: it may hold a password.
+        raise ValueError("not a header: it should read Name: value")
+    return match[1], match[2].strip()
+
+
+def _parse_retries(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,4}", text) or int(text) > MAX_RETRIES:
+        raise ValueError(f"not a whole number from 0 to {MAX_RETRIES}: {text!r}")
+    return int(text)

@@ -1,0 +1,141 @@
+"""Counters of a run behind one lock, and frozen snapshots of them that can be merged.
+
+Knows records and numbers; asks no queue and no registry.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from url_downloader.shared.models import JobEvent, JobResult, JobStatus
+
+RATE_WINDOW = 5
+"""Seconds over which the throughput of the moment is averaged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSnapshot:
+    """All counters at one moment. `a + b` is the snapshot of both runs together.
+
+    Args:
+        seconds: since the metrics began.
+        received: bytes that came from servers.
+        kept: bytes received and not thrown away by a failed attempt.
+        rate: bytes per second of the last few seconds.
+        in_flight: attempts going on.
+        successes, retries: jobs ended well; retries scheduled.
+        failures: jobs ended badly, by cause.
+        http_statuses: final statuses of all attempts.
+    """
+
+    seconds: float = 0.0
+    received: int = 0
+    kept: int = 0
+    rate: float = 0.0
+    in_flight: int = 0
+    successes: int = 0
+    retries: int = 0
+    failures: Mapping[str, int] = field(default_factory=dict)
+    http_statuses: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def mean_rate(self) -> float:
+        """Bytes per second received, over the whole time."""
+        return self.received / self.seconds if self.seconds > 0 else 0.0
+
+    def __add__(self, other: MetricsSnapshot) -> MetricsSnapshot:
+        return MetricsSnapshot(
+            seconds=max(self.seconds, other.seconds),
+            received=self.received + other.received,
+            kept=self.kept + other.kept,
+            rate=self.rate + other.rate,
+            in_flight=self.in_flight + other.in_flight,
+            successes=self.successes + other.successes,
+            retries=self.retries + other.retries,
+            failures=Counter(self.failures) + Counter(other.failures),
+            http_statuses=Counter(self.http_statuses) + Counter(other.http_statuses),
+        )
+
+
+class Metrics:
+    """Collects what the registry's events and the downloaders' bytes tell.
+
+    Args:
+        now: monotonic clock, seconds.
+
+    Threads: all methods from any thread.
+    """
+
+    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._began = now()
+        # Guards all fields below.
+        self._lock = threading.Lock()
+        self._received = 0
+        self._kept = 0
+        self._in_flight = 0
+        self._successes = 0
+        self._retries = 0
+        self._failures: Counter[str] = Counter()
+        self._http_statuses: Counter[int] = Counter()
+        self._recent: deque[tuple[int, int]] = deque(maxlen=RATE_WINDOW + 1)
+
+    def on_bytes(self, count: int) -> None:
+        """Bytes came, or (negative) a failed attempt's were thrown away."""
+        second = int(self._now())
+        with self._lock:
+            self._kept += count
+            if count < 0:
+                return
+            self._received += count
+            if self._recent and self._recent[-1][0] == second:
+                count += self._recent.pop()[1]
+            self._recent.append((second, count))
+
+    def on_event(self, event: JobEvent) -> None:
+        """A job made a transition."""
+        status, result = event.record.status, event.record.result
+        with self._lock:
+            if status is JobStatus.RUNNING:
+                self._in_flight += 1
+            elif event.previous is JobStatus.RUNNING:
+                self._in_flight -= 1
+                self._count_end(status, result)
+
+    def snapshot(self) -> MetricsSnapshot:
+        """The counters at this moment."""
+        now = self._now()
+        with self._lock:
+            return MetricsSnapshot(
+                seconds=now - self._began,
+                received=self._received,
+                kept=self._kept,
+                rate=self._rate(now),
+                in_flight=self._in_flight,
+                successes=self._successes,
+                retries=self._retries,
+                failures=self._failures.copy(),
+                http_statuses=self._http_statuses.copy(),
+            )
+
+    def _count_end(self, status: JobStatus, result: JobResult | None) -> None:
+        """Count an attempt that ended. The caller holds the lock."""
+        if status is JobStatus.SUCCESS:
+            self._successes += 1
+        elif status is JobStatus.RETRY_SCHEDULED:
+            self._retries += 1
+        elif result is not None:
+            self._failures[result.cause] += 1
+        if result is not None and result.http_status is not None:
+            self._http_statuses[result.http_status] += 1
+
+    def _rate(self, now: float) -> float:
+        """Mean of the window that ends now. The caller holds the lock."""
+        start = max(now - RATE_WINDOW, self._began)
+        recent = sum(count for second, count in self._recent if second >= int(start))
+        span = now - max(int(start), self._began)
+        return recent / span if span > 0 else 0.0

@@ -1,0 +1,161 @@
+"""What replies and failures mean, and when to try again. Pure functions.
+
+Knows no clock, no queue and no job: the caller brings the numbers and the luck.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+from url_downloader.config import RetrySettings
+from url_downloader.shared.models import ErrorKind, JobResult
+
+RETRIED_KINDS = frozenset(
+    {
+        ErrorKind.DNS,
+        ErrorKind.CONNECT,
+        ErrorKind.TLS,
+        ErrorKind.PROXY,
+        ErrorKind.TIMEOUT,
+        ErrorKind.RESET,
+        ErrorKind.TRUNCATED,
+        ErrorKind.MALFORMED,
+        ErrorKind.ENCODING,
+        ErrorKind.SERVER_ERROR,
+    }
+)
+"""The kinds that another attempt may mend. A 4xx is one only when `--retry-on` lists it."""
+
+_MAX_EXPONENT = 64
+_DELAY_SECONDS = re.compile(r"\d+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The job has succeeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryIn:
+    """Try again after so many seconds."""
+
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The job has failed for good; `result` says why."""
+
+    result: JobResult
+
+
+Decision = Done | RetryIn | GiveUp
+
+
+def decide(
+    policy: RetrySettings,
+    *,
+    attempts: int,
+    max_retries: int,
+    result: JobResult,
+    jitter: Callable[[float, float], float],
+) -> Decision:
+    """What follows an attempt.
+
+    Args:
+        policy: the run's retry settings.
+        attempts: how many were made, this one included.
+        max_retries: of this job.
+        result: of this attempt.
+        jitter: uniform(low, high).
+    """
+    if result.kind is None:
+        return Done()
+    if not _is_worth_retrying(policy, result) or attempts > max_retries:
+        return GiveUp(result)
+    if result.retry_after is None:
+        return RetryIn(jitter(0.0, backoff_bound(policy, attempts)))
+    if result.retry_after > policy.max_retry_after:
+        return GiveUp(_too_long(policy, result))
+    return RetryIn(result.retry_after + jitter(0.0, policy.delay))
+
+
+def backoff_bound(policy: RetrySettings, failures: int) -> float:
+    """Upper bound in seconds of the full-jitter delay after so many failures."""
+    return float(min(policy.max_delay, policy.delay * 2 ** min(failures, _MAX_EXPONENT)))
+
+
+def _is_worth_retrying(policy: RetrySettings, result: JobResult) -> bool:
+    if result.kind is ErrorKind.CLIENT_ERROR:
+        return result.http_status in policy.retry_on
+    return result.kind in RETRIED_KINDS
+
+
+def _too_long(policy: RetrySettings, result: JobResult) -> JobResult:
+    return JobResult(
+        kind=ErrorKind.RETRY_AFTER,
+        message=(
+            f"{result.message}; the server asks to wait {result.retry_after:.0f} s, longer"
+            f" than --max-retry-after {policy.max_retry_after:g}"
+        ),
+        http_status=result.http_status,
+        size=result.size,
+        seconds=result.seconds,
+    )
+
+
+def retry_after_seconds(value: str | None, *, utc_now: float) -> float | None:
+    """Seconds that a Retry-After field (RFC 9110 §10.2.3) asks to wait; None if there are none.
+
+    Args:
+        value: delay-seconds or an HTTP-date, as received.
+        utc_now: when it was received, seconds since the epoch.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    if _DELAY_SECONDS.fullmatch(text):
+        return float(text) or None
+    try:
+        date = parsedate_to_datetime(text)
+        # An asctime-date names no zone and means UTC (RFC 9110 §5.6.7).
+        seconds = date.replace(tzinfo=date.tzinfo or UTC).timestamp() - utc_now
+    except (ValueError, OverflowError):
+        return None
+    return seconds if seconds > 0 else None
+
+
+def status_failure(status: int, headers: Mapping[str, str]) -> tuple[ErrorKind, str] | None:
+    """Kind and reason why a final status is no success, or None for a whole representation.
+
+    Args:
+        status: after redirects were followed.
+        headers: of that reply.
+    """
+    if 200 <= status < 300 and status != HTTPStatus.PARTIAL_CONTENT:
+        return None
+    reason = f"HTTP {status} {_phrase(status)}".rstrip()
+    if 400 <= status < 500:
+        hint = " (--retry-on 429 would try again)" if status == 429 else ""
+        return ErrorKind.CLIENT_ERROR, reason + hint
+    if 500 <= status < 600:
+        return ErrorKind.SERVER_ERROR, reason
+    if status == HTTPStatus.PARTIAL_CONTENT:
+        content_range = headers.get("Content-Range", "no Content-Range")
+        return (
+            ErrorKind.UNEXPECTED_STATUS,
+            f"{reason}, which was not asked for ({content_range})",
+        )
+    return ErrorKind.UNEXPECTED_STATUS, f"{reason}, which was not asked for"
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

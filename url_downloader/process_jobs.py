@@ -1,0 +1,250 @@
+"""The pool: owns the threads, queues and semaphore of a run, and the order of its phases.
+
+Knows who hands what to whom and who stops when; nothing of HTTP or files.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+
+from url_downloader.config import Settings
+from url_downloader.downloader import Downloader
+from url_downloader.http_client import HttpClient
+from url_downloader.metrics import Metrics
+from url_downloader.monitor import Monitor, PoolState
+from url_downloader.retry_scheduler import (
+    SLICE,
+    RetryQueue,
+    RetryScheduler,
+    TaskQueue,
+    put_until,
+)
+from url_downloader.shared.errors import TransitionError
+from url_downloader.shared.job_registry import JobRegistry
+from url_downloader.shared.models import (
+    DownloadJob,
+    ErrorKind,
+    EventListener,
+    JobResult,
+    JobStatus,
+)
+from url_downloader.storage import OutputDirectory
+from url_downloader.summary import RunSummary
+from url_downloader.worker import Attempter, Worker, WorkerContext
+
+log = logging.getLogger(__name__)
+
+ORDERLY_JOIN = 10.0
+CANCELLED_JOIN = 1.5
+"""Seconds that threads get to end; a look-up of a host name can't be interrupted."""
+
+
+class JobPool:
+    """Owns the threads, queues and semaphore of one run, and the order of its phases.
+
+    Args:
+        settings: of the run.
+        listeners: told every event of the registry.
+        should_stop: asked often; True ends the run early.
+        make_attempter: makes a worker's downloader; told where to count bytes.
+        now, utc_now, jitter: clocks and luck.
+
+    Threads: `run` once, in the main thread.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        listeners: Sequence[EventListener],
+        should_stop: Callable[[], bool],
+        make_attempter: Callable[[Callable[[int], None]], Attempter],
+        now: Callable[[], float] = time.monotonic,
+        utc_now: Callable[[], float] = time.time,
+        jitter: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._should_stop = should_stop
+        self._now = now
+        self._crash: BaseException | None = None
+        self._cancelled = threading.Event()
+        self._registered = 0
+        self._is_complete = False
+        self._tasks: TaskQueue = queue.Queue(settings.pool.queue_size)
+        self._retries: RetryQueue = queue.PriorityQueue()
+        self._terminal = threading.Semaphore(0)
+        self.metrics = Metrics(now=now)
+        self.registry = JobRegistry(
+            listeners=(self.metrics.on_event, *listeners),
+            on_terminal=self._terminal.release,
+            now=now,
+            utc_now=utc_now,
+        )
+        self._scheduler = RetryScheduler(
+            retries=self._retries, tasks=self._tasks, now=now, on_crash=self._on_crash
+        )
+        context = WorkerContext(
+            tasks=self._tasks,
+            registry=self.registry,
+            retry=settings.retry,
+            make_attempter=lambda: make_attempter(self.metrics.on_bytes),
+            schedule=self._scheduler.schedule,
+            is_cancelled=self._cancelled.is_set,
+            now=now,
+            jitter=jitter,
+        )
+        self._workers = [
+            Worker(name=f"worker-{index}", pool=context, on_crash=self._on_crash)
+            for index in range(settings.pool.max_workers)
+        ]
+        self._monitor = Monitor(
+            interval=settings.monitor.interval, look=self._look, on_crash=self._on_crash
+        )
+
+    def run(self, jobs: Iterable[DownloadJob | None]) -> RunSummary:
+        """Work until every job has ended, or until stopped; always shut down in order."""
+        try:
+            self.start()
+            self.produce(jobs)
+            self.await_terminal_states()
+        except Exception as error:
+            log.critical("the run crashed", exc_info=True)
+            self._on_crash(error)
+        finally:
+            self.shutdown()
+        return self.summary()
+
+    def start(self) -> None:
+        """Start all threads."""
+        for thread in (self._monitor, self._scheduler, *self._workers):
+            thread.start()
+
+    def produce(self, jobs: Iterable[DownloadJob | None]) -> None:
+        """Register each job and hand it over; blocks while the workers can't keep up."""
+        for job in jobs:
+            if self._must_stop():
+                return
+            if job is not None:
+                self.registry.add(job)
+                self._registered += 1
+                put_until(self._tasks, job, self._must_stop)
+
+    def await_terminal_states(self) -> None:
+        """Take one permit for each registered job."""
+        while self._registered and not self._must_stop():
+            if self._terminal.acquire(timeout=SLICE):
+                self._registered -= 1
+        self._is_complete = not self._registered and not self._must_stop()
+
+    def shutdown(self) -> None:
+        """Stop everything, in this order; again does nothing."""
+        if not self._is_complete:
+            self._cancel()
+        self._stop_scheduler()
+        self._stop_workers()
+        self._fail_abandoned()
+        self._stop_monitor()
+
+    def summary(self) -> RunSummary:
+        """What the registry and the metrics know at this moment."""
+        crash = self._crash or self.registry.listener_error
+        return RunSummary(
+            counts=self.registry.counts(),
+            metrics=self.metrics.snapshot(),
+            failures=tuple(self.registry.with_status(JobStatus.FAILED)),
+            was_stopped=not self._is_complete,
+            crash=repr(crash) if crash else None,
+        )
+
+    def _cancel(self) -> None:
+        self._cancelled.set()
+        for worker in self._workers:
+            worker.abort()
+
+    def _stop_scheduler(self) -> None:
+        self._scheduler.stop()
+        self._join([self._scheduler])
+
+    def _stop_workers(self) -> None:
+        deadline = self._deadline()
+        for worker in self._workers:
+            if worker.is_alive():
+                put_until(self._tasks, None, lambda: time.monotonic() > deadline)
+        self._join(self._workers)
+
+    def _fail_abandoned(self) -> None:
+        """End the jobs of workers that crashed, or that nothing could stop."""
+        for worker in self._workers:
+            worker.stop()
+        result = JobResult(kind=ErrorKind.INTERRUPTED, message="interrupted")
+        for record in self.registry.with_status(JobStatus.RUNNING):
+            with suppress(TransitionError):
+                self.registry.fail(record.job.job_id, result)
+
+    def _stop_monitor(self) -> None:
+        self._monitor.stop()
+        self._join([self._monitor])
+
+    def _join(self, threads: Sequence[threading.Thread]) -> None:
+        deadline = self._deadline()
+        for thread in threads:
+            if thread.is_alive():
+                thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                log.debug("%s does not end; left behind", thread.name)
+
+    def _deadline(self) -> float:
+        return time.monotonic() + (ORDERLY_JOIN if self._is_complete else CANCELLED_JOIN)
+
+    def _must_stop(self) -> bool:
+        return self._crash is not None or self._should_stop()
+
+    def _on_crash(self, error: BaseException) -> None:
+        self._crash = self._crash or error
+
+    def _look(self) -> PoolState:
+        return PoolState(
+            tasks=self._tasks.qsize(),
+            retries=self._retries.qsize(),
+            counts=self.registry.counts(),
+            metrics=self.metrics.snapshot(),
+        )
+
+
+def process_jobs(
+    jobs: Iterable[DownloadJob | None],
+    settings: Settings,
+    *,
+    listeners: Sequence[EventListener] = (),
+    should_stop: Callable[[], bool] = lambda: False,
+) -> RunSummary:
+    """Download all jobs; returns when each has ended, or when the run was stopped.
+
+    Args:
+        jobs: read lazily, in this thread; None means: nothing yet, look around.
+        settings: of the run.
+        listeners: told every event; see JobRegistry.
+        should_stop: asked often; True ends the run in order.
+
+    Raises:
+        OutputError: no files can be written in the output directory.
+    """
+    directory = OutputDirectory(settings.output)
+    directory.prepare()
+
+    def make_attempter(on_bytes: Callable[[int], None]) -> Attempter:
+        client = HttpClient(max_redirects=settings.transfer.max_redirects)
+        return Downloader(client, directory, on_bytes=on_bytes)
+
+    pool = JobPool(
+        settings, listeners=listeners, should_stop=should_stop, make_attempter=make_attempter
+    )
+    try:
+        return pool.run(jobs)
+    finally:
+        directory.tidy()

@@ -1,0 +1,210 @@
+"""The truth about every job: records behind one lock, validated transitions, events.
+
+Knows nothing of queues, threads or files.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from url_downloader.shared.errors import TransitionError
+from url_downloader.shared.models import (
+    TRANSITIONS,
+    DownloadJob,
+    EventListener,
+    JobEvent,
+    JobRecord,
+    JobResult,
+    JobStatus,
+)
+
+log = logging.getLogger(__name__)
+
+
+class JobRegistry:
+    """Holds one frozen record per job and replaces it at each transition.
+
+    Args:
+        listeners: called with each event, in the thread that made the transition, after the
+            lock is released. One that raises is logged, kept in `listener_error` and not
+            called again; the others go on.
+        on_terminal: called last for each event that ends a job, whatever the listeners did.
+        now: monotonic clock, seconds.
+        utc_now: wall clock, seconds since the epoch.
+
+    Threads: all methods from any thread. The events of one job come in their order; those of
+    different jobs may overtake each other, `JobEvent.sequence` is the order made.
+    """
+
+    def __init__(
+        self,
+        *,
+        listeners: Sequence[EventListener] = (),
+        on_terminal: Callable[[], object] = lambda: None,
+        now: Callable[[], float] = time.monotonic,
+        utc_now: Callable[[], float] = time.time,
+    ) -> None:
+        self.listener_error: Exception | None = None
+        self._listeners = tuple(listeners)
+        self._on_terminal = on_terminal
+        self._now = now
+        self._utc_now = utc_now
+        # Guards _records, _counts and _sequence.
+        self._lock = threading.Lock()
+        self._records: dict[int, JobRecord] = {}
+        self._counts = dict.fromkeys(JobStatus, 0)
+        self._sequence = 0
+
+    def add(self, job: DownloadJob) -> JobRecord:
+        """Register a new job as PENDING.
+
+        Raises:
+            TransitionError: the id is registered already.
+        """
+        now = self._now()
+        record = JobRecord(
+            job=job,
+            status=JobStatus.PENDING,
+            attempts=0,
+            created_at=self._utc_now(),
+            since=now,
+        )
+        with self._lock:
+            if job.job_id in self._records:
+                known = self._records[job.job_id].status
+                raise TransitionError(job.job_id, known, JobStatus.PENDING)
+            event = self._store(now, None, record)
+        self._publish(event)
+        return record
+
+    def start(self, job_id: int) -> JobRecord:
+        """Begin an attempt and count it.
+
+        Raises:
+            TransitionError: the job is unknown, running or ended.
+        """
+        return self._move(job_id, JobStatus.RUNNING)
+
+    def succeed(self, job_id: int, result: JobResult) -> JobRecord:
+        """End a running job well; its file is published already.
+
+        Raises:
+            TransitionError: the job is not running.
+        """
+        return self._move(job_id, JobStatus.SUCCESS, result=result)
+
+    def fail(self, job_id: int, result: JobResult) -> JobRecord:
+        """End a running job badly.
+
+        Raises:
+            TransitionError: the job is not running.
+        """
+        return self._move(job_id, JobStatus.FAILED, result=result)
+
+    def schedule_retry(self, job_id: int, result: JobResult, *, due: float) -> JobRecord:
+        """Send a running job to wait until `due` (monotonic seconds).
+
+        Raises:
+            TransitionError: the job is not running.
+        """
+        return self._move(job_id, JobStatus.RETRY_SCHEDULED, result=result, due=due)
+
+    def get(self, job_id: int) -> JobRecord:
+        """The record of a job.
+
+        Raises:
+            KeyError: there is no such job.
+        """
+        with self._lock:
+            return self._records[job_id]
+
+    def snapshot(self) -> list[JobRecord]:
+        """All records in order of registration, as they were at one moment."""
+        with self._lock:
+            return list(self._records.values())
+
+    def counts(self) -> Mapping[JobStatus, int]:
+        """How many jobs stand in each state, at one moment."""
+        with self._lock:
+            return self._counts.copy()
+
+    def with_status(self, status: JobStatus) -> list[JobRecord]:
+        """The records that stand in one state, in order of registration."""
+        return [record for record in self.snapshot() if record.status is status]
+
+    def _move(
+        self,
+        job_id: int,
+        status: JobStatus,
+        *,
+        result: JobResult | None = None,
+        due: float | None = None,
+    ) -> JobRecord:
+        now, utc_now = self._now(), self._utc_now()
+        with self._lock:
+            old = self._records.get(job_id)
+            if old is None or status not in TRANSITIONS[old.status]:
+                raise TransitionError(job_id, old.status if old else None, status)
+            new = _moved(old, status, now=now, utc_now=utc_now, result=result, due=due)
+            event = self._store(now, old.status, new)
+        self._publish(event)
+        return new
+
+    def _store(self, now: float, previous: JobStatus | None, record: JobRecord) -> JobEvent:
+        """Replace the record. The caller holds the lock."""
+        self._records[record.job.job_id] = record
+        if previous is not None:
+            self._counts[previous] -= 1
+        self._counts[record.status] += 1
+        self._sequence += 1
+        return JobEvent(sequence=self._sequence, time=now, previous=previous, record=record)
+
+    def _publish(self, event: JobEvent) -> None:
+        try:
+            for listener in self._listeners:
+                self._tell(listener, event)
+        finally:
+            if event.record.status.is_terminal:
+                self._on_terminal()
+
+    def _tell(self, listener: EventListener, event: JobEvent) -> None:
+        try:
+            listener(event)
+        except Exception as error:
+            log.critical("listener %r failed and is dropped", listener, exc_info=True)
+            with self._lock:
+                self.listener_error = error
+                self._listeners = tuple(
+                    kept for kept in self._listeners if kept is not listener
+                )
+
+
+def _moved(
+    old: JobRecord,
+    status: JobStatus,
+    *,
+    now: float,
+    utc_now: float,
+    result: JobResult | None,
+    due: float | None,
+) -> JobRecord:
+    """The record after a transition at `now`; the time since the last one is accounted."""
+    spent = now - old.since
+    was_working = old.status is JobStatus.RUNNING
+    is_starting = status is JobStatus.RUNNING
+    return replace(
+        old,
+        status=status,
+        attempts=old.attempts + is_starting,
+        since=now,
+        started_at=utc_now if is_starting and old.started_at is None else old.started_at,
+        finished_at=utc_now if status.is_terminal else None,
+        waited=old.waited + (0.0 if was_working else spent),
+        worked=old.worked + (spent if was_working else 0.0),
+        due=due,
+        result=result or old.result,
+    )

@@ -1,0 +1,178 @@
+"""The words of the domain: jobs, their states, what an attempt came to.
+
+Frozen values only: they cross threads and processes freely. Knows no I/O, no lock and no clock.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+_USERINFO = re.compile(r"(^|//)[^/?#\\]*@")
+
+
+class JobStatus(enum.StrEnum):
+    """Where a job stands in its life."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    RETRY_SCHEDULED = "retry-scheduled"
+    SUCCESS = "success"
+    FAILED = "failed"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing can follow."""
+        return not TRANSITIONS[self]
+
+
+TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.PENDING: frozenset({JobStatus.RUNNING}),
+    JobStatus.RUNNING: frozenset(
+        {JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.RETRY_SCHEDULED}
+    ),
+    JobStatus.RETRY_SCHEDULED: frozenset({JobStatus.RUNNING}),
+    JobStatus.SUCCESS: frozenset(),
+    JobStatus.FAILED: frozenset(),
+}
+"""Each state and the states that may follow it. Anything else is a bug of ours."""
+
+
+class ErrorKind(enum.StrEnum):
+    """Why an attempt failed. The policy decides by kind, the summary groups by it."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    CERTIFICATE = "certificate"
+    PROXY = "proxy"
+    TIMEOUT = "timeout"
+    RESET = "connection-lost"
+    TRUNCATED = "truncated"
+    MALFORMED = "malformed-reply"
+    ENCODING = "bad-encoding"
+    CLIENT_ERROR = "http-4xx"
+    SERVER_ERROR = "http-5xx"
+    UNEXPECTED_STATUS = "unexpected-status"
+    REDIRECT = "redirect"
+    INVALID_URL = "invalid-url"
+    RETRY_AFTER = "retry-after-too-long"
+    LOCAL = "local"
+    INTERRUPTED = "interrupted"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadJob:
+    """One URL of the list and what the user asked for it.
+
+    Args:
+        job_id: position in the order of registration, from 1.
+        url: absolute http(s) URL, quoted, without fragment; may hold credentials.
+        output: where the file goes, relative to the output directory, `/` between folders.
+        timeout: seconds without a byte after which an attempt ends; 0 = no limit.
+        max_retries: attempts after the first.
+        headers: extra request headers, (name, value) pairs.
+    """
+
+    job_id: int
+    url: str
+    output: str
+    timeout: float
+    max_retries: int
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def shown_url(self) -> str:
+        """The URL as it may be logged and reported: without user name and password."""
+        return without_credentials(self.url)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """The facts of one finished attempt; a success is one with no error kind.
+
+    Args:
+        kind: why it failed, or None.
+        message: the reason for people, one line, no credentials.
+        http_status: status code of the final reply, if one came.
+        size: bytes of the file published, or received before the failure.
+        path: where the file was published.
+        retry_after: seconds the server asked to wait, counted from the reply.
+        seconds: how long the attempt took.
+        is_length_known: False where only the close of the connection ended the body.
+    """
+
+    kind: ErrorKind | None = None
+    message: str = ""
+    http_status: int | None = None
+    size: int = 0
+    path: str | None = None
+    retry_after: float | None = None
+    seconds: float = 0.0
+    is_length_known: bool = True
+
+    @property
+    def cause(self) -> str:
+        """What the summary groups by: the kind, or the exact status where there is one."""
+        status_kinds = (ErrorKind.CLIENT_ERROR, ErrorKind.SERVER_ERROR)
+        if self.kind in status_kinds and self.http_status is not None:
+            return f"http-{self.http_status}"
+        return str(self.kind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """All that is known of a job at one moment. Replaced at each transition, never edited.
+
+    Args:
+        job: what was asked.
+        status: where it stands.
+        attempts: how many were started.
+        created_at, started_at, finished_at: wall clock, seconds since the epoch; started_at
+            is the first attempt's.
+        since: monotonic time of the last transition.
+        waited: seconds spent queued or waiting for a retry, up to `since`.
+        worked: seconds spent in attempts, up to `since`.
+        due: monotonic time of the scheduled retry.
+        result: of the last finished attempt.
+    """
+
+    job: DownloadJob
+    status: JobStatus
+    attempts: int
+    created_at: float
+    since: float
+    started_at: float | None = None
+    finished_at: float | None = None
+    waited: float = 0.0
+    worked: float = 0.0
+    due: float | None = None
+    result: JobResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent:
+    """A transition that happened.
+
+    Args:
+        sequence: position in the order in which the registry made the transitions, from 1.
+        time: monotonic.
+        previous: the status before, None for a job just added.
+        record: the new record.
+    """
+
+    sequence: int
+    time: float
+    previous: JobStatus | None
+    record: JobRecord
+
+
+EventListener = Callable[[JobEvent], None]
+
+
+def without_credentials(url: str) -> str:
+    """`url`, which need not be a valid one, without userinfo (RFC 3986 §3.2.1)."""
+    return _USERINFO.sub(r"\1", url, count=1)

@@ -1,0 +1,51 @@
+"""Times, sizes and text as people write and read them. Pure functions."""
+
+from __future__ import annotations
+
+import math
+import re
+
+_TIME = re.compile(r"(\d+(?:\.\d+)?|\.\d+)([smhd]?)", re.ASCII)
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def parse_seconds(text: str) -> float:
+    """Seconds, with an optional unit: `90`, `1.5m`, `2h`, `1d`.
+
+    Raises:
+        ValueError: anything else, also negative, infinite and not-a-number values.
+    """
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"not a time: {text!r} (seconds, or a number with s, m, h or d)")
+    seconds = float(match[1]) * _SECONDS[match[2]]
+    if not math.isfinite(seconds):
+        raise ValueError(f"not a time: {text!r} (too large)")
+    return seconds
+
+
+def format_size(count: float) -> str:
+    """Bytes for people, 1024-based: `0 B`, `1.5 KiB`, `12.0 MiB`."""
+    if count < 1024:
+        return f"{count:.0f} B"
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        count /= 1024
+        if count < 1024 or unit == "TiB":
+            break
+    return f"{count:.1f} {unit}"
+
+
+def format_seconds(seconds: float) -> str:
+    """A duration for people: `0.4 s`, `59.9 s`, `2m05s`, `3h07m12s`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m{rest:02}s" if hours else f"{minutes}m{rest:02}s"
+
+
+def printable(text: str) -> str:
+    """`text` with what could steer a terminal or hide in a line written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
