@@ -66,4 +66,4 @@ def _candidates(path: str, url: str) -> Iterable[str]:
     yield path
     folder, slash, name = path.rpartition("/")
     for n in itertools.count():
-        yield folder + slash + with_suffix(name, url, n)
+        yield folder + slash + with_suffix(name, url, n=n)

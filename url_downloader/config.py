@@ -5,7 +5,8 @@ Knows no argparse: the command line takes its defaults from the fields here.
 
 from __future__ import annotations
 
-import math
+import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,10 +15,32 @@ from url_downloader.shared.errors import ConfigError
 DAY = 86400.0
 
 
-def check_range(flag: str, value: float, low: float, high: float) -> None:
-    """Raise ConfigError that names the flag and the range unless low <= value <= high."""
-    if not (math.isfinite(value) and low <= value <= high):
-        raise ConfigError(f"{flag}: must be from {low:g} to {high:g}, not {value:g}")
+RANGES: Mapping[str, tuple[float, float]] = {
+    "--max-retries": (0, 1000),
+    "--retry-delay": (0, DAY),
+    "--retry-max-delay": (0, DAY),
+    "--max-retry-after": (0, 30 * DAY),
+    "--retry-on": (400, 499),
+    "--timeout": (0, DAY),
+    "--max-filesize": (0, 2**60),
+    "--max-workers": (1, 1024),
+    "--queue-size": (1, 1_000_000),
+    "--monitor-interval": (0.01, DAY),
+}
+"""The least and the greatest value of each flag that takes a number."""
+
+
+def range_of(flag: str) -> str:
+    """The flag's range in words."""
+    low, high = RANGES[flag]
+    return f"from {low:.12g} to {high:.12g}"
+
+
+def check_range(flag: str, value: float) -> None:
+    """Raise ConfigError that names the flag and its range unless the value is within."""
+    low, high = RANGES[flag]
+    if not low <= value <= high:
+        raise ConfigError(f"{flag}: must be {range_of(flag)}, not {value}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +62,12 @@ class RetrySettings:
     retry_on: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
-        check_range("--max-retries", self.max_retries, 0, 1000)
-        check_range("--retry-delay", self.delay, 0, DAY)
-        check_range("--retry-max-delay", self.max_delay, 0, DAY)
-        check_range("--max-retry-after", self.max_retry_after, 0, 30 * DAY)
+        check_range("--max-retries", self.max_retries)
+        check_range("--retry-delay", self.delay)
+        check_range("--retry-max-delay", self.max_delay)
+        check_range("--max-retry-after", self.max_retry_after)
         for code in self.retry_on:
-            check_range("--retry-on", code, 400, 499)
+            check_range("--retry-on", code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +77,19 @@ class TransferSettings:
     Args:
         timeout: seconds without a byte, also for connecting; 0 = no limit.
         max_redirects: how many are followed.
+        max_filesize: bytes; a larger file is a failure; 0 = no limit.
+        expected_types: media types such as `application/pdf` or `image/*`, lower-case; a file
+            of another is a failure; none = any.
     """
 
     timeout: float = 30.0
     max_redirects: int = 20
+    max_filesize: int = 0
+    expected_types: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_range("--timeout", self.timeout, 0, DAY)
+        check_range("--timeout", self.timeout)
+        check_range("--max-filesize", self.max_filesize)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,19 +105,38 @@ class PoolSettings:
     queue_size: int = 10
 
     def __post_init__(self) -> None:
-        check_range("--max-workers", self.max_workers, 1, 1024)
-        check_range("--queue-size", self.queue_size, 1, 1_000_000)
+        check_range("--max-workers", self.max_workers)
+        check_range("--queue-size", self.queue_size)
+
+
+class Existing(enum.Enum):
+    """What to do where a file of the name is there already."""
+
+    REPLACE = "download again, and replace it when the new one is complete"
+    SKIP_FILLED = "leave it, unless it is empty"
+    SKIP = "leave it, whatever it is"
+    COMPARE = "ask the server whether it has changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputSettings:
-    """Where the files go.
+    """Where the files go, and how.
 
     Args:
         directory: made when it is missing.
+        existing: what to do with a file of that name.
+        is_resumed: whether parts of an earlier run are continued.
+        keeps_mtime: whether files get the time of their Last-Modified.
+        is_synced: whether files are on the disk before their job counts as done.
+        takes_server_names: whether Content-Disposition names the files.
     """
 
     directory: Path = Path("downloads")
+    existing: Existing = Existing.REPLACE
+    is_resumed: bool = True
+    keeps_mtime: bool = True
+    is_synced: bool = False
+    takes_server_names: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +150,7 @@ class MonitorSettings:
     interval: float = 1.0
 
     def __post_init__(self) -> None:
-        check_range("--monitor-interval", self.interval, 0.01, DAY)
+        check_range("--monitor-interval", self.interval)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

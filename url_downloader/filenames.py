@@ -42,7 +42,7 @@ def safe_component(raw: str) -> str:
     return _shortened(f"_{name}") if _DEVICE.fullmatch(name) else name
 
 
-def with_suffix(name: str, url: str, n: int = 0) -> str:
+def with_suffix(name: str, url: str, *, n: int = 0) -> str:
     """`name` made distinct by its URL: `x.tar.gz` becomes `x.<8 hex of SHA-256>.tar.gz`.
 
     Args:

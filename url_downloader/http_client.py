@@ -6,23 +6,21 @@ The only room that drives `requests`. Knows nothing of jobs, files and retries.
 from __future__ import annotations
 
 import functools
-import ssl
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase, HTTPBasicAuth
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_netrc_auth, requote_uri
-from urllib3 import HTTPConnectionPool
-from urllib3.util.ssl_ import create_urllib3_context
+from requests.utils import get_netrc_auth, requote_uri
 
 from url_downloader import __version__
+from url_downloader.http_adapter import AbortableAdapter
 from url_downloader.http_errors import LIBRARY_ERRORS, attempt_error
-from url_downloader.http_wire import AbortableConnection, Lifeline, abortable
+from url_downloader.http_wire import Lifeline
+from url_downloader.seams import Fields
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind, without_credentials
 
@@ -32,7 +30,6 @@ _DRAIN_LIMIT = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 Origin = tuple[str, str | None, int | None]
-UserHeaders = tuple[tuple[str, str], ...]
 Surroundings = tuple[dict[str, str], str | bool, tuple[str, str] | None]
 
 _BASE_HEADERS: dict[str, str | bytes] = {
@@ -52,7 +49,7 @@ class HttpReply:
     Threads: used in the transport's thread.
     """
 
-    def __init__(self, response: requests.Response, url: str, lifeline: Lifeline) -> None:
+    def __init__(self, response: requests.Response, url: str, *, lifeline: Lifeline) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
         self.url = url
@@ -114,31 +111,32 @@ class HttpClient:
         self._max_redirects = max_redirects
         self._lifeline = Lifeline()
         self._session = requests.Session()
-        self._adapter = _Adapter(self._lifeline)
+        self._adapter = AbortableAdapter(self._lifeline)
         self._surroundings = functools.lru_cache(maxsize=1024)(self._look_up_surroundings)
 
-    def open(self, url: str, headers: UserHeaders, timeout: float) -> HttpReply:
+    def open(
+        self, url: str, headers: Fields, *, conditions: Fields, timeout: float
+    ) -> HttpReply:
         """Send a GET, follow its redirects, and return the final reply's head.
 
         Args:
             url: absolute http(s) URL; credentials in it become Basic authorization.
-            headers: extra ones; they do not follow a redirect to another origin.
+            headers: the user's; they do not follow a redirect to another origin.
+            conditions: ranges and preconditions; they do.
             timeout: seconds without a byte, also for connecting; 0 = no limit.
 
         Raises:
             AttemptError: no reply, or a redirect that can't be followed.
         """
-        cookies = RequestsCookieJar()
-        visited: set[tuple[str, str]] = set()
-        origin = _origin(url)
+        cookies, visited = RequestsCookieJar(), set[tuple[str, str]]()
+        origin, own_auth = _origin(url), _credentials(url)
         for _ in range(self._max_redirects + 1):
-            own_headers = headers if _origin(url) == origin else ()
-            request = self._prepare(url, own_headers, cookies)
-            visit = (url, str(request.headers.get("Cookie")))
-            if visit in visited:
-                raise AttemptError(ErrorKind.REDIRECT, "the redirects go round in a circle")
-            visited.add(visit)
-            reply = self._send(request, timeout, cookies)
+            is_home = _origin(url) == origin
+            fields = (headers if is_home else ()) + conditions
+            auth = _credentials(url) or (own_auth if is_home else None)
+            request = self._prepare(url, fields, auth=auth, cookies=cookies)
+            _note_visit(request, visited)
+            reply = self._send(request, timeout=timeout, cookies=cookies)
             if reply.status not in _REDIRECTS:
                 return reply
             reply.drain()
@@ -157,19 +155,21 @@ class HttpClient:
         self._session.close()
 
     def _prepare(
-        self, url: str, headers: UserHeaders, cookies: RequestsCookieJar
+        self, url: str, headers: Fields, *, auth: AuthBase | None, cookies: RequestsCookieJar
     ) -> requests.PreparedRequest:
         fields = _BASE_HEADERS | _combined(headers)
-        request = requests.Request("GET", url, headers=fields, cookies=cookies)
-        if "@" not in urlsplit(url).netloc and "authorization" not in map(str.lower, fields):
-            request.auth = self._surroundings(_origin(url))[2]
+        bare_url = without_credentials(url)
+        request = requests.Request("GET", bare_url, headers=fields, cookies=cookies)
+        # What the user wrote as a header is meant so.
+        if "authorization" not in map(str.lower, fields):
+            request.auth = auth or self._surroundings(_origin(url))[2]
         try:
             return request.prepare()
         except LIBRARY_ERRORS as error:
             raise attempt_error(error) from error
 
     def _send(
-        self, request: requests.PreparedRequest, timeout: float, cookies: RequestsCookieJar
+        self, request: requests.PreparedRequest, *, timeout: float, cookies: RequestsCookieJar
     ) -> HttpReply:
         url = str(request.url)
         proxies, verify, _ = self._surroundings(_origin(url))
@@ -184,7 +184,7 @@ class HttpClient:
             raise _attempt_error(error, self._lifeline) from error
         if "Set-Cookie" in response.headers:
             extract_cookies_to_jar(cookies, request, response.raw)
-        return HttpReply(response, url, self._lifeline)
+        return HttpReply(response, url, lifeline=self._lifeline)
 
     def _look_up_surroundings(self, origin: Origin) -> Surroundings:
         """What the environment says of an origin: proxies, CA bundle, netrc."""
@@ -195,42 +195,12 @@ class HttpClient:
         return dict(settings["proxies"]), settings["verify"], get_netrc_auth(url)
 
 
-class _Adapter(HTTPAdapter):
-    """requests' adapter with connections that can be cut, and trust read once per process."""
-
-    def __init__(self, lifeline: Lifeline) -> None:
-        self._lifeline = lifeline
-        super().__init__(pool_maxsize=1)
-
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
-        pool = super().get_connection_with_tls_context(*args, **kwargs)
-        if not issubclass(pool.ConnectionCls, AbortableConnection):
-            pool.ConnectionCls = abortable(pool.ConnectionCls, self._lifeline)
-        return pool
-
-    def build_connection_pool_key_attributes(
-        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
-        return host, {"ssl_context": _ssl_context(verify)} if host["scheme"] == "https" else {}
-
-    def cert_verify(self, *_: Any) -> None:
-        """The context has the trust already; urllib3 would read the bundle per connection."""
-
-
-@functools.lru_cache(maxsize=16)
-def _ssl_context(verify: str | bool) -> ssl.SSLContext:
-    context = create_urllib3_context()
-    bundle = Path(DEFAULT_CA_BUNDLE_PATH if isinstance(verify, bool) else verify)
-    try:
-        if bundle.is_dir():
-            context.load_verify_locations(capath=bundle)
-        else:
-            context.load_verify_locations(cafile=bundle)
-    except OSError as error:
-        message = f"the CA bundle {bundle} can't be read: {error.strerror}"
-        raise AttemptError(ErrorKind.CERTIFICATE, message) from error
-    return context
+def _note_visit(request: requests.PreparedRequest, visited: set[tuple[str, str]]) -> None:
+    """Raise AttemptError if the same was asked, with the same cookies, in this call before."""
+    visit = (str(request.url), str(request.headers.get("Cookie")))
+    if visit in visited:
+        raise AttemptError(ErrorKind.REDIRECT, "the redirects go round in a circle")
+    visited.add(visit)
 
 
 def _redirect_target(url: str, reply: HttpReply) -> str:
@@ -239,15 +209,21 @@ def _redirect_target(url: str, reply: HttpReply) -> str:
         raise AttemptError(ErrorKind.REDIRECT, f"HTTP {reply.status} without a Location")
     # A Location is bytes on the wire; those beyond ASCII are meant as UTF-8.
     text = location.encode("latin-1").decode("utf-8", "replace")
-    try:
-        parts = urlsplit(urljoin(url, requote_uri(text)))
-        is_usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        is_usable = False
-    if not is_usable:
+    target = _http_url(url, text)
+    if target is None:
         shown = without_credentials(text)[:200]
         raise AttemptError(ErrorKind.REDIRECT, f"redirected to what is no http(s) URL: {shown}")
-    return parts._replace(fragment="").geturl()
+    return target
+
+
+def _http_url(base: str, reference: str) -> str | None:
+    """The http(s) URL that `reference` means (RFC 3986 §5), without fragment."""
+    try:
+        parts = urlsplit(urljoin(base, requote_uri(reference)))
+        is_usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts._replace(fragment="").geturl() if is_usable else None
 
 
 def _origin(url: str) -> Origin:
@@ -257,7 +233,16 @@ def _origin(url: str) -> Origin:
     return parts.scheme, parts.hostname, parts.port or default
 
 
-def _combined(headers: UserHeaders) -> dict[str, str | bytes]:
+def _credentials(url: str) -> AuthBase | None:
+    """User name and password in the URL, as UTF-8 (RFC 7617 §2.1)."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return None
+    name, password = parts.username or "", parts.password or ""
+    return HTTPBasicAuth(unquote_to_bytes(name), unquote_to_bytes(password))
+
+
+def _combined(headers: Fields) -> dict[str, str | bytes]:
     """Fields of one name joined as RFC 9110 §5.3 allows; beyond ASCII they go as UTF-8."""
     fields: dict[str, tuple[str, str]] = {}
     for name, value in headers:

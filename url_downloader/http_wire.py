@@ -89,9 +89,11 @@ class HeaderReader:
     def _field_line(self, line: bytes) -> bytes:
         if line in (b"\r\n", b"\n"):
             self._wants_status = self._is_interim
-        elif not _FIELD_LINE.fullmatch(line):
+            return line
+        if not _FIELD_LINE.fullmatch(line):
             raise _malformed(f"not a header line: {line[:60]!r}")
-        return line
+        # The blanks after a value are not part of it (RFC 9112 §5.1); http.client keeps them.
+        return line.rstrip() + b"\r\n"
 
 
 class StrictResponse(http.client.HTTPResponse):

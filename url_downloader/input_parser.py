@@ -31,7 +31,7 @@ _SHOWN = 200
 _URL_START = re.compile(rb"[a-z][a-z0-9+.-]*:[/\\]", re.IGNORECASE)
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_PERHAPS_SECRET = re.compile(r"(https?:[/\\]+)?.*@", re.IGNORECASE | re.DOTALL)
+_PERHAPS_SECRET = re.compile(r"\A(https?:[/\\]+)?.*@", re.IGNORECASE | re.DOTALL)
 
 _NO_URL_YET = "an option before the first URL"
 _TOO_LATE = "an option that came after its URL was started: write both without a pause"
@@ -182,7 +182,7 @@ class InputParser:
         try:
             key, value = parse_option(_decoded(bare))
             if key in OPTIONS:
-                self._entry.set(key, value, self._line)
+                self._entry.set(key, value, line=self._line)
             else:
                 self._note_once(f"unknown option '{key}' is skipped")
         except ValueError as error:
@@ -213,6 +213,8 @@ class InputParser:
             timeout=entry.timeout,
             max_retries=entry.max_retries,
             headers=entry.headers,
+            checksum=entry.checksum,
+            is_named=entry.output is not None,
         )
 
     def _drop(self, line: int, reason: str) -> None:

@@ -9,10 +9,12 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from url_downloader.checksums import parse_checksum
 from url_downloader.filenames import safe_relative_path
+from url_downloader.shared.models import Checksum
 from url_downloader.units import parse_seconds
 
-OPTIONS = ("out", "header", "timeout", "max-retries")
+OPTIONS = ("out", "checksum", "header", "timeout", "max-retries")
 """What can be asked for a single URL."""
 
 MAX_RETRIES = 1000
@@ -35,6 +37,7 @@ class Entry:
         output: the path that the user chose.
         output_line: where the user did.
         headers: (name, value) pairs.
+        checksum: of the file.
     """
 
     line: int
@@ -44,8 +47,9 @@ class Entry:
     output: str | None = None
     output_line: int = 0
     headers: tuple[tuple[str, str], ...] = ()
+    checksum: Checksum | None = None
 
-    def set(self, key: str, value: str, line: int) -> None:
+    def set(self, key: str, value: str, *, line: int) -> None:
         """Takes one of OPTIONS, found in that line.
 
         Raises:
@@ -55,6 +59,8 @@ class Entry:
             match key:
                 case "out":
                     self.output, self.output_line = safe_relative_path(value), line
+                case "checksum":
+                    self.checksum = parse_checksum(value)
                 case "header":
                     self.headers += (_parse_header(value),)
                 case "timeout":
@@ -67,7 +73,14 @@ class Entry:
     @property
     def digest(self) -> bytes:
         """16 bytes, equal for equal URLs with equal options."""
-        asked = (self.url, self.timeout, self.max_retries, self.output, self.headers)
+        asked = (
+            self.url,
+            self.timeout,
+            self.max_retries,
+            self.output,
+            self.headers,
+            self.checksum,
+        )
         return hashlib.blake2b(repr(asked).encode(), digest_size=16).digest()
 
 

@@ -10,29 +10,23 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-from url_downloader import __version__
+from url_downloader.arguments import argument_parser, settings_from
+from url_downloader.checksums import parse_sums
 from url_downloader.claims import NameClaims
-from url_downloader.config import (
-    MonitorSettings,
-    OutputSettings,
-    PoolSettings,
-    RetrySettings,
-    Settings,
-    TransferSettings,
-)
+from url_downloader.config import Settings
 from url_downloader.input_parser import InputParser, read_lines
 from url_downloader.process_jobs import process_jobs
 from url_downloader.shared.errors import ConfigError, InputError, OutputError
-from url_downloader.shared.models import JobStatus
+from url_downloader.shared.models import Checksum, DownloadJob, JobStatus
 from url_downloader.storage import PARTS_FOLDER
 from url_downloader.summary import RunSummary, summary_lines
-from url_downloader.units import parse_seconds, printable
+from url_downloader.units import printable
 
 log = logging.getLogger(__name__)
 
@@ -55,99 +49,63 @@ def main(argv: Sequence[str] | None = None) -> int:
     set_up_logging(verbose=arguments.verbose, quiet=arguments.quiet)
     try:
         with open_list(arguments.list) as descriptor:
-            return run(descriptor, arguments, settings)
+            return run(descriptor, arguments, settings=settings)
     except (InputError, OutputError) as error:
         log.error("%s", error)
         return EXIT_LOCAL
 
 
-def argument_parser() -> argparse.ArgumentParser:
-    """The command line's grammar; defaults come from Settings."""
-    defaults = Settings()
-    parser = argparse.ArgumentParser(
-        prog="url-downloader",
-        description="Download every URL of a list, several at a time.",
-        epilog="Times are seconds, or a number with s, m, h or d.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("list", metavar="LIST", help="file with one URL per line; - is stdin")
-    parser.add_argument("-V", "--version", action="version", version=f"%(prog)s {__version__}")
-    talk = parser.add_mutually_exclusive_group()
-    talk.add_argument("-v", "--verbose", action="store_true", help="log every step")
-    talk.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
-    parser.add_argument(
-        *("-d", "--dir", "-P", "--output-dir"),
-        **_option("DIR", "output directory", defaults.output.directory, Path),
-    )
-    parser.add_argument(
-        *("-w", "--max_workers", "--max-workers"),
-        **_option("N", "downloads at a time", defaults.pool.max_workers, int),
-    )
-    parser.add_argument(
-        "--queue-size",
-        **_option("N", "jobs that may wait for a worker", defaults.pool.queue_size, int),
-    )
-    parser.add_argument(
-        *("-T", "--timeout"),
-        **_option(
-            "TIME",
-            "give up after so long without a byte; 0: never",
-            defaults.transfer.timeout,
-            _seconds,
-        ),
-    )
-    _add_retry_options(parser, defaults.retry)
-    parser.add_argument(
-        "--monitor-interval",
-        **_option("TIME", "time between status lines", defaults.monitor.interval, _seconds),
-    )
-    return parser
-
-
-def settings_from(arguments: argparse.Namespace) -> Settings:
-    """The settings that the arguments ask for.
-
-    Raises:
-        ConfigError: a value is out of its range.
-    """
-    return Settings(
-        retry=RetrySettings(
-            max_retries=arguments.max_retries,
-            delay=arguments.retry_delay,
-            max_delay=arguments.retry_max_delay,
-            max_retry_after=arguments.max_retry_after,
-            retry_on=arguments.retry_on,
-        ),
-        transfer=TransferSettings(timeout=arguments.timeout),
-        pool=PoolSettings(max_workers=arguments.max_workers, queue_size=arguments.queue_size),
-        output=OutputSettings(directory=arguments.dir),
-        monitor=MonitorSettings(interval=arguments.monitor_interval),
-    )
-
-
-def run(descriptor: int, arguments: argparse.Namespace, settings: Settings) -> int:
+def run(descriptor: int, arguments: argparse.Namespace, *, settings: Settings) -> int:
     """Download the list that can be read from `descriptor`; returns the exit status."""
+    checksums = read_sums(arguments.checksums) if arguments.checksums else {}
+    claims = NameClaims(reserved=[PARTS_FOLDER])
     parser = InputParser(
         source="standard input" if arguments.list == "-" else arguments.list,
-        claims=NameClaims(reserved=[PARTS_FOLDER]),
+        claims=claims,
         timeout=settings.transfer.timeout,
         max_retries=settings.retry.max_retries,
         on_rejected=lambda rejection: log.error("%s", rejection),
         on_note=lambda note: log.info("%s", note),
     )
+    jobs = with_checksums(parser.parse(read_lines(descriptor)), checksums)
     with stop_signals() as caught:
         summary = process_jobs(
-            parser.parse(read_lines(descriptor)), settings, should_stop=lambda: bool(caught)
+            jobs, settings, name=claims.claim, should_stop=lambda: bool(caught)
         )
     if parser.error is not None:
         log.error("%s", parser.error)
-    status = exit_status(summary, parser, caught)
+    status = exit_status(summary, parser, caught=caught)
     if status != EXIT_OK or not arguments.quiet:
         say_summary(summary, parser)
     return status
 
 
-def exit_status(summary: RunSummary, parser: InputParser, caught: Sequence[int]) -> int:
+def read_sums(path: Path) -> Mapping[str, Checksum]:
+    """The checksum of each file name that sha256sum wrote to `path`.
+
+    Raises:
+        InputError: it can't be read, or was written by something else.
+    """
+    try:
+        with path.open(encoding="utf-8", errors="surrogateescape") as lines:
+            return dict(parse_sums(lines))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{path}: the checksums can't be read: {reason}") from error
+
+
+def with_checksums(
+    jobs: Iterable[DownloadJob | None], checksums: Mapping[str, Checksum]
+) -> Iterator[DownloadJob | None]:
+    """The jobs, each with the checksum that is listed for its file, if it has no own one."""
+    for job in jobs:
+        if job is None or job.checksum is not None or job.output not in checksums:
+            yield job
+        else:
+            yield replace(job, checksum=checksums[job.output])
+
+
+def exit_status(summary: RunSummary, parser: InputParser, *, caught: Sequence[int]) -> int:
     """The truth about the run as one number."""
     failed = summary.counts[JobStatus.FAILED] + summary.unfinished + parser.rejected
     if caught:
@@ -236,54 +194,3 @@ def set_up_logging(*, verbose: bool, quiet: bool) -> None:
     logger.handlers = [handler]
     logger.propagate = False
     logger.setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.INFO)
-
-
-def _add_retry_options(parser: argparse.ArgumentParser, defaults: RetrySettings) -> None:
-    parser.add_argument(
-        *("--max-retries", "--max_retries"),
-        **_option("N", "attempts after the first", defaults.max_retries, int),
-    )
-    parser.add_argument(
-        "--retry-delay",
-        **_option("TIME", "base of the exponential backoff", defaults.delay, _seconds),
-    )
-    parser.add_argument(
-        "--retry-max-delay",
-        **_option("TIME", "longest backoff", defaults.max_delay, _seconds),
-    )
-    parser.add_argument(
-        "--max-retry-after",
-        **_option(
-            "TIME", "longest wait a server may ask for", defaults.max_retry_after, _seconds
-        ),
-    )
-    parser.add_argument(
-        "--retry-on",
-        metavar="CODES",
-        type=_status_codes,
-        default=defaults.retry_on,
-        help="4xx codes to retry as well, such as 408,425,429 (default: none)",
-    )
-
-
-def _option(
-    metavar: str, text: str, default: object, type_: Callable[[str], object]
-) -> dict[str, Any]:
-    shown = f"{default:g}" if isinstance(default, float) else str(default)
-    text = f"{text} (default: {shown})"
-    return {"metavar": metavar, "help": text, "default": default, "type": type_}
-
-
-def _seconds(text: str) -> float:
-    try:
-        return parse_seconds(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _status_codes(text: str) -> frozenset[int]:
-    try:
-        return frozenset(int(code) for code in text.split(",") if code.strip())
-    except ValueError as error:
-        message = f"not a list of status codes: {text!r} (from 400 to 499, such as 408,429)"
-        raise argparse.ArgumentTypeError(message) from error

@@ -92,8 +92,10 @@ class Metrics:
             if count < 0:
                 return
             self._received += count
-            if self._recent and self._recent[-1][0] == second:
-                count += self._recent.pop()[1]
+            # A thread that was held up between its clock and the lock is late by a second.
+            if self._recent and self._recent[-1][0] >= second:
+                second, earlier = self._recent.pop()
+                count += earlier
             self._recent.append((second, count))
 
     def on_event(self, event: JobEvent) -> None:

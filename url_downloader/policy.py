@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from url_downloader.config import RetrySettings
 from url_downloader.shared.models import ErrorKind, JobResult
+from url_downloader.units import http_date
 
 RETRIED_KINDS = frozenset(
     {
@@ -121,24 +120,17 @@ def retry_after_seconds(value: str | None, *, utc_now: float) -> float | None:
     text = value.strip()
     if _DELAY_SECONDS.fullmatch(text):
         return float(text) or None
-    try:
-        date = parsedate_to_datetime(text)
-        # An asctime-date names no zone and means UTC (RFC 9110 §5.6.7).
-        seconds = date.replace(tzinfo=date.tzinfo or UTC).timestamp() - utc_now
-    except (ValueError, OverflowError):
-        return None
-    return seconds if seconds > 0 else None
+    date = http_date(text)
+    return date - utc_now if date is not None and date > utc_now else None
 
 
-def status_failure(status: int, headers: Mapping[str, str]) -> tuple[ErrorKind, str] | None:
-    """Kind and reason why a final status is no success, or None for a whole representation.
+def status_failure(status: int, headers: Mapping[str, str]) -> tuple[ErrorKind, str]:
+    """Kind and reason of the failure that a final status other than a plain 2xx is.
 
     Args:
         status: after redirects were followed.
         headers: of that reply.
     """
-    if 200 <= status < 300 and status != HTTPStatus.PARTIAL_CONTENT:
-        return None
     reason = f"HTTP {status} {_phrase(status)}".rstrip()
     if 400 <= status < 500:
         hint = " (--retry-on 429 would try again)" if status == 429 else ""

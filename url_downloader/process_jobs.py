@@ -5,6 +5,7 @@ Knows who hands what to whom and who stops when; nothing of HTTP or files.
 
 from __future__ import annotations
 
+import functools
 import logging
 import queue
 import random
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from url_downloader.config import Settings
 from url_downloader.downloader import Downloader
@@ -36,6 +38,7 @@ from url_downloader.shared.models import (
 )
 from url_downloader.storage import OutputDirectory
 from url_downloader.summary import RunSummary
+from url_downloader.transfer import Namer, TransferContext
 from url_downloader.worker import Attempter, Worker, WorkerContext
 
 log = logging.getLogger(__name__)
@@ -43,6 +46,18 @@ log = logging.getLogger(__name__)
 ORDERLY_JOIN = 10.0
 CANCELLED_JOIN = 1.5
 """Seconds that threads get to end; a look-up of a host name can't be interrupted."""
+
+
+AttempterFactory = Callable[[Callable[[int], None]], Attempter]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """Time and luck: monotonic and wall-clock seconds, and uniform(low, high)."""
+
+    now: Callable[[], float] = time.monotonic
+    utc_now: Callable[[], float] = time.time
+    jitter: Callable[[float, float], float] = random.uniform
 
 
 class JobPool:
@@ -53,7 +68,7 @@ class JobPool:
         listeners: told every event of the registry.
         should_stop: asked often; True ends the run early.
         make_attempter: makes a worker's downloader; told where to count bytes.
-        now, utc_now, jitter: clocks and luck.
+        clock: time and luck.
 
     Threads: `run` once, in the main thread.
     """
@@ -64,13 +79,10 @@ class JobPool:
         *,
         listeners: Sequence[EventListener],
         should_stop: Callable[[], bool],
-        make_attempter: Callable[[Callable[[int], None]], Attempter],
-        now: Callable[[], float] = time.monotonic,
-        utc_now: Callable[[], float] = time.time,
-        jitter: Callable[[float, float], float] = random.uniform,
+        make_attempter: AttempterFactory,
+        clock: Clock = Clock(),
     ) -> None:
         self._should_stop = should_stop
-        self._now = now
         self._crash: BaseException | None = None
         self._cancelled = threading.Event()
         self._registered = 0
@@ -78,16 +90,23 @@ class JobPool:
         self._tasks: TaskQueue = queue.Queue(settings.pool.queue_size)
         self._retries: RetryQueue = queue.PriorityQueue()
         self._terminal = threading.Semaphore(0)
-        self.metrics = Metrics(now=now)
+        self.metrics = Metrics(now=clock.now)
         self.registry = JobRegistry(
             listeners=(self.metrics.on_event, *listeners),
             on_terminal=self._terminal.release,
-            now=now,
-            utc_now=utc_now,
+            now=clock.now,
+            utc_now=clock.utc_now,
         )
         self._scheduler = RetryScheduler(
-            retries=self._retries, tasks=self._tasks, now=now, on_crash=self._on_crash
+            retries=self._retries, tasks=self._tasks, now=clock.now, on_crash=self._on_crash
         )
+        self._workers = self._make_workers(settings, make_attempter, clock=clock)
+        interval = settings.monitor.interval
+        self._monitor = Monitor(interval=interval, look=self._look, on_crash=self._on_crash)
+
+    def _make_workers(
+        self, settings: Settings, make_attempter: AttempterFactory, *, clock: Clock
+    ) -> list[Worker]:
         context = WorkerContext(
             tasks=self._tasks,
             registry=self.registry,
@@ -95,16 +114,13 @@ class JobPool:
             make_attempter=lambda: make_attempter(self.metrics.on_bytes),
             schedule=self._scheduler.schedule,
             is_cancelled=self._cancelled.is_set,
-            now=now,
-            jitter=jitter,
+            now=clock.now,
+            jitter=clock.jitter,
         )
-        self._workers = [
+        return [
             Worker(name=f"worker-{index}", pool=context, on_crash=self._on_crash)
             for index in range(settings.pool.max_workers)
         ]
-        self._monitor = Monitor(
-            interval=settings.monitor.interval, look=self._look, on_crash=self._on_crash
-        )
 
     def run(self, jobs: Iterable[DownloadJob | None]) -> RunSummary:
         """Work until every job has ended, or until stopped; always shut down in order."""
@@ -132,7 +148,7 @@ class JobPool:
             if job is not None:
                 self.registry.add(job)
                 self._registered += 1
-                put_until(self._tasks, job, self._must_stop)
+                put_until(self._tasks, job, gave_up=self._must_stop)
 
     def await_terminal_states(self) -> None:
         """Take one permit for each registered job."""
@@ -174,7 +190,7 @@ class JobPool:
         deadline = self._deadline()
         for worker in self._workers:
             if worker.is_alive():
-                put_until(self._tasks, None, lambda: time.monotonic() > deadline)
+                put_until(self._tasks, None, gave_up=lambda: time.monotonic() > deadline)
         self._join(self._workers)
 
     def _fail_abandoned(self) -> None:
@@ -220,6 +236,7 @@ def process_jobs(
     jobs: Iterable[DownloadJob | None],
     settings: Settings,
     *,
+    name: Namer,
     listeners: Sequence[EventListener] = (),
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RunSummary:
@@ -228,6 +245,7 @@ def process_jobs(
     Args:
         jobs: read lazily, in this thread; None means: nothing yet, look around.
         settings: of the run.
+        name: gives a file that a server names a free name, from (name, url).
         listeners: told every event; see JobRegistry.
         should_stop: asked often; True ends the run in order.
 
@@ -236,15 +254,27 @@ def process_jobs(
     """
     directory = OutputDirectory(settings.output)
     directory.prepare()
-
-    def make_attempter(on_bytes: Callable[[int], None]) -> Attempter:
-        client = HttpClient(max_redirects=settings.transfer.max_redirects)
-        return Downloader(client, directory, on_bytes=on_bytes)
-
-    pool = JobPool(
-        settings, listeners=listeners, should_stop=should_stop, make_attempter=make_attempter
-    )
+    make = functools.partial(_make_downloader, settings, directory=directory, name=name)
+    pool = JobPool(settings, listeners=listeners, should_stop=should_stop, make_attempter=make)
     try:
         return pool.run(jobs)
     finally:
         directory.tidy()
+
+
+def _make_downloader(
+    settings: Settings,
+    on_bytes: Callable[[int], None],
+    *,
+    directory: OutputDirectory,
+    name: Namer,
+) -> Downloader:
+    context = TransferContext(
+        transport=HttpClient(max_redirects=settings.transfer.max_redirects),
+        disk=directory,
+        settings=settings.transfer,
+        is_resumed=settings.output.is_resumed,
+        name=name if settings.output.takes_server_names else None,
+        on_bytes=on_bytes,
+    )
+    return Downloader(context, existing=settings.output.existing)

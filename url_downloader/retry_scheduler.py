@@ -90,10 +90,12 @@ class RetryScheduler(StoppableThread):
                 self._retries.put(entry)
                 return remaining
             log.debug("job %d: due again", entry.job.job_id)
-            put_until(self._tasks, entry.job, self._stopping.is_set)
+            put_until(self._tasks, entry.job, gave_up=self._stopping.is_set)
 
 
-def put_until(tasks: TaskQueue, item: DownloadJob | None, gave_up: Callable[[], bool]) -> bool:
+def put_until(
+    tasks: TaskQueue, item: DownloadJob | None, *, gave_up: Callable[[], bool]
+) -> bool:
     """Wait for room and put `item`; False if `gave_up` came true first."""
     while not gave_up():
         try:

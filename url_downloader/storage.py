@@ -1,4 +1,4 @@
-"""From bytes to a file under its own name: part file, then atomically published.
+"""The output directory: what is there, parts in a hidden folder, files under their names.
 
 Knows no network and no job states. What the system refuses becomes an AttemptError.
 """
@@ -7,86 +7,64 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from url_downloader.config import OutputSettings
+from url_downloader.config import Existing, OutputSettings
+from url_downloader.part_file import BLOCK, PartFile, local_errors, open_part, remove_leftover
 from url_downloader.shared.errors import AttemptError, OutputError
 from url_downloader.shared.models import DownloadJob, ErrorKind
 
 PARTS_FOLDER = ".url-downloader"
 """Hidden folder in the output directory; no file of a list may take its name."""
+_ETAG_ATTRIBUTE = "user.url_downloader.etag"
 
 
-class PartFile:
-    """The bytes of one attempt, not yet under their own name.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExistingFile:
+    """What stands under a job's name already.
 
     Args:
-        path: of the part.
-        target: where it is published.
-        root: the directory that the target must not leave, links resolved.
-
-    Threads: used by one.
+        path: of it.
+        size: bytes.
+        modified: seconds since the epoch.
+        etag: of the reply that it came with, if it is unchanged since.
     """
 
-    def __init__(self, path: Path, target: Path, *, root: Path) -> None:
-        self._path = path
-        self._target = target
-        self._root = root
-        self.size = 0
-        with _local_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("wb")
+    path: str
+    size: int
+    modified: float
+    etag: str | None
 
-    def write(self, data: bytes) -> None:
-        """Append bytes.
+    def read_into(self, update: Callable[[bytes], None]) -> None:
+        """Hand all its bytes, in order, to `update`.
 
         Raises:
-            AttemptError: the disk doesn't take them.
+            AttemptError: the disk doesn't give them.
         """
-        with _local_errors(self._path):
-            self._file.write(data)
-        self.size += len(data)
-
-    def publish(self) -> str:
-        """Give the finished file its own name, in one step; returns its path.
-
-        A link that stands there is replaced, not followed.
-
-        Raises:
-            AttemptError: the system refuses, or the name leads out of the directory.
-        """
-        with _local_errors(self._target):
-            self._file.close()
-            self._target.parent.mkdir(parents=True, exist_ok=True)
-            if not self._target.parent.resolve().is_relative_to(self._root):
-                message = f"{self._target} leads out of the output directory"
-                raise AttemptError(ErrorKind.LOCAL, message)
-            self._path.replace(self._target)
-        return str(self._target)
-
-    def discard(self) -> None:
-        """Throw the bytes away."""
-        with suppress(OSError):
-            self._file.close()
-        with suppress(OSError):
-            self._path.unlink()
+        with local_errors(Path(self.path)), Path(self.path).open("rb") as file:
+            while data := file.read(BLOCK):
+                update(data)
 
 
 class OutputDirectory:
     """The directory that the files of a run go to.
 
     Args:
-        settings: where it is.
+        settings: where it is, and how files are published.
 
-    Threads: `part` from any thread.
+    Threads: all methods from any thread; a PartFile is used by one.
     """
 
     def __init__(self, settings: OutputSettings) -> None:
+        self._settings = settings
         self._directory = settings.directory
         self._parts = settings.directory / PARTS_FOLDER
-        self._root = settings.directory.resolve()
+        # Path.resolve raises where links go round in a circle; prepare says that better.
+        self._root = Path(os.path.realpath(settings.directory))
 
     def prepare(self) -> None:
         """Make the directory and see that files can be made in it.
@@ -105,26 +83,104 @@ class OutputDirectory:
                 " another directory with --dir"
             ) from error
 
-    def part(self, job: DownloadJob) -> PartFile:
-        """A new, empty part for an attempt of this job.
+    def existing(self, output: str) -> ExistingFile | None:
+        """The regular file of this name, if there is one. Links are not followed."""
+        path = self._directory / output
+        try:
+            status = path.stat(follow_symlinks=False)
+        except OSError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        etag = _saved_etag(path, status)
+        return ExistingFile(
+            path=str(path), size=status.st_size, modified=status.st_mtime, etag=etag
+        )
+
+    def reopen(self, job: DownloadJob) -> PartFile | None:
+        """The part of an earlier attempt, of this run or another, that can be resumed."""
+        path = self._part_path(job)
+        if not path.with_suffix(".json").exists():
+            return None
+        with local_errors(path):
+            part = open_part(path, job.url, on_publish=self._publish)
+        if part.saved is not None:
+            return part
+        part.discard()
+        return None
+
+    def create(self, job: DownloadJob) -> PartFile:
+        """A part for this job, to be begun from byte 0.
 
         Raises:
             AttemptError: it can't be made.
         """
-        key = hashlib.sha256(f"{job.url}\n{job.output}".encode()).hexdigest()[:32]
-        path = self._parts / f"{key}.part"
-        return PartFile(path, self._directory / job.output, root=self._root)
+        path = self._part_path(job)
+        with local_errors(path):
+            while True:
+                try:
+                    return open_part(path, job.url, on_publish=self._publish)
+                except FileNotFoundError:
+                    # Another run has just tidied up the folder.
+                    self._parts.mkdir(parents=True, exist_ok=True)
 
     def tidy(self) -> None:
-        """Remove the hidden folder if it is empty."""
+        """Remove what nobody can use again, and the hidden folder if it is empty."""
         with suppress(OSError):
+            for path in self._parts.glob("*.part"):
+                remove_leftover(path)
             self._parts.rmdir()
 
+    def _publish(
+        self, part: PartFile, output: str, *, modified: float | None, etag: str | None
+    ) -> str:
+        """Give the part its name. A link that stands there is replaced, not followed."""
+        target = self._directory / output
+        settings = self._settings
+        part.finish(
+            modified=modified if settings.keeps_mtime else None, is_synced=settings.is_synced
+        )
+        with local_errors(target):
+            if not Path(os.path.realpath(target.parent)).is_relative_to(self._root):
+                message = f"{target} leads out of the output directory"
+                raise AttemptError(ErrorKind.LOCAL, message)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part.path.replace(target)
+            if settings.is_synced:
+                _sync_folder(target.parent)
+        part.close_published()
+        if etag is not None and settings.existing is Existing.COMPARE:
+            _save_etag(target, etag)
+        return str(target)
 
-@contextmanager
-def _local_errors(path: Path) -> Iterator[None]:
+    def _part_path(self, job: DownloadJob) -> Path:
+        return self._parts / f"{hashlib.sha256(job.url.encode()).hexdigest()[:32]}.part"
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise AttemptError(ErrorKind.LOCAL, f"{path}: {reason}") from error
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _save_etag(path: Path, etag: str) -> None:
+    """Keep an entity tag with the file, where the system has a place for it."""
+    if not hasattr(os, "setxattr"):
+        return
+    with suppress(OSError):
+        status = path.stat()
+        value = f"{status.st_size} {status.st_mtime_ns} {etag}"
+        os.setxattr(path, _ETAG_ATTRIBUTE, value.encode("latin-1"))
+
+
+def _saved_etag(path: Path, status: os.stat_result) -> str | None:
+    if not hasattr(os, "getxattr"):
+        return None
+    try:
+        value = os.getxattr(path, _ETAG_ATTRIBUTE, follow_symlinks=False).decode("latin-1")
+    except OSError:
+        return None
+    unchanged = f"{status.st_size} {status.st_mtime_ns} "
+    return value.removeprefix(unchanged) if value.startswith(unchanged) else None

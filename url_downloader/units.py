@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 
+_SIZE = re.compile(r"(\d+)([kmgt]?)(?:i?b)?", re.ASCII | re.IGNORECASE)
 _TIME = re.compile(r"(\d+(?:\.\d+)?|\.\d+)([smhd]?)", re.ASCII)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -24,20 +27,42 @@ def parse_seconds(text: str) -> float:
     return seconds
 
 
+def parse_size(text: str) -> int:
+    """Bytes, with an optional 1024-based unit: `4096`, `64k`, `1M`, `2G`.
+
+    Raises:
+        ValueError: anything else.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"not a size: {text!r} (bytes, or a number with k, M, G or T)")
+    return int(match[1]) << 10 * " kmgt".index(match[2].lower() or " ")
+
+
+def http_date(text: str) -> float | None:
+    """Seconds since the epoch of an HTTP-date (RFC 9110 §5.6.7), None if it is none."""
+    try:
+        date = parsedate_to_datetime(text)
+        # An asctime-date names no zone and means UTC.
+        return date.replace(tzinfo=date.tzinfo or UTC).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
 def format_size(count: float) -> str:
     """Bytes for people, 1024-based: `0 B`, `1.5 KiB`, `12.0 MiB`."""
-    if count < 1024:
+    if round(count) < 1024:
         return f"{count:.0f} B"
     for unit in ("KiB", "MiB", "GiB", "TiB"):
         count /= 1024
-        if count < 1024 or unit == "TiB":
+        if round(count, 1) < 1024 or unit == "TiB":
             break
     return f"{count:.1f} {unit}"
 
 
 def format_seconds(seconds: float) -> str:
     """A duration for people: `0.4 s`, `59.9 s`, `2m05s`, `3h07m12s`."""
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -111,7 +111,7 @@ class Worker(StoppableThread):
         )
         match decision:
             case Done():
-                log.info("%s: %d bytes from %s", result.path, result.size, job.shown_url)
+                log.info("%s %s: %d bytes", result.outcome, result.path, result.size)
                 pool.registry.succeed(job.job_id, result)
             case RetryIn(delay):
                 log.warning(

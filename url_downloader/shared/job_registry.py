@@ -77,7 +77,7 @@ class JobRegistry:
             if job.job_id in self._records:
                 known = self._records[job.job_id].status
                 raise TransitionError(job.job_id, known, JobStatus.PENDING)
-            event = self._store(now, None, record)
+            event = self._store(record, previous=None, now=now)
         self._publish(event)
         return record
 
@@ -150,11 +150,11 @@ class JobRegistry:
             if old is None or status not in TRANSITIONS[old.status]:
                 raise TransitionError(job_id, old.status if old else None, status)
             new = _moved(old, status, now=now, utc_now=utc_now, result=result, due=due)
-            event = self._store(now, old.status, new)
+            event = self._store(new, previous=old.status, now=now)
         self._publish(event)
         return new
 
-    def _store(self, now: float, previous: JobStatus | None, record: JobRecord) -> JobEvent:
+    def _store(self, record: JobRecord, *, previous: JobStatus | None, now: float) -> JobEvent:
         """Replace the record. The caller holds the lock."""
         self._records[record.job.job_id] = record
         if previous is not None:

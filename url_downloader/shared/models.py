@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-_USERINFO = re.compile(r"(^|//)[^/?#\\]*@")
+_USERINFO = re.compile(r"^((?:[a-z][a-z0-9+.-]*:)?//)?[^/?#\\]*@", re.IGNORECASE)
 
 
 class JobStatus(enum.StrEnum):
@@ -59,9 +59,34 @@ class ErrorKind(enum.StrEnum):
     REDIRECT = "redirect"
     INVALID_URL = "invalid-url"
     RETRY_AFTER = "retry-after-too-long"
+    CHECKSUM = "checksum-mismatch"
+    TOO_LARGE = "too-large"
+    WRONG_TYPE = "wrong-type"
     LOCAL = "local"
     INTERRUPTED = "interrupted"
     INTERNAL = "internal"
+
+
+class Outcome(enum.StrEnum):
+    """How a job came to its file."""
+
+    DOWNLOADED = "downloaded"
+    RESUMED = "resumed"
+    SKIPPED = "skipped"
+    NOT_MODIFIED = "not-modified"
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """A digest that a file must have.
+
+    Args:
+        algorithm: `md5`, `sha-1`, `sha-256` or `sha-512`.
+        digest: lower-case hexadecimal.
+    """
+
+    algorithm: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +100,8 @@ class DownloadJob:
         timeout: seconds without a byte after which an attempt ends; 0 = no limit.
         max_retries: attempts after the first.
         headers: extra request headers, (name, value) pairs.
+        checksum: what the file must have.
+        is_named: whether `output` is the user's own choice, which no server changes.
     """
 
     job_id: int
@@ -83,6 +110,8 @@ class DownloadJob:
     timeout: float
     max_retries: int
     headers: tuple[tuple[str, str], ...] = ()
+    checksum: Checksum | None = None
+    is_named: bool = False
 
     @property
     def shown_url(self) -> str:
@@ -98,8 +127,9 @@ class JobResult:
         kind: why it failed, or None.
         message: the reason for people, one line, no credentials.
         http_status: status code of the final reply, if one came.
-        size: bytes of the file published, or received before the failure.
-        path: where the file was published.
+        size: bytes of the file.
+        path: where the file is.
+        outcome: how it came there; of a failure it says nothing.
         retry_after: seconds the server asked to wait, counted from the reply.
         seconds: how long the attempt took.
         is_length_known: False where only the close of the connection ended the body.
@@ -110,6 +140,7 @@ class JobResult:
     http_status: int | None = None
     size: int = 0
     path: str | None = None
+    outcome: Outcome = Outcome.DOWNLOADED
     retry_after: float | None = None
     seconds: float = 0.0
     is_length_known: bool = True

@@ -63,5 +63,5 @@ class StoppableThread(threading.Thread):
             step()
         except BaseException as error:
             log.critical("thread %s crashed", self.name, exc_info=True)
-            self.error = error
+            self.error = self.error or error
             self._on_crash(error)

@@ -1,0 +1,72 @@
+"""requests' adapter as this program needs it: connections to be cut, trust read once."""
+
+from __future__ import annotations
+
+import functools
+import ssl
+import threading
+from pathlib import Path
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3 import HTTPConnectionPool
+from urllib3.util.ssl_ import create_urllib3_context
+
+from url_downloader.http_wire import AbortableConnection, Lifeline, abortable
+from url_downloader.shared.errors import AttemptError
+from url_downloader.shared.models import ErrorKind
+
+# Guards the cache of _ssl_context; held while a bundle is read, so that it is read once.
+_ssl_context_lock = threading.Lock()
+
+
+class AbortableAdapter(HTTPAdapter):
+    """requests' adapter with connections that can be cut, and trust read once per process."""
+
+    def __init__(self, lifeline: Lifeline) -> None:
+        self._lifeline = lifeline
+        super().__init__(pool_maxsize=1)
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
+        pool = super().get_connection_with_tls_context(*args, **kwargs)
+        if not issubclass(pool.ConnectionCls, AbortableConnection):
+            pool.ConnectionCls = abortable(pool.ConnectionCls, self._lifeline)
+        return pool
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Key the pools by the shared context instead of by paths of certificates."""
+        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {"ssl_context": _shared_ssl_context(verify)} if host[
+            "scheme"
+        ] == "https" else {}
+
+    def cert_verify(self, *_: Any) -> None:
+        """The context has the trust already; urllib3 would read the bundle per connection."""
+
+
+def _shared_ssl_context(verify: str | bool) -> ssl.SSLContext:
+    """One context per trust setting for all workers: reading a CA bundle is dear.
+
+    A second one, made at the same time, would be another key in the pools of connections.
+    """
+    with _ssl_context_lock:
+        return _ssl_context(verify)
+
+
+@functools.lru_cache(maxsize=16)
+def _ssl_context(verify: str | bool) -> ssl.SSLContext:
+    context = create_urllib3_context()
+    bundle = Path(DEFAULT_CA_BUNDLE_PATH if isinstance(verify, bool) else verify)
+    try:
+        if bundle.is_dir():
+            context.load_verify_locations(capath=bundle)
+        else:
+            context.load_verify_locations(cafile=bundle)
+    except OSError as error:
+        message = f"the CA bundle {bundle} can't be read: {error.strerror}"
+        raise AttemptError(ErrorKind.CERTIFICATE, message) from error
+    return context

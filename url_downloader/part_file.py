@@ -1,0 +1,269 @@
+"""The bytes of a file that is not finished, and the note beside them that makes them usable.
+
+The note (the sidecar) names the version that the bytes belong to. It is written in one step,
+before it could be wrong, and removed before the bytes change their version: whatever kills the
+process leaves either a usable pair or a part without a note, which is worth nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+from url_downloader.resume import SavedPart
+from url_downloader.shared.errors import AttemptError
+from url_downloader.shared.models import ErrorKind, without_credentials
+
+WORTH_RESUMING = 1024 * 1024
+"""Bytes from which on a part gets a note; a smaller one is not worth another request."""
+BLOCK = 1024 * 1024
+"""Bytes per read from the disk."""
+
+
+class PartFile:
+    """An open part, locked against other runs.
+
+    Args:
+        path: of the part.
+        descriptor: open for reading and writing, locked; closed by this object.
+        url: what is downloaded.
+        on_publish: gives a finished part its name.
+        is_private: whether the part has a name that nobody will look for again.
+
+    Threads: used by one.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        descriptor: int,
+        *,
+        url: str,
+        on_publish: Publisher,
+        is_private: bool,
+    ) -> None:
+        self.path = path
+        self._on_publish = on_publish
+        self._file = os.fdopen(descriptor, "r+b")
+        self._note_path = path.with_suffix(".json")
+        self._url = url
+        self._is_private = is_private
+        self._validator: str | None = None
+        self._total: int | None = None
+        self._has_note = False
+        self.size = 0
+        self._load()
+
+    @property
+    def saved(self) -> SavedPart | None:
+        """What is known of the bytes, if they can be resumed."""
+        if self._validator is None or not self.size:
+            return None
+        return SavedPart(validator=self._validator, total=self._total, size=self.size)
+
+    def begin(self, validator: str | None, total: int | None) -> None:
+        """Start over with another version.
+
+        Args:
+            validator: strong one of the version, None if it has none.
+            total: its length in bytes, None if it is not known.
+
+        Raises:
+            AttemptError: the disk refuses.
+        """
+        self.size = 0
+        with local_errors(self.path):
+            self._forget()
+            self._file.seek(0)
+            self._file.truncate()
+        self._validator, self._total = validator, total
+
+    def write(self, data: bytes) -> None:
+        """Append bytes.
+
+        Raises:
+            AttemptError: the disk doesn't take them.
+        """
+        with local_errors(self.path):
+            self._file.write(data)
+            self.size += len(data)
+            if self.size >= WORTH_RESUMING and not self._has_note:
+                self._write_note()
+
+    def read_into(self, update: Callable[[bytes], None]) -> None:
+        """Hand all bytes, in order, to `update`.
+
+        Raises:
+            AttemptError: the disk doesn't give them.
+        """
+        with local_errors(self.path):
+            self._file.seek(0)
+            while data := self._file.read(BLOCK):
+                update(data)
+
+    def finish(self, *, modified: float | None, is_synced: bool) -> None:
+        """Have all bytes in the file system, under the time of the last modification.
+
+        Raises:
+            AttemptError: the disk refuses.
+        """
+        with local_errors(self.path):
+            self._file.flush()
+            if modified is not None:
+                with suppress(OverflowError):
+                    os.utime(self._file.fileno(), (modified, modified))
+            if is_synced:
+                os.fsync(self._file.fileno())
+
+    def publish(self, output: str, *, modified: float | None, etag: str | None) -> str:
+        """Give the finished part its name, in one step; returns its path.
+
+        Args:
+            output: relative path in the output directory.
+            modified: when the server's file was changed last, seconds since the epoch.
+            etag: entity tag of the reply.
+
+        Raises:
+            AttemptError: the system refuses, or the name leads out of the directory.
+        """
+        return self._on_publish(self, output, modified=modified, etag=etag)
+
+    def close_published(self) -> None:
+        """The part has become the file: let go of it."""
+        self._forget()
+        self._file.close()
+
+    def keep(self) -> bool:
+        """Close, for a later attempt if that is worth it; whether it was."""
+        if not self._has_note:
+            self.discard()
+            return False
+        with suppress(OSError):
+            self._file.close()
+        return True
+
+    def discard(self) -> None:
+        """Close, and throw the bytes away."""
+        with suppress(OSError):
+            self._forget()
+        with suppress(OSError):
+            self.path.unlink()
+        with suppress(OSError):
+            self._file.close()
+
+    def _write_note(self) -> None:
+        self._has_note = self._validator is not None and not self._is_private
+        if not self._has_note:
+            return
+        note = {
+            "url": without_credentials(self._url),
+            "validator": self._validator,
+            "total": self._total,
+        }
+        draft = self.path.with_suffix(".draft")
+        draft.write_text(json.dumps(note), encoding="utf-8")
+        draft.replace(self._note_path)
+
+    def _load(self) -> None:
+        size = os.fstat(self._file.fileno()).st_size
+        note = _read_note(self._note_path) if size else None
+        if note is None:
+            return
+        url, validator, total = note
+        if url != without_credentials(self._url) or (total is not None and total < size):
+            return
+        self._validator, self._total, self._has_note = validator, total, True
+        self.size = size
+        self._file.seek(size)
+
+    def _forget(self) -> None:
+        """Remove the note."""
+        self._note_path.unlink(missing_ok=True)
+        self._validator = None
+        self._has_note = False
+
+
+class Publisher(Protocol):
+    """Gives a finished part its name; see PartFile.publish."""
+
+    def __call__(
+        self, part: PartFile, output: str, *, modified: float | None, etag: str | None
+    ) -> str: ...
+
+
+def open_part(path: Path, url: str, *, on_publish: Publisher) -> PartFile:
+    """The part of this name, or a private one if another run has it locked.
+
+    Raises:
+        OSError: neither can be made.
+    """
+    descriptor = _locked(path)
+    if descriptor is not None:
+        return PartFile(path, descriptor, url=url, on_publish=on_publish, is_private=False)
+    while descriptor is None:
+        private = path.with_name(f"{path.stem}-{os.urandom(4).hex()}.part")
+        descriptor = _locked(private)
+    return PartFile(private, descriptor, url=url, on_publish=on_publish, is_private=True)
+
+
+def remove_leftover(path: Path) -> None:
+    """Remove a part that nobody holds and that has no note."""
+    with suppress(OSError):
+        descriptor = _locked(path, os.O_RDWR)
+        if descriptor is None:
+            return
+        try:
+            if not path.with_suffix(".json").exists():
+                path.unlink()
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def local_errors(path: Path) -> Iterator[None]:
+    """What the system refuses becomes an AttemptError that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise AttemptError(ErrorKind.LOCAL, f"{path}: {reason}") from error
+
+
+def _locked(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int | None:
+    """A descriptor of the file, locked; None if another has it locked."""
+    while True:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_still_there(path, descriptor):
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _is_still_there(path: Path, descriptor: int) -> bool:
+    """Whether the lock's last holder has not published or removed it since it was opened."""
+    try:
+        return os.path.samestat(path.stat(follow_symlinks=False), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _read_note(path: Path) -> tuple[str, str, int | None] | None:
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+        url, validator, total = note["url"], note["validator"], note["total"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    is_sound = isinstance(url, str) and isinstance(validator, str)
+    return (url, validator, total) if is_sound and isinstance(total, int | None) else None

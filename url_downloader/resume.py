@@ -1,0 +1,121 @@
+"""What to ask for when part of a file is here, and what the reply means. Pure functions.
+
+RFC 9110 §8.8 (validators), §13.1.5 (If-Range), §14 (ranges), §15.3.7 (206), §15.5.17 (416).
+Knows no file and no connection. A doubt never appends.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import NamedTuple
+
+from url_downloader.units import http_date
+
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
+_UNSATISFIED_RANGE = re.compile(r"bytes \*/(\d{1,18})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedPart:
+    """What is known of the bytes that are here.
+
+    Args:
+        validator: strong entity tag or Last-Modified date of the version they belong to.
+        total: length in bytes of that version, where it is known.
+        size: how many bytes are here, from the first on.
+    """
+
+    validator: str
+    total: int | None
+    size: int
+
+
+class ContentRange(NamedTuple):
+    """Bytes `first` up to, not including, `end` of `total`, where that is known."""
+
+    first: int
+    end: int
+    total: int | None
+
+
+class Plan(enum.Enum):
+    """What to do with a reply."""
+
+    TAKE_ALL = "store its body from byte 0"
+    APPEND = "append its body to the part"
+    IS_COMPLETE = "the part is the whole file"
+    START_OVER = "drop the part and ask again without a range"
+    REFUSE = "it is no representation of the file"
+
+
+def range_headers(saved: SavedPart | None) -> tuple[tuple[str, str], ...]:
+    """The request headers that ask for what is missing."""
+    if saved is None:
+        return ()
+    return (("Range", f"bytes={saved.size}-"), ("If-Range", saved.validator))
+
+
+def plan_for(saved: SavedPart | None, status: int, *, headers: Mapping[str, str]) -> Plan:
+    """What a final reply to a request with `range_headers(saved)` means."""
+    if saved is not None and status == HTTPStatus.PARTIAL_CONTENT:
+        return Plan.APPEND if _continues(saved, headers) else Plan.START_OVER
+    if saved is not None and status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        return Plan.IS_COMPLETE if _was_complete(saved, headers) else Plan.START_OVER
+    if 200 <= status < 300 and status != HTTPStatus.PARTIAL_CONTENT:
+        return Plan.TAKE_ALL
+    return Plan.REFUSE
+
+
+def strong_validator(headers: Mapping[str, str]) -> str | None:
+    """What `If-Range` may name (RFC 9110 §8.8.2.2), None if the reply has no such thing."""
+    etag = headers.get("ETag", "").strip()
+    if etag:
+        return etag if _STRONG_ETAG.fullmatch(etag) else None
+    modified = headers.get("Last-Modified", "").strip()
+    modified_at, date = http_date(modified), http_date(headers.get("Date", ""))
+    is_strong = modified_at is not None and date is not None and modified_at <= date - 1
+    return modified if is_strong else None
+
+
+def is_encoded(headers: Mapping[str, str]) -> bool:
+    """Whether the body came in a content coding, so that its bytes are not the file's."""
+    return headers.get("Content-Encoding", "").strip().lower() not in ("", "identity")
+
+
+def content_range(headers: Mapping[str, str]) -> ContentRange | None:
+    """What a 206 carries (RFC 9110 §14.4), None if it does not say so."""
+    match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
+    if match is None:
+        return None
+    total = None if match[3] == "*" else int(match[3])
+    return ContentRange(int(match[1]), int(match[2]) + 1, total)
+
+
+def _continues(saved: SavedPart, headers: Mapping[str, str]) -> bool:
+    span = content_range(headers)
+    if span is None or is_encoded(headers) or not _is_same_version(saved, headers):
+        return False
+    total = saved.total if span.total is None else span.total
+    is_same_total = saved.total is None or total == saved.total
+    length = headers.get("Content-Length")
+    is_framed_so = length is None or int(length) == span.end - span.first
+    is_next = total is not None and saved.size == span.first < span.end <= total
+    return is_next and is_same_total and is_framed_so
+
+
+def _was_complete(saved: SavedPart, headers: Mapping[str, str]) -> bool:
+    match = _UNSATISFIED_RANGE.fullmatch(headers.get("Content-Range", "").strip())
+    is_whole = match is not None and int(match[1]) == saved.size == saved.total
+    return is_whole and _is_same_version(saved, headers)
+
+
+def _is_same_version(saved: SavedPart, headers: Mapping[str, str]) -> bool:
+    """Whether the validators of a reply, which it may leave out, contradict the saved one."""
+    if saved.validator.startswith('"'):
+        return headers.get("ETag", saved.validator).strip() == saved.validator
+    return headers.get("Last-Modified", saved.validator).strip() == saved.validator

@@ -1,0 +1,278 @@
+"""The conversation of one attempt: ask, judge the reply, store the body, publish.
+
+Knows no thread, no queue and no retry; network and disk come in as Protocols.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from url_downloader.checksums import Digester, digests_of
+from url_downloader.config import TransferSettings
+from url_downloader.decoding import decoder_for
+from url_downloader.disposition import suggested_name
+from url_downloader.policy import retry_after_seconds, status_failure
+from url_downloader.resume import (
+    ContentRange,
+    Plan,
+    content_range,
+    is_encoded,
+    plan_for,
+    range_headers,
+    strong_validator,
+)
+from url_downloader.seams import Disk, Fields, Part, Reply, Transport
+from url_downloader.shared.errors import AttemptError
+from url_downloader.shared.models import Checksum, DownloadJob, ErrorKind, JobResult, Outcome
+from url_downloader.units import format_size, http_date
+
+_SPOILING = frozenset({ErrorKind.CHECKSUM, ErrorKind.TOO_LARGE, ErrorKind.WRONG_TYPE})
+"""Failures after which the bytes are of no use to anyone."""
+
+Namer = Callable[[str, str], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferContext:
+    """What all transfers of a downloader share.
+
+    Args:
+        transport, disk: the hands.
+        settings: what is accepted.
+        is_resumed: whether parts are continued.
+        name: gives a file that a server names a free name, from (name, url); None: servers
+            name no files.
+        on_bytes: told the bytes of each chunk; negative when bytes are thrown away.
+        utc_now: wall clock, seconds since the epoch.
+    """
+
+    transport: Transport
+    disk: Disk
+    settings: TransferSettings
+    is_resumed: bool
+    name: Namer | None
+    on_bytes: Callable[[int], None]
+    utc_now: Callable[[], float] = time.time
+
+
+class Transfer:
+    """Gets one job's file, or the reason why not.
+
+    Args:
+        job: what to get.
+        context: the hands and the rules.
+        conditions: header fields that ask for the file only if it has changed.
+
+    Threads: one.
+    """
+
+    def __init__(
+        self, job: DownloadJob, context: TransferContext, *, conditions: Fields
+    ) -> None:
+        self._job = job
+        self._conditions = conditions
+        self._context = context
+        self._part: Part | None = None
+        self._digester: Digester | None = None
+        self._counted = 0
+        self._outcome = Outcome.DOWNLOADED
+        self.http_status: int | None = None
+
+    def run(self) -> JobResult:
+        """Ask until the file is whole.
+
+        Raises:
+            AttemptError: it did not come to that; what can be resumed is kept.
+        """
+        try:
+            if self._context.is_resumed:
+                self._part = self._context.disk.reopen(self._job)
+                self._counted = self._part.size if self._part else 0
+            while (result := self._ask()) is None:
+                pass
+        except AttemptError as error:
+            if error.kind in _SPOILING:
+                self._drop()
+            self._keep()
+            raise
+        except BaseException:
+            self._drop()
+            raise
+        if result.kind is not None:
+            self._keep()
+        return result
+
+    def _keep(self) -> None:
+        if self._part is not None and not self._part.keep():
+            self._give_back()
+
+    def _drop(self) -> None:
+        if self._part is not None:
+            self._part.discard()
+            self._part = None
+            self._give_back()
+
+    def _give_back(self) -> None:
+        """The bytes that came for what was in the part have come in vain."""
+        if self._counted:
+            self._context.on_bytes(-self._counted)
+            self._counted = 0
+
+    def _ask(self) -> JobResult | None:
+        """One request and its reply; None if another request is needed."""
+        job, saved = self._job, self._part.saved if self._part else None
+        conditions = self._conditions if saved is None else range_headers(saved)
+        reply = self._context.transport.open(
+            job.url, job.headers, conditions=conditions, timeout=job.timeout
+        )
+        self.http_status = reply.status
+        try:
+            if reply.status == HTTPStatus.NOT_MODIFIED and saved is None and conditions:
+                return JobResult(http_status=reply.status, outcome=Outcome.NOT_MODIFIED)
+            match plan_for(saved, reply.status, headers=reply.headers):
+                case Plan.REFUSE:
+                    return self._refused(reply)
+                case Plan.START_OVER:
+                    self._drop()
+                    return None
+                case Plan.IS_COMPLETE:
+                    return self._publish(reply, self._resumed(reply))
+                case Plan.APPEND:
+                    self._check(reply)
+                    return self._store(reply, self._resumed(reply))
+                case Plan.TAKE_ALL:
+                    self._check(reply)
+                    return self._store(reply, self._begun(reply))
+        finally:
+            reply.close()
+
+    def _refused(self, reply: Reply) -> JobResult:
+        kind, message = status_failure(reply.status, reply.headers)
+        retry_after = reply.headers.get("Retry-After")
+        wait = retry_after_seconds(retry_after, utc_now=self._context.utc_now())
+        reply.drain()
+        return JobResult(kind=kind, message=message, http_status=reply.status, retry_after=wait)
+
+    def _check(self, reply: Reply) -> None:
+        """Refuse what the user does not want before its body is read."""
+        expected = self._context.settings.expected_types
+        media_type = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if expected and not _is_among(media_type, expected):
+            shown = media_type[:60] or "no type"
+            message = f"the server sent {shown}, not {' or '.join(expected)} (--expect-type)"
+            raise AttemptError(ErrorKind.WRONG_TYPE, message)
+        span = _span(reply)
+        self._check_size(span.end if span else _length(reply.headers) or 0)
+
+    def _check_size(self, size: int) -> None:
+        limit = self._context.settings.max_filesize
+        if limit and size > limit:
+            message = f"larger than --max-filesize {format_size(limit)}"
+            raise AttemptError(ErrorKind.TOO_LARGE, message)
+
+    def _begun(self, reply: Reply) -> Part:
+        """The part, empty, for the version that this reply carries."""
+        self._outcome = Outcome.DOWNLOADED
+        self._part = part = self._part or self._context.disk.create(self._job)
+        headers = reply.headers
+        encoded = is_encoded(headers)
+        self._give_back()
+        part.begin(
+            None if encoded else strong_validator(headers),
+            None if encoded else _length(headers),
+        )
+        self._digester = Digester(self._wanted(headers))
+        return part
+
+    def _resumed(self, reply: Reply) -> Part:
+        """The part, its digests computed from the disk up to where it ends."""
+        assert self._part is not None
+        self._outcome = Outcome.RESUMED
+        if self._digester is None:
+            self._digester = Digester(self._wanted(reply.headers))
+            if self._digester:
+                self._part.read_into(self._digester.update)
+        return self._part
+
+    def _wanted(self, headers: Mapping[str, str]) -> list[Checksum]:
+        wanted = [self._job.checksum] if self._job.checksum else []
+        # Repr-Digest is of the encoded bytes (RFC 9530 §3); the decoded ones are stored.
+        if not is_encoded(headers):
+            wanted += digests_of(headers.get("Repr-Digest", ""))
+        return wanted
+
+    def _store(self, reply: Reply, part: Part) -> JobResult | None:
+        assert self._digester is not None
+        digester = self._digester
+        began_at = part.size
+        decoder = decoder_for(
+            reply.headers.get("Content-Encoding", ""),
+            names=(urlsplit(self._job.url).path, self._job.output),
+            media_type=reply.headers.get("Content-Type", ""),
+        )
+        for chunk in reply.chunks():
+            self._counted += len(chunk)
+            self._context.on_bytes(len(chunk))
+            for piece in decoder.feed(chunk):
+                self._check_size(part.size + len(piece))
+                digester.update(piece)
+                part.write(piece)
+        decoder.finish()
+        span = _span(reply)
+        if span is not None and not self._has_all(part, span, began_at=began_at):
+            return None
+        return self._publish(reply, part)
+
+    def _has_all(self, part: Part, span: ContentRange, *, began_at: int) -> bool:
+        """Whether a range brought the last byte; a 206 may bring less than was asked for."""
+        saved = part.saved
+        if saved is None or not began_at < part.size <= span.end:
+            self._drop()
+            message = f"the 206 brought bytes {began_at}-{part.size - 1}, not what it says"
+            raise AttemptError(ErrorKind.MALFORMED, message)
+        return part.size == (span.total or saved.total)
+
+    def _publish(self, reply: Reply, part: Part) -> JobResult:
+        mismatch = self._digester.mismatch() if self._digester else None
+        if mismatch is not None:
+            raise AttemptError(ErrorKind.CHECKSUM, mismatch)
+        size = part.size
+        path = part.publish(
+            self._name(reply),
+            modified=http_date(reply.headers.get("Last-Modified", "")),
+            etag=reply.headers.get("ETag"),
+        )
+        return JobResult(
+            http_status=reply.status,
+            size=size,
+            path=path,
+            outcome=self._outcome,
+            is_length_known=reply.is_length_known,
+        )
+
+    def _name(self, reply: Reply) -> str:
+        """Where the file goes: the job's own name, or the server's where that is wanted."""
+        job, name = self._job, self._context.name
+        if name is None or job.is_named:
+            return job.output
+        suggested = suggested_name(reply.headers.get("Content-Disposition", ""))
+        return name(suggested, job.url) if suggested else job.output
+
+
+def _is_among(media_type: str, expected: tuple[str, ...]) -> bool:
+    main, _, _ = media_type.partition("/")
+    return media_type in expected or f"{main}/*" in expected
+
+
+def _span(reply: Reply) -> ContentRange | None:
+    is_partial = reply.status == HTTPStatus.PARTIAL_CONTENT
+    return content_range(reply.headers) if is_partial else None
+
+
+def _length(headers: Mapping[str, str]) -> int | None:
+    length = headers.get("Content-Length")
+    return int(length) if length is not None else None
