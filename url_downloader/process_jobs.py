@@ -188,9 +188,10 @@ class JobPool:
 
     def _stop_workers(self) -> None:
         deadline = self._deadline()
-        for worker in self._workers:
-            if worker.is_alive():
-                put_until(self._tasks, None, gave_up=lambda: time.monotonic() > deadline)
+        # Counted first: whoever takes a None is not the one that it was put for.
+        alive = sum(worker.is_alive() for worker in self._workers)
+        for _ in range(alive):
+            put_until(self._tasks, None, gave_up=lambda: time.monotonic() > deadline)
         self._join(self._workers)
 
     def _fail_abandoned(self) -> None:

@@ -1,0 +1,216 @@
+"""The program as its users run it: a process with arguments, streams, signals and a status."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+ROOT = Path(__file__).parents[2]
+MAIN = (sys.executable, "main.py")
+TIMEOUT = 90.0
+_DUMP_TIMEOUT = 10.0
+_KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "SYSTEMROOT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """The numbers of the summary.
+
+    Args:
+        downloaded, failed, unfinished, total: jobs.
+        retries: attempts after a job's first.
+    """
+
+    downloaded: int
+    failed: int
+    unfinished: int
+    total: int
+    retries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CliResult:
+    """How a run of the program ended.
+
+    Args:
+        status: exit status; negative when a signal killed it.
+        stdout, stderr: all that it wrote.
+    """
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def has_traceback(self) -> bool:
+        """Whether it showed a Python traceback."""
+        return "Traceback (most recent call last)" in self.stdout + self.stderr
+
+    @property
+    def totals(self) -> Totals | None:
+        """The numbers of the summary; None if none was printed."""
+        line = re.search(r"^\d+ downloaded, .*$", self.stderr, re.MULTILINE)
+        if line is None:
+            return None
+
+        def number(pattern: str) -> int:
+            match = re.search(pattern, line[0])
+            return int(match[1]) if match else 0
+
+        return Totals(
+            downloaded=number(r"(\d+) downloaded"),
+            failed=number(r"(\d+) failed"),
+            unfinished=number(r"(\d+) unfinished"),
+            total=number(r" of (\d+)"),
+            retries=number(r"(\d+) retries"),
+        )
+
+    @property
+    def causes(self) -> dict[str, int]:
+        """How many jobs failed for each cause, as the summary groups them."""
+        lines = re.findall(r"^(\d+) x ([\w-]+)", self.stderr, re.MULTILINE)
+        return {cause: int(count) for count, cause in lines}
+
+    def __str__(self) -> str:
+        return f"status {self.status}\n--- stdout\n{self.stdout}--- stderr\n{self.stderr}"
+
+
+def run_cli(
+    *arguments: str | Path,
+    program: Sequence[str] = MAIN,
+    stdin: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    timeout: float = TIMEOUT,
+) -> CliResult:
+    """Run the program to its end; as `RunningCli`, whose input is `stdin`."""
+    with RunningCli(*arguments, program=program, env=env) as run:
+        run.send(stdin)
+        return run.wait(timeout)
+
+
+class RunningCli:
+    """A run of the program, in the checkout. It is killed at the end of the `with` block.
+
+    Args:
+        arguments: of the command line.
+        program: what they are given to.
+        env: variables beside those of `clean_environment`.
+    """
+
+    def __init__(
+        self,
+        *arguments: str | Path,
+        program: Sequence[str] = MAIN,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        # Files, not pipes: nobody has to drain them, and they can be looked into meanwhile.
+        self._files = ExitStack()  # closed by __exit__
+        self._stdout = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        self._stderr = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [*program, *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=self._stdout,
+            stderr=self._stderr,
+            env={**clean_environment(), **(env or {})},
+            cwd=ROOT,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._kill_group()
+        self.close_stdin()
+        self._process.wait()
+        self._files.close()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process has not ended yet."""
+        return self._process.poll() is None
+
+    def send(self, data: bytes) -> None:
+        """Write to its standard input, which stays open; its end doesn't matter."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(data)
+            self._process.stdin.flush()
+
+    def close_stdin(self) -> None:
+        """End its standard input."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it (not its group) a signal."""
+        self._process.send_signal(number)
+
+    def stderr_so_far(self) -> str:
+        """What it has written to stderr up to now."""
+        return _text(self._stderr.fileno())
+
+    def wait(self, timeout: float = TIMEOUT) -> CliResult:
+        """End its standard input and wait for its end; see `wait_with_open_stdin`."""
+        self.close_stdin()
+        return self.wait_with_open_stdin(timeout)
+
+    def wait_with_open_stdin(self, timeout: float = TIMEOUT) -> CliResult:
+        """Wait for its end.
+
+        Raises:
+            TimeoutError: it didn't end in `timeout` seconds; with where its threads stood.
+        """
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._dump_and_kill()
+            raise TimeoutError(f"still ran after {timeout:g} s; {self._result()}") from None
+        return self._result()
+
+    def _dump_and_kill(self) -> None:
+        # Python's faulthandler answers SIGABRT with the stacks of all threads.
+        self._process.send_signal(signal.SIGABRT)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_DUMP_TIMEOUT)
+        self._kill_group()
+        self._process.wait()
+
+    def _kill_group(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _result(self) -> CliResult:
+        return CliResult(
+            status=self._process.returncode,
+            stdout=_text(self._stdout.fileno()),
+            stderr=self.stderr_so_far(),
+        )
+
+
+def clean_environment() -> dict[str, str]:
+    """Few variables: no proxies, no certificates, no terminal, no Python settings of ours."""
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    return {**kept, "LC_ALL": "C.UTF-8", "PYTHONFAULTHANDLER": "1", "TERM": "dumb"}
+
+
+def _text(descriptor: int) -> str:
+    # The process shares the file's position, so it must not be moved.
+    size = os.fstat(descriptor).st_size
+    return os.pread(descriptor, size, 0).decode("utf-8", "backslashreplace")

@@ -1,0 +1,117 @@
+"""Settings: what the defaults are, and that each range is checked and named."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from url_downloader.config import (
+    MonitorSettings,
+    OutputSettings,
+    PoolSettings,
+    RetrySettings,
+    Settings,
+    TransferSettings,
+)
+from url_downloader.shared.errors import ConfigError
+
+Part = Callable[..., object]
+
+DAY = 86400
+LIMITS: list[tuple[Part, str, str, float, float]] = [
+    (RetrySettings, "max_retries", "--max-retries", 0, 1000),
+    (RetrySettings, "delay", "--retry-delay", 0, DAY),
+    (RetrySettings, "max_delay", "--retry-max-delay", 0, DAY),
+    (RetrySettings, "max_retry_after", "--max-retry-after", 0, 30 * DAY),
+    (TransferSettings, "timeout", "--timeout", 0, DAY),
+    (PoolSettings, "max_workers", "--max-workers", 1, 1024),
+    (PoolSettings, "queue_size", "--queue-size", 1, 1_000_000),
+    (MonitorSettings, "interval", "--monitor-interval", 0.01, DAY),
+]
+LIMIT_IDS = [flag for _, _, flag, _, _ in LIMITS]
+each_limit = pytest.mark.parametrize(
+    ("part", "name", "flag", "low", "high"), LIMITS, ids=LIMIT_IDS
+)
+
+
+def test_defaults() -> None:
+    """Without a flag, a run is set up as the documentation of the flags says."""
+    settings = Settings()
+    assert settings.pool == PoolSettings(max_workers=4, queue_size=10)
+    assert settings.output == OutputSettings(directory=Path("downloads"))
+    assert settings.transfer == TransferSettings(timeout=30, max_redirects=20)
+    assert settings.monitor == MonitorSettings(interval=1)
+    assert settings.retry == RetrySettings(
+        max_retries=4, delay=1, max_delay=60, max_retry_after=600, retry_on=frozenset()
+    )
+
+
+@each_limit
+def test_a_limit_itself_is_allowed(
+    part: Part, name: str, flag: str, low: float, high: float
+) -> None:
+    """The lowest and the highest value named can be had."""
+    for value in (low, high):
+        assert getattr(part(**{name: value}), name) == value
+
+
+@each_limit
+@pytest.mark.parametrize("beyond", ["below", "above", "far above", "nan", "inf", "-inf"])
+def test_a_value_out_of_range_names_the_flag_and_the_range(
+    part: Part, name: str, flag: str, low: float, high: float, beyond: str
+) -> None:
+    """Whoever gave a wrong value reads which flag it was, and what it can be."""
+    value = {"below": low - 0.01, "above": high + 1, "far above": 10**400}.get(beyond)
+    with pytest.raises(ConfigError) as caught:
+        part(**{name: float(beyond) if value is None else value})
+    words = str(caught.value)
+    assert words.startswith(f"{flag}:")
+    assert f"from {low:.12g} to {high:.12g}" in words
+
+
+@each_limit
+@given(value=st.floats() | st.integers())
+def test_a_range_has_no_hole(
+    part: Part, name: str, flag: str, low: float, high: float, value: float
+) -> None:
+    """Of all numbers exactly those of the range are taken."""
+    if math.isfinite(value) and low <= value <= high:
+        part(**{name: value})
+    else:
+        with pytest.raises(ConfigError):
+            part(**{name: value})
+
+
+@pytest.mark.parametrize("codes", [{400}, {499}, {408, 425, 429}, set()])
+def test_retry_on_takes_4xx(codes: set[int]) -> None:
+    """Any status from 400 to 499 can be retried."""
+    assert RetrySettings(retry_on=frozenset(codes)).retry_on == codes
+
+
+@pytest.mark.parametrize("codes", [{399}, {500}, {0}, {-404}, {404, 503}, {404, 200, 429}])
+def test_retry_on_takes_nothing_else(codes: set[int]) -> None:
+    """One code from elsewhere spoils the list; the message names flag and range."""
+    with pytest.raises(ConfigError, match=r"^--retry-on: .*from 400 to 499"):
+        RetrySettings(retry_on=frozenset(codes))
+
+
+def test_settings_travel_and_are_never_edited() -> None:
+    """A whole run's settings pickle; no part of them can be set afterwards."""
+    settings = Settings(retry=RetrySettings(retry_on=frozenset({429})))
+    assert pickle.loads(pickle.dumps(settings)) == settings
+    for part, name in [(settings, "pool"), (settings.retry, "delay"), (settings.pool, "x")]:
+        with pytest.raises((FrozenInstanceError, TypeError, AttributeError)):
+            setattr(part, name, 1)
+
+
+def test_parts_are_not_shared_between_settings() -> None:
+    """Changing one run's settings means making new ones, which leaves others alone."""
+    assert Settings(pool=PoolSettings(max_workers=8)).pool.max_workers == 8
+    assert Settings().pool.max_workers == 4

@@ -1,0 +1,314 @@
+"""Content codings are undone piece by piece, wherever the pieces are cut, or it is an error."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import random
+import zlib
+from collections.abc import Callable, Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from url_downloader.decoding import Decoder, Identity, Inflater, decoder_for
+from url_downloader.shared.errors import AttemptError
+from url_downloader.shared.models import ErrorKind
+
+PIECE = 256 * 1024
+"""No decoded piece is longer."""
+
+
+def gzipped(data: bytes, level: int = 6) -> bytes:
+    """One gzip member (RFC 1952)."""
+    return gzip.compress(data, level, mtime=0)
+
+
+def zlibbed(data: bytes, level: int = 6) -> bytes:
+    """What HTTP means by deflate (RFC 1950)."""
+    return zlib.compress(data, level)
+
+
+def raw_deflated(data: bytes, level: int = 6) -> bytes:
+    """What some servers mean by it (RFC 1951)."""
+    compressor = zlib.compressobj(level, zlib.DEFLATED, -15)
+    return compressor.compress(data) + compressor.flush()
+
+
+CODINGS: dict[str, tuple[str, Callable[[bytes, int], bytes]]] = {
+    "gzip": ("gzip", gzipped),
+    "zlib": ("deflate", zlibbed),
+    "raw": ("deflate", raw_deflated),
+}
+each_coding = pytest.mark.parametrize(("coding", "compress"), CODINGS.values(), ids=CODINGS)
+
+DATA = st.binary(max_size=2000) | st.binary(min_size=1, max_size=9).map(lambda b: b * 5000)
+LEVELS = st.integers(0, 9)
+CUTS = st.lists(st.integers(0, 10**6), max_size=8)
+SAMPLE = b"a line that is here again and again\n" * 50 + bytes(range(256))
+
+
+def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
+    """`data` in pieces, cut at these places; some may be empty."""
+    ends = sorted(place % (len(data) + 1) for place in places)
+    return [data[a:b] for a, b in itertools.pairwise([0, *ends, len(data)])]
+
+
+def decoded(decoder: Decoder, pieces: Iterable[bytes]) -> bytes:
+    """What these pieces of a whole body stand for."""
+    data = b"".join(part for piece in pieces for part in decoder.feed(piece))
+    decoder.finish()
+    return data
+
+
+def ending(coding: str, pieces: Iterable[bytes]) -> bytes | ErrorKind:
+    """What this body decodes to, or why it doesn't."""
+    try:
+        return decoded(Inflater(coding), pieces)
+    except AttemptError as error:
+        return error.kind
+
+
+def refusal(coding: str, *pieces: bytes) -> AttemptError:
+    """The error that this body ends with."""
+    with pytest.raises(AttemptError) as caught:
+        decoded(Inflater(coding), pieces)
+    assert caught.value.kind is ErrorKind.ENCODING
+    assert coding in caught.value.message
+    return caught.value
+
+
+@each_coding
+@given(data=DATA, level=LEVELS, cuts=CUTS)
+def test_split_at_any_points(
+    coding: str,
+    compress: Callable[[bytes, int], bytes],
+    data: bytes,
+    level: int,
+    cuts: list[int],
+) -> None:
+    """However the body is cut up on its way, it decodes to what was sent."""
+    assert decoded(Inflater(coding), cut(compress(data, level), cuts)) == data
+
+
+@each_coding
+def test_byte_by_byte(coding: str, compress: Callable[[bytes, int], bytes]) -> None:
+    """Even single bytes are enough."""
+    assert decoded(Inflater(coding), cut(compress(SAMPLE, 6), range(5000))) == SAMPLE
+
+
+@given(members=st.lists(DATA, min_size=1, max_size=4), level=LEVELS, cuts=CUTS)
+def test_gzip_of_several_members(members: list[bytes], level: int, cuts: list[int]) -> None:
+    """Members one after the other are one body (RFC 1952 §2.2), wherever it is cut."""
+    body = b"".join(gzipped(member, level) for member in members)
+    assert decoded(Inflater("gzip"), cut(body, cuts)) == b"".join(members)
+
+
+def test_a_cut_between_members() -> None:
+    """A member that begins with a new piece of the body is decoded like the first."""
+    pieces = [gzipped(b"one"), gzipped(b""), gzipped(b"two")]
+    assert decoded(Inflater("gzip"), pieces) == b"onetwo"
+
+
+@each_coding
+def test_cut_short_anywhere(coding: str, compress: Callable[[bytes, int], bytes]) -> None:
+    """A body that ends before its last byte is an error, wherever that is."""
+    body = compress(SAMPLE, 6)
+    for end in range(1, len(body)):
+        assert "cut short" in refusal(coding, body[:end]).message
+
+
+def test_a_second_member_cut_short() -> None:
+    """The end of the first member does not make a body whole whose second has begun."""
+    first, second = gzipped(b"one"), gzipped(b"two")
+    for end in range(1, len(second)):
+        refusal("gzip", first + second[:end])
+        refusal("gzip", first, second[:end])
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@pytest.mark.parametrize("pieces", [[], [b""], [b"", b""]])
+def test_an_empty_body_is_nothing(coding: str, pieces: list[bytes]) -> None:
+    """No bytes at all are an empty file, whatever coding they are said to have."""
+    assert decoded(Inflater(coding), pieces) == b""
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", b"<html>not compressed</html>"),
+        ("gzip", zlibbed(SAMPLE)),
+        ("gzip", raw_deflated(SAMPLE)),
+        ("gzip", b"\x1f\x8b\x07" + gzipped(SAMPLE)[3:]),
+        ("gzip", gzipped(SAMPLE) + b"garbage"),
+        ("gzip", gzipped(SAMPLE)[:-8] + bytes(8)),
+        ("gzip", gzipped(SAMPLE)[:-1] + b"\xff"),
+        ("deflate", b"<html>not compressed</html>"),
+        ("deflate", gzipped(SAMPLE)),
+        ("deflate", zlibbed(SAMPLE) + b"x"),
+        ("deflate", zlibbed(SAMPLE)[:-1] + b"\0\0"),
+        ("deflate", raw_deflated(SAMPLE) + b"x"),
+        ("deflate", zlibbed(SAMPLE) + zlibbed(SAMPLE)),
+        ("deflate", zlibbed(SAMPLE) + gzipped(SAMPLE)),
+    ],
+)
+def test_garbage(coding: str, body: bytes) -> None:
+    """What is not of the coding, has a wrong sum, or goes on after its end is an error."""
+    refusal(coding, body)
+    refusal(coding, *cut(body, [1, 5, len(body) - 1]))
+
+
+@given(data=st.binary(max_size=300), place=st.integers(0, 10**6), bit=st.integers(0, 7))
+def test_a_bit_that_was_flipped_never_passes(data: bytes, place: int, bit: int) -> None:
+    """Wrong data is never taken for right: gzip's sum is checked."""
+    body = bytearray(gzipped(data))
+    body[place % len(body)] ^= 1 << bit
+    assert ending("gzip", [bytes(body)]) in (data, ErrorKind.ENCODING)
+
+
+@given(st.binary(max_size=200), st.sampled_from(["gzip", "deflate"]), CUTS)
+def test_any_bytes_at_all(body: bytes, coding: str, cuts: list[int]) -> None:
+    """No body leads to another exception than the one that is foreseen."""
+    end = ending(coding, cut(body, cuts))
+    assert isinstance(end, bytes) or end is ErrorKind.ENCODING
+
+
+@each_coding
+def test_pieces_are_bounded(coding: str, compress: Callable[[bytes, int], bytes]) -> None:
+    """A body that swells a thousandfold comes in pieces that fit into memory."""
+    size = 0
+    decoder = Inflater(coding)
+    for piece in decoder.feed(compress(bytes(20 * PIECE), 9)):
+        assert 0 < len(piece) <= PIECE
+        size += len(piece)
+    decoder.finish()
+    assert size == 20 * PIECE
+
+
+@each_coding
+@pytest.mark.parametrize("rest", [-1, 0, 1, 2, 100, 258, 259])
+def test_what_is_left_after_a_full_piece_comes_too(
+    coding: str, compress: Callable[[bytes, int], bytes], rest: int
+) -> None:
+    """Decoded bytes that no input is left for are not forgotten."""
+    data = bytes(PIECE + rest)
+    assert decoded(Inflater(coding), [compress(data, 9)]) == data
+
+
+def test_nothing_is_decoded_ahead() -> None:
+    """Who stops after the first piece has not paid for the others."""
+    decoder = Inflater("gzip")
+    next(decoder.feed(gzipped(bytes(20 * PIECE), 9)))
+    with pytest.raises(AttemptError, match="cut short"):
+        decoder.finish()
+
+
+def test_data_that_does_not_shrink_comes_whole() -> None:
+    """Bounded pieces lose nothing of data whose compressed form is the longer one."""
+    data = random.Random(1).randbytes(3 * PIECE)
+    pieces = [data[i : i + PIECE] for i in range(0, len(data), PIECE)]
+    body = b"".join(gzipped(piece, 0) for piece in pieces)
+    assert decoded(Inflater("gzip"), cut(body, [PIECE, 2 * PIECE])) == data
+
+
+@given(DATA, CUTS)
+def test_identity(data: bytes, cuts: list[int]) -> None:
+    """Without a coding what came is what is stored."""
+    assert decoded(Identity(), cut(data, cuts)) == data
+
+
+@pytest.mark.parametrize(
+    ("codings", "body"),
+    [
+        ("", SAMPLE),
+        ("identity", SAMPLE),
+        (" Identity , identity", SAMPLE),
+        (",", SAMPLE),
+        ("gzip", gzipped(SAMPLE)),
+        ("GZip", gzipped(SAMPLE)),
+        (" gzip\t", gzipped(SAMPLE)),
+        ("x-gzip", gzipped(SAMPLE)),
+        ("gzip, identity", gzipped(SAMPLE)),
+        ("identity,gzip,", gzipped(SAMPLE)),
+        ("deflate", zlibbed(SAMPLE)),
+        ("Deflate", raw_deflated(SAMPLE)),
+    ],
+)
+def test_a_coding_that_was_not_asked_for_is_undone(codings: str, body: bytes) -> None:
+    """The decoder is the one that the field names, in any case and with idle parts."""
+    decoder = decoder_for(codings, names=["/page.html"], media_type="text/html")
+    assert decoded(decoder, [body]) == SAMPLE
+
+
+@pytest.mark.parametrize(
+    "codings",
+    [
+        "br",
+        "zstd",
+        "compress",
+        "x-unknown",
+        "gzip, gzip",
+        "gzip, br",
+        "deflate, gzip",
+        "gzip;q=1",
+    ],
+)
+def test_a_coding_that_cannot_be_undone_is_refused(codings: str) -> None:
+    """Better no file than one in a coding that its name does not tell of."""
+    with pytest.raises(AttemptError, match="Content-Encoding") as caught:
+        decoder_for(codings, names=["/page.html"], media_type="text/html")
+    assert caught.value.kind is ErrorKind.ENCODING
+    assert codings in caught.value.message
+
+
+def test_a_refusal_is_short() -> None:
+    """A server can't fill the log with a name of a coding."""
+    with pytest.raises(AttemptError) as caught:
+        decoder_for("x" * 10_000, names=[], media_type="")
+    assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize("codings", ["gzip", "br", "deflate"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("/a.gz", "/a.tar.gz", "/a.tgz", "a.GZ", "a.bz2", "a.tbz2", "a.xz", "a.txz"),
+        *("a.lzma", "a.zst", "a.br", "a.lz4", "a.Z", "a.svgz", ".gz"),
+    ],
+)
+def test_a_compressed_file_is_stored_as_it_came(codings: str, name: str) -> None:
+    """One of the names is enough: what is meant is the compressed file itself."""
+    for names in ([name], ["/page", name], [name, "page"]):
+        assert isinstance(decoder_for(codings, names=names, media_type="text/plain"), Identity)
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        *("application/gzip", "application/x-gzip", "Application/X-GZIP; q=1"),
+        *("application/x-bzip2", "application/x-xz", "application/x-tgz", "application/zstd"),
+        " application/gzip ",
+    ],
+)
+def test_a_compressed_media_type_is_stored_as_it_came(media_type: str) -> None:
+    """A server that says what the file is, and that it is compressed, means the file."""
+    assert isinstance(decoder_for("gzip", names=["/a"], media_type=media_type), Identity)
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [
+        ("/gz", "text/html"),
+        ("/a.gz/index.html", "text/html"),
+        ("/a.gzip.txt", "text/html"),
+        ("/a.gzz", ""),
+        ("/agz", "application/gzip-not"),
+        ("/a.zip", "application/zip"),
+        ("/a.tar", "application/x-tar"),
+        ("/a", "text/plain; x=application/gzip"),
+    ],
+)
+def test_others_are_decoded(name: str, media_type: str) -> None:
+    """What only looks a little like a compressed file is not one."""
+    assert isinstance(decoder_for("gzip", names=[name], media_type=media_type), Inflater)

@@ -1,0 +1,532 @@
+"""The list: read without waiting, turned into jobs, each bad line told of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from url_downloader.claims import NameClaims
+from url_downloader.filenames import fold, with_suffix
+from url_downloader.input_parser import (
+    MAX_LINE,
+    InputParser,
+    Rejection,
+    normal_url,
+    read_lines,
+)
+from url_downloader.shared.models import DownloadJob
+
+PATIENCE = 0.001
+
+
+class Parsed:
+    """A parser that has gone through the lines, and what it said."""
+
+    def __init__(
+        self, *lines: bytes | None, stream: Iterable[bytes | None] | None = None
+    ) -> None:
+        self.rejections: list[Rejection] = []
+        self.notes: list[str] = []
+        self.parser = InputParser(
+            source="list.txt",
+            claims=NameClaims(reserved=[".parts"]),
+            timeout=30,
+            max_retries=4,
+            on_rejected=self.rejections.append,
+            on_note=self.notes.append,
+        )
+        self.stream = list(self.parser.parse(lines if stream is None else stream))
+        self.jobs = [job for job in self.stream if job is not None]
+
+    @property
+    def reasons(self) -> list[str]:
+        return [str(rejection) for rejection in self.rejections]
+
+    @property
+    def outputs(self) -> list[str]:
+        return [job.output for job in self.jobs]
+
+
+def parsed(text: str) -> Parsed:
+    """The same, of a text."""
+    return Parsed(*text.encode().split(b"\n"))
+
+
+@contextmanager
+def pipe() -> Iterator[tuple[int, int]]:
+    """The reading and the writing end."""
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb"), os.fdopen(writer, "wb"):
+        yield reader, writer
+
+
+def lines_of(data: bytes, *, max_line: int = MAX_LINE) -> list[bytes | None]:
+    """What is read of `data`, written to a pipe whose end is closed then."""
+    reader, writer = os.pipe()
+    try:
+        with os.fdopen(writer, "wb") as stream:
+            stream.write(data)
+        return list(read_lines(reader, patience=PATIENCE, max_line=max_line))
+    finally:
+        os.close(reader)
+
+
+@pytest.mark.parametrize(
+    ("data", "lines"),
+    [
+        (b"", []),
+        (b"a", [b"a"]),
+        (b"a\n", [b"a"]),
+        (b"a\r\nb\r\n", [b"a", b"b"]),
+        (b"\n\na\n\n", [b"", b"", b"a", b""]),
+        (b"a\rb\r", [b"a\rb"]),
+        (b"12345678\n1", [b"12345678", b"1"]),
+        (b"12345678\r\n1", [b"12345678", b"1"]),
+        (b"123456789\n1", [b"123456789", b"1"]),
+        (b"123456789\r\n", [b"123456789"]),
+        (b"12345678\rx\n", [b"12345678\r"]),
+        (b"1234567890123\n12\n", [b"123456789", b"12"]),
+        (b"1234567890123", [b"123456789"]),
+    ],
+)
+def test_lines_come_without_their_ends(data: bytes, lines: list[bytes]) -> None:
+    """LF and CRLF end a line, so does the end; one longer than 8 bytes is cut after 9."""
+    assert lines_of(data, max_line=8) == lines
+
+
+@given(st.lists(st.binary(max_size=20).map(lambda line: line.translate(None, b"\r\n"))))
+def test_any_lines_are_read(lines: list[bytes]) -> None:
+    """Lines written are the lines read."""
+    assert lines_of(b"".join(line + b"\n" for line in lines)) == lines
+
+
+def test_a_long_file_is_read_in_full(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Lines across blocks come whole, an endless one in the middle costs only itself."""
+    path = tmp_path_factory.mktemp("list") / "list.txt"
+    lines = [b"%d" % n for n in range(100_000)]
+    path.write_bytes(b"\n".join([*lines, b"x" * 1_000_000, *lines]))
+    with path.open("rb") as file:
+        read = list(read_lines(file.fileno()))
+    assert read == [*lines, b"x" * (MAX_LINE + 1), *lines]
+
+
+def test_a_line_comes_before_the_next_is_written() -> None:
+    """A line is handed on as soon as its end is there; a pause gives None, again and again."""
+    with pipe() as (reader, writer):
+        lines = read_lines(reader, patience=PATIENCE)
+        assert next(lines) is None
+        os.write(writer, b"one\ntw")
+        assert [next(lines), next(lines), next(lines)] == [b"one", None, None]
+        os.write(writer, b"o\n")
+        assert next(lines) == b"two"
+
+
+def test_a_job_holds_what_was_asked() -> None:
+    """A URL and its options become one job; without options the defaults hold."""
+    jobs = parsed(
+        "http://h/a.txt\n"
+        "http://h/b.txt\n"
+        "  out=d//c.txt \n"
+        "\theader=X-One: 1\n"
+        " header = x-two:a=b: c \n"
+        " timeout=1.5m\n"
+        " max-retries=0\n"
+    ).jobs
+    assert jobs == [
+        DownloadJob(
+            job_id=1, url="http://h/a.txt", output="a.txt", timeout=30.0, max_retries=4
+        ),
+        DownloadJob(
+            job_id=2,
+            url="http://h/b.txt",
+            output="d/c.txt",
+            timeout=90.0,
+            max_retries=0,
+            headers=(("X-One", "1"), ("x-two", "a=b: c")),
+            is_named=True,
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "urls"),
+    [
+        ("", []),
+        (" \t ", []),
+        ("# http://h/", []),
+        ("  # out=a", []),
+        ("http://h/a ", ["http://h/a"]),
+        ("  http://h/?a=b", ["http://h/?a=b"]),
+        ("\ufeffhttp://h/", ["http://h/"]),
+        ("http://h/\r", ["http://h/"]),
+        ("http://h/a \thttp://i/a\thttp://j/", ["http://h/a"]),
+    ],
+)
+def test_what_a_line_is(line: str, urls: list[str]) -> None:
+    """Blanks around, comments, a byte order mark and mirrors do not count."""
+    result = parsed(line)
+    assert [job.url for job in result.jobs] == urls
+    assert result.rejections == []
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("HTTP://H.Example/A", "http://h.example/A"),
+        ("http://h", "http://h"),
+        ("http://h?q", "http://h?q"),
+        ("http://h/?a&b=c;d", "http://h/?a&b=c;d"),
+        ("http://h/a#b?c", "http://h/a"),
+        ("http://h/?#", "http://h/?"),
+        ('http://h/a b|c{d}"<>`^', "http://h/a%20b%7Cc%7Bd%7D%22%3C%3E%60%5E"),
+        ("http://h/a\\b?c\\d", "http://h/a/b?c%5Cd"),
+        ("http://good\\@evil/", "http://good/@evil/"),
+        ("http://h/é?ü", "http://h/%C3%A9?%C3%BC"),
+        ("http://h/%41%zz%?%", "http://h/%41%25zz%25?%25"),
+        ("http://h/[a]?b[c]", "http://h/%5Ba%5D?b[c]"),
+        ("http://h/a;b=c@d:!$&'()*+,~", "http://h/a;b=c@d:!$&'()*+,~"),
+        ("http://localhost:8080/", "http://localhost:8080/"),
+        ("http://127.0.0.1:65535/", "http://127.0.0.1:65535/"),
+        ("http://[::1]:8080/", "http://[::1]:8080/"),
+        ("http://h.example./", "http://h.example./"),
+        ("http://my_server:80/a_b", "http://my_server:80/a_b"),
+        ("http://_a.b__c.example/", "http://_a.b__c.example/"),
+        ("http://xn--bcher-kva.example/", "http://xn--bcher-kva.example/"),
+        ("http://BÜCHER.example:80/", "http://xn--bcher-kva.example:80/"),
+        ("http://faß.de/", "http://faß.de/"),
+        ("http://u:p@h/", "http://u:p@h/"),
+        ("http://u@x:p:q@r s%@h/", "http://u%40x:p%3Aq%40r%20s%25@h/"),
+        ("http://@h/", "http://h/"),
+        ("http://h/" + "a" * 60_000, "http://h/" + "a" * 60_000),
+    ],
+)
+def test_normal_url(text: str, url: str) -> None:
+    """What browsers take is taken, quoted as they do; what is quoted already stays."""
+    assert normal_url(text) == url
+    assert normal_url(url) == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "h.example/a",
+        "ftp://h/",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "//h/",
+        "http:/h/",
+        "http:h/",
+        "http://h:/",
+        "http://http://h/",
+        "http://",
+        "http:///a",
+        "http://u:p@/",
+        "http://h:0/",
+        "http://h:99999/",
+        "http://h:80:80/",
+        "http://-h/",
+        "http://a..b/",
+        "http://256.1.1.1/",
+        "http://[::1",
+        "http://a b/",
+        "http://h%41/",
+        "http://h\u3000i/",
+        "http://h/a\0b",
+        "http://h/a\x1bb",
+        "http://h\u2100/",
+        f"http://{'a' * 300}.example/",
+        "http://" + "ü" * 64 + ".example/",
+    ],
+)
+def test_what_is_no_url_is_rejected(text: str) -> None:
+    """A line that is not an http(s) URL is rejected as such, with its number."""
+    result = parsed(f"\n{text}\nhttp://h/")
+    assert len(result.jobs) == 1
+    assert result.parser.rejected == 1
+    assert result.reasons[0].startswith("list.txt:2: not a valid http(s) URL: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ftp://user:secret@h/",
+        "http://user:secret@h:99999/",
+        "http://user:sec@secret@a b/",
+        "http://user:secret/secret@h/",
+        "http://user:#secret@h/",
+        "http://http://user:secret@h/",
+        "http:\\\\user:secret@-h/",
+        "http:/user:secret@h/",
+        "http:user:secret@h/",
+        "user:secret@h/",
+        "http://[user:secret@h/",
+        "http://user:secret@h/\0",
+    ],
+)
+def test_no_message_shows_a_password(text: str) -> None:
+    """User names and passwords are left out of messages, however broken the URL is."""
+    (reason,) = parsed(text).reasons
+    assert "user" not in reason
+    assert "secret" not in reason
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["header=Authorization secret", "header=A: secret\0", "Authorization: secret=", "secret"],
+)
+def test_no_message_shows_a_header(option: str) -> None:
+    """An option that may hold a secret is not repeated in its rejection."""
+    result = parsed(f"http://h/\n {option}")
+    assert result.jobs == []
+    assert "secret" not in result.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"\x1b[2J\xc2\x9b\xe2\x80\xae", r"not a valid http(s) URL: \x1b[2J\x9b\u202e"),
+        (b"http://h/\xff", "not UTF-8"),
+        (b"http://h/" + b"a" * MAX_LINE, "longer than 65536 bytes"),
+    ],
+)
+def test_a_reason_can_be_shown(line: bytes, reason: str) -> None:
+    """A reason is short and printable, whatever the line holds."""
+    assert Parsed(line).reasons == [f"list.txt:1: {reason}"]
+
+
+def test_a_reason_is_cut() -> None:
+    """Of a long line only the beginning is shown."""
+    (rejection,) = parsed("x" * 5000).rejections
+    assert rejection.reason.endswith("xxx...")
+    assert len(rejection.reason) < 210
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("out=", "out: the path is empty"),
+        ("out=../a", "out: the path must not contain '..'"),
+        ("out=/a", "out: the path must be relative to the output directory"),
+        ("timeout=-1", "timeout: not a time: '-1' (seconds, or a number with s, m, h or d)"),
+        ("max-retries=1001", "max-retries: not a whole number from 0 to 1000: '1001'"),
+        ("max-retries=٣", "max-retries: not a whole number from 0 to 1000: '٣'"),
+        ("max-retries=-1", "max-retries: not a whole number from 0 to 1000: '-1'"),
+        ("header=X", "header: not a header: it should read Name: value"),
+        ("header=X : 1", "header: not a header: it should read Name: value"),
+        ("header=X: a\rb", "header: not a header: it should read Name: value"),
+        ("out", "not an option: it should read key=value"),
+        ("=a", "not an option: it should read key=value"),
+    ],
+)
+def test_a_bad_option_rejects_its_url(option: str, reason: str) -> None:
+    """A URL whose option can't be followed is not downloaded; told once, at the option."""
+    result = parsed(f"http://h/first\nhttp://h/a\n {option}\n max-retries=x\nhttp://h/b")
+    assert result.outputs == ["first", "b"]
+    assert result.reasons == [f"list.txt:3: {reason}"]
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        (".parts/a", "the folder '.parts' is reserved for unfinished files"),
+        ("First/a", "a file of the list is already named 'first'"),
+    ],
+)
+@pytest.mark.parametrize("after", [b"http://h/b", None])
+def test_a_path_that_is_taken_rejects_its_url(
+    path: str, reason: str, after: bytes | None
+) -> None:
+    """A URL whose path can't be had is not downloaded; told once, at the option."""
+    option = f" out={path}".encode()
+    result = Parsed(b"http://h/first", b"http://h/a", option, b"", after, b" timeout=1")
+    assert result.outputs == ["first", "b"][: 2 if after else 1]
+    assert result.reasons == [f"list.txt:3: out: {reason}"]
+
+
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [
+        ("timeout=0", (0.0, 4, ())),
+        ("timeout=1h", (3600.0, 4, ())),
+        ("max-retries=1000", (30.0, 1000, ())),
+        ("header=X:", (30.0, 4, (("X", ""),))),
+        ("header=X:\té ☃\t", (30.0, 4, (("X", "é ☃"),))),
+        ("gid=1", (30.0, 4, ())),
+    ],
+)
+def test_an_option_is_followed(
+    option: str, values: tuple[float, int, tuple[tuple[str, str], ...]]
+) -> None:
+    """Values at the edge of their range are taken."""
+    (job,) = parsed(f"http://h/a\n {option}").jobs
+    assert (job.timeout, job.max_retries, job.headers) == values
+
+
+def test_an_option_before_the_first_url_is_rejected() -> None:
+    """Each option that has no URL above is rejected."""
+    result = parsed(" out=a\n# c\n timeout=1\nhttp://h/b")
+    assert result.outputs == ["b"]
+    assert result.reasons == [
+        "list.txt:1: an option before the first URL",
+        "list.txt:3: an option before the first URL",
+    ]
+
+
+def test_options_of_a_bad_url_go_with_it() -> None:
+    """The options of a rejected URL are ignored, not given to the URL before."""
+    result = parsed("http://h/a\nnonsense\n out=b\nhttp://h/c")
+    assert result.outputs == ["a", "c"]
+    assert result.parser.rejected == 1
+
+
+def test_unknown_keys_and_mirrors_are_noted_once() -> None:
+    """What an aria2 session holds beyond our options is told of once and skipped."""
+    result = parsed("http://h/a\thttp://i/a\n gid=1\n gid=2\nhttp://h/b\thttp://i/b\n gid=3\n")
+    assert result.outputs == ["a", "b"]
+    assert result.rejections == []
+    assert result.notes == [
+        "list.txt:1: only the first URL of a line is used, mirrors are not",
+        "list.txt:2: unknown option 'gid' is skipped",
+    ]
+
+
+def test_a_repeated_url_is_one_job() -> None:
+    """The same URL with the same options is one job, and said so with both lines."""
+    result = parsed(
+        "http://h/a\nHTTP://H/a#x\n timeout=30\nhttp://h/a\n out=a\nhttp://h/a\n out=./a\nhttp://h/a"
+    )
+    assert result.outputs == ["a", with_suffix("a", "http://h/a")]
+    assert result.parser.repeated == 3
+    assert result.notes == [
+        "list.txt:2: repeated, first seen in line 1",
+        "list.txt:6: repeated, first seen in line 4",
+        "list.txt:8: repeated, first seen in line 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    "option", ["timeout=1", "max-retries=1", "out=b", "header=A: b", "header=B: a"]
+)
+def test_another_option_makes_another_job(option: str) -> None:
+    """The same URL with an option that differs is downloaded for itself."""
+    result = parsed(f"http://h/a\nhttp://h/a\n {option}\nhttp://h/a\n header=C: d")
+    assert [job.job_id for job in result.jobs] == [1, 2, 3]
+
+
+def test_names_are_given_out_in_list_order() -> None:
+    """The first of two equal names is kept, the second gets the hash of its URL."""
+    second = with_suffix("A.tar.gz", "http://h/2/A.tar.gz")
+    assert parsed("http://h/1/a.tar.gz\nhttp://h/2/A.tar.gz").outputs == ["a.tar.gz", second]
+
+
+def test_a_pause_lets_the_url_start() -> None:
+    """A pause in the input hands out the URL at hand, so that it does not wait for more."""
+    result = Parsed(None, b"http://h/a", None, None, b"http://h/b", b" out=c")
+    outputs = [job and job.output for job in result.stream]
+    assert outputs == [None, "a", None, None, "c"]
+
+
+def test_an_option_after_the_pause_is_rejected() -> None:
+    """An option that comes when its URL is started is rejected for itself."""
+    result = Parsed(b"http://h/a", None, b" out=b", b" out=c", b"http://h/d", b" out=e")
+    assert result.outputs == ["a", "e"]
+    assert [rejection.line for rejection in result.rejections] == [2, 3]
+    assert "after its URL was started" in result.reasons[0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_told_of_once(encoding: str) -> None:
+    """A list saved as UTF-16 is rejected with one line that says how to help it."""
+    data = "\ufeffhttp://h/a\nhttp://h/b\n".removeprefix("\ufeff" * (encoding == "utf-16"))
+    result = Parsed(*data.encode(encoding).split(b"\n"))
+    assert result.jobs == []
+    assert result.reasons == [
+        "list.txt:1: the list is UTF-16 and was not read: save it as UTF-8"
+    ]
+
+
+def test_an_unreadable_list_ends_in_order() -> None:
+    """When reading fails, what was read is downloaded and the error is kept."""
+
+    def broken() -> Iterator[bytes]:
+        yield b"http://h/a"
+        raise OSError(5, "Input/output error")
+
+    result = Parsed(stream=broken())
+    assert result.outputs == ["a"]
+    assert str(result.parser.error) == (
+        "list.txt: can't be read after line 1: Input/output error; "
+        "what follows there is not downloaded"
+    )
+
+
+def test_an_error_of_a_listener_is_not_the_lists() -> None:
+    """Only what reading raises is taken for an unreadable list."""
+
+    def on_rejected(rejection: Rejection) -> None:
+        raise BrokenPipeError(str(rejection))
+
+    parser = InputParser(
+        source="-",
+        claims=NameClaims(),
+        timeout=1,
+        max_retries=1,
+        on_rejected=on_rejected,
+        on_note=print,
+    )
+    with pytest.raises(BrokenPipeError):
+        list(parser.parse([b"nonsense"]))
+    assert parser.error is None
+
+
+PIECES = st.sampled_from(
+    [
+        "http://",
+        "https://",
+        "u:p@",
+        "h",
+        "é",
+        "[::1]",
+        ":",
+        "80",
+        "/",
+        "?",
+        "#",
+        "a",
+        "%",
+        "\\",
+        "@",
+    ]
+)
+URL_LINES = st.lists(PIECES, max_size=8).map("".join).map(str.encode)
+OPTION_LINES = st.sampled_from(
+    [b" out=a", b" out=a/b", b"\tout=../a", b" x=1", b" timeout=1", b" ="]
+)
+ANY_LINES = st.lists(st.none() | st.binary() | URL_LINES | OPTION_LINES)
+
+
+@given(ANY_LINES)
+def test_no_line_makes_the_parser_raise(lines: list[bytes | None]) -> None:
+    """Whatever the lines are: jobs numbered in order, no file twice, messages printable."""
+    result = Parsed(*lines)
+    assert [job.job_id for job in result.jobs] == list(range(1, len(result.jobs) + 1))
+    assert len({fold(output) for output in result.outputs}) == len(result.outputs)
+    assert all(text.isprintable() for text in result.reasons + result.notes)
+    assert result.stream.count(None) == (
+        lines.count(None) if result.parser.error is None else 0
+    )
+    assert result.outputs == Parsed(*lines).outputs
+
+
+@given(st.lists(URL_LINES | OPTION_LINES | st.sampled_from([b"", b"# c"])))
+def test_each_url_comes_to_exactly_one_thing(lines: list[bytes]) -> None:
+    """Each URL of a list becomes a job, a rejection or a repetition; nothing is lost."""
+    urls = [n for n, line in enumerate(lines) if line.strip() and line[0] not in b" \t#"]
+    result = Parsed(*lines[urls[0] if urls else len(lines) :])
+    assert len(result.jobs) + result.parser.rejected + result.parser.repeated == len(urls)
+    assert result.parser.rejected == len(result.rejections)

@@ -1,0 +1,117 @@
+"""The line that says how a run stands, and when it is said."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+
+import pytest
+
+from url_downloader.metrics import MetricsSnapshot
+from url_downloader.monitor import Monitor, PoolState
+from url_downloader.shared.models import JobStatus
+
+COUNTS = {
+    JobStatus.PENDING: 10,
+    JobStatus.RUNNING: 4,
+    JobStatus.RETRY_SCHEDULED: 3,
+    JobStatus.SUCCESS: 20,
+    JobStatus.FAILED: 2,
+}
+
+
+def state(tasks: int = 7) -> PoolState:
+    """A pool in which every number is another one."""
+    return PoolState(
+        tasks=tasks,
+        retries=6,
+        counts=COUNTS,
+        metrics=MetricsSnapshot(
+            seconds=60.0,
+            received=5 * 1024**2,
+            kept=8 * 1024**2,
+            rate=1.5 * 1024,
+            in_flight=5,
+            successes=21,
+            retries=11,
+        ),
+    )
+
+
+class Watched:
+    """A monitor that was never started, with an interval of no time, and what it logged."""
+
+    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
+        self._caplog = caplog
+        turns = itertools.count(1)
+        self.crashes: list[BaseException] = []
+        self.monitor = Monitor(
+            interval=0.0, look=lambda: state(next(turns)), on_crash=self.crashes.append
+        )
+
+    @property
+    def lines(self) -> list[str]:
+        return [record.getMessage().partition(",")[0] for record in self._caplog.records]
+
+
+@pytest.fixture
+def watched(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    """A fresh one."""
+    monkeypatch.setattr(logging.getLogger("url_downloader"), "propagate", True)
+    caplog.set_level(logging.INFO, logger="url_downloader.monitor")
+    return Watched(caplog)
+
+
+def test_the_line() -> None:
+    """Queues, attempts under way, jobs by state of all so far, bytes, throughput now."""
+    assert str(state()) == (
+        "tasks 7, retries 6, in flight 5 | done 20, failed 2, retrying 3, pending 10 of 39 | "
+        "5.0 MiB, 1.5 KiB/s"
+    )
+
+
+def test_one_turn_is_one_line(watched: Watched) -> None:
+    """After each interval the state is looked at anew and said, for people to see."""
+    assert watched.monitor.run_once() is True
+    assert watched.monitor.run_once() is True
+    assert watched.lines == ["tasks 1", "tasks 2"]
+
+
+def test_a_stop_ends_the_wait_without_a_line(watched: Watched) -> None:
+    """Told to stop, the monitor says nothing more in its turn."""
+    watched.monitor.stop()
+    assert watched.monitor.run_once() is False
+    assert watched.lines == []
+
+
+def test_the_last_line_is_said_at_the_end(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However short the run was, its end is told, once, at the level that users see."""
+    watched.monitor.stop()
+    watched.monitor.run()
+    assert watched.lines == ["tasks 1"]
+    assert [record.levelno for record in caplog.records] == [logging.INFO]
+    assert watched.crashes == []
+
+
+def test_a_pool_that_cannot_be_looked_at_is_a_crash(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error while looking ends the monitor and is handed on."""
+    monkeypatch.setattr(logging.getLogger("url_downloader"), "propagate", True)
+    trouble, crashes = RuntimeError("pool's trouble"), list[BaseException]()
+
+    def look() -> PoolState:
+        raise trouble
+
+    monitor = Monitor(interval=0.0, look=look, on_crash=crashes.append)
+    monitor.run()
+    assert monitor.error is trouble
+    assert set(crashes) == {trouble}
+    assert {record.levelno for record in caplog.records} == {logging.CRITICAL}
+
+
+def test_its_name() -> None:
+    """The thread is found in logs as what it is."""
+    assert Monitor(interval=1.0, look=state, on_crash=print).name == "monitor"

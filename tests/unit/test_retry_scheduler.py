@@ -1,0 +1,265 @@
+"""The retry scheduler, stepped by hand: due times, their order, and no lost wake-up."""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import random
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import NoReturn
+
+import pytest
+
+from url_downloader import retry_scheduler
+from url_downloader.retry_scheduler import (
+    RetryEntry,
+    RetryQueue,
+    RetryScheduler,
+    TaskQueue,
+    put_until,
+)
+from url_downloader.shared.models import DownloadJob
+
+
+def job(job_id: int) -> DownloadJob:
+    """A job as a worker hands it over."""
+    return DownloadJob(job_id=job_id, url="http://h/", output="f", timeout=1.0, max_retries=1)
+
+
+class StepEvent(threading.Event):
+    """An event that is never waited for: it notes whether it was set, and for how long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[tuple[bool, float | None]] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append((self.is_set(), timeout))
+        return self.is_set()
+
+
+class CrowdedQueue(queue.Queue[DownloadJob | None]):
+    """A full queue where each put that finds no room, and would wait, is answered at once.
+
+    Args:
+        on_full: called with the number of the vain put, from 1.
+    """
+
+    def __init__(self, on_full: Callable[[int], object]) -> None:
+        super().__init__(1)
+        super().put(None)
+        self._on_full = on_full
+        self._vain = itertools.count(1)
+
+    def put(
+        self, item: DownloadJob | None, block: bool = True, timeout: float | None = None
+    ) -> None:
+        assert block
+        assert timeout is not None, "one that waits without end can't be stopped"
+        if self.full():
+            self._on_full(next(self._vain))
+            raise queue.Full
+        super().put(item, block, timeout)
+
+
+class Bench:
+    """A scheduler that was never started, its queues and its clock."""
+
+    def __init__(self, tasks: TaskQueue | None = None) -> None:
+        self.clock = 100.0
+        self.on_look: Callable[[], object] = lambda: None
+        self.crashes: list[BaseException] = []
+        self.tasks: TaskQueue = queue.Queue() if tasks is None else tasks
+        self.retries: RetryQueue = queue.PriorityQueue()
+        self.scheduler = RetryScheduler(
+            retries=self.retries,
+            tasks=self.tasks,
+            now=self._now,
+            on_crash=self.crashes.append,
+        )
+
+    def schedule(self, *dues: float) -> None:
+        """Jobs 1, 2, 3 ... with these due times."""
+        for job_id, due in enumerate(dues, start=1):
+            self.scheduler.schedule(job(job_id), due)
+
+    def released(self) -> list[int]:
+        """The ids that were put back since the last look."""
+        found = [self.tasks.get_nowait() for _ in range(self.tasks.qsize())]
+        return [each.job_id for each in found if each is not None]
+
+    def _now(self) -> float:
+        self.on_look()
+        return self.clock
+
+
+@pytest.fixture
+def wake(monkeypatch: pytest.MonkeyPatch) -> StepEvent:
+    """The event that the scheduler sleeps on, so that a turn never sleeps."""
+    event = StepEvent()
+    monkeypatch.setattr(retry_scheduler, "threading", SimpleNamespace(Event=lambda: event))
+    return event
+
+
+@pytest.mark.parametrize(
+    ("dues", "released", "remaining"),
+    [
+        ([], [], None),
+        ([100.5], [], 0.5),
+        ([100.0], [1], None),  # due now is due
+        ([99.0], [1], None),
+        ([103.0, 101.0, 102.0], [], 1.0),
+        ([100.0, 98.0, 99.0], [2, 3, 1], None),
+        ([99.0, 107.25, 98.0], [3, 1], 7.25),
+        ([50.0, 50.0, 50.0], [1, 2, 3], None),  # ties: as they came
+    ],
+)
+def test_what_is_due_is_released(
+    dues: list[float], released: list[int], remaining: float | None
+) -> None:
+    """What is due goes back, by due time, then by arrival; the rest waits its exact time."""
+    bench = Bench()
+    bench.schedule(*dues)
+    assert bench.scheduler.release_due() == remaining
+    assert bench.released() == released
+    assert bench.retries.qsize() == len(dues) - len(released)
+
+
+def test_each_job_comes_at_its_time() -> None:
+    """As the clock advances each job is released once, at its due time and not before."""
+    bench = Bench()
+    dues = [100.0 + n for n in range(1, 40)]
+    shuffled = random.Random(1).sample(dues, len(dues))
+    bench.schedule(*shuffled)
+    for due in dues:
+        bench.clock = due - 0.001
+        bench.scheduler.release_due()
+        assert bench.released() == []
+        bench.clock = due
+        bench.scheduler.release_due()
+        assert [shuffled[job_id - 1] for job_id in bench.released()] == [due]
+
+
+class Incomparable(DownloadJob):
+    """A job that can't bear comparison."""
+
+    def __eq__(self, other: object) -> NoReturn:
+        raise AssertionError("compared")
+
+    __lt__ = __gt__ = __le__ = __ge__ = __eq__
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_jobs_are_never_compared() -> None:
+    """The order is that of due times and arrivals alone, even where both are equal."""
+    jobs = [
+        Incomparable(job_id=n, url="http://h/", output="f", timeout=1.0, max_retries=1)
+        for n in range(2)
+    ]
+    one, other = (RetryEntry(1.0, 0, each) for each in jobs)
+    assert one == other
+    assert not one < other
+    assert RetryEntry(1.0, 1, jobs[0]) > other
+    assert RetryEntry(0.5, 9, jobs[0]) < other
+
+
+@pytest.mark.parametrize(
+    ("dues", "sleep"), [([], None), ([160.0, 130.0], 30.0), ([90.0], None)]
+)
+def test_a_turn_sleeps_until_the_next_is_due(
+    dues: list[float], sleep: float | None, wake: StepEvent
+) -> None:
+    """The sleep ends at the next due time, and has no end where nothing waits: no polling."""
+    bench = Bench()
+    bench.schedule(*dues)
+    assert bench.scheduler.run_once()
+    assert wake.waits == [(False, sleep)]
+
+
+@pytest.mark.parametrize("due", [90.0, 110.0, 500.0])
+def test_a_wake_up_is_never_lost(due: float, wake: StepEvent) -> None:
+    """What is scheduled after the look and before the sleep ends that sleep at once."""
+    bench = Bench()
+
+    def schedule_once() -> None:
+        bench.on_look = lambda: None
+        bench.scheduler.schedule(job(2), due)
+
+    bench.schedule(200.0)
+    bench.on_look = schedule_once
+    bench.scheduler.run_once()
+    assert wake.waits == [(True, 100.0)]
+    bench.clock = due
+    bench.scheduler.run_once()
+    assert 2 in bench.released()
+
+
+def test_the_scheduled_job_is_there_when_the_wake_up_comes(wake: StepEvent) -> None:
+    """Put first, then woken: a scheduler that is as fast as can be finds the job."""
+    bench = Bench()
+    found: list[int] = []
+    original = wake.set
+
+    def look_at_once() -> None:
+        found.append(bench.retries.qsize())
+        original()
+
+    wake.set = look_at_once  # type: ignore[method-assign]
+    bench.schedule(100.0)
+    assert found == [1]
+
+
+def test_a_stop_during_the_look_is_not_slept_over(wake: StepEvent) -> None:
+    """Stopped between look and sleep, the scheduler ends without a sleep."""
+    bench = Bench()
+    bench.schedule(200.0)
+    bench.on_look = bench.scheduler.stop
+    bench.scheduler.run()
+    assert all(was_set for was_set, _ in wake.waits)
+    assert bench.crashes == []
+
+
+def test_a_stopped_scheduler_releases_nothing(wake: StepEvent) -> None:
+    """After stop() even due jobs stay out of the task queue; stop() can come twice."""
+    bench = Bench()
+    bench.schedule(90.0, 95.0)
+    bench.scheduler.stop()
+    bench.scheduler.stop()
+    bench.scheduler.run_once()
+    bench.scheduler.run()
+    assert (bench.released(), wake.waits) == ([], [])
+
+
+def test_a_put_on_a_full_queue_waits_for_room() -> None:
+    """A due job is not lost where the task queue is full: it goes in when there is room."""
+    bench = Bench(CrowdedQueue(lambda vain: bench.released() if vain == 3 else None))
+    bench.schedule(100.0)
+    assert bench.scheduler.release_due() is None
+    assert bench.released() == [1]
+
+
+def test_a_put_on_a_full_queue_gives_up_on_stop() -> None:
+    """A scheduler that waits for room ends when it is stopped; the queue is as it was."""
+    bench = Bench(CrowdedQueue(lambda vain: bench.scheduler.stop() if vain == 2 else None))
+    bench.schedule(90.0, 91.0, 500.0)
+    bench.scheduler.run()
+    assert bench.tasks.qsize() == 1
+    assert bench.released() == []
+    assert bench.crashes == []
+
+
+@pytest.mark.parametrize("item", [job(1), None])
+def test_put_until_puts(item: DownloadJob | None) -> None:
+    """With room, the item is put once and that is said."""
+    tasks: TaskQueue = queue.Queue(1)
+    assert put_until(tasks, item, gave_up=lambda: False)
+    assert (tasks.qsize(), tasks.get_nowait()) == (1, item)
+
+
+def test_put_until_gives_up_first() -> None:
+    """Where it is to give up already, nothing is put, room or not."""
+    tasks: TaskQueue = queue.Queue()
+    assert not put_until(tasks, job(1), gave_up=lambda: True)
+    assert tasks.qsize() == 0
