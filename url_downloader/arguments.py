@@ -47,6 +47,17 @@ def argument_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _transfer_settings(arguments: argparse.Namespace) -> TransferSettings:
+    return TransferSettings(
+        timeout=arguments.timeout,
+        max_time=arguments.max_time,
+        speed_limit=arguments.speed_limit,
+        speed_time=arguments.speed_time,
+        max_filesize=arguments.max_filesize,
+        expected_types=arguments.expect_type,
+    )
+
+
 def _add_file_options(parser: argparse.ArgumentParser, defaults: Settings) -> None:
     parser.add_argument(
         *("-d", "--dir", "-P", "--output-dir"),
@@ -114,21 +125,20 @@ def _add_number_options(parser: argparse.ArgumentParser, defaults: Settings) -> 
 
 def _numbers(defaults: Settings) -> list[tuple[tuple[str, ...], str, float, str]]:
     """Flags, metavar, default and help of each option that is a number."""
-    retry, pool = defaults.retry, defaults.pool
+    retry, pool, transfer = defaults.retry, defaults.pool, defaults.transfer
     workers = ("-w", "--max_workers", "--max-workers")
     retries = ("--max_retries", "--max-retries")
-    timeout = "give up after so long without a byte; 0: never"
+    timeout = "end an attempt after so long without a byte; 0: never"
+    interval = defaults.monitor.interval
     return [
         (workers, "N", pool.max_workers, "downloads at a time"),
         (("--queue-size",), "N", pool.queue_size, "jobs that may wait for a worker"),
-        (("-T", "--timeout"), "TIME", defaults.transfer.timeout, timeout),
+        (("-T", "--timeout"), "TIME", transfer.timeout, timeout),
+        (("--max-time",), "TIME", transfer.max_time, "for one attempt in all; 0: any"),
+        (("--speed-limit",), "SIZE", transfer.speed_limit, "least bytes per second; 0: any"),
+        (("--speed-time",), "TIME", transfer.speed_time, "over which the speed is measured"),
+        (("--max-filesize",), "SIZE", transfer.max_filesize, "no larger files; 0: any"),
         (retries, "N", retry.max_retries, "attempts after the first"),
-        (
-            ("--max-filesize",),
-            "SIZE",
-            defaults.transfer.max_filesize,
-            "no larger files; 0: any",
-        ),
         (("--retry-delay",), "TIME", retry.delay, "base of the exponential backoff"),
         (("--retry-max-delay",), "TIME", retry.max_delay, "longest backoff"),
         (
@@ -137,7 +147,7 @@ def _numbers(defaults: Settings) -> list[tuple[tuple[str, ...], str, float, str]
             retry.max_retry_after,
             "longest wait taken from a server",
         ),
-        (("--monitor-interval",), "TIME", defaults.monitor.interval, "between status lines"),
+        (("--monitor-interval",), "TIME", interval, "between status lines"),
     ]
 
 
@@ -172,11 +182,7 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
             max_retry_after=arguments.max_retry_after,
             retry_on=arguments.retry_on,
         ),
-        transfer=TransferSettings(
-            timeout=arguments.timeout,
-            max_filesize=arguments.max_filesize,
-            expected_types=arguments.expect_type,
-        ),
+        transfer=_transfer_settings(arguments),
         pool=PoolSettings(max_workers=arguments.max_workers, queue_size=arguments.queue_size),
         output=OutputSettings(
             directory=arguments.dir,

@@ -22,6 +22,9 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "--max-retry-after": (0, 30 * DAY),
     "--retry-on": (400, 499),
     "--timeout": (0, DAY),
+    "--max-time": (0, 30 * DAY),
+    "--speed-limit": (0, 2**60),
+    "--speed-time": (1, DAY),
     "--max-filesize": (0, 2**60),
     "--max-workers": (1, 1024),
     "--queue-size": (1, 1_000_000),
@@ -76,6 +79,9 @@ class TransferSettings:
 
     Args:
         timeout: seconds without a byte, also for connecting; 0 = no limit.
+        max_time: seconds for one attempt in all; 0 = no limit.
+        speed_limit: bytes per second; an attempt that is slower over `speed_time` seconds is
+            ended; 0 = no limit.
         max_redirects: how many are followed.
         max_filesize: bytes; a larger file is a failure; 0 = no limit.
         expected_types: media types such as `application/pdf` or `image/*`, lower-case; a file
@@ -83,12 +89,18 @@ class TransferSettings:
     """
 
     timeout: float = 30.0
+    max_time: float = 0.0
+    speed_limit: int = 100
+    speed_time: float = 30.0
     max_redirects: int = 20
     max_filesize: int = 0
     expected_types: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_range("--timeout", self.timeout)
+        check_range("--max-time", self.max_time)
+        check_range("--speed-limit", self.speed_limit)
+        check_range("--speed-time", self.speed_time)
         check_range("--max-filesize", self.max_filesize)
 
 

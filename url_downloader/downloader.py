@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from email.utils import formatdate
 
+from url_downloader.attempt_meter import Progress
 from url_downloader.checksums import Digester
 from url_downloader.config import Existing
 from url_downloader.seams import ExistingFile, Fields
@@ -26,7 +27,7 @@ class Downloader:
         existing: what is done with a file that exists.
         now: monotonic clock, seconds.
 
-    Threads: one, but `abort` from any.
+    Threads: one, but `progress`, `expire` and `abort` from any.
     """
 
     def __init__(
@@ -39,15 +40,32 @@ class Downloader:
         self._context = context
         self._existing = existing
         self._now = now
+        self._meter = context.meter
 
     def attempt(self, job: DownloadJob) -> JobResult:
         """Try once to get the job's file; a foreseen failure is a result, not an exception."""
         began = self._now()
+        self._context.transport.begin_attempt(self._meter.begin(timeout=job.timeout))
+        try:
+            result = self._attempt(job)
+        finally:
+            self._meter.end()
+        return replace(result, seconds=self._now() - began)
+
+    def progress(self) -> Progress | None:
+        """The attempt that is going on, if there is one."""
+        return self._meter.progress()
+
+    def expire(self, attempt: int, reason: str) -> None:
+        """End the attempt of this number, if it is still going on. Never blocks."""
+        self._context.transport.expire(attempt, reason)
+
+    def _attempt(self, job: DownloadJob) -> JobResult:
         result = self._skip(job) or self._transfer(job)
         if result.kind is ErrorKind.CHECKSUM:
             # The copy may have been spoilt on its way: one more, complete and fresh.
             result = self._transfer(job)
-        return replace(result, seconds=self._now() - began)
+        return result
 
     def abort(self) -> None:
         """End the attempt that is going on, and all later ones. Never blocks."""

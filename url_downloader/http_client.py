@@ -91,10 +91,10 @@ class HttpReply:
         try:
             data: bytes = self._raw.read1(size, decode_content=False)
         except LIBRARY_ERRORS as error:
-            raise _attempt_error(error, self._lifeline) from error
+            raise self._lifeline.failure() or attempt_error(error) from error
         # A connection that was cut ends like one that was closed well.
-        if self._lifeline.is_cut:
-            raise _interrupted()
+        if (failure := self._lifeline.failure()) is not None:
+            raise failure
         return data
 
 
@@ -104,7 +104,7 @@ class HttpClient:
     Args:
         max_redirects: how many are followed for one call.
 
-    Threads: made, used and closed in one thread; `abort` from any.
+    Threads: made, used and closed in one thread; `expire` and `abort` from any.
     """
 
     def __init__(self, *, max_redirects: int) -> None:
@@ -144,6 +144,14 @@ class HttpClient:
         message = f"more than {self._max_redirects} redirects"
         raise AttemptError(ErrorKind.REDIRECT, message)
 
+    def begin_attempt(self, number: int) -> None:
+        """The calls from here on belong to this attempt."""
+        self._lifeline.begin_attempt(number)
+
+    def expire(self, attempt: int, reason: str) -> None:
+        """End the calls of this attempt, if it is still going on. Never blocks."""
+        self._lifeline.expire(attempt, reason)
+
     def abort(self) -> None:
         """End the call that is going on, and all later ones, with an error. Never blocks."""
         self._lifeline.cut()
@@ -173,15 +181,15 @@ class HttpClient:
     ) -> HttpReply:
         url = str(request.url)
         proxies, verify, _ = self._surroundings(_origin(url))
-        if self._lifeline.is_cut:
-            raise _interrupted()
+        if (failure := self._lifeline.failure()) is not None:
+            raise failure
         try:
             response = self._adapter.send(
                 request, stream=True, timeout=timeout or None, verify=verify, proxies=proxies
             )
         except LIBRARY_ERRORS as error:
             self._lifeline.release()
-            raise _attempt_error(error, self._lifeline) from error
+            raise self._lifeline.failure() or attempt_error(error) from error
         if "Set-Cookie" in response.headers:
             extract_cookies_to_jar(cookies, request, response.raw)
         return HttpReply(response, url, lifeline=self._lifeline)
@@ -250,11 +258,3 @@ def _combined(headers: Fields) -> dict[str, str | bytes]:
         separator = "; " if name.lower() == "cookie" else ", "
         fields[name.lower()] = (known_name, f"{known}{separator}{value}" if known else value)
     return {name: v if v.isascii() else v.encode() for name, v in fields.values()}
-
-
-def _attempt_error(error: BaseException, lifeline: Lifeline) -> AttemptError:
-    return _interrupted() if lifeline.is_cut else attempt_error(error)
-
-
-def _interrupted() -> AttemptError:
-    return AttemptError(ErrorKind.INTERRUPTED, "interrupted")

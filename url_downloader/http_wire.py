@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from urllib3.connection import HTTPConnection
 
+from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 
 MAX_HEADER_BYTES = 256 * 1024
@@ -199,20 +200,29 @@ class StrictResponse(http.client.HTTPResponse):
 class Lifeline:
     """The means to cut a transport's connection from outside, whatever its thread waits for.
 
-    Threads: `cut` and `is_cut` from any thread; the others in the transport's own.
+    Threads: `cut`, `expire` and `failure` from any thread; the others in the transport's own.
     """
 
     def __init__(self) -> None:
-        # Guards _handle and _is_cut, so that no handle is closed or replaced while it is shut
-        # down: its number could belong to another socket by then.
+        # Guards all fields, so that no handle is closed or replaced while it is shut down:
+        # its number could belong to another socket by then.
         self._lock = threading.Lock()
         self._handle: socket.socket | None = None
         self._is_cut = False
+        self._attempt = 0
+        self._expiry: str | None = None
 
-    @property
-    def is_cut(self) -> bool:
-        """Whether `cut` was called."""
-        return self._is_cut
+    def begin_attempt(self, number: int) -> None:
+        """Another attempt begins; what is said of an earlier one no longer counts."""
+        with self._lock:
+            self._attempt, self._expiry = number, None
+
+    def failure(self) -> AttemptError | None:
+        """Why the attempt is over, if it was ended from outside."""
+        with self._lock:
+            if self._is_cut:
+                return AttemptError(ErrorKind.INTERRUPTED, "interrupted")
+            return AttemptError(ErrorKind.TIMEOUT, self._expiry) if self._expiry else None
 
     def hold(self, sock: socket.socket) -> None:
         """Have a grip on this socket from now on, also while TLS is put on top of it."""
@@ -224,15 +234,22 @@ class Lifeline:
         self._replace(None)
 
     def cut(self) -> None:
-        """Shut the connection down, now or as soon as there is one. Never blocks."""
+        """Shut the connection down, now or as soon as there is one, for good. Never blocks."""
         with self._lock:
             self._is_cut = True
             self._shut_down()
 
+    def expire(self, attempt: int, reason: str) -> None:
+        """Shut the connection of this attempt down, if it is still going on. Never blocks."""
+        with self._lock:
+            if attempt == self._attempt:
+                self._expiry = reason
+                self._shut_down()
+
     def _replace(self, handle: socket.socket | None) -> None:
         with self._lock:
             old, self._handle = self._handle, handle
-            if self._is_cut:
+            if self._is_cut or self._expiry:
                 self._shut_down()
         if old is not None:
             old.close()

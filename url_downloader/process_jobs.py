@@ -36,9 +36,11 @@ from url_downloader.shared.models import (
     JobResult,
     JobStatus,
 )
+from url_downloader.shared.threads import StoppableThread
 from url_downloader.storage import OutputDirectory
 from url_downloader.summary import RunSummary
 from url_downloader.transfer import Namer, TransferContext
+from url_downloader.watchdog import Watchdog
 from url_downloader.worker import Attempter, Worker, WorkerContext
 
 log = logging.getLogger(__name__)
@@ -101,8 +103,7 @@ class JobPool:
             retries=self._retries, tasks=self._tasks, now=clock.now, on_crash=self._on_crash
         )
         self._workers = self._make_workers(settings, make_attempter, clock=clock)
-        interval = settings.monitor.interval
-        self._monitor = Monitor(interval=interval, look=self._look, on_crash=self._on_crash)
+        self._watchers = self._make_watchers(settings)
 
     def _make_workers(
         self, settings: Settings, make_attempter: AttempterFactory, *, clock: Clock
@@ -122,6 +123,13 @@ class JobPool:
             for index in range(settings.pool.max_workers)
         ]
 
+    def _make_watchers(self, settings: Settings) -> Sequence[StoppableThread]:
+        interval, on_crash = settings.monitor.interval, self._on_crash
+        return (
+            Monitor(interval=interval, look=self._look, on_crash=on_crash),
+            Watchdog(workers=self._workers, limits=settings.transfer, on_crash=on_crash),
+        )
+
     def run(self, jobs: Iterable[DownloadJob | None]) -> RunSummary:
         """Work until every job has ended, or until stopped; always shut down in order."""
         try:
@@ -137,7 +145,7 @@ class JobPool:
 
     def start(self) -> None:
         """Start all threads."""
-        for thread in (self._monitor, self._scheduler, *self._workers):
+        for thread in (*self._watchers, self._scheduler, *self._workers):
             thread.start()
 
     def produce(self, jobs: Iterable[DownloadJob | None]) -> None:
@@ -164,7 +172,7 @@ class JobPool:
         self._stop_scheduler()
         self._stop_workers()
         self._fail_abandoned()
-        self._stop_monitor()
+        self._stop_watchers()
 
     def summary(self) -> RunSummary:
         """What the registry and the metrics know at this moment."""
@@ -203,9 +211,10 @@ class JobPool:
             with suppress(TransitionError):
                 self.registry.fail(record.job.job_id, result)
 
-    def _stop_monitor(self) -> None:
-        self._monitor.stop()
-        self._join([self._monitor])
+    def _stop_watchers(self) -> None:
+        for thread in self._watchers:
+            thread.stop()
+        self._join(self._watchers)
 
     def _join(self, threads: Sequence[threading.Thread]) -> None:
         deadline = self._deadline()

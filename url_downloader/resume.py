@@ -98,12 +98,14 @@ def content_range(headers: Mapping[str, str]) -> ContentRange | None:
 
 def _continues(saved: SavedPart, headers: Mapping[str, str]) -> bool:
     span = content_range(headers)
+    if headers.get("Content-Type", "").lower().startswith("multipart/byteranges"):
+        return False
     if span is None or is_encoded(headers) or not _is_same_version(saved, headers):
         return False
     total = saved.total if span.total is None else span.total
     is_same_total = saved.total is None or total == saved.total
-    length = headers.get("Content-Length")
-    is_framed_so = length is None or int(length) == span.end - span.first
+    length = headers.get("Content-Length", str(span.end - span.first)).strip()
+    is_framed_so = length == str(span.end - span.first)
     is_next = total is not None and saved.size == span.first < span.end <= total
     return is_next and is_same_total and is_framed_so
 

@@ -27,7 +27,10 @@ class Reply(Protocol):
 
 
 class Transport(Protocol):
-    """A worker's own way to the network; `abort` is for any thread."""
+    """A worker's own way to the network; `expire` and `abort` are for any thread."""
+
+    def begin_attempt(self, number: int) -> None: ...
+    def expire(self, attempt: int, reason: str) -> None: ...
 
     def open(
         self, url: str, headers: Fields, *, conditions: Fields, timeout: float

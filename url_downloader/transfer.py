@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from url_downloader.attempt_meter import AttemptMeter
 from url_downloader.checksums import Digester, digests_of
 from url_downloader.config import TransferSettings
 from url_downloader.decoding import decoder_for
@@ -46,6 +47,7 @@ class TransferContext:
         is_resumed: whether parts are continued.
         name: gives a file that a server names a free name, from (name, url); None: servers
             name no files.
+        meter: shows other threads how far the attempt has come.
         on_bytes: told the bytes of each chunk; negative when bytes are thrown away.
         utc_now: wall clock, seconds since the epoch.
     """
@@ -56,6 +58,7 @@ class TransferContext:
     is_resumed: bool
     name: Namer | None
     on_bytes: Callable[[int], None]
+    meter: AttemptMeter = field(default_factory=AttemptMeter)
     utc_now: Callable[[], float] = time.time
 
 
@@ -216,6 +219,7 @@ class Transfer:
         )
         for chunk in reply.chunks():
             self._counted += len(chunk)
+            self._context.meter.add(len(chunk))
             self._context.on_bytes(len(chunk))
             for piece in decoder.feed(chunk):
                 self._check_size(part.size + len(piece))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from url_downloader.attempt_meter import Progress
 from url_downloader.config import RetrySettings
 from url_downloader.policy import Done, GiveUp, RetryIn, decide
 from url_downloader.retry_scheduler import TaskQueue
@@ -22,6 +23,8 @@ class Attempter(Protocol):
     """What a worker does its work with: made, used and closed in its thread."""
 
     def attempt(self, job: DownloadJob) -> JobResult: ...
+    def progress(self) -> Progress | None: ...
+    def expire(self, attempt: int, reason: str) -> None: ...
     def abort(self) -> None: ...
     def close(self) -> None: ...
 
@@ -48,7 +51,7 @@ class Worker(StoppableThread):
         pool: what the workers share.
         on_crash: as for every StoppableThread.
 
-    Threads: `abort` from any thread; else as StoppableThread.
+    Threads: `progress`, `expire` and `abort` from any thread; else as StoppableThread.
     """
 
     def __init__(
@@ -80,6 +83,15 @@ class Worker(StoppableThread):
         """End the attempt that is going on, if any, and all later ones. Never blocks."""
         if self._attempter is not None:
             self._attempter.abort()
+
+    def progress(self) -> Progress | None:
+        """The attempt that is going on, if there is one."""
+        return self._attempter.progress() if self._attempter else None
+
+    def expire(self, attempt: int, reason: str) -> None:
+        """End the attempt of this number, if it is still going on. Never blocks."""
+        if self._attempter is not None:
+            self._attempter.expire(attempt, reason)
 
     def _process(self, job: DownloadJob) -> None:
         record = self._pool.registry.start(job.job_id)

@@ -21,9 +21,9 @@ ROOMS = {
     2: "claims http_adapter http_client http_errors http_wire input_parser metrics part_file"
     " shared.job_registry storage summary",
     # The attempt.
-    3: "downloader transfer",
+    3: "attempt_meter downloader transfer",
     # Threads.
-    4: "monitor process_jobs retry_scheduler worker",
+    4: "monitor process_jobs retry_scheduler watchdog worker",
     # The door.
     5: "__main__ arguments main",
 }
@@ -39,7 +39,10 @@ SIDEWAYS = {
     ("resume", "units"),
     ("seams", "resume"),
     ("storage", "part_file"),
+    ("downloader", "attempt_meter"),
     ("downloader", "transfer"),
+    ("transfer", "attempt_meter"),
+    ("process_jobs", "watchdog"),
     ("main", "arguments"),
     ("list_entry", "units"),
     ("policy", "units"),
@@ -54,7 +57,10 @@ SIDEWAYS = {
     ("input_parser", "claims"),
     ("storage", "part_file"),
     ("summary", "metrics"),
+    ("downloader", "attempt_meter"),
     ("downloader", "transfer"),
+    ("transfer", "attempt_meter"),
+    ("process_jobs", "watchdog"),
     ("process_jobs", "monitor"),
     ("process_jobs", "retry_scheduler"),
     ("process_jobs", "worker"),

@@ -37,7 +37,7 @@ def make_job(url: str = "http://host/file.bin", output: str = "file.bin") -> Dow
 
 
 class Bench:
-    """Transport, reply, disk and part in one, with a journal of the calls.
+    """Transport, reply and disk in one, with a journal of the calls.
 
     Args:
         status, headers, is_length_known: of the reply.
@@ -58,16 +58,14 @@ class Bench:
         self.status = status
         self.headers: Mapping[str, str] = CaseInsensitiveDict(headers or {})
         self.is_length_known = is_length_known
-        self.saved: SavedPart | None = None
-        self.stored = b""
         self.journal: list[str] = []
         self.opened: list[tuple[str, Fields, float]] = []
         self.jobs: list[DownloadJob] = []
         self.counted: list[int] = []
         self.clock = 100.0
         self.failing = failing or {}
+        self.part = FakePart(self._enter, is_kept=is_kept)
         self._chunks = chunks
-        self._is_kept = is_kept
         context = TransferContext(
             transport=self,
             disk=self,
@@ -108,10 +106,16 @@ class Bench:
     def close(self) -> None:
         self._enter("close")
 
+    def begin_attempt(self, number: int) -> None:
+        """Nothing here tells one attempt from another."""
+
+    def expire(self, attempt: int, reason: str) -> None:
+        self.journal.append(f"expire {attempt}: {reason}")
+
     def abort(self) -> None:
         self._enter("abort")
 
-    # Disk and Part:
+    # Disk:
 
     def existing(self, output: str) -> None:
         raise AssertionError(f"nobody asked whether {output} is there")
@@ -119,10 +123,25 @@ class Bench:
     def reopen(self, job: DownloadJob) -> None:
         self.jobs.append(job)
 
-    def create(self, job: DownloadJob) -> Bench:
+    def create(self, job: DownloadJob) -> FakePart:
         self.jobs.append(job)
         self._enter("create")
-        return self
+        return self.part
+
+    def _enter(self, call: str) -> None:
+        self.journal.append(call)
+        if call in self.failing:
+            raise self.failing[call]
+
+
+class FakePart:
+    """A part whose calls go into its bench's journal."""
+
+    def __init__(self, enter: Callable[[str], None], *, is_kept: bool) -> None:
+        self.stored = b""
+        self.saved: SavedPart | None = None
+        self._enter = enter
+        self._is_kept = is_kept
 
     @property
     def size(self) -> int:
@@ -143,19 +162,11 @@ class Bench:
         return f"downloads/{output}"
 
     def keep(self) -> bool:
-        self.journal.append("keep")
-        if not self._is_kept:
-            self.stored = b""
+        self._enter("keep")
         return self._is_kept
 
     def discard(self) -> None:
-        self.journal.append("discard")
-        self.stored = b""
-
-    def _enter(self, call: str) -> None:
-        self.journal.append(call)
-        if call in self.failing:
-            raise self.failing[call]
+        self._enter("discard")
 
 
 def test_a_success_step_by_step() -> None:
@@ -163,7 +174,7 @@ def test_a_success_step_by_step() -> None:
     bench = Bench(b"abc", b"de")
     bench.attempt()
     assert bench.journal == ["open", "create", "write", "write", "publish", "close"]
-    assert bench.stored == b"abcde"
+    assert bench.part.stored == b"abcde"
 
 
 def test_the_job_is_what_is_asked_for() -> None:
@@ -347,7 +358,7 @@ def test_an_encoded_body_is_stored_decoded(coding: str, sent: bytes, step: int) 
     pieces = [sent[start : start + step] for start in range(0, len(sent), step)]
     bench = Bench(*pieces, headers={"content-encoding": coding})
     assert bench.attempt().size == len(TEXT)
-    assert bench.stored == TEXT
+    assert bench.part.stored == TEXT
     assert sum(bench.counted) == len(sent)
 
 
@@ -364,7 +375,7 @@ def test_a_compressed_file_is_stored_as_it_came(url: str, output: str, media_typ
     headers = {"Content-Encoding": "gzip", "Content-Type": media_type}
     bench = Bench(GZIPPED, headers=headers)
     bench.attempt(make_job(url, output))
-    assert bench.stored == GZIPPED
+    assert bench.part.stored == GZIPPED
 
 
 def test_one_downloader_makes_many_attempts() -> None:

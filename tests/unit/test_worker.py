@@ -78,6 +78,12 @@ class Bench:
             raise outcome
         return outcome if isinstance(outcome, JobResult) else outcome()
 
+    def progress(self) -> None:
+        """No attempt that a watchdog could find late."""
+
+    def expire(self, attempt: int, reason: str) -> None:
+        """Never asked for: there is no progress to be late with."""
+
     def abort(self) -> None:
         self.calls.append("abort")
 

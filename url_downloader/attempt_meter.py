@@ -1,0 +1,63 @@
+"""How far a worker's attempt has come, for other threads to see."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """An attempt that is going on.
+
+    Args:
+        number: of this worker's attempts, from 1.
+        began: monotonic seconds.
+        timeout: seconds without a byte that the job allows; 0 = any.
+        received: bytes of bodies so far.
+    """
+
+    number: int
+    began: float
+    timeout: float
+    received: int
+
+
+class AttemptMeter:
+    """Follows one worker's attempts.
+
+    Args:
+        now: monotonic clock, seconds.
+
+    Threads: `progress` from any thread, the rest in the worker's. There is no lock: each call
+    stores or loads one reference, and a reader that is late by a chunk does no harm.
+    """
+
+    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._attempts = 0
+        self._received = 0
+        self._current: Progress | None = None
+
+    def begin(self, *, timeout: float) -> int:
+        """An attempt begins; returns its number."""
+        self._attempts += 1
+        self._received = 0
+        self._current = Progress(self._attempts, self._now(), timeout, 0)
+        return self._attempts
+
+    def add(self, count: int) -> None:
+        """Bytes came, or (negative) were thrown away."""
+        self._received += max(0, count)
+
+    def end(self) -> None:
+        """The attempt is over."""
+        self._current = None
+
+    def progress(self) -> Progress | None:
+        """The attempt that is going on, if there is one."""
+        current = self._current
+        if current is None:
+            return None
+        return Progress(current.number, current.began, current.timeout, self._received)
