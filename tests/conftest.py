@@ -8,12 +8,17 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import hypothesis
 import pytest
 import trustme
 
 from tests.support.httpbin_server import running_httpbin
 from tests.support.nginx import Nginx, running_nginx
 from tests.support.scripted_server import ScriptedServer
+
+# A loaded machine makes no example wrong.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 _END_TIMEOUT = 10.0
 _DESCRIPTORS = Path("/proc/self/fd")

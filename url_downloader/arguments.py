@@ -145,7 +145,7 @@ def _numbers(defaults: Settings) -> list[tuple[tuple[str, ...], str, float, str]
             ("--max-retry-after",),
             "TIME",
             retry.max_retry_after,
-            "longest wait taken from a server",
+            "longest wait for a server; 0: any",
         ),
         (("--monitor-interval",), "TIME", interval, "between status lines"),
     ]

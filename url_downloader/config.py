@@ -54,7 +54,7 @@ class RetrySettings:
         max_retries: attempts after the first.
         delay: seconds; the backoff's base.
         max_delay: seconds; the backoff's cap.
-        max_retry_after: seconds; a server that asks for a longer wait fails the job.
+        max_retry_after: seconds; a server that asks for a longer wait fails the job; 0 = any.
         retry_on: status codes from 400 to 499 that are retried too.
     """
 

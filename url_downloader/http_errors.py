@@ -25,8 +25,8 @@ LIBRARY_ERRORS = (
 
 # The first row that fits the error or anything it wraps names the kind: special before general.
 _KINDS: tuple[tuple[type[BaseException], ErrorKind, str], ...] = (
-    (urllib3_errors.ProxyError, ErrorKind.PROXY, "the proxy failed: {}"),
     (ssl.SSLCertVerificationError, ErrorKind.CERTIFICATE, "certificate not accepted: {}"),
+    (urllib3_errors.ProxyError, ErrorKind.PROXY, "the proxy failed: {}"),
     (ssl.SSLError, ErrorKind.TLS, "TLS failed: {}"),
     (socket.gaierror, ErrorKind.DNS, "host name not resolved: {}"),
     (http.client.IncompleteRead, ErrorKind.TRUNCATED, "connection closed inside the body"),
@@ -42,9 +42,9 @@ _KINDS: tuple[tuple[type[BaseException], ErrorKind, str], ...] = (
     (requests.exceptions.InvalidURL, ErrorKind.INVALID_URL, "invalid URL"),
     (urllib3_errors.LocationValueError, ErrorKind.INVALID_URL, "invalid URL"),
     (UnicodeError, ErrorKind.INVALID_URL, "invalid host name"),
+    (OSError, ErrorKind.CONNECT, "no connection: {}"),
     (http.client.HTTPException, ErrorKind.MALFORMED, "malformed reply: {}"),
     (urllib3_errors.HTTPError, ErrorKind.MALFORMED, "malformed reply: {}"),
-    (OSError, ErrorKind.CONNECT, "no connection: {}"),
 )
 
 
@@ -56,9 +56,14 @@ def attempt_error(error: BaseException) -> AttemptError:
             return AttemptError(cause.kind, cause.message)
     for type_, kind, message in _KINDS:
         for cause in causes:
-            if isinstance(cause, type_):
+            if isinstance(cause, type_) and not _is_mere_wrapper(cause, type_):
                 return AttemptError(kind, message.format(_reason(cause)))
     raise error
+
+
+def _is_mere_wrapper(error: BaseException, type_: type[BaseException]) -> bool:
+    """Whether it is an OSError only because requests derives all its errors from that."""
+    return type_ is OSError and isinstance(error, requests.RequestException)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -80,7 +85,8 @@ def _reason(error: BaseException) -> str:
         return _reason(error.__cause__)
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
-    if isinstance(error, ssl.SSLError) and error.reason:
+    # CPython makes some of these without the attribute.
+    if isinstance(error, ssl.SSLError) and getattr(error, "reason", None):
         return error.reason
     if isinstance(error, OSError) and error.strerror:
         return error.strerror

@@ -94,7 +94,8 @@ class HeaderReader:
         if not _FIELD_LINE.fullmatch(line):
             raise _malformed(f"not a header line: {line[:60]!r}")
         # The blanks after a value are not part of it (RFC 9112 §5.1); http.client keeps them.
-        return line.rstrip() + b"\r\n"
+        # One blank stays of a folded line that has nothing else: an empty one ends the block.
+        return (line.rstrip(b" \t\r\n") or b" ") + b"\r\n"
 
 
 class StrictResponse(http.client.HTTPResponse):

@@ -21,6 +21,7 @@ from url_downloader.shared.models import ErrorKind, without_credentials
 
 WORTH_RESUMING = 1024 * 1024
 """Bytes from which on a part gets a note; a smaller one is not worth another request."""
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 BLOCK = 1024 * 1024
 """Bytes per read from the disk."""
 
@@ -212,13 +213,16 @@ def open_part(path: Path, url: str, *, on_publish: Publisher) -> PartFile:
 
 
 def remove_leftover(path: Path) -> None:
-    """Remove a part that nobody holds and that has no note."""
+    """Remove what a killed run left of a part that nobody holds, unless it can be resumed."""
     with suppress(OSError):
-        descriptor = _locked(path, os.O_RDWR)
+        descriptor = _locked(path)
         if descriptor is None:
             return
         try:
-            if not path.with_suffix(".json").exists():
+            path.with_suffix(".draft").unlink(missing_ok=True)
+            note = path.with_suffix(".json")
+            if not (note.exists() and os.fstat(descriptor).st_size):
+                note.unlink(missing_ok=True)
                 path.unlink()
         finally:
             os.close(descriptor)
@@ -234,10 +238,10 @@ def local_errors(path: Path) -> Iterator[None]:
         raise AttemptError(ErrorKind.LOCAL, f"{path}: {reason}") from error
 
 
-def _locked(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int | None:
+def _locked(path: Path) -> int | None:
     """A descriptor of the file, locked; None if another has it locked."""
     while True:
-        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, _FLAGS, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_still_there(path, descriptor):

@@ -79,7 +79,7 @@ def decide(
         return GiveUp(result)
     if result.retry_after is None:
         return RetryIn(jitter(0.0, backoff_bound(policy, attempts)))
-    if result.retry_after > policy.max_retry_after:
+    if policy.max_retry_after and result.retry_after > policy.max_retry_after:
         return GiveUp(_too_long(policy, result))
     return RetryIn(result.retry_after + jitter(0.0, policy.delay))
 

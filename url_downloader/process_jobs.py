@@ -264,7 +264,9 @@ def process_jobs(
     """
     directory = OutputDirectory(settings.output)
     directory.prepare()
-    make = functools.partial(_make_downloader, settings, directory=directory, name=name)
+    make = functools.partial(
+        _make_downloader, settings, directory=directory, name=name, held={}
+    )
     pool = JobPool(settings, listeners=listeners, should_stop=should_stop, make_attempter=make)
     try:
         return pool.run(jobs)
@@ -278,6 +280,7 @@ def _make_downloader(
     *,
     directory: OutputDirectory,
     name: Namer,
+    held: dict[int, int],
 ) -> Downloader:
     context = TransferContext(
         transport=HttpClient(max_redirects=settings.transfer.max_redirects),
@@ -286,5 +289,6 @@ def _make_downloader(
         is_resumed=settings.output.is_resumed,
         name=name if settings.output.takes_server_names else None,
         on_bytes=on_bytes,
+        held=held,
     )
     return Downloader(context, existing=settings.output.existing)

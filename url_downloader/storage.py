@@ -127,8 +127,8 @@ class OutputDirectory:
     def tidy(self) -> None:
         """Remove what nobody can use again, and the hidden folder if it is empty."""
         with suppress(OSError):
-            for path in self._parts.glob("*.part"):
-                remove_leftover(path)
+            for name in {path.stem for path in self._parts.iterdir()}:
+                remove_leftover(self._parts / f"{name}.part")
             self._parts.rmdir()
 
     def _publish(

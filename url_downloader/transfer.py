@@ -6,7 +6,7 @@ Knows no thread, no queue and no retry; network and disk come in as Protocols.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -47,6 +47,8 @@ class TransferContext:
         is_resumed: whether parts are continued.
         name: gives a file that a server names a free name, from (name, url); None: servers
             name no files.
+        held: bytes of this run in the part of a job, by its id, between two attempts; shared by
+            all workers, of which one at a time has the job.
         meter: shows other threads how far the attempt has come.
         on_bytes: told the bytes of each chunk; negative when bytes are thrown away.
         utc_now: wall clock, seconds since the epoch.
@@ -58,6 +60,7 @@ class TransferContext:
     is_resumed: bool
     name: Namer | None
     on_bytes: Callable[[int], None]
+    held: MutableMapping[int, int] = field(default_factory=dict)
     meter: AttemptMeter = field(default_factory=AttemptMeter)
     utc_now: Callable[[], float] = time.time
 
@@ -94,7 +97,7 @@ class Transfer:
         try:
             if self._context.is_resumed:
                 self._part = self._context.disk.reopen(self._job)
-                self._counted = self._part.size if self._part else 0
+                self._counted = self._context.held.pop(self._job.job_id, 0)
             while (result := self._ask()) is None:
                 pass
         except AttemptError as error:
@@ -110,7 +113,11 @@ class Transfer:
         return result
 
     def _keep(self) -> None:
-        if self._part is not None and not self._part.keep():
+        if self._part is None:
+            return
+        if self._part.keep():
+            self._context.held[self._job.job_id] = self._counted
+        else:
             self._give_back()
 
     def _drop(self) -> None:
@@ -143,7 +150,9 @@ class Transfer:
                     self._drop()
                     return None
                 case Plan.IS_COMPLETE:
-                    return self._publish(reply, self._resumed(reply))
+                    part = self._resumed(reply)
+                    self._check_size(part.size)
+                    return self._publish(reply, part)
                 case Plan.APPEND:
                     self._check(reply)
                     return self._store(reply, self._resumed(reply))
@@ -164,11 +173,13 @@ class Transfer:
         """Refuse what the user does not want before its body is read."""
         expected = self._context.settings.expected_types
         media_type = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if expected and not _is_among(media_type, expected):
+        span = _span(reply)
+        # A 206 need not repeat the type (RFC 9110 §15.3.7).
+        is_told = media_type or span is None
+        if expected and is_told and not _is_among(media_type, expected):
             shown = media_type[:60] or "no type"
             message = f"the server sent {shown}, not {' or '.join(expected)} (--expect-type)"
             raise AttemptError(ErrorKind.WRONG_TYPE, message)
-        span = _span(reply)
         self._check_size(span.end if span else _length(reply.headers) or 0)
 
     def _check_size(self, size: int) -> None:
@@ -196,7 +207,7 @@ class Transfer:
         assert self._part is not None
         self._outcome = Outcome.RESUMED
         if self._digester is None:
-            self._digester = Digester(self._wanted(reply.headers))
+            self._digester = Digester(self._wanted(_file_headers(reply)))
             if self._digester:
                 self._part.read_into(self._digester.update)
         return self._part
@@ -247,8 +258,8 @@ class Transfer:
         size = part.size
         path = part.publish(
             self._name(reply),
-            modified=http_date(reply.headers.get("Last-Modified", "")),
-            etag=reply.headers.get("ETag"),
+            modified=http_date(_file_headers(reply).get("Last-Modified", "")),
+            etag=_file_headers(reply).get("ETag"),
         )
         return JobResult(
             http_status=reply.status,
@@ -263,7 +274,7 @@ class Transfer:
         job, name = self._job, self._context.name
         if name is None or job.is_named:
             return job.output
-        suggested = suggested_name(reply.headers.get("Content-Disposition", ""))
+        suggested = suggested_name(_file_headers(reply).get("Content-Disposition", ""))
         return name(suggested, job.url) if suggested else job.output
 
 
@@ -272,11 +283,17 @@ def _is_among(media_type: str, expected: tuple[str, ...]) -> bool:
     return media_type in expected or f"{main}/*" in expected
 
 
+def _file_headers(reply: Reply) -> Mapping[str, str]:
+    """The header fields that speak of the file: those of a 416 speak of its own body."""
+    return reply.headers if reply.status < 300 else {}
+
+
 def _span(reply: Reply) -> ContentRange | None:
     is_partial = reply.status == HTTPStatus.PARTIAL_CONTENT
     return content_range(reply.headers) if is_partial else None
 
 
 def _length(headers: Mapping[str, str]) -> int | None:
-    length = headers.get("Content-Length")
-    return int(length) if length is not None else None
+    length = headers.get("Content-Length", "")
+    # Where it frames nothing (204), it may be anything.
+    return int(length) if length.isascii() and length.isdecimal() else None

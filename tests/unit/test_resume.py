@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
+from tests.unit.test_transfer import CUT, V1, V2, Bench, Reply, chunked, cut, full, piece
 from url_downloader.resume import (
     ContentRange,
     Plan,
@@ -381,3 +382,39 @@ def test_a_validator_is_fit_for_a_request(headers: Fields) -> None:
         assert validator == validator.strip()
         assert validator.startswith('"') or validator == headers["Last-Modified"].strip()
         assert not set(validator) & set("\r\n\0")
+
+
+def answers(version: bytes, at: int, *, count: int) -> dict[str, Reply]:
+    """What servers may send to one who wants all from `at` on; some of them lie."""
+    at = min(at, len(version) - 1)
+    lying = chunked(piece(version, at), version[at:], bytes(count))
+    short = piece(version, at, min(at + count, len(version)))
+    torn = chunked(piece(version, at), version[at:][:count])
+    torn.body += (CUT,)
+    return {
+        "right": piece(version, at) if at else full(version),
+        "cut": torn if at else cut(version, 12),
+        "short": short if at else full(version),
+        "long": lying if at else cut(version, 20),
+        "offset": piece(version, max(at - count, 0)),
+        "ignored": full(version),
+        "complete": Reply(416, content_range=f"bytes */{at}"),
+        "refused": Reply(503),
+    }
+
+
+ACTS = st.sampled_from(sorted(answers(V1, 1, count=1)))
+
+
+@given(
+    st.lists(st.tuples(ACTS, st.integers(1, 20), st.sampled_from([V1, V1, V2])), max_size=12)
+)
+def test_never_a_splice(acts: list[tuple[str, int, bytes]]) -> None:
+    """Whatever the server does between and in replies, the file is exactly one version."""
+    bench = Bench()
+    for act, count, version in acts:
+        at = bench.part.size if bench.part else 0
+        lasting = answers(version, 0, count=count)["cut"]
+        bench.replies = [answers(version, at, count=count)[act], lasting, lasting]
+        bench.attempt()
+    assert set(bench.published.values()) <= {V1, V2}

@@ -1,0 +1,457 @@
+"""What is here already: parts are continued, files skipped, compared or replaced."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import re
+import shutil
+import signal
+import stat
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+import trustme
+
+from tests.support.cli import CliResult, RunningCli, run_cli
+from tests.support.nginx import LogEntry, Nginx, running_nginx
+from tests.support.scripted_server import Cut, Hold, Reply, ScriptedServer, Stall
+from tests.support.waiting import wait_until
+from url_downloader import part_file
+from url_downloader.config import OutputSettings
+from url_downloader.shared.models import DownloadJob
+from url_downloader.storage import OutputDirectory
+
+MIB = 1 << 20
+SIZE = 4 * MIB
+HIDDEN = ".url-downloader"
+LONG_AGO = 1_600_000_000
+OLD, NEW = b"the old content", b"the new content, longer"
+QUICK = ("--max-retries", "1", "--retry-delay", "0.01")
+
+# The first half of a large file comes at once, the rest takes its time.
+LOCATIONS = """
+    location = /-/status { access_log off; stub_status; }
+    location /slow/ { limit_rate 2m; }
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A folder that nginx serves, and where it is downloaded to.
+
+    Args:
+        nginx: that serves it.
+        target: the output directory.
+    """
+
+    nginx: Nginx
+    target: Path
+
+    def serve(self, path: str, content: bytes, *, modified: int = LONG_AGO) -> str:
+        """Put a file on the server, last modified then; returns its URL."""
+        file = self.nginx.root / path
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(content)
+        os.utime(file, (modified, modified))
+        return self.nginx.url(f"/{path}")
+
+    def run(self, url_list: str, *options: str) -> tuple[CliResult, list[tuple[str, int, int]]]:
+        """Run the program; its end, and (target, status, body bytes) of what nginx answered."""
+        seen = self._log_when_quiet()
+        result = download(url_list, self.target, *options)
+        requests = self._log_when_quiet()[len(seen) :]
+        return result, [(e.target, e.status, e.body_bytes) for e in requests]
+
+    def statuses(self, url_list: str, *options: str) -> list[tuple[str, int]]:
+        """As `run`, of a run that must succeed: (target, status), sorted."""
+        result, requests = self.run(url_list, *options)
+        assert result.status == 0, result
+        return sorted((target, status) for target, status, _ in requests)
+
+    def interrupt(self, url: str) -> int:
+        """A run that gets SIGINT in mid-body; returns the size of the part that it leaves."""
+        with RunningCli("-", "-d", self.target) as run:
+            run.send(f"{url}\n".encode())
+            wait_until(lambda: self._part_size() > MIB, what="a MiB of the file")
+            run.signal(signal.SIGINT)
+            assert run.wait().status == 130
+        assert files_of(self.target) == {}
+        return self._part_size()
+
+    def _part_size(self) -> int:
+        parts = (self.target / HIDDEN).glob("*.part")
+        return sum(part.stat().st_size for part in parts)
+
+    def _log_when_quiet(self) -> list[LogEntry]:
+        """The access log as soon as no connection is left but the one that asks."""
+        wait_until(lambda: self._connections() == 1, what="nginx to end its connections")
+        return self.nginx.access_log()
+
+    def _connections(self) -> int:
+        with urllib.request.urlopen(self.nginx.url("/-/status")) as reply:
+            return int(reply.readline().split()[-1])
+
+
+def download(url_list: str, target: Path, *options: str) -> CliResult:
+    """Run the program for a list."""
+    result = run_cli("-", "-d", target, *options, stdin=url_list.encode())
+    assert not result.has_traceback, result
+    return result
+
+
+def files_of(target: Path) -> dict[str, bytes]:
+    """Name and content of each file under its own name."""
+    return {path.name: path.read_bytes() for path in target.iterdir() if path.is_file()}
+
+
+def assert_holds(target: Path, files: dict[str, bytes]) -> None:
+    """These files are there, and nothing else: the hidden folder is gone."""
+    assert sorted(path.name for path in target.iterdir()) == sorted(files)
+    assert files_of(target) == files
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def slow_nginx(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    """An nginx with a folder that it serves slowly."""
+    root, prefix = (tmp_path_factory.mktemp(name) for name in ("slow-www", "slow-nginx"))
+    with running_nginx(root, prefix, ca, locations=LOCATIONS) as running:
+        yield running
+    shutil.rmtree(root)
+
+
+@pytest.fixture
+def site(slow_nginx: Nginx, tmp_path: Path) -> Iterator[Site]:
+    """An empty site."""
+    yield Site(nginx=slow_nginx, target=tmp_path / "downloads")
+    for path in slow_nginx.root.iterdir():
+        shutil.rmtree(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "is_resumed"),
+    [((), True), (("-c",), True), (("-N",), True), (("--no-continue",), False)],
+)
+def test_after_an_interrupt(site: Site, options: Sequence[str], is_resumed: bool) -> None:
+    """The next run gets what is missing, and only that; with --no-continue it gets all."""
+    content = Random(1).randbytes(SIZE)
+    url = site.serve("slow/file.bin", content)
+    kept = site.interrupt(url)
+    result, requests = site.run(url, *options)
+    assert result.status == 0, result
+    expected = (206, SIZE - kept) if is_resumed else (200, SIZE)
+    assert requests == [("/slow/file.bin", *expected)]
+    assert_holds(site.target, {"file.bin": content})
+
+
+@pytest.mark.parametrize("size", [SIZE, SIZE // 2, 1000, 0])
+def test_changed_after_an_interrupt(site: Site, size: int) -> None:
+    """A file that is another one by the next run is downloaded whole, whatever its size."""
+    url = site.serve("slow/file.bin", Random(1).randbytes(SIZE))
+    site.interrupt(url)
+    content = Random(2).randbytes(size)
+    site.serve("slow/file.bin", content, modified=LONG_AGO + 5)
+    result, requests = site.run(url)
+    assert result.status == 0, result
+    assert requests[-1] == ("/slow/file.bin", 200, size)
+    assert_holds(site.target, {"file.bin": content})
+
+
+def test_checksum_over_an_interrupt(site: Site) -> None:
+    """A checksum covers what an earlier run brought, which isn't fetched again for it."""
+    content = Random(1).randbytes(SIZE)
+    url = site.serve("slow/file.bin", content)
+    kept = site.interrupt(url)
+    result, requests = site.run(f"{url}\n checksum=sha-256={digest(content)}\n")
+    assert result.status == 0, result
+    assert requests == [("/slow/file.bin", 206, SIZE - kept)]
+    assert_holds(site.target, {"file.bin": content})
+
+
+def test_asks_for_the_rest_of_one_version(server: ScriptedServer, tmp_path: Path) -> None:
+    """The next attempt asks for the bytes that are missing, of the version that it knows."""
+    body = Random(1).randbytes(2 * MIB)
+    kept = 3 * MIB // 2
+    rest = {"ETag": '"one"', "Content-Range": f"bytes {kept}-{len(body) - 1}/{len(body)}"}
+    server.play(
+        "/file",
+        Reply(body=body, headers={"ETag": '"one"'}, delivery=Cut(kept)),
+        Reply(status=206, body=body[kept:], headers=rest),
+    )
+    result = download(server.url("/file"), tmp_path / "out", *QUICK)
+    assert result.status == 0, result
+    first, second = server.requests()
+    assert (first.header("Range"), first.header("If-Range")) == (None, None)
+    assert (second.header("Range"), second.header("If-Range")) == (f"bytes={kept}-", '"one"')
+    assert_holds(tmp_path / "out", {"file": body})
+
+
+@pytest.fixture
+def three(site: Site) -> str:
+    """A list of three URLs; a full, an empty and no file stand under their names already."""
+    names = ("full", "empty", "none")
+    urls = [site.serve(f"files/{name}", NEW) for name in names]
+    site.target.mkdir()
+    (site.target / "full").write_bytes(OLD)
+    (site.target / "empty").touch()
+    return "\n".join(urls)
+
+
+@pytest.mark.parametrize(
+    ("option", "asked", "full", "empty"),
+    [
+        ("-c", ["empty", "none"], OLD, NEW),
+        ("-nc", ["none"], OLD, b""),
+        ("--no-mtime", ["empty", "full", "none"], NEW, NEW),
+    ],
+)
+def test_what_exists(
+    site: Site, three: str, option: str, asked: list[str], full: bytes, empty: bytes
+) -> None:
+    """-c skips files that have content, -nc skips any, and without them all are replaced."""
+    assert site.statuses(three, option) == [(f"/files/{name}", 200) for name in asked]
+    assert_holds(site.target, {"full": full, "empty": empty, "none": NEW})
+
+
+@pytest.mark.parametrize("first", ["-N", "--no-continue"], ids=["entity-tag", "only-date"])
+def test_timestamping(site: Site, first: str) -> None:
+    """With -N a file is left alone until it changes on the server, and then replaced."""
+    url = site.serve("files/file", OLD)
+    file = site.target / "file"
+    assert site.statuses(url, first) == [("/files/file", 200)]
+    before = file.stat()
+    assert before.st_mtime == LONG_AGO
+    assert site.statuses(url, "-N") == [("/files/file", 304)]
+    assert file.stat() == before
+    assert_holds(site.target, {"file": OLD})
+    site.serve("files/file", NEW, modified=LONG_AGO + 5)
+    assert site.statuses(url, "-N") == [("/files/file", 200)]
+    assert_holds(site.target, {"file": NEW})
+    assert file.stat().st_mtime == LONG_AGO + 5
+
+
+def test_no_mtime(site: Site) -> None:
+    """With --no-mtime a file has the time of its download."""
+    began = int(time.time())
+    site.statuses(site.serve("files/file", OLD), "--no-mtime")
+    assert (site.target / "file").stat().st_mtime >= began
+
+
+@pytest.mark.parametrize(
+    ("reply", "options"),
+    [
+        pytest.param(Reply(status=404), (), id="404"),
+        pytest.param(Reply(status=503), (), id="503"),
+        pytest.param(Reply(body=NEW, delivery=Cut(10)), (), id="cut"),
+        pytest.param(Reply(body=NEW, delivery=Stall(10)), ("-T", "0.2"), id="stall"),
+        pytest.param(Reply(body=NEW, headers={"Content-Encoding": "br"}), (), id="coding"),
+        pytest.param(Reply(body=NEW), ("--max-filesize", "20"), id="too-large"),
+        pytest.param(
+            Reply(body=NEW, headers={"Content-Type": "text/html"}),
+            ("--expect-type", "application/pdf"),
+            id="wrong-type",
+        ),
+    ],
+)
+def test_failed_download_leaves_the_old_file(
+    server: ScriptedServer, tmp_path: Path, reply: Reply, options: Sequence[str]
+) -> None:
+    """When a download fails, what stood under its name stays as it was."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "file").write_bytes(OLD)
+    before = (tmp_path / "out" / "file").stat()
+    server.play("/file", reply)
+    result = download(server.url("/file"), tmp_path / "out", *QUICK, *options)
+    assert result.status == 4, result
+    assert_holds(tmp_path / "out", {"file": OLD})
+    assert (tmp_path / "out" / "file").stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_checksum_mismatch(server: ScriptedServer, tmp_path: Path) -> None:
+    """A mismatch is asked for afresh once, then failed, and never has a name."""
+    server.play("/good", Reply(body=OLD))
+    server.play("/bad", Reply(body=NEW, headers={"ETag": '"one"'}))
+    lines = [f"{server.url(p)}\n checksum=sha-256={digest(OLD)}" for p in ("/good", "/bad")]
+    result = download("\n".join(lines), tmp_path / "out")
+    assert result.status == 1, result
+    assert result.causes == {"checksum-mismatch": 1}
+    assert [server.count("/good"), server.count("/bad")] == [1, 2]
+    assert all(request.header("Range") is None for request in server.requests())
+    assert_holds(tmp_path / "out", {"good": OLD})
+
+
+def test_second_copy_matches(server: ScriptedServer, tmp_path: Path) -> None:
+    """A copy that was spoilt on its way is replaced by the next one."""
+    server.play("/file", Reply(body=NEW), Reply(body=OLD))
+    entry = f"{server.url('/file')}\n checksum=sha-256={digest(OLD)}"
+    assert download(entry, tmp_path / "out").status == 0
+    assert_holds(tmp_path / "out", {"file": OLD})
+
+
+def test_checksums_file(site: Site, tmp_path: Path) -> None:
+    """The output of sha256sum checks each file that it names, by its name on the disk."""
+    urls = [site.serve(f"files/{name}", OLD) for name in ("good", "bad", "unnamed")]
+    sums = tmp_path / "SHA256SUMS"
+    sums.write_text(f"{digest(OLD)}  good\n{digest(NEW)} *bad\n")
+    result, _ = site.run("\n".join(urls), "--checksums", str(sums))
+    assert result.status == 1, result
+    assert result.causes == {"checksum-mismatch": 1}
+    assert_holds(site.target, {"good": OLD, "unnamed": OLD})
+
+
+def test_limits(site: Site) -> None:
+    """--max-filesize and --expect-type let pass what keeps to them."""
+    urls = [site.serve(f"files/{name}", OLD) for name in ("a.txt", "b.html", "c.bin")]
+    url_list = "\n".join([*urls, site.serve("files/large.txt", bytes(1025))])
+    result, _ = site.run(url_list, "--max-filesize", "1k", "--expect-type", "text/*")
+    assert result.status == 1, result
+    assert result.causes == {"wrong-type": 1, "too-large": 1}
+    assert_holds(site.target, {"a.txt": OLD, "b.html": OLD})
+
+
+def test_content_disposition(httpbin: str, tmp_path: Path) -> None:
+    """The server's name is taken, made safe, once; a name of the list's own wins."""
+    url = f"{httpbin}/response-headers?Content-Disposition=attachment%3B%20filename%3D"
+    entries = (
+        f"{url}report.json\n{url}report.json&second\n"
+        f"{url}..%2F..%2Fescape.json\n{url}ignored.json\n  out=mine.json\n"
+    )
+    result = download(entries, tmp_path / "out", "--content-disposition", "-w1")
+    assert result.status == 0, result
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    (suffixed,) = names - {"report.json", "escape.json", "mine.json"}
+    assert len(names) == 4
+    assert re.fullmatch(r"report\.[0-9a-f]{8}\.json", suffixed)
+    assert not (tmp_path / "escape.json").exists()
+
+
+def test_names_of_the_urls(httpbin: str, tmp_path: Path) -> None:
+    """Unless asked for, the server's name doesn't count."""
+    url = f"{httpbin}/response-headers?Content-Disposition=attachment%3B%20filename%3Da.json"
+    assert download(url, tmp_path / "out").status == 0
+    assert list(files_of(tmp_path / "out")) == ["response-headers"]
+
+
+def test_httpbin_range(httpbin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """httpbin sends ranges, but no valid entity tag: what is here is dropped, not continued."""
+    content = (b"abcdefghijklmnopqrstuvwxyz" * 4000)[:100_000]
+    url = f"{httpbin}/range/100000"
+    seed_part(url, tmp_path / "out", b"?" * 40_000, monkeypatch)
+    result = download(url, tmp_path / "out")
+    assert result.status == 0, result
+    assert_holds(tmp_path / "out", {"100000": content})
+
+
+def seed_part(url: str, target: Path, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave `data` as the part of httpbin's range that an earlier run got."""
+    monkeypatch.setattr(part_file, "WORTH_RESUMING", 1)
+    directory = OutputDirectory(OutputSettings(directory=target))
+    directory.prepare()
+    job = DownloadJob(job_id=1, url=url, output="100000", timeout=1.0, max_retries=0)
+    part = directory.create(job)
+    part.begin('"range100000"', 100_000)
+    part.write(data)
+    assert part.keep()
+
+
+def test_httpbin_etag(httpbin: str, tmp_path: Path) -> None:
+    """With -N httpbin is asked with the entity tag that the file came with."""
+    target = tmp_path / "out"
+    first = download(f"{httpbin}/etag/one", target, "-N")
+    assert first.status == 0, first
+    if not os.listxattr(target / "one"):
+        pytest.skip("this file system keeps no extended attributes")
+    before = (target / "one").stat()
+    assert download(f"{httpbin}/etag/one", target, "-N").status == 0
+    assert (target / "one").stat() == before
+
+
+def test_fsync(site: Site) -> None:
+    """With --fsync files arrive as without."""
+    content = Random(1).randbytes(2 * MIB)
+    urls = [site.serve("files/large", content), site.serve("files/small", OLD)]
+    result, _ = site.run("\n".join(urls), "--fsync")
+    assert result.status == 0, result
+    assert_holds(site.target, {"large": content, "small": OLD})
+
+
+def test_two_runs_at_once(server: ScriptedServer, tmp_path: Path) -> None:
+    """Two runs of the same list in the same directory both end well, with right files."""
+    bodies = {f"file{n}": Random(n).randbytes(2 * MIB) for n in range(3)}
+    both_asked = threading.Event()
+    for name, body in bodies.items():
+        hold = Hold(both_asked, after=3 * MIB // 2)
+        server.play(f"/{name}", Reply(body=body, headers={"ETag": '"one"'}, delivery=hold))
+    url_list = tmp_path / "list"
+    url_list.write_text("".join(f"{server.url(f'/{name}')}\n" for name in bodies))
+    arguments = (url_list, "-d", tmp_path / "out", "-w3")
+    with RunningCli(*arguments) as one, RunningCli(*arguments) as other:
+        server.wait_for_requests(2 * len(bodies))
+        both_asked.set()
+        results = [one.wait(), other.wait()]
+    assert [result.status for result in results] == [0, 0], results
+    assert all(request.header("Range") is None for request in server.requests())
+    assert_holds(tmp_path / "out", bodies)
+
+
+# What a run does first and last with its directory, many times over.
+BEGIN_AND_END = """
+import sys
+from pathlib import Path
+from url_downloader.config import OutputSettings
+from url_downloader.storage import OutputDirectory
+for _ in range(500):
+    directory = OutputDirectory(OutputSettings(directory=Path(sys.argv[1])))
+    directory.prepare()
+    directory.tidy()
+"""
+
+
+def test_runs_that_begin_as_others_end(tmp_path: Path) -> None:
+    """A run that tidies up takes no folder away that another one is about to use."""
+    program = (sys.executable, "-c", BEGIN_AND_END)
+    with (
+        RunningCli(tmp_path / "out", program=program) as one,
+        RunningCli(tmp_path / "out", program=program) as other,
+    ):
+        results = [one.wait(), other.wait()]
+    assert [result.status for result in results] == [0, 0], results
+    assert_holds(tmp_path / "out", {})
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0, 0o666)])
+def test_permissions(server: ScriptedServer, tmp_path: Path, mask: int, mode: int) -> None:
+    """Files have the permissions that the umask leaves to any new file."""
+    server.play("/file", Reply(body=OLD))
+    previous = os.umask(mask)
+    try:
+        result = download(server.url("/file"), tmp_path / "out")
+    finally:
+        os.umask(previous)
+    assert result.status == 0, result
+    assert stat.S_IMODE((tmp_path / "out" / "file").stat().st_mode) == mode
+
+
+def test_gzip(server: ScriptedServer, tmp_path: Path) -> None:
+    """What came compressed unasked is decoded, but an archive stays what it is."""
+    packed = gzip.compress(OLD)
+    for path in ("/page.html", "/data.tar.gz"):
+        headers = {"Content-Encoding": "gzip", "ETag": '"one"'}
+        server.play(path, Reply(body=packed, headers=headers))
+    urls = f"{server.url('/page.html')}\n{server.url('/data.tar.gz')}\n"
+    assert download(urls, tmp_path / "out").status == 0
+    assert all(r.header("Accept-Encoding") == "identity" for r in server.requests())
+    assert_holds(tmp_path / "out", {"page.html": OLD, "data.tar.gz": packed})

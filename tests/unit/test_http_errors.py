@@ -1,0 +1,410 @@
+"""What the HTTP libraries raise, nested as they really nest it, in our few words.
+
+Errors are brought about inside requests and urllib3, with a connection in memory that fails at
+one place; those of TLS come out of a real handshake between two buffers.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+import trustme
+import urllib3.connection
+import urllib3.exceptions
+import urllib3.util.connection
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool
+
+from url_downloader.http_errors import LIBRARY_ERRORS, attempt_error
+from url_downloader.http_wire import StrictResponse, WireError
+from url_downloader.shared.errors import AttemptError
+from url_downloader.shared.models import ErrorKind
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+PROXY = "http://user:secret@proxy.example:3128"
+
+Raising = Callable[..., Any]
+
+
+def system_error(number: int) -> OSError:
+    """The error that the operating system's number stands for, of its special class."""
+    return OSError(number, os.strerror(number))
+
+
+def tls_error(type_: type[ssl.SSLError], reason: str) -> ssl.SSLError:
+    """An error as OpenSSL's are raised: with its reason as an attribute."""
+    error = type_(1, f"[SSL: {reason}] (_ssl.c:1000)")
+    error.reason = reason
+    return error
+
+
+class Stream(io.BytesIO):
+    """What a server sends; then, instead of the end, maybe an error."""
+
+    def __init__(self, data: bytes = b"", error: BaseException | None = None) -> None:
+        super().__init__(data)
+        self._error = error
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        return line if line.endswith(b"\n") else self._end() or line
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        return super().read1(-1 if size is None else size) or self._end()
+
+    def _end(self) -> bytes:
+        if self._error is not None:
+            raise self._error
+        return b""
+
+
+class FakeSocket:
+    """As much of a connected socket as a request needs."""
+
+    def __init__(self, stream: Stream, error: BaseException | None = None) -> None:
+        self._stream = stream
+        self._error = error
+
+    def sendall(self, _: object) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def makefile(self, *_: object) -> Stream:
+        return self._stream
+
+    def __getattr__(self, _: str) -> Raising:
+        return lambda *_: None
+
+
+class Adapter(HTTPAdapter):
+    """requests' adapter, with replies as strict as the program has them."""
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
+        pool = super().get_connection_with_tls_context(*args, **kwargs)
+        strict = {"response_class": StrictResponse}
+        pool.ConnectionCls = type("Strict", (pool.ConnectionCls,), strict)
+        return pool
+
+
+class Network:
+    """What happens when a request is made."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._patch = monkeypatch
+
+    def connects_to(self, outcome: FakeSocket | BaseException) -> None:
+        """Every attempt to connect comes to this."""
+        self._patch.setattr(
+            urllib3.util.connection, "create_connection", raising_or_returning(outcome)
+        )
+
+    def shakes_hands(self, outcome: BaseException) -> None:
+        """Every TLS handshake comes to this."""
+        self.connects_to(FakeSocket(Stream()))
+        self._patch.setattr(
+            urllib3.connection, "ssl_wrap_socket", raising_or_returning(outcome)
+        )
+
+    def error(self, url: str = "http://h/", proxy: str | None = None) -> AttemptError:
+        """What becomes of the error that getting the URL, head and body, ends with."""
+        with pytest.raises(LIBRARY_ERRORS) as caught:
+            self._get(url, {"http": proxy, "https": proxy} if proxy else {})
+        found = attempt_error(caught.value)
+        assert "\n" not in found.message
+        assert "secret" not in found.message
+        return found
+
+    def _get(self, url: str, proxies: dict[str, str]) -> None:
+        request, adapter = requests.Request("GET", url).prepare(), Adapter()
+        try:
+            response = adapter.send(request, stream=True, timeout=9, proxies=proxies)
+            while response.raw.read1(100):
+                pass
+        finally:
+            adapter.close()
+
+
+def raising_or_returning(outcome: object) -> Raising:
+    """A function that comes to this, whatever it is given."""
+
+    def act(*_: object, **__: object) -> object:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    return act
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Network:
+    """A network on which nothing is decided yet, and no environment that names a proxy."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    return Network(monkeypatch)
+
+
+NO_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+AGAIN = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+NO_ROUTE = system_error(errno.EHOSTUNREACH)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (NO_NAME, ErrorKind.DNS, "host name not resolved: Name or service not known"),
+        (AGAIN, ErrorKind.DNS, "host name not resolved: Temporary failure"),
+        (system_error(errno.ECONNREFUSED), ErrorKind.CONNECT, "connection refused"),
+        (NO_ROUTE, ErrorKind.CONNECT, "no connection: No route to host"),
+        (system_error(errno.ENETUNREACH), ErrorKind.CONNECT, "Network is unreachable"),
+        (system_error(errno.EMFILE), ErrorKind.CONNECT, "Too many open files"),
+        (system_error(errno.ECONNRESET), ErrorKind.RESET, "connection lost"),
+        (TimeoutError("timed out"), ErrorKind.TIMEOUT, "no connection within the timeout"),
+        (system_error(errno.ETIMEDOUT), ErrorKind.TIMEOUT, "no connection within the timeout"),
+    ],
+)
+def test_connecting(
+    network: Network, scheme: str, error: OSError, kind: ErrorKind, words: str
+) -> None:
+    """Name, refusal, route and time each have their kind, and say what the system said."""
+    network.connects_to(error)
+    found = network.error(f"{scheme}://h/")
+    assert found.kind is kind
+    assert words in found.message
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (system_error(errno.ECONNRESET), ErrorKind.RESET, "connection lost"),
+        (system_error(errno.ECONNABORTED), ErrorKind.RESET, "connection lost"),
+        (TimeoutError("The read operation timed out"), ErrorKind.TIMEOUT, "no byte within"),
+        (system_error(errno.ETIMEDOUT), ErrorKind.TIMEOUT, "no byte within"),
+        (tls_error(ssl.SSLEOFError, "UNEXPECTED_EOF"), ErrorKind.TLS, "UNEXPECTED_EOF"),
+        (tls_error(ssl.SSLError, "BAD_RECORD_MAC"), ErrorKind.TLS, "BAD_RECORD_MAC"),
+    ],
+)
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"HTTP/1.1 200",
+        HEAD + b"Content-Length: 9\r\n",
+        HEAD + b"Content-Length: 9\r\n\r\n",
+        HEAD + b"Content-Length: 9\r\n\r\n1234",
+        HEAD + b"\r\n1234",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n9\r\n1234",
+    ],
+)
+def test_reading(
+    network: Network, sent: bytes, error: OSError, kind: ErrorKind, words: str
+) -> None:
+    """A connection lost or silent has the same kind wherever the reply was by then."""
+    network.connects_to(FakeSocket(Stream(sent, error)))
+    found = network.error()
+    assert found.kind is kind
+    assert words in found.message
+
+
+@pytest.mark.parametrize(
+    ("sent", "kind", "words"),
+    [
+        (b"", ErrorKind.RESET, "connection closed before the reply"),
+        (b"HTTP/1.1 2", ErrorKind.TRUNCATED, "inside the header block"),
+        (HEAD, ErrorKind.TRUNCATED, "inside the header block"),
+        (HEAD + b"Content-Length: 9\r\n\r\n", ErrorKind.TRUNCATED, "inside the body"),
+        (HEAD + b"Content-Length: 9\r\n\r\n1234", ErrorKind.TRUNCATED, "inside the body"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", ErrorKind.TRUNCATED, "chunk"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n9\r\n12", ErrorKind.TRUNCATED, "chunk"),
+        (b"SSH-2.0-OpenSSH\r\n", ErrorKind.MALFORMED, "not an HTTP/1 status line"),
+        (HEAD + b"no colon\r\n\r\n", ErrorKind.MALFORMED, "not a header line"),
+        (HEAD + b"X: y\r\n" * 101, ErrorKind.MALFORMED, "malformed reply: got more than 100"),
+        (HEAD + b"X: " + b"y" * 70000, ErrorKind.MALFORMED, "header line over 65536 bytes"),
+        (HEAD + b"Content-Length: -9\r\n\r\n", ErrorKind.MALFORMED, "Content-Length"),
+        (HEAD + b"Content-Length: 9, 8\r\n\r\n", ErrorKind.MALFORMED, "Content-Length"),
+        (HEAD + b"Transfer-Encoding: gzip\r\n\r\n", ErrorKind.MALFORMED, "transfer coding"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n-5\r\n", ErrorKind.MALFORMED, "chunk size"),
+    ],
+)
+def test_a_reply_that_ends_early_or_breaks_the_rules(
+    network: Network, sent: bytes, kind: ErrorKind, words: str
+) -> None:
+    """What came of a reply tells a cut from a lie, through all that the libraries wrap."""
+    network.connects_to(FakeSocket(Stream(sent)))
+    found = network.error()
+    assert found.kind is kind
+    assert words in found.message
+
+
+@pytest.mark.parametrize("place", ["sending", "head", "body"])
+def test_a_route_that_is_lost_later(network: Network, place: str) -> None:
+    """Any error of the system after connecting is one of the connection, not of the reply."""
+    begun = HEAD + b"Content-Length: 9\r\n\r\n1234" if place == "body" else b""
+    network.connects_to(
+        FakeSocket(Stream(begun, NO_ROUTE), NO_ROUTE if place == "sending" else None)
+    )
+    found = network.error()
+    assert found.kind in {ErrorKind.CONNECT, ErrorKind.RESET}
+    assert "No route to host" in found.message
+
+
+def test_a_reset_while_sending(network: Network) -> None:
+    """A server that closes before it has read the request loses the connection."""
+    network.connects_to(FakeSocket(Stream(), system_error(errno.ECONNRESET)))
+    assert network.error().kind is ErrorKind.RESET
+
+
+@pytest.fixture
+def handshake(ca: trustme.CA, tls_context: ssl.SSLContext) -> Callable[[str, str], OSError]:
+    """What a real handshake with this host's kind of peer raises."""
+
+    def shake(host: str, peer: str) -> OSError:
+        client = ssl.create_default_context()
+        if peer != "stranger":
+            ca.configure_trust(client)
+        to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+        near = client.wrap_bio(to_client, to_server, server_hostname=host)
+        ends = [near, tls_context.wrap_bio(to_server, to_client, server_side=True)]
+        if peer == "plain":
+            to_client.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        elif peer == "leaving":
+            to_client.write_eof()
+        for end in ends * 3:
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+            except ssl.SSLError as error:
+                return error
+        raise AssertionError("the handshake went well")
+
+    return shake
+
+
+@pytest.mark.parametrize(
+    ("host", "peer", "kind", "words"),
+    [
+        ("localhost", "stranger", ErrorKind.CERTIFICATE, "unable to get local issuer"),
+        ("other.example", "friend", ErrorKind.CERTIFICATE, "other.example"),
+        ("localhost", "plain", ErrorKind.TLS, "TLS failed: "),
+        ("localhost", "leaving", ErrorKind.TLS, "TLS failed: UNEXPECTED_EOF"),
+    ],
+)
+def test_a_handshake_that_fails(
+    network: Network,
+    handshake: Callable[[str, str], OSError],
+    host: str,
+    peer: str,
+    kind: ErrorKind,
+    words: str,
+) -> None:
+    """A certificate that is not trusted, or another's, is one thing; broken TLS is another."""
+    network.shakes_hands(handshake(host, peer))
+    found = network.error(f"https://{host}/")
+    assert found.kind is kind
+    assert words in found.message
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (system_error(errno.ECONNRESET), ErrorKind.RESET),
+        (TimeoutError("_ssl.c:1006: The handshake operation timed out"), ErrorKind.TIMEOUT),
+        # CPython makes a few like this one, without a reason as an attribute.
+        (ssl.SSLError("Underlying socket has been closed."), ErrorKind.TLS),
+    ],
+)
+def test_a_handshake_that_is_cut_off(network: Network, error: OSError, kind: ErrorKind) -> None:
+    """Closed, reset or silent within the handshake: never the certificate's fault."""
+    network.shakes_hands(error)
+    assert network.error("https://h/").kind is kind
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (NO_NAME, "the proxy failed: Name or service not known"),
+        (system_error(errno.ECONNREFUSED), "the proxy failed: Connection refused"),
+        (NO_ROUTE, "the proxy failed: No route to host"),
+    ],
+)
+def test_a_proxy_that_is_not_there(
+    network: Network, scheme: str, error: OSError, words: str
+) -> None:
+    """What fails on the way to the proxy is the proxy's, and its password stays unsaid."""
+    network.connects_to(error)
+    found = network.error(f"{scheme}://h/", proxy=PROXY)
+    assert (found.kind, found.message) == (ErrorKind.PROXY, words)
+
+
+@pytest.mark.parametrize("status", [b"403 Forbidden", b"407 Proxy Authentication Required"])
+def test_a_proxy_that_refuses_the_tunnel(network: Network, status: bytes) -> None:
+    """A refusal of CONNECT is the proxy's answer, and it is told."""
+    network.connects_to(FakeSocket(Stream(b"HTTP/1.1 " + status + b"\r\n\r\n")))
+    found = network.error("https://h/", proxy=PROXY)
+    assert found.kind is ErrorKind.PROXY
+    assert status.decode() in found.message
+
+
+@pytest.mark.parametrize(
+    ("proxy", "kind"),
+    [("http://", ErrorKind.PROXY), ("socks5://proxy.example:1080", ErrorKind.INVALID_URL)],
+)
+def test_a_proxy_that_cannot_be_used(network: Network, proxy: str, kind: ErrorKind) -> None:
+    """A proxy without a host, or of a kind that needs a package, is told as what it is."""
+    assert network.error(proxy=proxy).kind is kind
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://u:secret@h:99999/",
+        "http://u:secret@/",
+        "http://u:secret@*.h/",
+        f"http://u:secret@{'a' * 64}.h/",
+        "http://u:secret@a..h/",
+        "http://u:secret@\u00e4..h/",
+    ],
+)
+def test_an_invalid_url(network: Network, url: str) -> None:
+    """A URL that no request can be made of is told without it, for it may hold a password."""
+    assert network.error(url).kind is ErrorKind.INVALID_URL
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (WireError(ErrorKind.TRUNCATED, "cut"), ErrorKind.TRUNCATED),
+        (
+            urllib3.exceptions.ProtocolError("x", WireError(ErrorKind.RESET, "")),
+            ErrorKind.RESET,
+        ),
+        (requests.ConnectionError(ConnectionResetError(104, "reset")), ErrorKind.RESET),
+        (urllib3.exceptions.ProtocolError("odd"), ErrorKind.MALFORMED),
+        (UnicodeError("label too long"), ErrorKind.INVALID_URL),
+        (NO_ROUTE, ErrorKind.CONNECT),
+        (system_error(errno.EPIPE), ErrorKind.RESET),
+    ],
+)
+def test_bare_errors(error: BaseException, kind: ErrorKind) -> None:
+    """The kind is found at any depth, also at none."""
+    assert attempt_error(error).kind is kind
+
+
+def test_a_bug_is_not_explained_away() -> None:
+    """What no library raises on purpose goes on as it is."""
+    bug = KeyError("ours")
+    with pytest.raises(KeyError) as caught:
+        attempt_error(bug)
+    assert caught.value is bug

@@ -1,0 +1,498 @@
+"""Parts and their notes on a real disk: whatever happens, a usable pair or a useless one."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from url_downloader import part_file, storage
+from url_downloader.config import OutputSettings
+from url_downloader.part_file import WORTH_RESUMING, PartFile, open_part, remove_leftover
+from url_downloader.resume import SavedPart
+from url_downloader.shared.models import DownloadJob
+from url_downloader.storage import PARTS_FOLDER, OutputDirectory
+
+URL = "http://host/file.bin"
+ETAG = '"v1"'
+MIB = WORTH_RESUMING
+V1 = bytes(range(256)) * (MIB // 128)
+V2 = bytes(reversed(V1)) + b"!"
+VERSIONS = {'"v1"': V1, '"v2"': V2}
+JOB = DownloadJob(job_id=1, url=URL, output="file.bin", timeout=1.0, max_retries=0)
+
+
+def publish(part: PartFile, output: str, *, modified: float | None, etag: str | None) -> str:
+    """Give a part its name, as the output directory does."""
+    part.finish(modified=modified, is_synced=False)
+    target = part.path.with_name(output)
+    part.path.replace(target)
+    part.close_published()
+    return str(target)
+
+
+def opened(path: Path, url: str = URL) -> PartFile:
+    """The part of this name."""
+    return open_part(path, url, on_publish=publish)
+
+
+def saved_pair(path: Path, size: int = MIB + 5) -> Path:
+    """A part of V1 with its note, as an attempt that was cut leaves it; the note's path."""
+    part = opened(path)
+    part.begin(ETAG, len(V1))
+    part.write(V1[:size])
+    assert part.keep()
+    return path.with_suffix(".json")
+
+
+def content(part: PartFile) -> bytes:
+    """All bytes that the part has."""
+    found = bytearray()
+    part.read_into(found.extend)
+    return bytes(found)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the part is."""
+    return tmp_path / "x.part"
+
+
+@pytest.mark.parametrize("total", [len(V1), None])
+@pytest.mark.parametrize("size", [MIB, MIB + 1, len(V1)])
+def test_a_pair_is_usable(path: Path, size: int, *, total: int | None) -> None:
+    """What was kept is known again, byte for byte, and goes on where it ended."""
+    part = opened(path)
+    assert part.saved is None
+    part.begin(ETAG, total)
+    for start in range(0, size, 100_000):
+        part.write(V1[start : min(start + 100_000, size)])
+    assert part.keep()
+    again = opened(path)
+    assert again.saved == SavedPart(validator=ETAG, total=total, size=size)
+    assert content(again) == V1[:size]
+    again.write(V1[size:])
+    assert again.size == len(V1)
+    target = Path(again.publish("file", modified=None, etag=None))
+    assert target.read_bytes() == V1
+    assert list(path.parent.iterdir()) == [target]
+
+
+def test_a_part_is_read_between_writes(path: Path) -> None:
+    """Hashing what is there doesn't move the place where the next bytes go."""
+    part = opened(path)
+    part.begin(None, None)
+    for chunk in (b"abc", b"de", b"f"):
+        part.write(chunk)
+        assert content(part).endswith(chunk)
+    assert content(part) == b"abcdef"
+    part.discard()
+
+
+def test_a_note_knows_no_password(path: Path) -> None:
+    """Credentials of the URL are not written down, and make no other file of it."""
+    part = opened(path, "http://user:secret@host/file.bin")
+    part.begin(ETAG, None)
+    part.write(V1)
+    part.keep()
+    assert "secret" not in path.with_suffix(".json").read_text()
+    again = opened(path)
+    assert again.saved is not None
+    again.discard()
+
+
+def note(**changes: Any) -> bytes:
+    """The text of a note."""
+    return json.dumps({"url": URL, "validator": ETAG, "total": len(V1)} | changes).encode()
+
+
+GOOD = note()
+USELESS: dict[str, Mapping[str, bytes | None]] = {
+    "part without note": {"json": None},
+    "note without part": {"part": None},
+    "note of an empty part": {"part": b""},
+    "draft only": {"json": None, "draft": GOOD},
+    "other URL": {"json": note(url="http://host/other.bin")},
+    "other query": {"json": note(url=f"{URL}?v=2")},
+    "total below size": {"json": note(total=MIB + 4)},
+    "total 0": {"json": note(total=0)},
+    "total negative": {"json": note(total=-1)},
+    "total a text": {"json": note(total="2097152")},
+    "total a fraction": {"json": note(total=3e6)},
+    "no validator": {"json": note(validator=None)},
+    "validator a number": {"json": note(validator=1)},
+    "url a list": {"json": note(url=[URL])},
+    "empty note": {"json": b""},
+    "half a note": {"json": GOOD[:30]},
+    "note and more": {"json": GOOD + b"}"},
+    "zeros": {"json": bytes(len(GOOD))},
+    "not UTF-8": {"json": b"\xff" + GOOD},
+    "no object": {"json": b"[]"},
+    "null": {"json": b"null"},
+    "a number": {"json": b"1"},
+    "a text": {"json": b'"url"'},
+    "no keys": {"json": b"{}"},
+    "a key missing": {"json": b'{"url": "http://host/file.bin", "validator": "\\"v1\\""}'},
+}
+
+
+@pytest.mark.parametrize("files", USELESS.values(), ids=USELESS.keys())
+def test_a_pair_that_is_useless(path: Path, files: Mapping[str, bytes | None]) -> None:
+    """It is seen to be so: nothing of it is resumed, and the next version begins clean."""
+    saved_pair(path)
+    for suffix, data in files.items():
+        place = path.with_suffix(f".{suffix}")
+        place.unlink(missing_ok=True)
+        if data is not None:
+            place.write_bytes(data)
+    part = opened(path)
+    assert (part.saved, part.size) == (None, 0)
+    part.begin('"v2"', len(V2))
+    part.write(V2[:10])
+    assert part.saved == SavedPart(validator='"v2"', total=len(V2), size=10)
+    assert not path.with_suffix(".json").exists()
+    target = Path(part.publish("file", modified=None, etag=None))
+    assert target.read_bytes() == V2[:10]
+
+
+@pytest.mark.parametrize(
+    ("validator", "sizes", "has_note"),
+    [
+        (ETAG, [MIB - 1], False),
+        (ETAG, [100, MIB - 101], False),
+        (ETAG, [MIB], True),
+        (ETAG, [MIB - 1, 1], True),
+        (ETAG, [2 * MIB], True),
+        (None, [2 * MIB], False),
+        (None, [MIB, MIB], False),
+        (ETAG, [], False),
+    ],
+)
+def test_what_is_worth_a_note(
+    path: Path, validator: str | None, *, sizes: list[int], has_note: bool
+) -> None:
+    """From 1 MiB on, if the version can be told from others; all else is not kept."""
+    part = opened(path)
+    part.begin(validator, None)
+    for size in sizes:
+        part.write(bytes(size))
+    assert path.with_suffix(".json").exists() is has_note
+    assert part.keep() is has_note
+    kept = {"x.part", "x.json"} if has_note else set()
+    assert {each.name for each in path.parent.iterdir()} == kept
+
+
+def test_a_note_is_written_once(path: Path) -> None:
+    """Later bytes don't write it again, however many there are."""
+    part = opened(path)
+    part.begin(ETAG, None)
+    part.write(bytes(MIB))
+    before = path.with_suffix(".json").stat()
+    part.write(bytes(MIB))
+    after = path.with_suffix(".json").stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+    part.discard()
+
+
+def test_a_discarded_pair_is_gone(path: Path) -> None:
+    """Part and note: nothing stays."""
+    saved_pair(path)
+    part = opened(path)
+    part.discard()
+    assert list(path.parent.iterdir()) == []
+
+
+class Killed:
+    """Copies a folder whenever it has changed, line by line of the code that changes it.
+
+    Each copy is what a SIGKILL at that line would have left: bytes in our own buffers are
+    lost with the process, what the system was given stays.
+    """
+
+    FILES = (part_file.__file__, storage.__file__, str(Path(os.__file__).parent / "pathlib"))
+
+    def __init__(self, folder: Path, copies: Path) -> None:
+        self._folder = folder
+        self._copies = copies
+        self._last: object = None
+        self.found: list[Path] = []
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Copy while this goes on."""
+        before = sys.gettrace()
+        sys.settrace(self._trace)
+        try:
+            yield
+        finally:
+            sys.settrace(before)
+        self._look()
+
+    def _trace(self, frame: FrameType, event: str, argument: object) -> Any:
+        return self._on_line if frame.f_code.co_filename.startswith(self.FILES) else None
+
+    def _on_line(self, frame: FrameType, event: str, argument: object) -> Any:
+        sys.settrace(None)
+        self._look()
+        sys.settrace(self._trace)
+        return self._on_line
+
+    def _look(self) -> None:
+        states = [(each, each.lstat()) for each in sorted(self._folder.rglob("*"))]
+        now = [(each, s.st_ino, s.st_size, s.st_mtime_ns) for each, s in states]
+        if now != self._last:
+            self._last = now
+            self.found.append(self._copies / f"{len(self.found)}")
+            shutil.copytree(self._folder, self.found[-1])
+
+
+def prepared(folder: Path) -> OutputDirectory:
+    """An output directory of a new run."""
+    output = OutputDirectory(OutputSettings(directory=folder))
+    output.prepare()
+    return output
+
+
+def get(output: OutputDirectory, tag: str, *, until: int | None = None) -> None:
+    """Get a version as an attempt does, resuming what fits; cut after `until` bytes."""
+    version = VERSIONS[tag]
+    part = output.reopen(JOB)
+    if part is None or part.saved is None or part.saved.validator != tag:
+        part = part or output.create(JOB)
+        part.begin(tag, len(version))
+    end = len(version) if until is None else until
+    for start in range(part.size, end, 300_000):
+        part.write(version[start : min(start + 300_000, end)])
+    if until is None:
+        part.publish(JOB.output, modified=1e9, etag=None)
+    else:
+        part.keep()
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> list[Path]:
+    """What is left by kills at any moment of runs that resume, change versions and finish."""
+    folder = tmp_path / "run"
+    output = prepared(folder)
+    watch = Killed(folder, tmp_path / "copies")
+    with watch.watching():
+        get(output, '"v1"', until=500_000)
+        get(output, '"v1"', until=MIB + 77)
+        get(output, '"v2"', until=MIB + 99)
+        get(output, '"v2"', until=MIB + 300_000)
+        get(output, '"v1"')
+        output.tidy()
+        output.prepare()
+        get(output, '"v2"')
+    assert len(watch.found) > 30
+    return watch.found
+
+
+def test_a_kill_leaves_a_pair_or_nothing(killed: list[Path]) -> None:
+    """At no moment bytes lie under the note of another version, or half a file under its name.
+
+    And whatever was left, the next run gets the right file of it and tidies up.
+    """
+    kept = 0
+    for folder in killed:
+        target = folder / JOB.output
+        assert not target.exists() or target.read_bytes() in (V1, V2)
+        output = prepared(folder)
+        part = output.reopen(JOB)
+        if part is not None:
+            kept += 1
+            assert part.saved is not None
+            version = VERSIONS[part.saved.validator]
+            assert part.saved.total == len(version)
+            assert content(part) == version[: part.size]
+            assert part.keep()
+        get(output, '"v2"')
+        assert target.read_bytes() == V2
+        output.tidy()
+        assert [each.name for each in folder.iterdir()] == [JOB.output]
+    assert kept > 5
+
+
+def test_a_kill_leaves_nothing_for_ever(killed: list[Path]) -> None:
+    """A run that doesn't want the file any more removes all that nobody can use again."""
+    left = set()
+    for folder in killed:
+        prepared(folder).tidy()
+        left.add(" ".join(sorted(each.suffix for each in (folder / PARTS_FOLDER).glob("*"))))
+    assert left == {"", ".json .part"}
+
+
+def test_two_runs_do_not_share_a_part(path: Path) -> None:
+    """The later gets one of its own, without a note; both end with right files."""
+    first = opened(path)
+    first.begin(ETAG, len(V1))
+    first.write(V1[:MIB])
+    second = opened(path)
+    assert second.path != path
+    assert second.saved is None
+    second.begin('"v2"', len(V2))
+    for part, rest in ((first, V1[MIB:]), (second, V2)):
+        part.write(rest)
+    assert {each.suffix for each in path.parent.iterdir()} == {".part", ".json"}
+    assert [each.stem for each in path.parent.glob("*.json")] == ["x"]
+    assert Path(first.publish("a", modified=None, etag=None)).read_bytes() == V1
+    assert Path(second.publish("b", modified=None, etag=None)).read_bytes() == V2
+    assert sorted(each.name for each in path.parent.iterdir()) == ["a", "b"]
+
+
+def test_a_private_part_is_not_kept(path: Path) -> None:
+    """Nobody would find it; it harms neither the pair that is locked nor what it leaves."""
+    saved_pair(path)
+    first, second = opened(path), opened(path)
+    second.begin('"v2"', None)
+    second.write(V2)
+    assert not second.keep()
+    third = opened(path)
+    third.discard()
+    assert first.keep()
+    last = opened(path)
+    assert (last.path, last.size) == (path, MIB + 5)
+    assert content(last) == V1[: MIB + 5]
+    last.discard()
+
+
+@pytest.mark.parametrize("act", ["publish", "remove", "replace"])
+def test_what_happens_before_the_lock(
+    path: Path, act: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part that its last holder published or removed meanwhile is not written into."""
+    target = path.with_name("file")
+    path.write_bytes(b"whole")
+    real_flock = fcntl.flock
+
+    def flock(descriptor: int, operation: int) -> None:
+        monkeypatch.undo()
+        if act == "publish":
+            path.replace(target)
+        else:
+            path.unlink()
+        if act == "replace":
+            path.write_bytes(b"of another")
+        real_flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    part = opened(path)
+    part.begin(None, None)
+    part.write(b"mine")
+    part.finish(modified=None, is_synced=False)
+    assert path.read_bytes() == b"mine"
+    assert act != "publish" or target.read_bytes() == b"whole"
+    part.discard()
+
+
+@pytest.mark.parametrize("planted", ["file", "directory", "nowhere"])
+def test_a_link_is_no_part(path: Path, planted: str) -> None:
+    """Neither opened nor removed through: what it leads to is as it was."""
+    place = path.with_name(planted)
+    if planted == "file":
+        place.write_bytes(b"precious")
+    elif planted == "directory":
+        place.mkdir()
+    path.symlink_to(place)
+    with pytest.raises(OSError, match="symbolic link"):
+        opened(path)
+    remove_leftover(path)
+    assert path.is_symlink()
+    assert place.exists() is (planted != "nowhere")
+    assert planted != "file" or place.read_bytes() == b"precious"
+
+
+def test_what_a_leftover_is(path: Path) -> None:
+    """Bytes without a note are of no use to anybody; a pair is; what isn't there stays so."""
+    remove_leftover(path)
+    assert not path.exists()
+    note_path = saved_pair(path)
+    remove_leftover(path)
+    assert path.exists()
+    note_path.unlink()
+    remove_leftover(path)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("is_private", [False, True])
+def test_a_part_at_work_is_no_leftover(path: Path, is_private: bool) -> None:
+    """What another run writes is left alone, though it has no note yet."""
+    holder = opened(path)
+    part = opened(path) if is_private else holder
+    part.begin(ETAG, None)
+    part.write(b"abc")
+    remove_leftover(part.path)
+    assert part.path.exists()
+    for each in {part, holder}:
+        each.discard()
+
+
+@pytest.mark.parametrize(
+    ("modified", "keeps_mtime", "expected"),
+    [
+        (1e9, True, 1e9),
+        (0.0, True, 0.0),
+        (-86400.0, True, -86400.0),
+        (1e9, False, None),
+        (None, True, None),
+        (1e300, True, None),
+    ],
+)
+def test_the_time_of_a_file(
+    tmp_path: Path, modified: float | None, *, keeps_mtime: bool, expected: float | None
+) -> None:
+    """Last-Modified where it is known, wanted and a time that files can have; else now."""
+    output = OutputDirectory(OutputSettings(directory=tmp_path, keeps_mtime=keeps_mtime))
+    output.prepare()
+    started = (tmp_path / PARTS_FOLDER).stat().st_mtime
+    part = output.create(JOB)
+    part.begin(None, None)
+    part.write(b"abc")
+    found = Path(part.publish("file.bin", modified=modified, etag=None)).stat().st_mtime
+    assert found == expected if expected is not None else found >= started
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o000])
+def test_the_mode_of_a_part(path: Path, umask: int) -> None:
+    """Ordinary permissions from the start, so that none are left to set at the end."""
+    before = os.umask(umask)
+    try:
+        part = opened(path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+    part.discard()
+
+
+@pytest.mark.parametrize("is_synced", [True, False])
+def test_what_is_synced(
+    tmp_path: Path, is_synced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First the file, with all its bytes and before it has its name; then its folder."""
+    output = OutputDirectory(OutputSettings(directory=tmp_path, is_synced=is_synced))
+    output.prepare()
+    target = tmp_path / "a/file.bin"
+    synced: list[tuple[int, int, bool]] = []
+
+    def fsync(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        is_folder = stat.S_ISDIR(status.st_mode)
+        synced.append((status.st_ino, -1 if is_folder else status.st_size, target.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    part = output.create(JOB)
+    part.begin(None, None)
+    part.write(b"abc")
+    part.publish("a/file.bin", modified=1e9, etag=None)
+    expected = [(target.stat().st_ino, 3, False), (target.parent.stat().st_ino, -1, True)]
+    assert synced == (expected if is_synced else [])
