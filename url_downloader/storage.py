@@ -12,11 +12,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from url_downloader.config import Existing, OutputSettings
 from url_downloader.part_file import BLOCK, PartFile, local_errors, open_part, remove_leftover
 from url_downloader.shared.errors import AttemptError, OutputError
 from url_downloader.shared.models import DownloadJob, ErrorKind
+
+T = TypeVar("T")
 
 PARTS_FOLDER = ".url-downloader"
 """Hidden folder in the output directory; no file of a list may take its name."""
@@ -73,9 +76,8 @@ class OutputDirectory:
             OutputError: they can't.
         """
         try:
-            self._parts.mkdir(parents=True, exist_ok=True)
             probe = self._parts / f"probe-{os.getpid()}"
-            probe.touch()
+            self._in_parts_folder(probe.touch)
             probe.unlink()
         except OSError as error:
             raise OutputError(
@@ -117,12 +119,9 @@ class OutputDirectory:
         """
         path = self._part_path(job)
         with local_errors(path):
-            while True:
-                try:
-                    return open_part(path, job.url, on_publish=self._publish)
-                except FileNotFoundError:
-                    # Another run has just tidied up the folder.
-                    self._parts.mkdir(parents=True, exist_ok=True)
+            return self._in_parts_folder(
+                lambda: open_part(path, job.url, on_publish=self._publish)
+            )
 
     def tidy(self) -> None:
         """Remove what nobody can use again, and the hidden folder if it is empty."""
@@ -152,6 +151,22 @@ class OutputDirectory:
         if etag is not None and settings.existing is Existing.COMPARE:
             _save_etag(target, etag)
         return str(target)
+
+    def _in_parts_folder(self, make: Callable[[], T]) -> T:
+        """What `make` makes in the hidden folder, which another run may just have removed."""
+        while True:
+            try:
+                return make()
+            except FileNotFoundError:
+                self._make_parts_folder()
+
+    def _make_parts_folder(self) -> None:
+        try:
+            self._parts.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            # Made and removed by another run meanwhile; but a dangling link stays.
+            if self._parts.is_symlink():
+                raise
 
     def _part_path(self, job: DownloadJob) -> Path:
         return self._parts / f"{hashlib.sha256(job.url.encode()).hexdigest()[:32]}.part"

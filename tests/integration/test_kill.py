@@ -41,7 +41,7 @@ HIDDEN = ".url-downloader"
 # Slow for those who ask for it, so that kills hit in mid-body.
 LOCATIONS = """
     location = /-/status { access_log off; stub_status; }
-    location /files/ { if ($http_x_slow) { set $limit_rate 4m; } }
+    location /files/ { if ($http_x_slow) { set $limit_rate 2m; } }
 """
 
 
@@ -162,17 +162,19 @@ def assert_kept_is_not_asked_again(
             assert entry.status == 416 or entry.body_bytes <= missing
 
 
-def moments(total: int) -> list[int]:
+def moments(site: Site) -> Iterator[int]:
     """After how many new bytes each run is killed: some at once, the longest after many."""
     luck = random.Random(SEED)
-    weights = [luck.random() ** 2 for _ in range(KILLS)]
-    return [int(weight / sum(weights) * total) for weight in weights]
+    wanted = int(sum(site.sizes.values()) * KILLED_SHARE)
+    for left in range(KILLS, 0, -1):
+        missing = max(0, wanted - site.on_disk())
+        yield int(missing / left * 3 * luck.random() ** 2)
 
 
 def test_killed_at_random(site: Site) -> None:
     """Twenty runs are killed: nothing wrong ever has a name, nothing kept is fetched twice."""
     total, sent = sum(site.sizes.values()), 0
-    for moment in moments(int(total * KILLED_SHARE)):
+    for moment in moments(site):
         kept = site.kept()
         killed = run_and_kill(site, after=moment)
         assert killed.status == -signal.SIGKILL, killed
