@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 PARTS_FOLDER = ".url-downloader"
 """Hidden folder in the output directory; no file of a list may take its name."""
+_TRIES = 100
 _ETAG_ATTRIBUTE = "user.url_downloader.etag"
 
 
@@ -153,20 +154,14 @@ class OutputDirectory:
         return str(target)
 
     def _in_parts_folder(self, make: Callable[[], T]) -> T:
-        """What `make` makes in the hidden folder, which another run may just have removed."""
-        while True:
-            try:
+        """What `make` makes in the hidden folder, which other runs may remove at any moment."""
+        for _ in range(_TRIES):
+            with suppress(FileNotFoundError):
                 return make()
-            except FileNotFoundError:
-                self._make_parts_folder()
-
-    def _make_parts_folder(self) -> None:
-        try:
-            self._parts.mkdir(parents=True, exist_ok=True)
-        except FileExistsError:
-            # Made and removed by another run meanwhile; but a dangling link stays.
-            if self._parts.is_symlink():
-                raise
+            with suppress(FileExistsError):
+                self._parts.mkdir(parents=True, exist_ok=True)
+        self._parts.mkdir(parents=True, exist_ok=True)
+        return make()
 
     def _part_path(self, job: DownloadJob) -> Path:
         return self._parts / f"{hashlib.sha256(job.url.encode()).hexdigest()[:32]}.part"
