@@ -10,16 +10,20 @@ from pathlib import Path
 from url_downloader import __version__
 from url_downloader.config import (
     Existing,
+    FailureLimit,
     MonitorSettings,
     OutputSettings,
     PoolSettings,
     RetrySettings,
+    RunSettings,
     Settings,
     TransferSettings,
     range_of,
 )
+from url_downloader.shared.models import CONNECT_TIMEOUT, AttemptLimits
 from url_downloader.units import parse_seconds, parse_size
 
+Group = argparse._ArgumentGroup  # its only name
 _PARSERS: Mapping[str, Callable[[str], float]] = {
     "N": int,
     "TIME": parse_seconds,
@@ -38,28 +42,41 @@ def argument_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("list", metavar="LIST", help="file with one URL per line; - is stdin")
     parser.add_argument("-V", "--version", action="version", version=f"%(prog)s {__version__}")
-    talk = parser.add_mutually_exclusive_group()
-    talk.add_argument("-v", "--verbose", action="store_true", help="log every step")
-    talk.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
-    _add_number_options(parser, defaults)
-    _add_file_options(parser, defaults)
-    _add_existing_options(parser)
+    _add_run_options(parser.add_argument_group("the run"), defaults)
+    _add_file_options(parser.add_argument_group("files"), defaults)
+    _add_existing_options(parser.add_argument_group("files that are there already"))
+    _add_limits(parser.add_argument_group("limits of one attempt"), defaults.transfer)
+    _add_retry_options(parser.add_argument_group("retries"), defaults.retry)
+    _add_talk_options(parser.add_argument_group("messages"), defaults)
     return parser
 
 
-def _transfer_settings(arguments: argparse.Namespace) -> TransferSettings:
-    return TransferSettings(
-        timeout=arguments.timeout,
-        max_time=arguments.max_time,
-        speed_limit=arguments.speed_limit,
-        speed_time=arguments.speed_time,
-        max_filesize=arguments.max_filesize,
-        expected_types=arguments.expect_type,
+def _add_run_options(group: Group, defaults: Settings) -> None:
+    pool, run = defaults.pool, defaults.run
+    workers = ("-w", "--max_workers", "--max-workers")
+    _add_number(
+        group, *workers, metavar="N", default=pool.max_workers, text="downloads at once"
+    )
+    text = "jobs that may wait for a worker"
+    _add_number(group, "--queue-size", metavar="N", default=pool.queue_size, text=text)
+    text = "stop in order after so long; 0: never"
+    _add_number(group, "--deadline", metavar="TIME", default=run.deadline, text=text)
+    group.add_argument(
+        "--max-failures",
+        metavar="N|N%",
+        type=_in_range("--max-failures", _failure_limit),
+        default=run.max_failures,
+        help="stop in order when so many jobs have failed; 0: never (default: 0)",
+    )
+    group.add_argument(
+        "--location-trusted",
+        action="store_true",
+        help="send headers and credentials on to wherever a server redirects",
     )
 
 
-def _add_file_options(parser: argparse.ArgumentParser, defaults: Settings) -> None:
-    parser.add_argument(
+def _add_file_options(group: Group, defaults: Settings) -> None:
+    group.add_argument(
         *("-d", "--dir", "-P", "--output-dir"),
         metavar="DIR",
         type=Path,
@@ -72,15 +89,24 @@ def _add_file_options(parser: argparse.ArgumentParser, defaults: Settings) -> No
         ("--fsync", "have each file on the disk before it counts as downloaded"),
         ("--content-disposition", "name files as the server says"),
     ):
-        parser.add_argument(flag, action="store_true", help=text)
-    parser.add_argument(
+        group.add_argument(flag, action="store_true", help=text)
+    _add_file_checks(group, defaults)
+
+
+def _add_file_checks(group: Group, defaults: Settings) -> None:
+    text, least = (
+        "stop in order before the disk has less free; 0: any",
+        defaults.output.min_free,
+    )
+    _add_number(group, "--min-free", metavar="SIZE", default=least, text=text)
+    group.add_argument(
         "--expect-type",
         metavar="TYPES",
         type=_media_types,
         default=(),
         help="media types to accept, such as application/pdf,image/* (default: any)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--checksums",
         metavar="FILE",
         type=Path,
@@ -88,8 +114,8 @@ def _add_file_options(parser: argparse.ArgumentParser, defaults: Settings) -> No
     )
 
 
-def _add_existing_options(parser: argparse.ArgumentParser) -> None:
-    existing = parser.add_mutually_exclusive_group()
+def _add_existing_options(group: Group) -> None:
+    existing = group.add_mutually_exclusive_group()
     for flags, value, text in (
         (("-c", "--continue"), Existing.SKIP_FILLED, "skip files that are there, unless empty"),
         (("-nc", "--no-clobber"), Existing.SKIP, "skip whatever is there"),
@@ -105,50 +131,72 @@ def _add_existing_options(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def _add_number_options(parser: argparse.ArgumentParser, defaults: Settings) -> None:
-    for flags, metavar, default, text in _numbers(defaults):
-        parser.add_argument(
-            *flags,
-            metavar=metavar,
-            type=_in_range(flags[-1], _PARSERS[metavar]),
-            default=default,
-            help=f"{text} (default: {default:g})",
-        )
-    parser.add_argument(
+def _add_limits(group: Group, defaults: TransferSettings) -> None:
+    group.add_argument(
+        "--connect-timeout",
+        metavar="TIME",
+        type=_in_range("--connect-timeout", parse_seconds),
+        help=f"for look-up, connection and TLS (default: {CONNECT_TIMEOUT:g}, or -T if less)",
+    )
+    limits = defaults.limits
+    for flags, metavar, default, text in (
+        (("-T", "--timeout"), "TIME", limits.timeout, "without a byte; 0: any"),
+        (("--max-time",), "TIME", limits.max_time, "in all; 0: any"),
+        (("--speed-limit",), "SIZE", limits.speed_limit, "least bytes per second; 0: any"),
+        (("--speed-time",), "TIME", limits.speed_time, "over which the speed is measured"),
+        (("--max-filesize",), "SIZE", defaults.max_filesize, "no larger files; 0: any"),
+    ):
+        _add_number(group, *flags, metavar=metavar, default=default, text=text)
+
+
+def _add_retry_options(group: Group, defaults: RetrySettings) -> None:
+    retries, wait = ("--max_retries", "--max-retries"), "longest wait for a server; 0: any"
+    for flags, metavar, default, text in (
+        (retries, "N", defaults.max_retries, "attempts after the first"),
+        (("--retry-delay",), "TIME", defaults.delay, "base of the exponential backoff"),
+        (("--retry-max-delay",), "TIME", defaults.max_delay, "longest backoff"),
+        (("--max-retry-after",), "TIME", defaults.max_retry_after, wait),
+    ):
+        _add_number(group, *flags, metavar=metavar, default=default, text=text)
+    group.add_argument(
         "--retry-on",
         metavar="CODES",
         type=_in_range("--retry-on", _status_codes),
-        default=defaults.retry.retry_on,
+        default=defaults.retry_on,
         help="4xx codes to retry as well, such as 408,425,429 (default: none)",
     )
 
 
-def _numbers(defaults: Settings) -> list[tuple[tuple[str, ...], str, float, str]]:
-    """Flags, metavar, default and help of each option that is a number."""
-    retry, pool, transfer = defaults.retry, defaults.pool, defaults.transfer
-    workers = ("-w", "--max_workers", "--max-workers")
-    retries = ("--max_retries", "--max-retries")
-    timeout = "end an attempt after so long without a byte; 0: never"
-    interval = defaults.monitor.interval
-    return [
-        (workers, "N", pool.max_workers, "downloads at a time"),
-        (("--queue-size",), "N", pool.queue_size, "jobs that may wait for a worker"),
-        (("-T", "--timeout"), "TIME", transfer.timeout, timeout),
-        (("--max-time",), "TIME", transfer.max_time, "for one attempt in all; 0: any"),
-        (("--speed-limit",), "SIZE", transfer.speed_limit, "least bytes per second; 0: any"),
-        (("--speed-time",), "TIME", transfer.speed_time, "over which the speed is measured"),
-        (("--max-filesize",), "SIZE", transfer.max_filesize, "no larger files; 0: any"),
-        (retries, "N", retry.max_retries, "attempts after the first"),
-        (("--retry-delay",), "TIME", retry.delay, "base of the exponential backoff"),
-        (("--retry-max-delay",), "TIME", retry.max_delay, "longest backoff"),
-        (
-            ("--max-retry-after",),
-            "TIME",
-            retry.max_retry_after,
-            "longest wait for a server; 0: any",
-        ),
-        (("--monitor-interval",), "TIME", interval, "between status lines"),
-    ]
+def _add_talk_options(group: Group, defaults: Settings) -> None:
+    talk = group.add_mutually_exclusive_group()
+    talk.add_argument("-v", "--verbose", action="store_true", help="log every step")
+    talk.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
+    flag, interval = "--monitor-interval", defaults.monitor.interval
+    _add_number(group, flag, metavar="TIME", default=interval, text="between status lines")
+
+
+def _add_number(group: Group, *flags: str, metavar: str, default: float, text: str) -> None:
+    group.add_argument(
+        *flags,
+        metavar=metavar,
+        type=_in_range(flags[-1], _PARSERS[metavar]),
+        default=default,
+        help=f"{text} (default: {_shown(default, metavar)})",
+    )
+
+
+def _shown(value: float, metavar: str) -> str:
+    is_round = metavar == "SIZE" and value and value % (1 << 20) == 0
+    return f"{int(value) >> 20}M" if is_round else f"{value:g}"
+
+
+def _failure_limit(text: str) -> FailureLimit:
+    share = text.removesuffix("%")
+    return (
+        FailureLimit(count=0, percent=float(share))
+        if share != text
+        else FailureLimit(count=int(text))
+    )
 
 
 def _in_range(flag: str, parse: Callable[[str], object]) -> Callable[[str], object]:
@@ -183,6 +231,7 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
             retry_on=arguments.retry_on,
         ),
         transfer=_transfer_settings(arguments),
+        run=RunSettings(deadline=arguments.deadline, max_failures=arguments.max_failures),
         pool=PoolSettings(max_workers=arguments.max_workers, queue_size=arguments.queue_size),
         output=OutputSettings(
             directory=arguments.dir,
@@ -191,8 +240,24 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
             keeps_mtime=not arguments.no_mtime,
             is_synced=arguments.fsync,
             takes_server_names=arguments.content_disposition,
+            min_free=arguments.min_free,
         ),
         monitor=MonitorSettings(interval=arguments.monitor_interval),
+    )
+
+
+def _transfer_settings(arguments: argparse.Namespace) -> TransferSettings:
+    return TransferSettings(
+        limits=AttemptLimits(
+            timeout=arguments.timeout,
+            connect_timeout=arguments.connect_timeout,
+            max_time=arguments.max_time,
+            speed_limit=arguments.speed_limit,
+            speed_time=arguments.speed_time,
+        ),
+        max_filesize=arguments.max_filesize,
+        expected_types=arguments.expect_type,
+        is_location_trusted=arguments.location_trusted,
     )
 
 

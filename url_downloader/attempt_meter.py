@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from url_downloader.seams import Phase
+from url_downloader.shared.models import DownloadJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,15 +16,19 @@ class Progress:
 
     Args:
         number: of this worker's attempts, from 1.
+        job: what it is for.
         began: monotonic seconds.
-        timeout: seconds without a byte that the job allows; 0 = any.
         received: bytes of bodies so far.
+        phase: where it stands.
+        since: monotonic seconds when it came there.
     """
 
     number: int
+    job: DownloadJob
     began: float
-    timeout: float
-    received: int
+    received: int = 0
+    phase: Phase = Phase.WAITING
+    since: float = 0.0
 
 
 class AttemptMeter:
@@ -40,11 +47,11 @@ class AttemptMeter:
         self._received = 0
         self._current: Progress | None = None
 
-    def begin(self, *, timeout: float) -> int:
+    def begin(self, job: DownloadJob) -> int:
         """An attempt begins; returns its number."""
         self._attempts += 1
         self._received = 0
-        self._current = Progress(self._attempts, self._now(), timeout, 0)
+        self._current = Progress(self._attempts, job, self._now())
         return self._attempts
 
     def add(self, count: int) -> None:
@@ -60,4 +67,4 @@ class AttemptMeter:
         current = self._current
         if current is None:
             return None
-        return Progress(current.number, current.began, current.timeout, self._received)
+        return replace(current, received=self._received)

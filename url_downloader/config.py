@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from url_downloader.shared.errors import ConfigError
+from url_downloader.shared.models import AttemptLimits
 
 DAY = 86400.0
 
@@ -22,11 +23,15 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "--max-retry-after": (0, 30 * DAY),
     "--retry-on": (400, 499),
     "--timeout": (0, DAY),
+    "--connect-timeout": (0, DAY),
     "--max-time": (0, 30 * DAY),
     "--speed-limit": (0, 2**60),
     "--speed-time": (1, DAY),
     "--max-filesize": (0, 2**60),
     "--max-workers": (1, 1024),
+    "--deadline": (0, 365 * DAY),
+    "--max-failures": (0, 2**60),
+    "--min-free": (0, 2**60),
     "--queue-size": (1, 1_000_000),
     "--monitor-interval": (0.01, DAY),
 }
@@ -75,32 +80,30 @@ class RetrySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferSettings:
-    """Limits of one attempt.
+    """What attempts may take, and what they may bring.
 
     Args:
-        timeout: seconds without a byte, also for connecting; 0 = no limit.
-        max_time: seconds for one attempt in all; 0 = no limit.
-        speed_limit: bytes per second; an attempt that is slower over `speed_time` seconds is
-            ended; 0 = no limit.
+        limits: of an attempt of a job that has none of its own.
         max_redirects: how many are followed.
         max_filesize: bytes; a larger file is a failure; 0 = no limit.
         expected_types: media types such as `application/pdf` or `image/*`, lower-case; a file
             of another is a failure; none = any.
+        is_location_trusted: whether the user's headers and credentials follow a redirect to
+            another origin.
     """
 
-    timeout: float = 30.0
-    max_time: float = 0.0
-    speed_limit: int = 100
-    speed_time: float = 30.0
+    limits: AttemptLimits = field(default_factory=AttemptLimits)
     max_redirects: int = 20
     max_filesize: int = 0
     expected_types: tuple[str, ...] = ()
+    is_location_trusted: bool = False
 
     def __post_init__(self) -> None:
-        check_range("--timeout", self.timeout)
-        check_range("--max-time", self.max_time)
-        check_range("--speed-limit", self.speed_limit)
-        check_range("--speed-time", self.speed_time)
+        check_range("--timeout", self.limits.timeout)
+        check_range("--connect-timeout", self.limits.connect_seconds)
+        check_range("--max-time", self.limits.max_time)
+        check_range("--speed-limit", self.limits.speed_limit)
+        check_range("--speed-time", self.limits.speed_time)
         check_range("--max-filesize", self.max_filesize)
 
 
@@ -141,6 +144,7 @@ class OutputSettings:
         keeps_mtime: whether files get the time of their Last-Modified.
         is_synced: whether files are on the disk before their job counts as done.
         takes_server_names: whether Content-Disposition names the files.
+        min_free: bytes that the disk must keep free; 0 = any.
     """
 
     directory: Path = Path("downloads")
@@ -149,6 +153,44 @@ class OutputSettings:
     keeps_mtime: bool = True
     is_synced: bool = False
     takes_server_names: bool = False
+    min_free: int = 64 << 20
+
+    def __post_init__(self) -> None:
+        check_range("--min-free", self.min_free)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureLimit:
+    """How many failed jobs are too many; 0 = none is.
+
+    Args:
+        count: jobs.
+        percent: of all jobs.
+    """
+
+    count: int = 0
+    percent: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_range("--max-failures", self.count)
+        if not 0 <= self.percent <= 100:
+            raise ConfigError(f"--max-failures: must be from 0% to 100%, not {self.percent}%")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """What ends a run before its list is done.
+
+    Args:
+        deadline: seconds for the whole run; 0 = no limit.
+        max_failures: failed jobs.
+    """
+
+    deadline: float = 0.0
+    max_failures: FailureLimit = field(default_factory=FailureLimit)
+
+    def __post_init__(self) -> None:
+        check_range("--deadline", self.deadline)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,5 +214,6 @@ class Settings:
     retry: RetrySettings = field(default_factory=RetrySettings)
     transfer: TransferSettings = field(default_factory=TransferSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)
+    run: RunSettings = field(default_factory=RunSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
     monitor: MonitorSettings = field(default_factory=MonitorSettings)

@@ -45,7 +45,7 @@ class Downloader:
     def attempt(self, job: DownloadJob) -> JobResult:
         """Try once to get the job's file; a foreseen failure is a result, not an exception."""
         began = self._now()
-        self._context.transport.begin_attempt(self._meter.begin(timeout=job.timeout))
+        self._context.transport.begin_attempt(self._meter.begin(job))
         try:
             result = self._attempt(job)
         finally:
@@ -54,7 +54,11 @@ class Downloader:
 
     def progress(self) -> Progress | None:
         """The attempt that is going on, if there is one."""
-        return self._meter.progress()
+        progress = self._meter.progress()
+        if progress is None:
+            return None
+        phase, since = self._context.transport.phase()
+        return replace(progress, phase=phase, since=since)
 
     def expire(self, attempt: int, reason: str) -> None:
         """End the attempt of this number, if it is still going on. Never blocks."""

@@ -14,7 +14,9 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
-from url_downloader.http_wire import AbortableConnection, Lifeline, abortable
+from url_downloader.dialer import AbortableConnection, abortable
+from url_downloader.lifeline import Lifeline
+from url_downloader.seams import LookUp
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 
@@ -25,14 +27,18 @@ _ssl_context_lock = threading.Lock()
 class AbortableAdapter(HTTPAdapter):
     """requests' adapter with connections that can be cut, and trust read once per process."""
 
-    def __init__(self, lifeline: Lifeline) -> None:
+    def __init__(self, lifeline: Lifeline, look_up: LookUp) -> None:
         self._lifeline = lifeline
+        self._look_up = look_up
         super().__init__(pool_maxsize=1)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
+        """The pool for a request, with connections that can be cut."""
         pool = super().get_connection_with_tls_context(*args, **kwargs)
         if not issubclass(pool.ConnectionCls, AbortableConnection):
-            pool.ConnectionCls = abortable(pool.ConnectionCls, self._lifeline)
+            pool.ConnectionCls = abortable(
+                pool.ConnectionCls, lifeline=self._lifeline, look_up=self._look_up
+            )
         return pool
 
     def build_connection_pool_key_attributes(

@@ -19,10 +19,10 @@ from requests.utils import get_netrc_auth, requote_uri
 from url_downloader import __version__
 from url_downloader.http_adapter import AbortableAdapter
 from url_downloader.http_errors import LIBRARY_ERRORS, attempt_error
-from url_downloader.http_wire import Lifeline
-from url_downloader.seams import Fields
+from url_downloader.lifeline import Lifeline
+from url_downloader.seams import Fields, LookUp, Phase
 from url_downloader.shared.errors import AttemptError
-from url_downloader.shared.models import ErrorKind, without_credentials
+from url_downloader.shared.models import AttemptLimits, ErrorKind, without_credentials
 
 CHUNK_SIZE = 256 * 1024
 """Bytes per read; twice as fast as 64 KiB on big bodies."""
@@ -103,27 +103,33 @@ class HttpClient:
 
     Args:
         max_redirects: how many are followed for one call.
+        is_location_trusted: whether the user's headers and credentials follow to other origins.
+        look_up: finds the addresses of hosts.
 
-    Threads: made, used and closed in one thread; `expire` and `abort` from any.
+    Threads: made, used and closed in one thread; `phase`, `expire` and `abort` from any.
     """
 
-    def __init__(self, *, max_redirects: int) -> None:
+    def __init__(
+        self, *, max_redirects: int, is_location_trusted: bool, look_up: LookUp
+    ) -> None:
+        self._is_location_trusted = is_location_trusted
         self._max_redirects = max_redirects
         self._lifeline = Lifeline()
         self._session = requests.Session()
-        self._adapter = AbortableAdapter(self._lifeline)
+        self._adapter = AbortableAdapter(self._lifeline, look_up)
         self._surroundings = functools.lru_cache(maxsize=1024)(self._look_up_surroundings)
 
     def open(
-        self, url: str, headers: Fields, *, conditions: Fields, timeout: float
+        self, url: str, headers: Fields, *, conditions: Fields, limits: AttemptLimits
     ) -> HttpReply:
         """Send a GET, follow its redirects, and return the final reply's head.
 
         Args:
             url: absolute http(s) URL; credentials in it become Basic authorization.
-            headers: the user's; they do not follow a redirect to another origin.
+            headers: the user's; they do not follow a redirect to an origin not trusted.
             conditions: ranges and preconditions; they do.
-            timeout: seconds without a byte, also for connecting; 0 = no limit.
+            limits: those for connecting and for silence are kept to; the others are not
+                looked at.
 
         Raises:
             AttemptError: no reply, or a redirect that can't be followed.
@@ -131,12 +137,12 @@ class HttpClient:
         cookies, visited = RequestsCookieJar(), set[tuple[str, str]]()
         origin, own_auth = _origin(url), _credentials(url)
         for _ in range(self._max_redirects + 1):
-            is_home = _origin(url) == origin
+            is_home = self._is_location_trusted or _origin(url) == origin
             fields = (headers if is_home else ()) + conditions
             auth = _credentials(url) or (own_auth if is_home else None)
             request = self._prepare(url, fields, auth=auth, cookies=cookies)
             _note_visit(request, visited)
-            reply = self._send(request, timeout=timeout, cookies=cookies)
+            reply = self._send(request, limits=limits, cookies=cookies)
             if reply.status not in _REDIRECTS:
                 return reply
             reply.drain()
@@ -147,6 +153,10 @@ class HttpClient:
     def begin_attempt(self, number: int) -> None:
         """The calls from here on belong to this attempt."""
         self._lifeline.begin_attempt(number)
+
+    def phase(self) -> tuple[Phase, float]:
+        """Where the call stands, and since when (monotonic seconds)."""
+        return self._lifeline.phase()
 
     def expire(self, attempt: int, reason: str) -> None:
         """End the calls of this attempt, if it is still going on. Never blocks."""
@@ -177,15 +187,20 @@ class HttpClient:
             raise attempt_error(error) from error
 
     def _send(
-        self, request: requests.PreparedRequest, *, timeout: float, cookies: RequestsCookieJar
+        self,
+        request: requests.PreparedRequest,
+        *,
+        limits: AttemptLimits,
+        cookies: RequestsCookieJar,
     ) -> HttpReply:
         url = str(request.url)
         proxies, verify, _ = self._surroundings(_origin(url))
+        timeout = (limits.connect_seconds or None, limits.timeout or None)
         if (failure := self._lifeline.failure()) is not None:
             raise failure
         try:
             response = self._adapter.send(
-                request, stream=True, timeout=timeout or None, verify=verify, proxies=proxies
+                request, stream=True, timeout=timeout, verify=verify, proxies=proxies
             )
         except LIBRARY_ERRORS as error:
             self._lifeline.release()

@@ -11,7 +11,7 @@ import requests
 import urllib3.exceptions as urllib3_errors
 
 from url_downloader.http_wire import WireError
-from url_downloader.shared.errors import AttemptError
+from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError
 from url_downloader.shared.models import ErrorKind
 
 LIBRARY_ERRORS = (
@@ -22,6 +22,10 @@ LIBRARY_ERRORS = (
     UnicodeError,
 )
 """What a request may raise that is no bug of ours."""
+
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
+"""What OpenSSL says where the server talks no TLS at all."""
+_NO_CONNECTION = "no connection within --connect-timeout"
 
 # The first row that fits the error or anything it wraps names the kind: special before general.
 _KINDS: tuple[tuple[type[BaseException], ErrorKind, str], ...] = (
@@ -34,7 +38,7 @@ _KINDS: tuple[tuple[type[BaseException], ErrorKind, str], ...] = (
     (ConnectionRefusedError, ErrorKind.CONNECT, "connection refused"),
     (ConnectionError, ErrorKind.RESET, "connection lost: {}"),
     (urllib3_errors.NewConnectionError, ErrorKind.CONNECT, "no connection: {}"),
-    (urllib3_errors.ConnectTimeoutError, ErrorKind.TIMEOUT, "no connection within the timeout"),
+    (urllib3_errors.ConnectTimeoutError, ErrorKind.TIMEOUT, _NO_CONNECTION),
     (TimeoutError, ErrorKind.TIMEOUT, "no byte within the timeout"),
     (urllib3_errors.TimeoutError, ErrorKind.TIMEOUT, "no byte within the timeout"),
     (requests.exceptions.InvalidProxyURL, ErrorKind.PROXY, "the proxy's URL is invalid: {}"),
@@ -54,6 +58,8 @@ def attempt_error(error: BaseException) -> AttemptError:
     for cause in causes:
         if isinstance(cause, WireError):
             return AttemptError(cause.kind, cause.message)
+        if isinstance(cause, OSError) and cause.errno in NO_DESCRIPTORS:
+            return AttemptError(ErrorKind.NO_DESCRIPTORS, "too many open files")
     for type_, kind, message in _KINDS:
         for cause in causes:
             if isinstance(cause, type_) and not _is_mere_wrapper(cause, type_):
@@ -87,7 +93,8 @@ def _reason(error: BaseException) -> str:
         return error.verify_message
     # CPython makes some of these without the attribute.
     if isinstance(error, ssl.SSLError) and getattr(error, "reason", None):
-        return error.reason
+        hint = "; there may be no TLS on this port: try http" if error.reason in _NO_TLS else ""
+        return error.reason + hint
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error)

@@ -1,4 +1,4 @@
-"""HTTP/1.1 framing as RFC 9112 has it, under urllib3's feet; and a line to cut a connection by.
+"""HTTP/1.1 framing as RFC 9112 has it, under urllib3's feet.
 
 `http.client` is lenient where a downloader must not be: it takes the end of the stream for the
 end of the headers, drops header lines it can't read, ignores a Content-Length it can't parse
@@ -9,27 +9,25 @@ connection and one reply; nothing of URLs, redirects or retries.
 from __future__ import annotations
 
 import http.client
-import os
 import re
-import socket
-import threading
-from contextlib import suppress
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from urllib3.connection import HTTPConnection
-
-from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 
 MAX_HEADER_BYTES = 256 * 1024
 """Bound on the header blocks of one reply, interim replies (1xx) included."""
+MAX_FIELDS = 99
+"""Bound on the header lines of one block, which is that of `http.client`."""
 _MAX_CHUNK_LINE = 4096
 _MAX_TRAILER_BYTES = 64 * 1024
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.\d[ \t]+([1-9]\d\d)([ \t][^\r\n\0]*)?\r?\n")
 _FIELD_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+:|[ \t])[^\r\n\0]*\r?\n")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[^\r\n\0]*)?\r\n")
+_TLS_RECORDS = (b"\x15\x03", b"\x16\x03")
+"""How an alert and a handshake begin (RFC 8446 §5.1)."""
 _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 
 
@@ -57,6 +55,7 @@ class HeaderReader:
         self._left = MAX_HEADER_BYTES
         self._wants_status = True
         self._is_interim = False
+        self._fields = 0
 
     def readline(self, limit: int = -1, /) -> bytes:
         """The next line.
@@ -68,29 +67,36 @@ class HeaderReader:
         if not line and self._left == MAX_HEADER_BYTES:
             return line
         self._left -= len(line)
+        # However short: what begins otherwise, no matter how it goes on, is something else.
+        if self._wants_status and not line.startswith(b"HTTP/"[: len(line)]):
+            raise _not_http(line)
         if self._left < 0:
-            raise _malformed(f"header block over {MAX_HEADER_BYTES // 1024} KiB")
+            raise _too_large(f"header block over {MAX_HEADER_BYTES // 1024} KiB")
         if not line.endswith(b"\n"):
             if len(line) == limit:
-                raise _malformed(f"header line over {limit - 1} bytes")
+                raise _too_large(f"header line over {limit - 1} bytes")
             raise WireError(ErrorKind.TRUNCATED, "connection closed inside the header block")
         return self._status_line(line) if self._wants_status else self._field_line(line)
 
     def _status_line(self, line: bytes) -> bytes:
         match = _STATUS_LINE.fullmatch(line)
         if match is None:
-            raise _malformed(f"not an HTTP/1 status line: {line[:60]!r}")
+            raise _not_http(line)
         self._wants_status = False
         status = int(match[1])
         if status == HTTPStatus.SWITCHING_PROTOCOLS:
             raise _malformed("HTTP 101 Switching Protocols, which was not asked for")
         self._is_interim = status < 200
+        self._fields = 0
         return b"HTTP/1.1 100 Continue\r\n" if self._is_interim else line
 
     def _field_line(self, line: bytes) -> bytes:
         if line in (b"\r\n", b"\n"):
             self._wants_status = self._is_interim
             return line
+        self._fields += 1
+        if self._fields > MAX_FIELDS:
+            raise _too_large(f"more than {MAX_FIELDS} header lines")
         if not _FIELD_LINE.fullmatch(line):
             raise _malformed(f"not a header line: {line[:60]!r}")
         # The blanks after a value are not part of it (RFC 9112 §5.1); http.client keeps them.
@@ -101,11 +107,20 @@ class HeaderReader:
 class StrictResponse(http.client.HTTPResponse):
     """`http.client`'s reply, but strict in its header block and in the framing of its body.
 
+    Args:
+        on_begun: called when the first byte is there.
+
     Threads: as a socket: read by one thread at a time.
     """
 
     _chunk_bytes_left = 0
     _is_first_chunk = True
+
+    def __init__(
+        self, *args: Any, on_begun: Callable[[], None] = lambda: None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._on_begun = on_begun
 
     def begin(self) -> None:
         """Read the header block and decide how the body is framed (RFC 9112 §6.3).
@@ -114,6 +129,8 @@ class StrictResponse(http.client.HTTPResponse):
             WireError: the header block or the framing is not to be trusted.
         """
         body: Any = self.fp
+        if body.peek(1):
+            self._on_begun()
         self.fp = HeaderReader(body)  # type: ignore[assignment]
         try:
             super().begin()
@@ -198,97 +215,19 @@ class StrictResponse(http.client.HTTPResponse):
                 raise _malformed(f"trailer section over {_MAX_TRAILER_BYTES // 1024} KiB")
 
 
-class Lifeline:
-    """The means to cut a transport's connection from outside, whatever its thread waits for.
-
-    Threads: `cut`, `expire` and `failure` from any thread; the others in the transport's own.
-    """
-
-    def __init__(self) -> None:
-        # Guards all fields, so that no handle is closed or replaced while it is shut down:
-        # its number could belong to another socket by then.
-        self._lock = threading.Lock()
-        self._handle: socket.socket | None = None
-        self._is_cut = False
-        self._attempt = 0
-        self._expiry: str | None = None
-
-    def begin_attempt(self, number: int) -> None:
-        """Another attempt begins; what is said of an earlier one no longer counts."""
-        with self._lock:
-            self._attempt, self._expiry = number, None
-
-    def failure(self) -> AttemptError | None:
-        """Why the attempt is over, if it was ended from outside."""
-        with self._lock:
-            if self._is_cut:
-                return AttemptError(ErrorKind.INTERRUPTED, "interrupted")
-            return AttemptError(ErrorKind.TIMEOUT, self._expiry) if self._expiry else None
-
-    def hold(self, sock: socket.socket) -> None:
-        """Have a grip on this socket from now on, also while TLS is put on top of it."""
-        handle = socket.socket(fileno=os.dup(sock.fileno()))
-        self._replace(handle)
-
-    def release(self) -> None:
-        """Let go of the socket."""
-        self._replace(None)
-
-    def cut(self) -> None:
-        """Shut the connection down, now or as soon as there is one, for good. Never blocks."""
-        with self._lock:
-            self._is_cut = True
-            self._shut_down()
-
-    def expire(self, attempt: int, reason: str) -> None:
-        """Shut the connection of this attempt down, if it is still going on. Never blocks."""
-        with self._lock:
-            if attempt == self._attempt:
-                self._expiry = reason
-                self._shut_down()
-
-    def _replace(self, handle: socket.socket | None) -> None:
-        with self._lock:
-            old, self._handle = self._handle, handle
-            if self._is_cut or self._expiry:
-                self._shut_down()
-        if old is not None:
-            old.close()
-
-    def _shut_down(self) -> None:
-        """Shut the held socket down. The caller holds the lock."""
-        if self._handle is not None:
-            with suppress(OSError):
-                self._handle.shutdown(socket.SHUT_RDWR)
-
-
-class AbortableConnection(HTTPConnection):
-    """A connection whose replies are strict and that its transport's lifeline holds."""
-
-    response_class = StrictResponse
-    lifeline: Lifeline
-
-    def _new_conn(self) -> socket.socket:
-        sock: socket.socket = super()._new_conn()
-        self.lifeline.hold(sock)
-        return sock
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        if self.sock is not None:
-            self.lifeline.hold(self.sock)
-        super().request(*args, **kwargs)
-
-
-def abortable(base: type[Any], lifeline: Lifeline) -> type[Any]:
-    """urllib3's connection class `base`, made abortable by `lifeline`."""
-    return type(
-        f"Abortable{base.__name__}", (AbortableConnection, base), {"lifeline": lifeline}
-    )
-
-
 def _tokens(values: list[str]) -> set[str]:
     return {token.strip().lower() for value in values for token in value.split(",")}
 
 
 def _malformed(message: str) -> WireError:
     return WireError(ErrorKind.MALFORMED, message)
+
+
+def _too_large(message: str) -> WireError:
+    return WireError(ErrorKind.HEADERS_TOO_LARGE, message)
+
+
+def _not_http(line: bytes) -> WireError:
+    if line[:2] in _TLS_RECORDS:
+        return WireError(ErrorKind.NOT_HTTP, "the server speaks TLS on this port: try https")
+    return WireError(ErrorKind.NOT_HTTP, f"not an HTTP/1 status line: {line[:60]!r}")

@@ -20,7 +20,7 @@ from url_downloader.claims import NameClaims
 from url_downloader.filenames import name_from_url
 from url_downloader.list_entry import OPTIONS, Entry, parse_option
 from url_downloader.shared.errors import InputError
-from url_downloader.shared.models import DownloadJob
+from url_downloader.shared.models import AttemptLimits, DownloadJob
 
 MAX_LINE = 65536
 """Bytes of the longest line that is taken."""
@@ -90,7 +90,7 @@ class InputParser:
     Args:
         source: the list's name in messages.
         claims: what gives each job a file name of its own.
-        timeout, max_retries: of a job without such an option.
+        limits, max_retries: of a job without such options.
         on_rejected: called with each line that led to no job.
         on_note: called with what else the user should hear of, one line each.
 
@@ -107,7 +107,7 @@ class InputParser:
         *,
         source: str,
         claims: NameClaims,
-        timeout: float,
+        limits: AttemptLimits,
         max_retries: int,
         on_rejected: Callable[[Rejection], None],
         on_note: Callable[[str], None],
@@ -117,7 +117,7 @@ class InputParser:
         self.error: InputError | None = None
         self._source = _printable(source)
         self._claims = claims
-        self._timeout = float(timeout)
+        self._limits = limits
         self._max_retries = max_retries
         self._on_rejected = on_rejected
         self._on_note = on_note
@@ -172,7 +172,7 @@ class InputParser:
         first, *mirrors = text.split("\t")
         if mirrors:
             self._note_once("only the first URL of a line is used, mirrors are not")
-        return Entry(self._line, normal_url(first.rstrip()), self._timeout, self._max_retries)
+        return Entry(self._line, normal_url(first.rstrip()), self._limits, self._max_retries)
 
     def _take_option(self, bare: bytes) -> None:
         if self._entry is None:
@@ -210,7 +210,7 @@ class InputParser:
             job_id=self._jobs,
             url=entry.url,
             output=output,
-            timeout=entry.timeout,
+            limits=entry.limits,
             max_retries=entry.max_retries,
             headers=entry.headers,
             checksum=entry.checksum,

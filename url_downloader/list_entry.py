@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from url_downloader.checksums import parse_checksum
+from url_downloader.config import RANGES, range_of
 from url_downloader.filenames import safe_relative_path
-from url_downloader.shared.models import Checksum
-from url_downloader.units import parse_seconds
+from url_downloader.shared.models import AttemptLimits, Checksum
+from url_downloader.units import parse_seconds, parse_size
 
-OPTIONS = ("out", "checksum", "header", "timeout", "max-retries")
+_LIMITS: Mapping[str, Callable[[str], float]] = {
+    "timeout": parse_seconds,
+    "connect-timeout": parse_seconds,
+    "max-time": parse_seconds,
+    "speed-limit": parse_size,
+    "speed-time": parse_seconds,
+}
+OPTIONS = frozenset({"out", "checksum", "header", "max-retries", *_LIMITS})
 """What can be asked for a single URL."""
-
-MAX_RETRIES = 1000
-"""The most retries that a URL can ask for."""
 
 _OPTION = re.compile(r"([a-z][\w-]{0,63})\s*=\s*(.*)", re.ASCII | re.DOTALL | re.IGNORECASE)
 # RFC 9110 §5.1 and §5.5: a token; of the controls only the tab.
@@ -32,7 +38,7 @@ class Entry:
     Args:
         line: the URL's, counted from 1.
         url: as it will be asked for.
-        timeout: seconds.
+        limits: of each attempt.
         max_retries: attempts after the first.
         output: the path that the user chose.
         output_line: where the user did.
@@ -42,7 +48,7 @@ class Entry:
 
     line: int
     url: str
-    timeout: float
+    limits: AttemptLimits
     max_retries: int
     output: str | None = None
     output_line: int = 0
@@ -63,10 +69,11 @@ class Entry:
                     self.checksum = parse_checksum(value)
                 case "header":
                     self.headers += (_parse_header(value),)
-                case "timeout":
-                    self.timeout = parse_seconds(value)
                 case "max-retries":
-                    self.max_retries = _parse_retries(value)
+                    self.max_retries = int(_in_range(key, _parse_count(value)))
+                case _:
+                    limit = _in_range(key, _LIMITS[key](value))
+                    self.limits = replace(self.limits, **{key.replace("-", "_"): limit})
         except ValueError as error:
             raise ValueError(f"{key}: {error}") from None
 
@@ -75,7 +82,7 @@ class Entry:
         """16 bytes, equal for equal URLs with equal options."""
         asked = (
             self.url,
-            self.timeout,
+            self.limits,
             self.max_retries,
             self.output,
             self.headers,
@@ -105,7 +112,14 @@ def _parse_header(text: str) -> tuple[str, str]:
     return match[1], match[2].strip()
 
 
-def _parse_retries(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,4}", text) or int(text) > MAX_RETRIES:
-        raise ValueError(f"not a whole number from 0 to {MAX_RETRIES}: {text!r}")
+def _parse_count(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise ValueError(f"not a whole number: {text!r}")
     return int(text)
+
+
+def _in_range(key: str, value: float) -> float:
+    low, high = RANGES[f"--{key}"]
+    if not low <= value <= high:
+        raise ValueError(f"must be {range_of(f'--{key}')}, not {value:.12g}")
+    return value

@@ -62,7 +62,7 @@ def run(descriptor: int, arguments: argparse.Namespace, *, settings: Settings) -
     parser = InputParser(
         source="standard input" if arguments.list == "-" else arguments.list,
         claims=claims,
-        timeout=settings.transfer.timeout,
+        limits=settings.transfer.limits,
         max_retries=settings.retry.max_retries,
         on_rejected=lambda rejection: log.error("%s", rejection),
         on_note=lambda note: log.info("%s", note),

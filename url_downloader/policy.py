@@ -24,6 +24,10 @@ RETRIED_KINDS = frozenset(
         ErrorKind.RESET,
         ErrorKind.TRUNCATED,
         ErrorKind.MALFORMED,
+        ErrorKind.NOT_HTTP,
+        ErrorKind.PREMATURE_REPLY,
+        ErrorKind.HEADERS_TOO_LARGE,
+        ErrorKind.NO_DESCRIPTORS,
         ErrorKind.ENCODING,
         ErrorKind.SERVER_ERROR,
     }
@@ -31,6 +35,7 @@ RETRIED_KINDS = frozenset(
 """The kinds that another attempt may mend. A 4xx is one only when `--retry-on` lists it."""
 
 _MAX_EXPONENT = 64
+_RETRIES_FOR_DESCRIPTORS = 100
 _DELAY_SECONDS = re.compile(r"\d+", re.ASCII)
 
 
@@ -75,6 +80,9 @@ def decide(
     """
     if result.kind is None:
         return Done()
+    if result.kind is ErrorKind.NO_DESCRIPTORS:
+        # The job can't help it; it only must not go on for ever.
+        max_retries += _RETRIES_FOR_DESCRIPTORS
     if not _is_worth_retrying(policy, result) or attempts > max_retries:
         return GiveUp(result)
     if result.retry_after is None:

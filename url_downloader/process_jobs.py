@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from url_downloader.config import Settings
 from url_downloader.downloader import Downloader
 from url_downloader.http_client import HttpClient
 from url_downloader.metrics import Metrics
 from url_downloader.monitor import Monitor, PoolState
+from url_downloader.resolver import Resolver
 from url_downloader.retry_scheduler import (
     SLICE,
     RetryQueue,
@@ -27,6 +29,7 @@ from url_downloader.retry_scheduler import (
     TaskQueue,
     put_until,
 )
+from url_downloader.seams import LookUp
 from url_downloader.shared.errors import TransitionError
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import (
@@ -50,7 +53,10 @@ CANCELLED_JOIN = 1.5
 """Seconds that threads get to end; a look-up of a host name can't be interrupted."""
 
 
-AttempterFactory = Callable[[Callable[[int], None]], Attempter]
+class AttempterFactory(Protocol):
+    """Makes a worker's downloader, in its thread."""
+
+    def __call__(self, *, on_bytes: Callable[[int], None], look_up: LookUp) -> Attempter: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +75,8 @@ class JobPool:
         settings: of the run.
         listeners: told every event of the registry.
         should_stop: asked often; True ends the run early.
-        make_attempter: makes a worker's downloader; told where to count bytes.
+        make_attempter: makes a worker's downloader; told where to count bytes, and how to look
+            up hosts.
         clock: time and luck.
 
     Threads: `run` once, in the main thread.
@@ -108,11 +115,14 @@ class JobPool:
     def _make_workers(
         self, settings: Settings, make_attempter: AttempterFactory, *, clock: Clock
     ) -> list[Worker]:
+        resolver = Resolver(on_crash=self._on_crash)
         context = WorkerContext(
             tasks=self._tasks,
             registry=self.registry,
             retry=settings.retry,
-            make_attempter=lambda: make_attempter(self.metrics.on_bytes),
+            make_attempter=functools.partial(
+                make_attempter, on_bytes=self.metrics.on_bytes, look_up=resolver.look_up
+            ),
             schedule=self._scheduler.schedule,
             is_cancelled=self._cancelled.is_set,
             now=clock.now,
@@ -127,7 +137,7 @@ class JobPool:
         interval, on_crash = settings.monitor.interval, self._on_crash
         return (
             Monitor(interval=interval, look=self._look, on_crash=on_crash),
-            Watchdog(workers=self._workers, limits=settings.transfer, on_crash=on_crash),
+            Watchdog(workers=self._workers, on_crash=on_crash),
         )
 
     def run(self, jobs: Iterable[DownloadJob | None]) -> RunSummary:
@@ -276,14 +286,19 @@ def process_jobs(
 
 def _make_downloader(
     settings: Settings,
-    on_bytes: Callable[[int], None],
     *,
+    on_bytes: Callable[[int], None],
+    look_up: LookUp,
     directory: OutputDirectory,
     name: Namer,
     held: dict[int, int],
 ) -> Downloader:
     context = TransferContext(
-        transport=HttpClient(max_redirects=settings.transfer.max_redirects),
+        transport=HttpClient(
+            max_redirects=settings.transfer.max_redirects,
+            is_location_trusted=settings.transfer.is_location_trusted,
+            look_up=look_up,
+        ),
         disk=directory,
         settings=settings.transfer,
         is_resumed=settings.output.is_resumed,

@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
+import enum
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from url_downloader.resume import SavedPart
-from url_downloader.shared.models import DownloadJob
+from url_downloader.shared.models import AttemptLimits, DownloadJob
+
+Address = tuple[Any, Any, int, str, Any]
+"""What getaddrinfo says of one address."""
 
 Fields = tuple[tuple[str, str], ...]
 """Header fields, (name, value) pairs."""
+
+
+class Phase(enum.Enum):
+    """Where an attempt stands."""
+
+    CONNECTING = "connecting"
+    WAITING = "waiting for a reply"
+    REPLYING = "receiving"
+
+
+class PendingLookUp(Protocol):
+    """The addresses of a host, soon."""
+
+    def wait(self, seconds: float) -> bool: ...
+    def addresses(self) -> Sequence[Address]: ...
+
+
+LookUp = Callable[[str, int], PendingLookUp]
+"""Begins to look up a host for a TCP port; never blocks."""
 
 
 class Reply(Protocol):
@@ -27,13 +50,14 @@ class Reply(Protocol):
 
 
 class Transport(Protocol):
-    """A worker's own way to the network; `expire` and `abort` are for any thread."""
+    """A worker's own way to the network; `phase`, `expire` and `abort` are for any thread."""
 
     def begin_attempt(self, number: int) -> None: ...
+    def phase(self) -> tuple[Phase, float]: ...
     def expire(self, attempt: int, reason: str) -> None: ...
 
     def open(
-        self, url: str, headers: Fields, *, conditions: Fields, timeout: float
+        self, url: str, headers: Fields, *, conditions: Fields, limits: AttemptLimits
     ) -> Reply: ...
     def abort(self) -> None: ...
     def close(self) -> None: ...

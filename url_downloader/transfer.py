@@ -137,7 +137,7 @@ class Transfer:
         job, saved = self._job, self._part.saved if self._part else None
         conditions = self._conditions if saved is None else range_headers(saved)
         reply = self._context.transport.open(
-            job.url, job.headers, conditions=conditions, timeout=job.timeout
+            job.url, job.headers, conditions=conditions, limits=job.limits
         )
         self.http_status = reply.status
         try:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from url_downloader.attempt_meter import Progress
-from url_downloader.config import TransferSettings
+from url_downloader.seams import Phase
 from url_downloader.shared.threads import StoppableThread
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,6 @@ class Watchdog(StoppableThread):
 
     Args:
         workers: to look at.
-        limits: of an attempt.
         now: monotonic clock, seconds.
         on_crash: as for every StoppableThread.
 
@@ -43,14 +42,12 @@ class Watchdog(StoppableThread):
         self,
         *,
         workers: Sequence[Watched],
-        limits: TransferSettings,
         on_crash: Callable[[BaseException], None],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(name="watchdog", on_crash=on_crash)
-        self._limits = limits
         self._now = now
-        self._watched = [(worker, _SpeedWindow(limits)) for worker in workers]
+        self._watched = [(worker, _SpeedWindow()) for worker in workers]
 
     def run_once(self) -> bool:
         """Wait a little, then look at all workers."""
@@ -66,45 +63,51 @@ class Watchdog(StoppableThread):
             progress = worker.progress()
             if progress is None:
                 continue
-            reason = self._lateness(progress, now) or window.slowness(progress, now)
+            reason = _lateness(progress, now) or window.slowness(progress, now)
             if reason is not None:
                 log.debug("%s: attempt ended: %s", worker.name, reason)
                 worker.expire(progress.number, reason)
 
-    def _lateness(self, progress: Progress, now: float) -> str | None:
-        limit = self._limits.max_time
-        if limit and now - progress.began >= limit:
-            return f"not complete within --max-time {limit:g} s"
-        return None
+
+def _lateness(progress: Progress, now: float) -> str | None:
+    """In words, if the attempt or its connecting takes too long."""
+    limits = progress.job.limits
+    if limits.max_time and now - progress.began >= limits.max_time:
+        return f"not complete within --max-time {limits.max_time:g} s"
+    seconds = limits.connect_seconds
+    if progress.phase is Phase.CONNECTING and 0 < seconds <= now - progress.since:
+        return f"no connection within --connect-timeout {seconds:g} s"
+    return None
 
 
 class _SpeedWindow:
     """The last seconds of one worker's attempt, to tell its speed by."""
 
-    def __init__(self, limits: TransferSettings) -> None:
-        self._limits = limits
+    def __init__(self) -> None:
         self._number = 0
+        self._since = 0.0
+        self._seen = 0
         self._samples: deque[tuple[float, int]] = deque()
 
     def slowness(self, progress: Progress, now: float) -> str | None:
-        """In words, if the attempt was too slow for too long."""
+        """In words, if the reply has come too slowly for too long.
+
+        Before its first byte a server may be silent; that is what the timeout is for.
+        """
+        limits = progress.job.limits
         if progress.number != self._number:
-            self._number = progress.number
-            self._samples = deque([(progress.began, 0)])
-        seconds = self._window(progress)
-        if not self._limits.speed_limit or not seconds:
+            self._number, self._seen = progress.number, 0
+        seen, self._seen = self._seen, progress.received
+        if progress.phase is not Phase.REPLYING or not limits.speed_limit:
             return None
+        if progress.since != self._since:
+            self._since = progress.since
+            self._samples = deque([(progress.since, seen)])
         self._samples.append((now, progress.received))
-        while self._samples[1][0] <= now - seconds:
+        while self._samples[1][0] <= now - limits.speed_time:
             self._samples.popleft()
         began, received = self._samples[0]
-        wanted = self._limits.speed_limit * (now - began)
-        if now - began < seconds or progress.received - received >= wanted:
+        wanted = limits.speed_limit * (now - began)
+        if now - began < limits.speed_time or progress.received - received >= wanted:
             return None
-        return f"slower than --speed-limit {self._limits.speed_limit} B/s for {seconds:g} s"
-
-    def _window(self, progress: Progress) -> float:
-        """Seconds to look back; before the body, a server may be silent up to the timeout."""
-        if progress.received:
-            return self._limits.speed_time
-        return progress.timeout and max(progress.timeout, self._limits.speed_time)
+        return f"slower than --speed-limit {limits.speed_limit} B/s for {limits.speed_time:g} s"

@@ -13,10 +13,9 @@ from url_downloader.config import (
     PoolSettings,
     RetrySettings,
     Settings,
-    TransferSettings,
 )
 from url_downloader.process_jobs import process_jobs
-from url_downloader.shared.models import DownloadJob, ErrorKind
+from url_downloader.shared.models import AttemptLimits, DownloadJob, ErrorKind
 from url_downloader.summary import RunSummary
 
 BODY = bytes(500)
@@ -32,11 +31,10 @@ PHASES: dict[str, Raw | Reply] = {
 }
 
 
-def run(url: str, directory: Path, limits: TransferSettings) -> RunSummary:
+def run(url: str, directory: Path, limits: AttemptLimits) -> RunSummary:
     """Run one job, with two attempts at most and a second of silence allowed."""
-    job = DownloadJob(job_id=1, url=url, output="file", timeout=1, max_retries=1)
+    job = DownloadJob(job_id=1, url=url, output="file", limits=limits, max_retries=1)
     settings = Settings(
-        transfer=limits,
         retry=RetrySettings(delay=0),
         pool=PoolSettings(max_workers=1),
         output=OutputSettings(directory=directory),
@@ -50,7 +48,7 @@ def test_max_time_holds_in_every_phase(
 ) -> None:
     """The attempt ends as a timeout and is made again; nothing is published."""
     server.play("/x", PHASES[phase])
-    summary = run(server.url("/x"), tmp_path, TransferSettings(max_time=0.5))
+    summary = run(server.url("/x"), tmp_path, AttemptLimits(timeout=1, max_time=0.5))
     (record,) = summary.failures
     assert record.result is not None
     assert (record.attempts, record.result.kind) == (2, ErrorKind.TIMEOUT)
@@ -62,7 +60,7 @@ def test_max_time_holds_in_every_phase(
 def test_a_trickle_is_too_slow(server: ScriptedServer, tmp_path: Path, phase: str) -> None:
     """A byte now and then does not keep a worker for ever."""
     server.play("/x", PHASES[phase])
-    limits = TransferSettings(speed_limit=10_000, speed_time=1)
+    limits = AttemptLimits(timeout=1, speed_limit=10_000, speed_time=1)
     (record,) = run(server.url("/x"), tmp_path, limits).failures
     assert record.result is not None
     assert record.result.kind is ErrorKind.TIMEOUT

@@ -19,7 +19,9 @@ from tests.support.waiting import wait_until
 from url_downloader import config
 from url_downloader.config import PoolSettings, RetrySettings, Settings
 from url_downloader.process_jobs import Clock, JobPool, process_jobs
+from url_downloader.seams import LookUp
 from url_downloader.shared.models import (
+    AttemptLimits,
     DownloadJob,
     ErrorKind,
     EventListener,
@@ -50,7 +52,13 @@ Play = Callable[[DownloadJob, int], JobResult]
 def make_jobs(count: int, *, max_retries: int = 4, url: str = "http://h/") -> list[DownloadJob]:
     """Jobs 1, 2, 3 ... with a file of their own each."""
     return [
-        DownloadJob(job_id=n, url=url, output=f"{n}", timeout=PATIENT, max_retries=max_retries)
+        DownloadJob(
+            job_id=n,
+            url=url,
+            output=f"{n}",
+            limits=AttemptLimits(timeout=PATIENT),
+            max_retries=max_retries,
+        )
         for n in range(1, count + 1)
     ]
 
@@ -98,7 +106,7 @@ class Stage:
     def jitter(self, low: float, high: float) -> float:
         return low
 
-    def make(self, on_bytes: Callable[[int], None]) -> Stage:
+    def make(self, *, on_bytes: Callable[[int], None], look_up: LookUp) -> Stage:
         return self
 
     def attempt(self, job: DownloadJob) -> JobResult:

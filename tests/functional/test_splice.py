@@ -34,7 +34,13 @@ from url_downloader.config import (
     Settings,
 )
 from url_downloader.process_jobs import process_jobs
-from url_downloader.shared.models import DownloadJob, JobEvent, JobStatus, Outcome
+from url_downloader.shared.models import (
+    AttemptLimits,
+    DownloadJob,
+    JobEvent,
+    JobStatus,
+    Outcome,
+)
 
 SEED = 20_240_603
 KIB, MIB = 1 << 10, 1 << 20
@@ -192,7 +198,7 @@ class Site:
                 job_id=number,
                 url=server.url(f"/{name}"),
                 output=name,
-                timeout=60.0,
+                limits=AttemptLimits(timeout=60),
                 max_retries=retries,
             )
             for number, name in enumerate(self.resources, start=1)

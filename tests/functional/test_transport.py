@@ -28,11 +28,13 @@ from tests.support.scripted_server import (
     Stall,
     Whole,
 )
+from url_downloader.dialer import AbortableConnection
 from url_downloader.http_client import HttpClient
-from url_downloader.http_wire import AbortableConnection, HeaderReader, StrictResponse
+from url_downloader.http_wire import HeaderReader, StrictResponse
+from url_downloader.resolver import Resolver
 from url_downloader.seams import Fields
 from url_downloader.shared.errors import AttemptError
-from url_downloader.shared.models import ErrorKind
+from url_downloader.shared.models import AttemptLimits, ErrorKind
 
 PATIENT = 60.0
 """Seconds that no passing test waits."""
@@ -46,13 +48,16 @@ HEAD = Reply(body=BODY, headers={"X-One": "1"}).head
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HttpClient]:
     """A client that follows up to three redirects and knows nothing of this machine."""
+    crashes: list[BaseException] = []
     for name in SURROUNDINGS.split():
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    running = HttpClient(max_redirects=3)
+    resolver = Resolver(on_crash=crashes.append)
+    running = HttpClient(max_redirects=3, is_location_trusted=False, look_up=resolver.look_up)
     yield running
     running.close()
+    assert crashes == []
 
 
 def get(
@@ -64,7 +69,9 @@ def get(
     timeout: float = PATIENT,
 ) -> tuple[bytes, str, bool]:
     """The whole body, the address that it came from, and whether its length was known."""
-    reply = client.open(url, headers, conditions=conditions, timeout=timeout)
+    reply = client.open(
+        url, headers, conditions=conditions, limits=AttemptLimits(timeout=timeout)
+    )
     try:
         return b"".join(reply.chunks()), reply.url, reply.is_length_known
     finally:
@@ -120,7 +127,9 @@ def test_what_has_arrived_is_handed_on(
     """No read waits for more bytes than are there."""
     more = threading.Event()
     server.play("/a", Raw(reply.message, Hold(more, reply.message.index(b"0123") + 4)))
-    opened = client.open(server.url("/a"), (), conditions=(), timeout=PATIENT)
+    opened = client.open(
+        server.url("/a"), (), conditions=(), limits=AttemptLimits(timeout=PATIENT)
+    )
     chunks = opened.chunks()
     assert next(chunks) == b"0123"
     more.set()
@@ -138,7 +147,9 @@ def test_a_connection_serves_again(
     server.play("/from", redirect("/a"))
     for path in ("/a", "/from", "/a"):
         assert get(client, server.url(path))[0] == reply.body
-        client.open(server.url("/error"), (), conditions=(), timeout=PATIENT).drain()
+        client.open(
+            server.url("/error"), (), conditions=(), limits=AttemptLimits(timeout=PATIENT)
+        ).drain()
     assert (server.count(), server.connections) == (7, 1)
 
 
@@ -158,7 +169,9 @@ def test_a_connection_with_a_rest_is_dropped(
     """What was left of a body, or is too much to drain, never shows up in the next reply."""
     server.play("/a", reply)
     server.play("/b", Reply(body=b"next"))
-    opened = client.open(server.url("/a"), (), conditions=(), timeout=PATIENT)
+    opened = client.open(
+        server.url("/a"), (), conditions=(), limits=AttemptLimits(timeout=PATIENT)
+    )
     if is_drained:
         opened.drain()
     opened.close()
@@ -170,6 +183,8 @@ MALFORMED_HEADERS = [
     *[b"no field line", b"Spaced : x", b"Nul: \0", b"Carriage: a\rb", b"Content-Length:"],
     *[b"Content-Length: -1", b"Content-Length: ten", b"Content-Length: 10, 11"],
     *[b"Content-Length: 10\r\nContent-Length: 9", b"Transfer-Encoding: gzip, chunked"],
+]
+LARGE_HEADERS = [
     *[b"Long: " + b"x" * 70_000, b"\r\n".join([b"Many: " + b"x" * 60_000] * 5)],
     b"\r\n".join([b"Many: x"] * 300),
 ]
@@ -177,7 +192,7 @@ MALFORMED_CHUNKS = [
     *[b"-5\r\n01234\r\n0\r\n\r\n", b"0x5\r\n01234\r\n0\r\n\r\n", b"\r\n", b"f" * 16 + b"\r\n"],
     *[b"4\r\n01234\r\n0\r\n\r\n", b"5;" + b"x" * 5000 + b"\r\n01234\r\n0\r\n\r\n"],
 ]
-MALFORMED_STARTS = [b"SSH-2.0-x\r\n", b"HTTP/2 200\r\n\r\n", b"HTTP/1.1 101 Switch\r\n\r\n"]
+OTHER_STARTS = [b"SSH-2.0-x\r\n", b"HTTP/2 200\r\n\r\n", b"\x15\x03\x01\x00\x02\x02\x46"]
 SHORT = CHUNKED.message[:-7]
 
 
@@ -190,8 +205,10 @@ SHORT = CHUNKED.message[:-7]
         (Reply(body=BODY, framing=Framing.CLOSE, delivery=Reset(9)), ErrorKind.RESET),
         *[(Raw(CHUNKED.message, Reset(n)), ErrorKind.RESET) for n in (0, 20, len(SHORT))],
         (Raw(b""), ErrorKind.RESET),
-        *[(Raw(start), ErrorKind.MALFORMED) for start in MALFORMED_STARTS],
-        (Raw(b"HTTP/1.1 103 E\r\nX: y\r\n\r\n", Endless()), ErrorKind.MALFORMED),
+        *[(Raw(start), ErrorKind.NOT_HTTP) for start in OTHER_STARTS],
+        (Raw(b"HTTP/1.1 101 Switch\r\n\r\n"), ErrorKind.MALFORMED),
+        (Raw(b"HTTP/1.1 103 E\r\nX: y\r\n\r\n", Endless()), ErrorKind.HEADERS_TOO_LARGE),
+        *[(ok(lines), ErrorKind.HEADERS_TOO_LARGE) for lines in LARGE_HEADERS],
         *[(ok(lines), ErrorKind.MALFORMED) for lines in MALFORMED_HEADERS],
         *[(Raw(CHUNKED.head + bad), ErrorKind.MALFORMED) for bad in MALFORMED_CHUNKS],
         # The connection closes after whichever byte of the header block, or of the chunks.
@@ -377,7 +394,9 @@ class Call(threading.Thread):
 
     def run(self) -> None:
         try:
-            reply = self._client.open(self._url, (), conditions=(), timeout=0)
+            reply = self._client.open(
+                self._url, (), conditions=(), limits=AttemptLimits(timeout=0)
+            )
             self.has_reply.set()
             all(reply.chunks())
         except AttemptError as error:
@@ -431,7 +450,9 @@ def test_a_handshake_can_be_aborted(client: HttpClient, tls_context: ssl.SSLCont
 def test_an_abort_may_come_at_any_time(server: ScriptedServer, client: HttpClient) -> None:
     """Before a call it lets none begin; after the head, not even a whole body is a success."""
     server.play("/a", Reply(body=BODY))
-    reply = client.open(server.url("/a"), (), conditions=(), timeout=PATIENT)
+    reply = client.open(
+        server.url("/a"), (), conditions=(), limits=AttemptLimits(timeout=PATIENT)
+    )
     client.abort()
     with pytest.raises(AttemptError) as caught:
         list(reply.chunks())

@@ -360,7 +360,7 @@ def seed_part(url: str, target: Path, data: bytes, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(part_file, "WORTH_RESUMING", 1)
     directory = OutputDirectory(OutputSettings(directory=target))
     directory.prepare()
-    job = DownloadJob(job_id=1, url=url, output="100000", timeout=1.0, max_retries=0)
+    job = DownloadJob(job_id=1, url=url, output="100000", max_retries=0)
     part = directory.create(job)
     part.begin('"range100000"', 100_000)
     part.write(data)

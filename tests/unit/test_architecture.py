@@ -18,12 +18,12 @@ ROOMS = {
     # Rules: pure functions and values.
     1: "checksums config decoding disposition filenames list_entry policy resume seams units",
     # Hands: one outside thing or one lock each.
-    2: "claims http_adapter http_client http_errors http_wire input_parser metrics part_file"
-    " shared.job_registry storage summary",
+    2: "claims dialer http_adapter http_client http_errors http_wire input_parser lifeline"
+    " metrics part_file shared.job_registry storage summary",
     # The attempt.
     3: "attempt_meter downloader transfer",
     # Threads.
-    4: "monitor process_jobs retry_scheduler watchdog worker",
+    4: "monitor process_jobs resolver retry_scheduler watchdog worker",
     # The door.
     5: "__main__ arguments main",
 }
@@ -33,26 +33,20 @@ SIDEWAYS = {
     ("shared.errors", "shared.models"),
     ("disposition", "filenames"),
     ("list_entry", "checksums"),
-    ("disposition", "filenames"),
-    ("list_entry", "checksums"),
+    ("list_entry", "config"),
     ("list_entry", "filenames"),
-    ("resume", "units"),
-    ("seams", "resume"),
-    ("storage", "part_file"),
-    ("downloader", "attempt_meter"),
-    ("downloader", "transfer"),
-    ("transfer", "attempt_meter"),
-    ("process_jobs", "watchdog"),
-    ("main", "arguments"),
     ("list_entry", "units"),
-    ("policy", "units"),
     ("policy", "config"),
+    ("policy", "units"),
     ("resume", "units"),
     ("seams", "resume"),
-    ("http_adapter", "http_wire"),
+    ("dialer", "http_wire"),
+    ("dialer", "lifeline"),
+    ("http_adapter", "dialer"),
+    ("http_adapter", "lifeline"),
     ("http_client", "http_adapter"),
     ("http_client", "http_errors"),
-    ("http_client", "http_wire"),
+    ("http_client", "lifeline"),
     ("http_errors", "http_wire"),
     ("input_parser", "claims"),
     ("storage", "part_file"),
@@ -60,9 +54,10 @@ SIDEWAYS = {
     ("downloader", "attempt_meter"),
     ("downloader", "transfer"),
     ("transfer", "attempt_meter"),
-    ("process_jobs", "watchdog"),
     ("process_jobs", "monitor"),
+    ("process_jobs", "resolver"),
     ("process_jobs", "retry_scheduler"),
+    ("process_jobs", "watchdog"),
     ("process_jobs", "worker"),
     ("worker", "retry_scheduler"),
     ("__main__", "main"),
@@ -76,7 +71,7 @@ ATTEMPT = 3
 
 LIBRARIES = {
     "requests": {"http_adapter", "http_client", "http_errors"},
-    "urllib3": {"http_adapter", "http_errors", "http_wire"},
+    "urllib3": {"dialer", "http_adapter", "http_errors"},
     "validators": {"input_parser"},
     "argparse": {"arguments", "main"},
     "signal": {"main"},

@@ -21,6 +21,7 @@ from url_downloader.config import (
     TransferSettings,
 )
 from url_downloader.shared.errors import ConfigError
+from url_downloader.shared.models import AttemptLimits
 
 Part = Callable[..., object]
 
@@ -30,7 +31,12 @@ LIMITS: list[tuple[Part, str, str, float, float]] = [
     (RetrySettings, "delay", "--retry-delay", 0, DAY),
     (RetrySettings, "max_delay", "--retry-max-delay", 0, DAY),
     (RetrySettings, "max_retry_after", "--max-retry-after", 0, 30 * DAY),
-    (TransferSettings, "timeout", "--timeout", 0, DAY),
+    (AttemptLimits, "timeout", "--timeout", 0, DAY),
+    (AttemptLimits, "connect_timeout", "--connect-timeout", 0, DAY),
+    (AttemptLimits, "max_time", "--max-time", 0, 30 * DAY),
+    (AttemptLimits, "speed_limit", "--speed-limit", 0, 2**60),
+    (AttemptLimits, "speed_time", "--speed-time", 1, DAY),
+    (TransferSettings, "max_filesize", "--max-filesize", 0, 2**60),
     (PoolSettings, "max_workers", "--max-workers", 1, 1024),
     (PoolSettings, "queue_size", "--queue-size", 1, 1_000_000),
     (MonitorSettings, "interval", "--monitor-interval", 0.01, DAY),
@@ -41,12 +47,20 @@ each_limit = pytest.mark.parametrize(
 )
 
 
+def checked(part: object) -> object:
+    """The part; limits are words, which their settings check."""
+    return TransferSettings(limits=part).limits if isinstance(part, AttemptLimits) else part
+
+
 def test_defaults() -> None:
     """Without a flag, a run is set up as the documentation of the flags says."""
     settings = Settings()
     assert settings.pool == PoolSettings(max_workers=4, queue_size=10)
     assert settings.output == OutputSettings(directory=Path("downloads"))
-    assert settings.transfer == TransferSettings(timeout=30, max_redirects=20)
+    assert settings.transfer == TransferSettings(limits=AttemptLimits(), max_redirects=20)
+    assert AttemptLimits() == AttemptLimits(
+        timeout=30, connect_timeout=None, max_time=0, speed_limit=100, speed_time=30
+    )
     assert settings.monitor == MonitorSettings(interval=1)
     assert settings.retry == RetrySettings(
         max_retries=4, delay=1, max_delay=60, max_retry_after=600, retry_on=frozenset()
@@ -59,7 +73,7 @@ def test_a_limit_itself_is_allowed(
 ) -> None:
     """The lowest and the highest value named can be had."""
     for value in (low, high):
-        assert getattr(part(**{name: value}), name) == value
+        assert getattr(checked(part(**{name: value})), name) == value
 
 
 @each_limit
@@ -70,7 +84,7 @@ def test_a_value_out_of_range_names_the_flag_and_the_range(
     """Whoever gave a wrong value reads which flag it was, and what it can be."""
     value = {"below": low - 0.01, "above": high + 1, "far above": 10**400}.get(beyond)
     with pytest.raises(ConfigError) as caught:
-        part(**{name: float(beyond) if value is None else value})
+        checked(part(**{name: float(beyond) if value is None else value}))
     words = str(caught.value)
     assert words.startswith(f"{flag}:")
     assert f"from {low:.12g} to {high:.12g}" in words
@@ -83,10 +97,10 @@ def test_a_range_has_no_hole(
 ) -> None:
     """Of all numbers exactly those of the range are taken."""
     if math.isfinite(value) and low <= value <= high:
-        part(**{name: value})
+        checked(part(**{name: value}))
     else:
         with pytest.raises(ConfigError):
-            part(**{name: value})
+            checked(part(**{name: value}))
 
 
 @pytest.mark.parametrize("codes", [{400}, {499}, {408, 425, 429}, set()])

@@ -12,9 +12,9 @@ from requests.structures import CaseInsensitiveDict
 from url_downloader.config import Existing, TransferSettings
 from url_downloader.downloader import Downloader
 from url_downloader.resume import SavedPart
-from url_downloader.seams import Fields
+from url_downloader.seams import Fields, Phase
 from url_downloader.shared.errors import AttemptError
-from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult
+from url_downloader.shared.models import AttemptLimits, DownloadJob, ErrorKind, JobResult
 from url_downloader.transfer import TransferContext
 
 TEXT = b"hello, world! " * 10
@@ -30,7 +30,6 @@ def make_job(url: str = "http://host/file.bin", output: str = "file.bin") -> Dow
         job_id=1,
         url=url,
         output=output,
-        timeout=7.5,
         max_retries=4,
         headers=(("X-Asked", "yes"),),
     )
@@ -59,7 +58,7 @@ class Bench:
         self.headers: Mapping[str, str] = CaseInsensitiveDict(headers or {})
         self.is_length_known = is_length_known
         self.journal: list[str] = []
-        self.opened: list[tuple[str, Fields, float]] = []
+        self.opened: list[tuple[str, Fields, AttemptLimits]] = []
         self.jobs: list[DownloadJob] = []
         self.counted: list[int] = []
         self.clock = 100.0
@@ -87,9 +86,14 @@ class Bench:
 
     # Transport and Reply:
 
-    def open(self, url: str, headers: Fields, *, conditions: Fields, timeout: float) -> Bench:
+    def phase(self) -> tuple[Phase, float]:
+        return Phase.REPLYING, 1.0
+
+    def open(
+        self, url: str, headers: Fields, *, conditions: Fields, limits: AttemptLimits
+    ) -> Bench:
         assert conditions == ()
-        self.opened.append((url, headers, timeout))
+        self.opened.append((url, headers, limits))
         self._enter("open")
         return self
 
@@ -178,11 +182,11 @@ def test_a_success_step_by_step() -> None:
 
 
 def test_the_job_is_what_is_asked_for() -> None:
-    """URL, headers and timeout go to the transport, and the disk gets the job."""
+    """URL, headers and limits go to the transport, and the disk gets the job."""
     bench = Bench()
     job = make_job()
     bench.attempt(job)
-    assert bench.opened == [(job.url, job.headers, 7.5)]
+    assert bench.opened == [(job.url, job.headers, job.limits)]
     assert bench.jobs == [job, job]
 
 

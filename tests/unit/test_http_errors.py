@@ -60,6 +60,9 @@ class Stream(io.BytesIO):
     def read1(self, size: int | None = -1, /) -> bytes:
         return super().read1(-1 if size is None else size) or self._end()
 
+    def peek(self, _: int = 0) -> bytes:
+        return self.getvalue()[self.tell() :]
+
     def _end(self) -> bytes:
         if self._error is not None:
             raise self._error
@@ -166,10 +169,18 @@ NO_ROUTE = system_error(errno.EHOSTUNREACH)
         (system_error(errno.ECONNREFUSED), ErrorKind.CONNECT, "connection refused"),
         (NO_ROUTE, ErrorKind.CONNECT, "no connection: No route to host"),
         (system_error(errno.ENETUNREACH), ErrorKind.CONNECT, "Network is unreachable"),
-        (system_error(errno.EMFILE), ErrorKind.CONNECT, "Too many open files"),
+        (system_error(errno.EMFILE), ErrorKind.NO_DESCRIPTORS, "too many open files"),
         (system_error(errno.ECONNRESET), ErrorKind.RESET, "connection lost"),
-        (TimeoutError("timed out"), ErrorKind.TIMEOUT, "no connection within the timeout"),
-        (system_error(errno.ETIMEDOUT), ErrorKind.TIMEOUT, "no connection within the timeout"),
+        (
+            TimeoutError("timed out"),
+            ErrorKind.TIMEOUT,
+            "within --connect-timeout",
+        ),
+        (
+            system_error(errno.ETIMEDOUT),
+            ErrorKind.TIMEOUT,
+            "within --connect-timeout",
+        ),
     ],
 )
 def test_connecting(
@@ -226,10 +237,10 @@ def test_reading(
         (HEAD + b"Content-Length: 9\r\n\r\n1234", ErrorKind.TRUNCATED, "inside the body"),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", ErrorKind.TRUNCATED, "chunk"),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n9\r\n12", ErrorKind.TRUNCATED, "chunk"),
-        (b"SSH-2.0-OpenSSH\r\n", ErrorKind.MALFORMED, "not an HTTP/1 status line"),
+        (b"SSH-2.0-OpenSSH\r\n", ErrorKind.NOT_HTTP, "not an HTTP/1 status line"),
         (HEAD + b"no colon\r\n\r\n", ErrorKind.MALFORMED, "not a header line"),
-        (HEAD + b"X: y\r\n" * 101, ErrorKind.MALFORMED, "malformed reply: got more than 100"),
-        (HEAD + b"X: " + b"y" * 70000, ErrorKind.MALFORMED, "header line over 65536 bytes"),
+        (HEAD + b"X: y\r\n" * 101, ErrorKind.HEADERS_TOO_LARGE, "more than 99"),
+        (HEAD + b"X: " + b"y" * 70000, ErrorKind.HEADERS_TOO_LARGE, "line over 65536 bytes"),
         (HEAD + b"Content-Length: -9\r\n\r\n", ErrorKind.MALFORMED, "Content-Length"),
         (HEAD + b"Content-Length: 9, 8\r\n\r\n", ErrorKind.MALFORMED, "Content-Length"),
         (HEAD + b"Transfer-Encoding: gzip\r\n\r\n", ErrorKind.MALFORMED, "transfer coding"),

@@ -19,7 +19,7 @@ from url_downloader.input_parser import (
     normal_url,
     read_lines,
 )
-from url_downloader.shared.models import DownloadJob
+from url_downloader.shared.models import AttemptLimits, DownloadJob
 
 PATIENCE = 0.001
 
@@ -35,7 +35,7 @@ class Parsed:
         self.parser = InputParser(
             source="list.txt",
             claims=NameClaims(reserved=[".parts"]),
-            timeout=30,
+            limits=AttemptLimits(),
             max_retries=4,
             on_rejected=self.rejections.append,
             on_note=self.notes.append,
@@ -138,14 +138,12 @@ def test_a_job_holds_what_was_asked() -> None:
         " max-retries=0\n"
     ).jobs
     assert jobs == [
-        DownloadJob(
-            job_id=1, url="http://h/a.txt", output="a.txt", timeout=30.0, max_retries=4
-        ),
+        DownloadJob(job_id=1, url="http://h/a.txt", output="a.txt", max_retries=4),
         DownloadJob(
             job_id=2,
             url="http://h/b.txt",
             output="d/c.txt",
-            timeout=90.0,
+            limits=AttemptLimits(timeout=90),
             max_retries=0,
             headers=(("X-One", "1"), ("x-two", "a=b: c")),
             is_named=True,
@@ -306,6 +304,9 @@ def test_a_reason_is_cut() -> None:
     assert len(rejection.reason) < 210
 
 
+SIZES = "(bytes, or a number with k, M, G or T)"
+
+
 @pytest.mark.parametrize(
     ("option", "reason"),
     [
@@ -313,9 +314,13 @@ def test_a_reason_is_cut() -> None:
         ("out=../a", "out: the path must not contain '..'"),
         ("out=/a", "out: the path must be relative to the output directory"),
         ("timeout=-1", "timeout: not a time: '-1' (seconds, or a number with s, m, h or d)"),
-        ("max-retries=1001", "max-retries: not a whole number from 0 to 1000: '1001'"),
-        ("max-retries=٣", "max-retries: not a whole number from 0 to 1000: '٣'"),
-        ("max-retries=-1", "max-retries: not a whole number from 0 to 1000: '-1'"),
+        ("max-retries=1001", "max-retries: must be from 0 to 1000, not 1001"),
+        ("max-retries=٣", "max-retries: not a whole number: '٣'"),
+        ("max-retries=-1", "max-retries: not a whole number: '-1'"),
+        ("max-time=x", "max-time: not a time: 'x' (seconds, or a number with s, m, h or d)"),
+        ("timeout=2d", "timeout: must be from 0 to 86400, not 172800"),
+        ("speed-time=0", "speed-time: must be from 1 to 86400, not 0"),
+        ("speed-limit=-1", f"speed-limit: not a size: '-1' {SIZES}"),
         ("header=X", "header: not a header: it should read Name: value"),
         ("header=X : 1", "header: not a header: it should read Name: value"),
         ("header=X: a\rb", "header: not a header: it should read Name: value"),
@@ -364,7 +369,7 @@ def test_an_option_is_followed(
 ) -> None:
     """Values at the edge of their range are taken."""
     (job,) = parsed(f"http://h/a\n {option}").jobs
-    assert (job.timeout, job.max_retries, job.headers) == values
+    assert (job.limits.timeout, job.max_retries, job.headers) == values
 
 
 def test_an_option_before_the_first_url_is_rejected() -> None:
@@ -474,7 +479,7 @@ def test_an_error_of_a_listener_is_not_the_lists() -> None:
     parser = InputParser(
         source="-",
         claims=NameClaims(),
-        timeout=1,
+        limits=AttemptLimits(timeout=1),
         max_retries=1,
         on_rejected=on_rejected,
         on_note=print,

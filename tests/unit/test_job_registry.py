@@ -46,7 +46,7 @@ NONE_OF_EACH = dict.fromkeys(JobStatus, 0)
 def job(number: int = 1) -> DownloadJob:
     """A job to register."""
     return DownloadJob(
-        job_id=number, url=f"http://h/{number}", output=str(number), timeout=30, max_retries=4
+        job_id=number, url=f"http://h/{number}", output=str(number), max_retries=4
     )
 
 

@@ -34,7 +34,7 @@ PENDING, RUNNING, WAITING, SUCCESS, FAILED = (
     JobStatus.SUCCESS,
     JobStatus.FAILED,
 )
-JOB = DownloadJob(job_id=1, url="http://h/", output="a", timeout=30, max_retries=4)
+JOB = DownloadJob(job_id=1, url="http://h/", output="a", max_retries=4)
 GOOD = JobResult(http_status=200)
 BUSY = JobResult(kind=ErrorKind.SERVER_ERROR, http_status=503)
 MISSING = JobResult(kind=ErrorKind.CLIENT_ERROR, http_status=404)

@@ -52,7 +52,6 @@ JOB = DownloadJob(
     job_id=1,
     url="http://u:p@h/a",
     output="d/a",
-    timeout=1.5,
     max_retries=2,
     headers=(("X-A", "1"), ("X-A", "2")),
 )

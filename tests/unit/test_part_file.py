@@ -29,7 +29,7 @@ MIB = WORTH_RESUMING
 V1 = bytes(range(256)) * (MIB // 128)
 V2 = bytes(reversed(V1)) + b"!"
 VERSIONS = {'"v1"': V1, '"v2"': V2}
-JOB = DownloadJob(job_id=1, url=URL, output="file.bin", timeout=1.0, max_retries=0)
+JOB = DownloadJob(job_id=1, url=URL, output="file.bin", max_retries=0)
 
 
 def publish(part: PartFile, output: str, *, modified: float | None, etag: str | None) -> str:

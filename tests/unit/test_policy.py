@@ -36,6 +36,10 @@ MENDABLE = {
     ErrorKind.RESET,
     ErrorKind.TRUNCATED,
     ErrorKind.MALFORMED,
+    ErrorKind.NOT_HTTP,
+    ErrorKind.PREMATURE_REPLY,
+    ErrorKind.HEADERS_TOO_LARGE,
+    ErrorKind.NO_DESCRIPTORS,
     ErrorKind.ENCODING,
     ErrorKind.SERVER_ERROR,
 }
@@ -90,6 +94,13 @@ def test_kinds(kind: ErrorKind) -> None:
     result = JobResult(kind=kind, http_status=404 if kind is ErrorKind.CLIENT_ERROR else None)
     expected = RetryIn(2.0) if kind in MENDABLE else GiveUp(result)
     assert outcome(result) == expected
+
+
+def test_want_of_descriptors_is_not_the_jobs_fault() -> None:
+    """It is retried beyond the job's own number, but not for ever."""
+    result = JobResult(kind=ErrorKind.NO_DESCRIPTORS)
+    assert isinstance(outcome(result, attempts=100, max_retries=0), RetryIn)
+    assert outcome(result, attempts=101, max_retries=0) == GiveUp(result)
 
 
 def test_success() -> None:

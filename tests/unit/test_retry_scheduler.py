@@ -25,7 +25,7 @@ from url_downloader.shared.models import DownloadJob
 
 def job(job_id: int) -> DownloadJob:
     """A job as a worker hands it over."""
-    return DownloadJob(job_id=job_id, url="http://h/", output="f", timeout=1.0, max_retries=1)
+    return DownloadJob(job_id=job_id, url="http://h/", output="f", max_retries=1)
 
 
 class StepEvent(threading.Event):
@@ -155,8 +155,7 @@ class Incomparable(DownloadJob):
 def test_jobs_are_never_compared() -> None:
     """The order is that of due times and arrivals alone, even where both are equal."""
     jobs = [
-        Incomparable(job_id=n, url="http://h/", output="f", timeout=1.0, max_retries=1)
-        for n in range(2)
+        Incomparable(job_id=n, url="http://h/", output="f", max_retries=1) for n in range(2)
     ]
     one, other = (RetryEntry(1.0, 0, each) for each in jobs)
     assert one == other

@@ -21,7 +21,7 @@ from url_downloader.storage import PARTS_FOLDER, OutputDirectory
 def make_job(output: str = "file.bin", *, job_id: int = 1) -> DownloadJob:
     """A job whose file goes to `output`."""
     url = f"http://host/{job_id}/{output}"
-    return DownloadJob(job_id=job_id, url=url, output=output, timeout=1.0, max_retries=0)
+    return DownloadJob(job_id=job_id, url=url, output=output, max_retries=0)
 
 
 def prepared(directory: Path) -> OutputDirectory:

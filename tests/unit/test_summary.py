@@ -29,7 +29,6 @@ def failed(number: int, result: JobResult | None = MISSING) -> JobRecord:
         job_id=number,
         url=f"http://user:secret@h/{number}",
         output=str(number),
-        timeout=30,
         max_retries=4,
     )
     return JobRecord(

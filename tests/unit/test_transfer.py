@@ -15,9 +15,16 @@ from requests.structures import CaseInsensitiveDict
 from url_downloader.config import Existing, TransferSettings
 from url_downloader.downloader import Downloader
 from url_downloader.resume import SavedPart
-from url_downloader.seams import Fields
+from url_downloader.seams import Fields, Phase
 from url_downloader.shared.errors import AttemptError
-from url_downloader.shared.models import Checksum, DownloadJob, ErrorKind, JobResult, Outcome
+from url_downloader.shared.models import (
+    AttemptLimits,
+    Checksum,
+    DownloadJob,
+    ErrorKind,
+    JobResult,
+    Outcome,
+)
 from url_downloader.transfer import TransferContext
 
 V1 = bytes(range(40))
@@ -199,13 +206,16 @@ class Bench:
     def attempt(self, **job: Any) -> JobResult:
         """One attempt; it may leave no part open."""
         fields: dict[str, Any] = {"url": "http://host/file.bin", "output": "file.bin"} | job
-        result = self._downloader.attempt(
-            DownloadJob(job_id=1, timeout=1.0, max_retries=0, **fields)
-        )
+        result = self._downloader.attempt(DownloadJob(job_id=1, max_retries=0, **fields))
         assert self.part is None or not self.part.is_open
         return result
 
-    def open(self, url: str, headers: Fields, *, conditions: Fields, timeout: float) -> Reply:
+    def phase(self) -> tuple[Phase, float]:
+        return Phase.REPLYING, 1.0
+
+    def open(
+        self, url: str, headers: Fields, *, conditions: Fields, limits: AttemptLimits
+    ) -> Reply:
         self.asked.append(dict(conditions))
         assert self.replies, "nobody expected this request"
         return self.replies.pop(0)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from url_downloader.attempt_meter import AttemptMeter, Progress
-from url_downloader.config import TransferSettings
+from url_downloader.seams import Phase
+from url_downloader.shared.models import AttemptLimits, DownloadJob
 from url_downloader.watchdog import Watchdog
 
 
@@ -18,15 +21,32 @@ class Bench:
         self.now = 1000.0
         self.expired: list[tuple[int, str]] = []
         self.meter = AttemptMeter(now=lambda: self.now)
+        self.phase, self.since = Phase.WAITING, self.now
+        self.job = DownloadJob(
+            job_id=1,
+            url="http://h/",
+            output="a",
+            max_retries=0,
+            limits=AttemptLimits(**limits),
+        )
         self.watchdog = Watchdog(
             workers=[self],
-            limits=TransferSettings(**limits),  # type: ignore[arg-type]
             on_crash=lambda error: None,
             now=lambda: self.now,
         )
 
+    def begin(self, phase: Phase = Phase.REPLYING) -> None:
+        """Begin an attempt, and come to that phase at once."""
+        self.meter.begin(self.job)
+        self.enter(phase)
+
+    def enter(self, phase: Phase) -> None:
+        """Come to another phase."""
+        self.phase, self.since = phase, self.now
+
     def progress(self) -> Progress | None:
-        return self.meter.progress()
+        progress = self.meter.progress()
+        return progress and replace(progress, phase=self.phase, since=self.since)
 
     def expire(self, attempt: int, reason: str) -> None:
         self.expired.append((attempt, reason))
@@ -42,7 +62,7 @@ class Bench:
 def test_an_attempt_within_its_limits_goes_on() -> None:
     """Nobody is disturbed who is fast enough, however long it takes."""
     bench = Bench(speed_limit=100, speed_time=30)
-    bench.meter.begin(timeout=30)
+    bench.begin()
     bench.pass_time(3600, rate=120)
     assert bench.expired == []
 
@@ -50,34 +70,20 @@ def test_an_attempt_within_its_limits_goes_on() -> None:
 def test_max_time_ends_the_attempt_by_its_number() -> None:
     """The attempt that is late is named, so that no later one is hit."""
     bench = Bench(max_time=10)
-    bench.meter.begin(timeout=30)
+    bench.begin()
     bench.meter.end()
-    bench.meter.begin(timeout=30)
+    bench.begin()
     bench.pass_time(9.75, rate=1e6)
     assert bench.expired == []
     bench.pass_time(0.25, rate=1e6)
     assert bench.expired == [(2, "not complete within --max-time 10 s")]
 
 
-@pytest.mark.parametrize(
-    ("timeout", "rate", "ends_after"),
-    [
-        # Nothing at all comes: silence is allowed up to the timeout, and at least so long.
-        (10, 0, 30),
-        (60, 0, 60),
-        # No limit on silence before the body is no limit.
-        (0, 0, None),
-        # A trickle: the speed is measured over the speed time, whatever the timeout.
-        (60, 4, 30),
-        (60, 96, 30),
-        (0, 4, 30),
-        (60, 100, None),
-    ],
-)
-def test_too_slow_for_too_long(timeout: float, rate: float, ends_after: float | None) -> None:
+@pytest.mark.parametrize(("rate", "ends_after"), [(0, 30), (4, 30), (96, 30), (100, None)])
+def test_too_slow_for_too_long(rate: float, ends_after: float | None) -> None:
     """An average below the limit over the speed time ends the attempt, and not before."""
     bench = Bench(speed_limit=100, speed_time=30)
-    bench.meter.begin(timeout=timeout)
+    bench.begin()
     if ends_after is None:
         bench.pass_time(600, rate=rate)
         assert bench.expired == []
@@ -88,10 +94,62 @@ def test_too_slow_for_too_long(timeout: float, rate: float, ends_after: float | 
     assert [attempt for attempt, _ in bench.expired] == [1]
 
 
+def test_silence_before_a_reply_is_not_slowness() -> None:
+    """The timeout is for that; the speed is measured from the first byte of each reply."""
+    bench = Bench(speed_limit=100, speed_time=30, timeout=300)
+    bench.begin(Phase.WAITING)
+    bench.pass_time(200)
+    bench.enter(Phase.REPLYING)
+    bench.pass_time(29.75, rate=4)
+    assert bench.expired == []
+    bench.enter(Phase.WAITING)
+    bench.pass_time(200)
+    bench.enter(Phase.REPLYING)
+    bench.pass_time(29.75, rate=4)
+    assert bench.expired == []
+    bench.pass_time(0.25, rate=4)
+    assert [attempt for attempt, _ in bench.expired] == [1]
+
+
+def test_what_came_before_the_first_look_counts() -> None:
+    """A reply that comes in one burst and then slowly has its burst counted."""
+    bench = Bench(speed_limit=100, speed_time=30)
+    bench.begin()
+    bench.meter.add(3000)
+    bench.pass_time(30)
+    assert bench.expired == []
+    bench.pass_time(0.25)
+    assert [attempt for attempt, _ in bench.expired] == [1]
+
+
+@pytest.mark.parametrize(
+    ("limits", "ends_after"),
+    [
+        ({}, 10),
+        ({"timeout": 3}, 3),
+        ({"timeout": 300}, 10),
+        ({"timeout": 0}, 10),
+        ({"timeout": 3, "connect_timeout": 20}, 20),
+        ({"connect_timeout": 0}, None),
+    ],
+)
+def test_connecting_has_its_own_limit(
+    limits: dict[str, float], ends_after: float | None
+) -> None:
+    """Ten seconds, or the timeout where that is less, unless there is a limit of its own."""
+    bench = Bench(**limits)
+    bench.begin(Phase.CONNECTING)
+    bench.pass_time((ends_after or 600) - 0.25)
+    assert bench.expired == []
+    bench.pass_time(0.25)
+    ends = [(1, f"no connection within --connect-timeout {ends_after} s")] if ends_after else []
+    assert bench.expired == ends
+
+
 def test_a_fast_start_does_not_pay_for_a_stall() -> None:
     """The window slides: what came long ago does not count."""
     bench = Bench(speed_limit=100, speed_time=30)
-    bench.meter.begin(timeout=600)
+    bench.begin()
     bench.pass_time(60, rate=1e6)
     bench.pass_time(29.5)
     assert bench.expired == []
@@ -103,7 +161,7 @@ def test_each_attempt_is_measured_for_itself() -> None:
     """A new attempt does not inherit the slowness of the one before."""
     bench = Bench(speed_limit=100, speed_time=30)
     for _ in range(5):
-        bench.meter.begin(timeout=600)
+        bench.begin()
         bench.pass_time(20, rate=4)
         bench.meter.end()
         bench.pass_time(20)
@@ -113,6 +171,6 @@ def test_each_attempt_is_measured_for_itself() -> None:
 def test_limits_can_be_turned_off() -> None:
     """With 0 for both, an attempt may take for ever."""
     bench = Bench(speed_limit=0, max_time=0)
-    bench.meter.begin(timeout=30)
+    bench.begin()
     bench.pass_time(7200)
     assert bench.expired == []

@@ -25,9 +25,7 @@ Outcome = JobResult | BaseException | Callable[[], JobResult]
 
 def job(job_id: int = 1, *, max_retries: int = 4) -> DownloadJob:
     """A job as the producer makes it."""
-    return DownloadJob(
-        job_id=job_id, url=URL, output="file", timeout=30.0, max_retries=max_retries
-    )
+    return DownloadJob(job_id=job_id, url=URL, output="file", max_retries=max_retries)
 
 
 class Bench:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+
 from url_downloader.shared.models import ErrorKind, JobStatus
+
+NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
+"""What the system says when this process, or all of them, have too many files open."""
 
 
 class UrlDownloaderError(Exception):

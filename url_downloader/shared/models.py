@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+CONNECT_TIMEOUT = 10.0
+"""Seconds to connect where nothing else is said."""
 _USERINFO = re.compile(r"^((?:[a-z][a-z0-9+.-]*:)?//)?[^/?#\\]*@", re.IGNORECASE)
 
 
@@ -52,7 +54,11 @@ class ErrorKind(enum.StrEnum):
     RESET = "connection-lost"
     TRUNCATED = "truncated"
     MALFORMED = "malformed-reply"
+    NOT_HTTP = "not-http"
+    PREMATURE_REPLY = "premature-reply"
+    HEADERS_TOO_LARGE = "headers-too-large"
     ENCODING = "bad-encoding"
+    BOMB = "decompression-bomb"
     CLIENT_ERROR = "http-4xx"
     SERVER_ERROR = "http-5xx"
     UNEXPECTED_STATUS = "unexpected-status"
@@ -63,6 +69,8 @@ class ErrorKind(enum.StrEnum):
     TOO_LARGE = "too-large"
     WRONG_TYPE = "wrong-type"
     LOCAL = "local"
+    DISK_FULL = "disk-full"
+    NO_DESCRIPTORS = "too-many-open-files"
     INTERRUPTED = "interrupted"
     INTERNAL = "internal"
 
@@ -90,6 +98,34 @@ class Checksum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptLimits:
+    """What one attempt may take. 0 means no limit.
+
+    Args:
+        timeout: seconds without a byte.
+        connect_timeout: seconds for the look-up of the host, the connection and the TLS
+            handshake together; None = 10, or `timeout` where that is less.
+        max_time: seconds in all.
+        speed_limit: bytes per second, on average over `speed_time` seconds, from the first byte
+            of a reply on.
+        speed_time: seconds.
+    """
+
+    timeout: float = 30.0
+    connect_timeout: float | None = None
+    max_time: float = 0.0
+    speed_limit: float = 100
+    speed_time: float = 30.0
+
+    @property
+    def connect_seconds(self) -> float:
+        """Seconds for connecting; 0 = no limit."""
+        if self.connect_timeout is not None:
+            return self.connect_timeout
+        return min(self.timeout or CONNECT_TIMEOUT, CONNECT_TIMEOUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadJob:
     """One URL of the list and what the user asked for it.
 
@@ -97,7 +133,7 @@ class DownloadJob:
         job_id: position in the order of registration, from 1.
         url: absolute http(s) URL, quoted, without fragment; may hold credentials.
         output: where the file goes, relative to the output directory, `/` between folders.
-        timeout: seconds without a byte after which an attempt ends; 0 = no limit.
+        limits: of each attempt.
         max_retries: attempts after the first.
         headers: extra request headers, (name, value) pairs.
         checksum: what the file must have.
@@ -107,8 +143,8 @@ class DownloadJob:
     job_id: int
     url: str
     output: str
-    timeout: float
     max_retries: int
+    limits: AttemptLimits = AttemptLimits()
     headers: tuple[tuple[str, str], ...] = ()
     checksum: Checksum | None = None
     is_named: bool = False

@@ -1,0 +1,164 @@
+"""The line that cuts connections, over pairs of sockets."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import pytest
+
+from url_downloader.dialer import abortable
+from url_downloader.http_wire import StrictResponse
+from url_downloader.lifeline import Lifeline
+from url_downloader.seams import Phase
+from url_downloader.shared.models import ErrorKind
+
+Line = tuple[socket.socket, socket.socket]
+
+
+def is_open(line: Line) -> bool:
+    """Whether a byte sent at the near end is received at the far one."""
+    with suppress(BrokenPipeError):
+        line[0].sendall(b"x")
+    return line[1].recv(1) == b"x"
+
+
+@pytest.fixture
+def lines() -> Iterator[list[Line]]:
+    """Two connections, near end first, closed at the end."""
+    with ExitStack() as stack:
+        both = [socket.socketpair(), socket.socketpair()]
+        for end in itertools.chain(*both):
+            stack.enter_context(end).settimeout(20)
+        yield both
+
+
+@pytest.fixture
+def lifeline() -> Iterator[Lifeline]:
+    """One that lets go at the end."""
+    it = Lifeline()
+    yield it
+    it.release()
+
+
+def test_a_held_connection_can_be_cut(lines: list[Line], lifeline: Lifeline) -> None:
+    """Both ends see the end of the stream; other connections are not touched."""
+    near, far = lines[0]
+    lifeline.hold(near)
+    assert (lifeline.failure(), is_open(lines[0])) == (None, True)
+    lifeline.cut()
+    assert (near.recv(1), far.recv(1)) == (b"", b"")
+    assert (is_open(lines[0]), is_open(lines[1])) == (False, True)
+
+
+def test_a_connection_made_after_the_cut_is_cut(lines: list[Line], lifeline: Lifeline) -> None:
+    """Cut before there is anything to hold, every connection is cut as soon as there is."""
+    lifeline.cut()
+    assert lifeline.failure() is not None
+    for near, far in lines:
+        assert is_open((near, far))
+        lifeline.hold(near)
+        assert (near.recv(1), far.recv(1)) == (b"", b"")
+
+
+def test_a_released_connection_is_safe(lines: list[Line], lifeline: Lifeline) -> None:
+    """What was let go stays open, and a later cut does not touch it."""
+    lifeline.hold(lines[0][0])
+    lifeline.release()
+    lifeline.release()
+    lifeline.cut()
+    assert is_open(lines[0])
+
+
+def test_only_the_last_connection_is_held(lines: list[Line], lifeline: Lifeline) -> None:
+    """A new connection takes the former one's place."""
+    for near, _ in lines:
+        lifeline.hold(near)
+    lifeline.cut()
+    assert [is_open(line) for line in lines] == [True, False]
+
+
+def test_the_hold_outlives_a_new_owner(lines: list[Line], lifeline: Lifeline) -> None:
+    """Wrapped in TLS, a socket moves to another object; the grip on it stays."""
+    near, far = lines[0]
+    lifeline.hold(near)
+    with socket.socket(fileno=near.detach()):
+        lifeline.cut()
+        assert far.recv(1) == b""
+
+
+def test_a_cut_of_what_is_closed_is_nothing(lines: list[Line], lifeline: Lifeline) -> None:
+    """A connection that both ends have closed can be cut, and again."""
+    lifeline.hold(lines[0][0])
+    for end in lines[0]:
+        end.close()
+    lifeline.cut()
+    lifeline.cut()
+    assert lifeline.failure() is not None
+
+
+def test_an_abortable_connection_class(lifeline: Lifeline) -> None:
+    """A connection class gets strict replies and the transport's own lifeline."""
+    made = abortable(http.client.HTTPSConnection, lifeline=lifeline, look_up=_no_look_up)
+    other = abortable(http.client.HTTPSConnection, lifeline=Lifeline(), look_up=_no_look_up)
+    assert issubclass(made, http.client.HTTPSConnection)
+    assert (vars(made)["lifeline"], vars(other)["lifeline"] is lifeline) == (lifeline, False)
+    near, far = socket.socketpair()
+    with near, far, made("h").response_class(near) as response:
+        assert isinstance(response, StrictResponse)
+
+
+def test_an_attempt_expires_by_its_number(lines: list[Line], lifeline: Lifeline) -> None:
+    """Another attempt's end is nothing to this one; its own is final, and says why."""
+    lifeline.begin_attempt(2)
+    lifeline.hold(lines[0][0])
+    lifeline.expire(1, "too late")
+    assert (lifeline.failure(), is_open(lines[0])) == (None, True)
+    lifeline.expire(2, "too slow")
+    failure = lifeline.failure()
+    assert failure is not None
+    assert (failure.kind, str(failure)) == (ErrorKind.TIMEOUT, "too slow")
+    assert not is_open(lines[0])
+
+
+def test_a_new_attempt_is_not_expired(lines: list[Line], lifeline: Lifeline) -> None:
+    """What ended the last attempt does not touch the next one's connection."""
+    lifeline.begin_attempt(1)
+    lifeline.expire(1, "too late")
+    lifeline.hold(lines[0][0])
+    assert not is_open(lines[0])
+    lifeline.begin_attempt(2)
+    lifeline.hold(lines[1][0])
+    assert (lifeline.failure(), is_open(lines[1])) == (None, True)
+
+
+def test_a_cut_is_for_good(lines: list[Line], lifeline: Lifeline) -> None:
+    """No new attempt mends it, and it is told before an expiry."""
+    lifeline.cut()
+    lifeline.begin_attempt(1)
+    lifeline.expire(1, "too late")
+    failure = lifeline.failure()
+    assert failure is not None
+    assert failure.kind is ErrorKind.INTERRUPTED
+    lifeline.hold(lines[0][0])
+    assert not is_open(lines[0])
+
+
+def test_the_phase_is_seen_with_its_time() -> None:
+    """Each phase begins when it is entered, and an attempt begins by waiting."""
+    clock = itertools.count(1.0)
+    lifeline = Lifeline(now=lambda: next(clock))
+    seen = [lifeline.phase()]
+    lifeline.enter(Phase.CONNECTING)
+    seen.append(lifeline.phase())
+    lifeline.begin_attempt(1)
+    seen.append(lifeline.phase())
+    assert seen == [(Phase.WAITING, 1.0), (Phase.CONNECTING, 2.0), (Phase.WAITING, 3.0)]
+
+
+def _no_look_up(name: str, port: int) -> Any:
+    raise AssertionError((name, port))

@@ -1,0 +1,134 @@
+"""Connections that a lifeline holds, and that are made within one limit of time.
+
+Knows nothing of requests and replies. Waits for a look-up that another thread makes.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+from url_downloader.http_wire import StrictResponse, WireError
+from url_downloader.lifeline import Lifeline
+from url_downloader.seams import Address, LookUp, Phase
+from url_downloader.shared.models import ErrorKind
+
+_SLICE = 0.05
+"""Seconds after which one that waits for a look-up looks whether the attempt is over."""
+_AT_LEAST = 0.01
+"""Seconds that each address gets, however late it is."""
+
+
+class AbortableConnection(HTTPConnection):
+    """A connection whose replies are strict and that its transport's lifeline holds."""
+
+    lifeline: Lifeline
+    look_up: LookUp
+
+    def connect(self) -> None:
+        """Look up, connect and shake hands; `timeout` is for the first two together.
+
+        Raises:
+            WireError: the server talks before it is asked.
+        """
+        self.lifeline.enter(Phase.CONNECTING)
+        super().connect()
+        self.lifeline.enter(Phase.WAITING)
+        # TLS brings session tickets unasked.
+        if not isinstance(self.sock, ssl.SSLSocket):
+            _expect_silence(self.sock)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        self.lifeline.enter(Phase.WAITING)
+        if self.sock is not None:
+            self.lifeline.hold(self.sock)
+        super().request(*args, **kwargs)
+
+    def response_class(self, *args: Any, **kwargs: Any) -> StrictResponse:  # type: ignore[override]
+        """The reply that comes on this connection."""
+        return StrictResponse(*args, on_begun=self._note_reply, **kwargs)
+
+    def _note_reply(self) -> None:
+        self.lifeline.enter(Phase.REPLYING)
+
+    def _new_conn(self) -> socket.socket:
+        timeout = self.timeout if isinstance(self.timeout, int | float) else None
+        try:
+            return self._dial(time.monotonic() + timeout if timeout else None)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "too late") from error
+        except OSError as error:
+            raise NewConnectionError(self, str(error)) from error
+
+    def _dial(self, deadline: float | None) -> socket.socket:
+        """A connection to the first address that takes one.
+
+        Each address but the last gets half of the time that is left.
+        """
+        addresses = self._addresses(deadline)
+        for address in addresses[:-1]:
+            rest = _rest(deadline)
+            try:
+                return self._connect_to(address, rest and rest / 2)
+            except OSError:
+                if self.lifeline.failure():
+                    raise
+        return self._connect_to(addresses[-1], _rest(deadline))
+
+    def _addresses(self, deadline: float | None) -> Sequence[Address]:
+        pending = self.look_up(self._dns_host.strip("[]"), self.port)
+        while not pending.wait(_SLICE):
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError
+            if (failure := self.lifeline.failure()) is not None:
+                raise OSError(str(failure))
+        return pending.addresses()
+
+    def _connect_to(self, address: Address, seconds: float | None) -> socket.socket:
+        family, kind, protocol, _, place = address
+        sock = socket.socket(family, kind, protocol)
+        try:
+            for option in self.socket_options or ():
+                sock.setsockopt(*option)
+            # Held before it connects: an abort must not wait for that.
+            self.lifeline.hold(sock)
+            sock.settimeout(seconds)
+            sock.connect(place)
+        except BaseException:
+            self.lifeline.release()
+            sock.close()
+            raise
+        return sock
+
+
+def abortable(base: type[Any], *, lifeline: Lifeline, look_up: LookUp) -> type[Any]:
+    """urllib3's connection class `base`, made abortable by `lifeline`."""
+    return type(
+        f"Abortable{base.__name__}",
+        (AbortableConnection, base),
+        {"lifeline": lifeline, "look_up": staticmethod(look_up)},
+    )
+
+
+def _rest(deadline: float | None) -> float | None:
+    return None if deadline is None else max(_AT_LEAST, deadline - time.monotonic())
+
+
+def _expect_silence(sock: socket.socket) -> None:
+    """Raise WireError if the server has sent something already."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    # What is there may also be the end of the connection, which the request will meet.
+    if poll.poll(0) and sock.recv(1, socket.MSG_PEEK):
+        raise WireError(
+            ErrorKind.PREMATURE_REPLY, "the server sent something before it was asked"
+        )
