@@ -12,6 +12,10 @@ from collections.abc import Iterable, Iterator
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 
+BOMB_SIZE = 64 * 1024 * 1024
+"""Bytes that any body may swell to; above, the ratio is looked at."""
+BOMB_RATIO = 200
+"""Decoded bytes for each byte that came, beyond which a body is not one that anyone means."""
 _PIECE = 256 * 1024
 _GZIP, _ZLIB, _RAW_DEFLATE = 31, 15, -15
 
@@ -47,6 +51,8 @@ class Inflater:
         self._head = b""
         self._window_bits = 0
         self._inflate = zlib.decompressobj()
+        self._fed = 0
+        self._given = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The decoded bytes that `data` completes.
@@ -54,6 +60,7 @@ class Inflater:
         Raises:
             AttemptError: the data is not of this coding.
         """
+        self._fed += len(data)
         if not self._window_bits:
             data = self._head = self._head + data
             if len(data) < 2:
@@ -81,7 +88,14 @@ class Inflater:
                 raise AttemptError(ErrorKind.ENCODING, message) from error
             data = self._inflate.unconsumed_tail or self._inflate.unused_data
             if piece:
+                self._given += len(piece)
+                self._check_ratio()
                 yield piece
+
+    def _check_ratio(self) -> None:
+        if self._given > max(BOMB_SIZE, BOMB_RATIO * self._fed):
+            message = f"the {self._coding} body swells to more than {BOMB_RATIO} times its size"
+            raise AttemptError(ErrorKind.BOMB, message)
 
     def _inflate_some(self, data: bytes) -> bytes:
         if self._inflate.eof and data:

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 from url_downloader.arguments import argument_parser, settings_from
 from url_downloader.checksums import parse_sums
@@ -24,7 +23,9 @@ from url_downloader.input_parser import InputParser, read_lines
 from url_downloader.process_jobs import process_jobs
 from url_downloader.shared.errors import ConfigError, InputError, OutputError
 from url_downloader.shared.models import Checksum, DownloadJob, JobStatus
+from url_downloader.signals import caught_signals
 from url_downloader.storage import PARTS_FOLDER
+from url_downloader.streams import say, secure_streams, settle_streams
 from url_downloader.summary import RunSummary, summary_lines
 from url_downloader.units import printable
 
@@ -35,11 +36,20 @@ EXIT_SOME_FAILED = 1
 EXIT_USAGE = 2
 EXIT_LOCAL = 3
 EXIT_ALL_FAILED = 4
+EXIT_LIMIT = 5
 EXIT_BUG = 70
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    secure_streams()
+    try:
+        return _main(argv)
+    finally:
+        settle_streams()
+
+
+def _main(argv: Sequence[str] | None) -> int:
     parser = argument_parser()
     arguments = parser.parse_args(argv)
     try:
@@ -68,15 +78,19 @@ def run(descriptor: int, arguments: argparse.Namespace, *, settings: Settings) -
         on_note=lambda note: log.info("%s", note),
     )
     jobs = with_checksums(parser.parse(read_lines(descriptor)), checksums)
-    with stop_signals() as caught:
+    with caught_signals() as signals:
         summary = process_jobs(
-            jobs, settings, name=claims.claim, should_stop=lambda: bool(caught)
+            jobs,
+            settings,
+            name=claims.claim,
+            should_stop=lambda: signals.stop is not None,
+            wants_state=signals.wants_state,
         )
-    if parser.error is not None:
-        log.error("%s", parser.error)
-    status = exit_status(summary, parser, caught=caught)
-    if status != EXIT_OK or not arguments.quiet:
-        say_summary(summary, parser)
+        if parser.error is not None:
+            log.error("%s", parser.error)
+        status = exit_status(summary, parser, stopped_by=signals.stop)
+        if status != EXIT_OK or not arguments.quiet:
+            say_summary(summary, parser)
     return status
 
 
@@ -105,15 +119,19 @@ def with_checksums(
             yield replace(job, checksum=checksums[job.output])
 
 
-def exit_status(summary: RunSummary, parser: InputParser, *, caught: Sequence[int]) -> int:
+def exit_status(
+    summary: RunSummary, parser: InputParser, *, stopped_by: signal.Signals | None
+) -> int:
     """The truth about the run as one number."""
     failed = summary.counts[JobStatus.FAILED] + summary.unfinished + parser.rejected
-    if caught:
-        return 128 + caught[0]
+    if stopped_by is not None:
+        return 128 + stopped_by
     if summary.crash is not None:
         return EXIT_BUG
     if parser.error is not None or summary.has_local_trouble:
         return EXIT_LOCAL
+    if summary.stopped_by is not None:
+        return EXIT_LIMIT
     if not failed:
         return EXIT_OK
     return EXIT_SOME_FAILED if summary.counts[JobStatus.SUCCESS] else EXIT_ALL_FAILED
@@ -129,7 +147,7 @@ def say_summary(summary: RunSummary, parser: InputParser) -> None:
     if not sum(summary.counts.values()) and not parser.rejected:
         lines.append("the list has no URLs")
     for line in lines:
-        print(printable(line), file=sys.stderr)
+        say(printable(line))
 
 
 @contextmanager
@@ -140,6 +158,8 @@ def open_list(name: str) -> Iterator[int]:
         InputError: there is no such file, or it can't be read.
     """
     if name == "-":
+        if sys.stdin is None:
+            raise InputError("standard input is closed, and the list was to come from there")
         yield sys.stdin.fileno()
         return
     try:
@@ -153,26 +173,6 @@ def open_list(name: str) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def stop_signals() -> Iterator[Sequence[int]]:
-    """The SIGINT or SIGTERM that came, if one did. A second one ends the process at once."""
-    caught: list[int] = []
-
-    def note(number: int, _: FrameType | None) -> None:
-        caught.append(number)
-        for each in previous:
-            signal.signal(each, signal.SIG_DFL)
-
-    previous = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
-    for each in previous:
-        signal.signal(each, note)
-    try:
-        yield caught
-    finally:
-        for each, handler in previous.items():
-            signal.signal(each, handler)
 
 
 class PrintableFormatter(logging.Formatter):

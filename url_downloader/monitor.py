@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from url_downloader.attempt_meter import Progress
 from url_downloader.metrics import MetricsSnapshot
-from url_downloader.shared.models import JobStatus
+from url_downloader.shared.models import JobRecord, JobStatus
 from url_downloader.shared.threads import StoppableThread
-from url_downloader.units import format_size
+from url_downloader.units import format_seconds, format_size
 
 log = logging.getLogger(__name__)
+
+MAX_RETRIES_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,37 @@ class PoolState:
             f"pending {counts[JobStatus.PENDING]} of {sum(counts.values())} | "
             f"{format_size(metrics.received)}, {format_size(metrics.rate)}/s"
         )
+
+
+def state_lines(
+    state: PoolState,
+    *,
+    attempts: Sequence[tuple[str, Progress]],
+    waiting: Sequence[JobRecord],
+    now: float,
+) -> Iterator[str]:
+    """How the run stands, for those who ask.
+
+    Args:
+        state: of the pool.
+        attempts: those going on, by name of the worker.
+        waiting: jobs that wait for their next attempt.
+        now: monotonic seconds.
+    """
+    yield f"state: {state}"
+    for name, progress in attempts:
+        age = now - progress.began
+        rate = format_size(progress.received / age) if age > 0 else "0 B"
+        yield (
+            f"{name}: {progress.job.shown_url}: {progress.phase.value},"
+            f" {format_size(progress.received)} in {format_seconds(age)}, {rate}/s"
+        )
+    retries = sorted((record.due or now, record.job.job_id, record) for record in waiting)
+    for due, _, record in retries[:MAX_RETRIES_SHOWN]:
+        yield f"next retry in {format_seconds(max(0.0, due - now))}: {record.job.shown_url}"
+    others = len(retries) - MAX_RETRIES_SHOWN
+    if others > 0:
+        yield f"and {others} more wait for a retry"
 
 
 class Monitor(StoppableThread):

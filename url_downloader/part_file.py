@@ -7,6 +7,7 @@ process leaves either a usable pair or a part without a note, which is worth not
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -15,12 +16,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
+from url_downloader.free_space import FreeSpace
 from url_downloader.resume import SavedPart
-from url_downloader.shared.errors import AttemptError
+from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError
 from url_downloader.shared.models import ErrorKind, without_credentials
 
 WORTH_RESUMING = 1024 * 1024
 """Bytes from which on a part gets a note; a smaller one is not worth another request."""
+CHECK_EVERY = 16 * 1024 * 1024
+"""Bytes of one file after which the disk is looked at again."""
+_LOCAL_KINDS = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), ErrorKind.DISK_FULL),
+    **dict.fromkeys(NO_DESCRIPTORS, ErrorKind.NO_DESCRIPTORS),
+}
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 BLOCK = 1024 * 1024
 """Bytes per read from the disk."""
@@ -35,6 +43,7 @@ class PartFile:
         url: what is downloaded.
         on_publish: gives a finished part its name.
         is_private: whether the part has a name that nobody will look for again.
+        space: the disk's.
 
     Threads: used by one.
     """
@@ -47,6 +56,7 @@ class PartFile:
         url: str,
         on_publish: Publisher,
         is_private: bool,
+        space: FreeSpace,
     ) -> None:
         self.path = path
         self._on_publish = on_publish
@@ -54,11 +64,19 @@ class PartFile:
         self._note_path = path.with_suffix(".json")
         self._url = url
         self._is_private = is_private
+        self._space = space
+        self._next_check = 0
         self._validator: str | None = None
         self._total: int | None = None
         self._has_note = False
         self.size = 0
         self._load()
+        space.enter(self)
+
+    @property
+    def to_come(self) -> int:
+        """Bytes that are still to be written, as far as that is known."""
+        return max(0, (self._total or 0) - self.size)
 
     @property
     def saved(self) -> SavedPart | None:
@@ -83,6 +101,7 @@ class PartFile:
             self._file.seek(0)
             self._file.truncate()
         self._validator, self._total = validator, total
+        self._next_check = 0
 
     def write(self, data: bytes) -> None:
         """Append bytes.
@@ -91,6 +110,9 @@ class PartFile:
             AttemptError: the disk doesn't take them.
         """
         with local_errors(self.path):
+            if self.size >= self._next_check:
+                self._space.check()
+                self._next_check = self.size + CHECK_EVERY
             self._file.write(data)
             self.size += len(data)
             if self.size >= WORTH_RESUMING and not self._has_note:
@@ -136,6 +158,7 @@ class PartFile:
 
     def close_published(self) -> None:
         """The part has become the file: let go of it."""
+        self._space.leave(self)
         self._forget()
         self._file.close()
 
@@ -144,12 +167,14 @@ class PartFile:
         if not self._has_note:
             self.discard()
             return False
+        self._space.leave(self)
         with suppress(OSError):
             self._file.close()
         return True
 
     def discard(self) -> None:
         """Close, and throw the bytes away."""
+        self._space.leave(self)
         with suppress(OSError):
             self._forget()
         with suppress(OSError):
@@ -197,19 +222,19 @@ class Publisher(Protocol):
     ) -> str: ...
 
 
-def open_part(path: Path, url: str, *, on_publish: Publisher) -> PartFile:
+def open_part(path: Path, url: str, *, on_publish: Publisher, space: FreeSpace) -> PartFile:
     """The part of this name, or a private one if another run has it locked.
 
     Raises:
         OSError: neither can be made.
     """
-    descriptor = _locked(path)
-    if descriptor is not None:
-        return PartFile(path, descriptor, url=url, on_publish=on_publish, is_private=False)
+    descriptor, is_private = _locked(path), False
     while descriptor is None:
-        private = path.with_name(f"{path.stem}-{os.urandom(4).hex()}.part")
-        descriptor = _locked(private)
-    return PartFile(private, descriptor, url=url, on_publish=on_publish, is_private=True)
+        path = path.with_name(f"{path.stem}-{os.urandom(4).hex()}.part")
+        descriptor, is_private = _locked(path), True
+    return PartFile(
+        path, descriptor, url=url, on_publish=on_publish, is_private=is_private, space=space
+    )
 
 
 def remove_leftover(path: Path) -> None:
@@ -235,7 +260,8 @@ def local_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise AttemptError(ErrorKind.LOCAL, f"{path}: {reason}") from error
+        kind = _LOCAL_KINDS.get(error.errno or 0, ErrorKind.LOCAL)
+        raise AttemptError(kind, f"{path}: {reason}") from error
 
 
 def _locked(path: Path) -> int | None:

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from url_downloader.config import Settings
+from url_downloader.descriptors import affordable_workers
 from url_downloader.downloader import Downloader
 from url_downloader.http_client import HttpClient
 from url_downloader.metrics import Metrics
-from url_downloader.monitor import Monitor, PoolState
+from url_downloader.monitor import Monitor, PoolState, state_lines
 from url_downloader.resolver import Resolver
 from url_downloader.retry_scheduler import (
     SLICE,
@@ -29,7 +30,8 @@ from url_downloader.retry_scheduler import (
     TaskQueue,
     put_until,
 )
-from url_downloader.seams import LookUp
+from url_downloader.run_limits import RunLimits
+from url_downloader.seams import LookUp, Namer
 from url_downloader.shared.errors import TransitionError
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import (
@@ -42,7 +44,7 @@ from url_downloader.shared.models import (
 from url_downloader.shared.threads import StoppableThread
 from url_downloader.storage import OutputDirectory
 from url_downloader.summary import RunSummary
-from url_downloader.transfer import Namer, TransferContext
+from url_downloader.transfer import TransferContext
 from url_downloader.watchdog import Watchdog
 from url_downloader.worker import Attempter, Worker, WorkerContext
 
@@ -75,6 +77,7 @@ class JobPool:
         settings: of the run.
         listeners: told every event of the registry.
         should_stop: asked often; True ends the run early.
+        wants_state: asked often; True has the state of the run logged.
         make_attempter: makes a worker's downloader; told where to count bytes, and how to look
             up hosts.
         clock: time and luck.
@@ -88,32 +91,40 @@ class JobPool:
         *,
         listeners: Sequence[EventListener],
         should_stop: Callable[[], bool],
+        wants_state: Callable[[], bool] = lambda: False,
         make_attempter: AttempterFactory,
         clock: Clock = Clock(),
     ) -> None:
         self._should_stop = should_stop
+        self._wants_state = wants_state
+        self._clock = clock
         self._crash: BaseException | None = None
         self._cancelled = threading.Event()
+        self._leave_at: float | None = None
         self._registered = 0
         self._is_complete = False
+        self._limits = RunLimits(settings.run, now=clock.now)
         self._tasks: TaskQueue = queue.Queue(settings.pool.queue_size)
         self._retries: RetryQueue = queue.PriorityQueue()
         self._terminal = threading.Semaphore(0)
         self.metrics = Metrics(now=clock.now)
-        self.registry = JobRegistry(
-            listeners=(self.metrics.on_event, *listeners),
-            on_terminal=self._terminal.release,
-            now=clock.now,
-            utc_now=clock.utc_now,
-        )
+        self.registry = self._make_registry(listeners)
         self._scheduler = RetryScheduler(
             retries=self._retries, tasks=self._tasks, now=clock.now, on_crash=self._on_crash
         )
-        self._workers = self._make_workers(settings, make_attempter, clock=clock)
+        self._workers = self._make_workers(settings, make_attempter)
         self._watchers = self._make_watchers(settings)
 
+    def _make_registry(self, listeners: Sequence[EventListener]) -> JobRegistry:
+        return JobRegistry(
+            listeners=(self.metrics.on_event, self._limits.on_event, *listeners),
+            on_terminal=self._terminal.release,
+            now=self._clock.now,
+            utc_now=self._clock.utc_now,
+        )
+
     def _make_workers(
-        self, settings: Settings, make_attempter: AttempterFactory, *, clock: Clock
+        self, settings: Settings, make_attempter: AttempterFactory
     ) -> list[Worker]:
         resolver = Resolver(on_crash=self._on_crash)
         context = WorkerContext(
@@ -124,13 +135,13 @@ class JobPool:
                 make_attempter, on_bytes=self.metrics.on_bytes, look_up=resolver.look_up
             ),
             schedule=self._scheduler.schedule,
-            is_cancelled=self._cancelled.is_set,
-            now=clock.now,
-            jitter=clock.jitter,
+            is_cancelled=self._is_cancelled,
+            now=self._clock.now,
+            jitter=self._clock.jitter,
         )
         return [
             Worker(name=f"worker-{index}", pool=context, on_crash=self._on_crash)
-            for index in range(settings.pool.max_workers)
+            for index in range(affordable_workers(settings.pool.max_workers))
         ]
 
     def _make_watchers(self, settings: Settings) -> Sequence[StoppableThread]:
@@ -167,6 +178,7 @@ class JobPool:
                 self.registry.add(job)
                 self._registered += 1
                 put_until(self._tasks, job, gave_up=self._must_stop)
+        self._limits.note_end_of_list()
 
     def await_terminal_states(self) -> None:
         """Take one permit for each registered job."""
@@ -192,11 +204,13 @@ class JobPool:
             metrics=self.metrics.snapshot(),
             failures=tuple(self.registry.with_status(JobStatus.FAILED)),
             was_stopped=not self._is_complete,
+            stopped_by=self._limits.reason(),
             crash=repr(crash) if crash else None,
         )
 
     def _cancel(self) -> None:
         self._cancelled.set()
+        self._leave_at = time.monotonic() + CANCELLED_JOIN
         for worker in self._workers:
             worker.abort()
 
@@ -235,10 +249,29 @@ class JobPool:
                 log.debug("%s does not end; left behind", thread.name)
 
     def _deadline(self) -> float:
-        return time.monotonic() + (ORDERLY_JOIN if self._is_complete else CANCELLED_JOIN)
+        """When the threads of a phase must have ended; all phases of a cancel share one."""
+        return self._leave_at or time.monotonic() + ORDERLY_JOIN
 
     def _must_stop(self) -> bool:
-        return self._crash is not None or self._should_stop()
+        """Look around, as the main thread does in all its waits."""
+        if self._wants_state():
+            self._log_state()
+        has_to = self._crash is not None or self._limits.reason() is not None
+        return has_to or self._should_stop()
+
+    def _is_cancelled(self) -> bool:
+        return self._cancelled.is_set() or self._limits.reason() is not None
+
+    def _log_state(self) -> None:
+        attempts = [(worker.name, worker.progress()) for worker in self._workers]
+        lines = state_lines(
+            self._look(),
+            attempts=[(name, progress) for name, progress in attempts if progress],
+            waiting=self.registry.with_status(JobStatus.RETRY_SCHEDULED),
+            now=self._clock.now(),
+        )
+        for line in lines:
+            log.warning("%s", line)
 
     def _on_crash(self, error: BaseException) -> None:
         self._crash = self._crash or error
@@ -259,51 +292,62 @@ def process_jobs(
     name: Namer,
     listeners: Sequence[EventListener] = (),
     should_stop: Callable[[], bool] = lambda: False,
+    wants_state: Callable[[], bool] = lambda: False,
 ) -> RunSummary:
     """Download all jobs; returns when each has ended, or when the run was stopped.
 
     Args:
         jobs: read lazily, in this thread; None means: nothing yet, look around.
         settings: of the run.
-        name: gives a file that a server names a free name, from (name, url).
+        name: gives a file that a server names a free name.
         listeners: told every event; see JobRegistry.
         should_stop: asked often; True ends the run in order.
+        wants_state: asked often; True has the state of the run logged.
 
     Raises:
         OutputError: no files can be written in the output directory.
     """
-    directory = OutputDirectory(settings.output)
-    directory.prepare()
-    make = functools.partial(
-        _make_downloader, settings, directory=directory, name=name, held={}
-    )
-    pool = JobPool(settings, listeners=listeners, should_stop=should_stop, make_attempter=make)
-    try:
-        return pool.run(jobs)
-    finally:
-        directory.tidy()
+    with OutputDirectory(settings.output) as directory:
+        return JobPool(
+            settings,
+            listeners=listeners,
+            should_stop=should_stop,
+            wants_state=wants_state,
+            make_attempter=DownloaderFactory(settings, directory=directory, name=name),
+        ).run(jobs)
 
 
-def _make_downloader(
-    settings: Settings,
-    *,
-    on_bytes: Callable[[int], None],
-    look_up: LookUp,
-    directory: OutputDirectory,
-    name: Namer,
-    held: dict[int, int],
-) -> Downloader:
-    context = TransferContext(
-        transport=HttpClient(
-            max_redirects=settings.transfer.max_redirects,
-            is_location_trusted=settings.transfer.is_location_trusted,
-            look_up=look_up,
-        ),
-        disk=directory,
-        settings=settings.transfer,
-        is_resumed=settings.output.is_resumed,
-        name=name if settings.output.takes_server_names else None,
-        on_bytes=on_bytes,
-        held=held,
-    )
-    return Downloader(context, existing=settings.output.existing)
+class DownloaderFactory:
+    """Makes the workers' downloaders, over the real network and the real disk.
+
+    Args:
+        settings: of the run.
+        directory: where the files go.
+        name: gives a file that a server names a free name.
+
+    Threads: called in each worker's.
+    """
+
+    def __init__(self, settings: Settings, *, directory: OutputDirectory, name: Namer) -> None:
+        self._settings = settings
+        self._directory = directory
+        self._name = name if settings.output.takes_server_names else None
+        self._held: dict[int, int] = {}
+
+    def __call__(self, *, on_bytes: Callable[[int], None], look_up: LookUp) -> Downloader:
+        """A downloader that looks hosts up and counts its bytes so."""
+        output, transfer = self._settings.output, self._settings.transfer
+        context = TransferContext(
+            transport=HttpClient(
+                max_redirects=transfer.max_redirects,
+                is_location_trusted=transfer.is_location_trusted,
+                look_up=look_up,
+            ),
+            disk=self._directory,
+            settings=transfer,
+            is_resumed=output.is_resumed,
+            name=self._name,
+            on_bytes=on_bytes,
+            held=self._held,
+        )
+        return Downloader(context, existing=output.existing)

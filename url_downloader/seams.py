@@ -16,6 +16,10 @@ Fields = tuple[tuple[str, str], ...]
 """Header fields, (name, value) pairs."""
 
 
+Namer = Callable[[str, str], str]
+"""Gives a file that a server names a free name, from (name, url)."""
+
+
 class Phase(enum.Enum):
     """Where an attempt stands."""
 

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from url_downloader.config import Existing, OutputSettings
+from url_downloader.free_space import FreeSpace
 from url_downloader.part_file import BLOCK, PartFile, local_errors, open_part, remove_leftover
 from url_downloader.shared.errors import AttemptError, OutputError
 from url_downloader.shared.models import DownloadJob, ErrorKind
@@ -55,7 +56,7 @@ class ExistingFile:
 
 
 class OutputDirectory:
-    """The directory that the files of a run go to.
+    """The directory that the files of a run go to: prepared and tidied by a `with` block.
 
     Args:
         settings: where it is, and how files are published.
@@ -67,8 +68,16 @@ class OutputDirectory:
         self._settings = settings
         self._directory = settings.directory
         self._parts = settings.directory / PARTS_FOLDER
+        self._space = FreeSpace(settings.directory, min_free=settings.min_free)
         # Path.resolve raises where links go round in a circle; prepare says that better.
         self._root = Path(os.path.realpath(settings.directory))
+
+    def __enter__(self) -> Self:
+        self.prepare()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.tidy()
 
     def prepare(self) -> None:
         """Make the directory and see that files can be made in it.
@@ -106,7 +115,7 @@ class OutputDirectory:
         if not path.with_suffix(".json").exists():
             return None
         with local_errors(path):
-            part = open_part(path, job.url, on_publish=self._publish)
+            part = self._open_part(path, job)
         if part.saved is not None:
             return part
         part.discard()
@@ -120,9 +129,7 @@ class OutputDirectory:
         """
         path = self._part_path(job)
         with local_errors(path):
-            return self._in_parts_folder(
-                lambda: open_part(path, job.url, on_publish=self._publish)
-            )
+            return self._in_parts_folder(lambda: self._open_part(path, job))
 
     def tidy(self) -> None:
         """Remove what nobody can use again, and the hidden folder if it is empty."""
@@ -162,6 +169,9 @@ class OutputDirectory:
                 self._parts.mkdir(parents=True, exist_ok=True)
         self._parts.mkdir(parents=True, exist_ok=True)
         return make()
+
+    def _open_part(self, path: Path, job: DownloadJob) -> PartFile:
+        return open_part(path, job.url, on_publish=self._publish, space=self._space)
 
     def _part_path(self, job: DownloadJob) -> Path:
         return self._parts / f"{hashlib.sha256(job.url.encode()).hexdigest()[:32]}.part"

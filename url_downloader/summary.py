@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from url_downloader.metrics import MetricsSnapshot
-from url_downloader.shared.models import ErrorKind, JobRecord, JobStatus
+from url_downloader.shared.models import ErrorKind, JobRecord, JobStatus, StopReason
 from url_downloader.units import format_seconds, format_size
 
 MAX_FAILURES_SHOWN = 20
+_LOCAL_KINDS = frozenset({ErrorKind.LOCAL, ErrorKind.DISK_FULL, ErrorKind.NO_DESCRIPTORS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class RunSummary:
         metrics: the counters at the end.
         failures: records of the failed jobs, in list order.
         was_stopped: whether it was ended before all jobs had ended.
+        stopped_by: the limit of the run that was reached, if one was.
         crash: what broke in the pipeline itself, if anything did.
     """
 
@@ -28,6 +30,7 @@ class RunSummary:
     metrics: MetricsSnapshot
     failures: tuple[JobRecord, ...] = ()
     was_stopped: bool = False
+    stopped_by: StopReason | None = None
     crash: str | None = None
 
     @property
@@ -38,7 +41,7 @@ class RunSummary:
     @property
     def has_local_trouble(self) -> bool:
         """Whether this machine, not a server, failed a job."""
-        return any(_kind(record) is ErrorKind.LOCAL for record in self.failures)
+        return any(_kind(record) in _LOCAL_KINDS for record in self.failures)
 
 
 def summary_lines(summary: RunSummary) -> Iterator[str]:
@@ -53,6 +56,8 @@ def summary_lines(summary: RunSummary) -> Iterator[str]:
         f"{format_size(metrics.received)} in {format_seconds(metrics.seconds)},"
         f" {format_size(metrics.mean_rate)}/s"
     )
+    if summary.stopped_by is not None:
+        yield f"stopped early: {summary.stopped_by}"
     yield from _causes(summary.failures)
     for record in summary.failures[:MAX_FAILURES_SHOWN]:
         yield f"failed: {record.job.shown_url}: {_message(record)}"

@@ -26,15 +26,15 @@ from url_downloader.resume import (
     range_headers,
     strong_validator,
 )
-from url_downloader.seams import Disk, Fields, Part, Reply, Transport
+from url_downloader.seams import Disk, Fields, Namer, Part, Reply, Transport
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import Checksum, DownloadJob, ErrorKind, JobResult, Outcome
 from url_downloader.units import format_size, http_date
 
-_SPOILING = frozenset({ErrorKind.CHECKSUM, ErrorKind.TOO_LARGE, ErrorKind.WRONG_TYPE})
+_SPOILING = frozenset(
+    {ErrorKind.CHECKSUM, ErrorKind.TOO_LARGE, ErrorKind.WRONG_TYPE, ErrorKind.BOMB}
+)
 """Failures after which the bytes are of no use to anyone."""
-
-Namer = Callable[[str, str], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

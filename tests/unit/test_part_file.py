@@ -18,6 +18,7 @@ import pytest
 
 from url_downloader import part_file, storage
 from url_downloader.config import OutputSettings
+from url_downloader.free_space import FreeSpace
 from url_downloader.part_file import WORTH_RESUMING, PartFile, open_part, remove_leftover
 from url_downloader.resume import SavedPart
 from url_downloader.shared.models import DownloadJob
@@ -43,7 +44,7 @@ def publish(part: PartFile, output: str, *, modified: float | None, etag: str | 
 
 def opened(path: Path, url: str = URL) -> PartFile:
     """The part of this name."""
-    return open_part(path, url, on_publish=publish)
+    return open_part(path, url, on_publish=publish, space=FreeSpace(path.parent, min_free=0))
 
 
 def saved_pair(path: Path, size: int = MIB + 5) -> Path:

@@ -75,6 +75,14 @@ class ErrorKind(enum.StrEnum):
     INTERNAL = "internal"
 
 
+class StopReason(enum.StrEnum):
+    """Which limit ended a run before its list was done."""
+
+    DEADLINE = "--deadline has passed"
+    MAX_FAILURES = "--max-failures is reached"
+    DISK_FULL = "the disk is full"
+
+
 class Outcome(enum.StrEnum):
     """How a job came to its file."""
 

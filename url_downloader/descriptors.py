@@ -1,0 +1,37 @@
+"""How many files this process may have open, and how many workers that is enough for."""
+
+from __future__ import annotations
+
+import logging
+import resource
+from contextlib import suppress
+
+log = logging.getLogger(__name__)
+
+PER_WORKER = 5
+"""A connection and the grip on it, a part and its note, a look-up."""
+FOR_THE_REST = 20
+"""Streams, the list, logs, and what libraries open for a moment."""
+
+
+def affordable_workers(wanted: int) -> int:
+    """Raise the limit of open files as far as it goes; how many workers it is enough for.
+
+    Args:
+        wanted: the most that are of use.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        # Some systems have a lower bound than they say.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    affordable = max(1, min(wanted, (soft - FOR_THE_REST) // PER_WORKER))
+    if affordable < wanted:
+        log.warning(
+            "only %d of %d workers run: no more than %d files can be open (ulimit -n)",
+            *(affordable, wanted, soft),
+        )
+    return affordable

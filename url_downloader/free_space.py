@@ -1,0 +1,68 @@
+"""How much the disk still takes, with what running downloads have yet to write."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Protocol
+
+from url_downloader.shared.errors import AttemptError
+from url_downloader.shared.models import ErrorKind
+from url_downloader.units import format_size
+
+
+class Growing(Protocol):
+    """A file that is being written."""
+
+    @property
+    def to_come(self) -> int: ...
+
+
+class FreeSpace:
+    """Keeps a margin of a disk free.
+
+    Args:
+        directory: on that disk.
+        min_free: bytes of the margin; 0 = none.
+
+    Threads: all methods from any thread.
+    """
+
+    def __init__(self, directory: Path, *, min_free: int) -> None:
+        self._directory = directory
+        self._min_free = min_free
+        # Guards _files.
+        self._lock = threading.Lock()
+        self._files: set[Growing] = set()
+
+    def enter(self, file: Growing) -> None:
+        """A file begins to grow."""
+        with self._lock:
+            self._files.add(file)
+
+    def leave(self, file: Growing) -> None:
+        """A file grows no more."""
+        with self._lock:
+            self._files.discard(file)
+
+    def check(self) -> None:
+        """See that the margin will be left when all growing files have grown.
+
+        Raises:
+            AttemptError: it won't.
+        """
+        if not self._min_free:
+            return
+        with self._lock:
+            files = list(self._files)
+        to_come = sum(file.to_come for file in files)
+        disk = os.statvfs(self._directory)
+        free = disk.f_bavail * disk.f_frsize
+        if free - to_come < self._min_free:
+            wanted = f" for {format_size(to_come)} of running downloads" if to_come else ""
+            message = (
+                f"{self._directory}: {format_size(free)} free{wanted} would leave less than"
+                f" --min-free {format_size(self._min_free)}"
+            )
+            raise AttemptError(ErrorKind.DISK_FULL, message)

@@ -1,0 +1,57 @@
+"""Signals as flags, which the run looks at when it can.
+
+A handler runs between any two steps of the main thread, so it stores what came and no more.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class SignalBox:
+    """What has come.
+
+    Attributes:
+        stop: the first SIGINT or SIGTERM, if one came; SIGHUP counts as SIGTERM.
+
+    Threads: the main thread only; `stop` may be read from any.
+    """
+
+    def __init__(self) -> None:
+        self.stop: signal.Signals | None = None
+        self._wants_state = False
+
+    def note_stop(self, number: int, _: FrameType | None) -> None:
+        """A signal says stop; the next one is not caught and ends the process at once."""
+        self.stop = signal.SIGINT if number == signal.SIGINT else signal.SIGTERM
+        for each in _STOPPING:
+            signal.signal(each, signal.SIG_DFL)
+
+    def note_question(self, _: int, __: FrameType | None) -> None:
+        """A signal asks how the run stands."""
+        self._wants_state = True
+
+    def wants_state(self) -> bool:
+        """Whether somebody has asked how the run stands since this was called last."""
+        wanted, self._wants_state = self._wants_state, False
+        return wanted
+
+
+@contextmanager
+def caught_signals() -> Iterator[SignalBox]:
+    """Catch SIGINT, SIGTERM, SIGHUP (unless nohup has it ignored) and SIGUSR1 in a box."""
+    box = SignalBox()
+    handlers = dict.fromkeys(_STOPPING, box.note_stop) | {signal.SIGUSR1: box.note_question}
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        del handlers[signal.SIGHUP]
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield box
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
