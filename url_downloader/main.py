@@ -20,7 +20,7 @@ from url_downloader.checksums import parse_sums
 from url_downloader.claims import NameClaims
 from url_downloader.config import Settings
 from url_downloader.input_parser import InputParser, read_lines
-from url_downloader.process_jobs import process_jobs
+from url_downloader.process_jobs import process_jobs, state_log
 from url_downloader.shared.errors import ConfigError, InputError, OutputError
 from url_downloader.shared.models import Checksum, DownloadJob, JobStatus
 from url_downloader.signals import caught_signals
@@ -194,3 +194,4 @@ def set_up_logging(*, verbose: bool, quiet: bool) -> None:
     logger.handlers = [handler]
     logger.propagate = False
     logger.setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.INFO)
+    state_log.setLevel(logging.INFO)

@@ -49,6 +49,8 @@ from url_downloader.watchdog import Watchdog
 from url_downloader.worker import Attempter, Worker, WorkerContext
 
 log = logging.getLogger(__name__)
+state_log = logging.getLogger(f"{__name__}.state")
+"""Who asks how a run stands wants to hear it, however quiet the run is to be."""
 
 ORDERLY_JOIN = 10.0
 CANCELLED_JOIN = 1.5
@@ -271,7 +273,7 @@ class JobPool:
             now=self._clock.now(),
         )
         for line in lines:
-            log.warning("%s", line)
+            state_log.info("%s", line)
 
     def _on_crash(self, error: BaseException) -> None:
         self._crash = self._crash or error

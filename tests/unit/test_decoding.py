@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import os
 import random
 import zlib
 from collections.abc import Callable, Iterable
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.decoding import Decoder, Identity, Inflater, decoder_for
+from url_downloader.decoding import BOMB_SIZE, Decoder, Identity, Inflater, decoder_for
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 
@@ -312,3 +313,40 @@ def test_a_compressed_media_type_is_stored_as_it_came(media_type: str) -> None:
 def test_others_are_decoded(name: str, media_type: str) -> None:
     """What only looks a little like a compressed file is not one."""
     assert isinstance(decoder_for("gzip", names=[name], media_type=media_type), Inflater)
+
+
+def swollen(coding: str, data: bytes) -> tuple[int, ErrorKind | None]:
+    """How much comes out of a body, and how it ends."""
+    given = 0
+    try:
+        for piece in Inflater(coding).feed(data):
+            given += len(piece)
+    except AttemptError as error:
+        return given, error.kind
+    return given, None
+
+
+@pytest.mark.parametrize(("coding", "bits"), [("gzip", 31), ("deflate", 15)])
+def test_a_bomb_is_refused(coding: str, bits: int) -> None:
+    """A body that swells a thousandfold is given up when it has swollen to its bound."""
+    compressor = zlib.compressobj(9, wbits=bits)
+    mebibytes = [compressor.compress(bytes(1 << 20)) for _ in range(100)]
+    given, kind = swollen(coding, b"".join([*mebibytes, compressor.flush()]))
+    assert kind is ErrorKind.BOMB
+    assert BOMB_SIZE - (1 << 20) <= given <= BOMB_SIZE
+
+
+def test_many_members_can_be_a_bomb() -> None:
+    """The bound is for the body, not for each of its members."""
+    member = gzipped(bytes(1 << 20), 9)
+    assert swollen("gzip", member * 100)[1] is ErrorKind.BOMB
+
+
+def test_a_large_body_that_shrinks_well_is_no_bomb() -> None:
+    """Above the bound of the size, up to the ratio is fine."""
+    data = bytes(16_000) + os.urandom(100)
+    member = b"".join(gzipped(data) for _ in range(64))
+    decoder = Inflater("gzip")
+    times = BOMB_SIZE // (len(data) * 64) + 10
+    total = sum(len(piece) for _ in range(times) for piece in decoder.feed(member))
+    assert total == times * len(data) * 64 > BOMB_SIZE

@@ -7,9 +7,11 @@ import logging
 
 import pytest
 
+from url_downloader.attempt_meter import Progress
 from url_downloader.metrics import MetricsSnapshot
-from url_downloader.monitor import Monitor, PoolState
-from url_downloader.shared.models import JobStatus
+from url_downloader.monitor import Monitor, PoolState, state_lines
+from url_downloader.seams import Phase
+from url_downloader.shared.models import DownloadJob, JobRecord, JobStatus
 
 COUNTS = {
     JobStatus.PENDING: 10,
@@ -115,3 +117,22 @@ def test_a_pool_that_cannot_be_looked_at_is_a_crash(
 def test_its_name() -> None:
     """The thread is found in logs as what it is."""
     assert Monitor(interval=1.0, look=state, on_crash=print).name == "monitor"
+
+
+def job(number: int, url: str = "http://user:secret@h/") -> DownloadJob:
+    """A job with credentials in its URL."""
+    return DownloadJob(job_id=number, url=f"{url}{number}", output="a", max_retries=4)
+
+
+def retry(number: int, due: float) -> JobRecord:
+    """A job that waits for its second attempt."""
+    status = JobStatus.RETRY_SCHEDULED
+    return JobRecord(job=job(number), status=status, attempts=1, created_at=0, since=0, due=due)
+
+
+def test_the_state_for_those_who_ask() -> None:
+    """Counts, downloads in flight and the next retries are said, and no credentials."""
+    attempt = Progress(3, job(1), 90.0, received=2048, phase=Phase.REPLYING, since=91.0)
+    waiting = [retry(n, due=n) for n in range(1, 14)]
+    lines = list(state_lines(state(), attempts=[], waiting=waiting, now=0.0))
+    assert lines[10:] == ["next retry in 10.0 s: http://h/10", "and 3 more wait for a retry"]
