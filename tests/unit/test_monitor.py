@@ -133,6 +133,21 @@ def retry(number: int, due: float) -> JobRecord:
 def test_the_state_for_those_who_ask() -> None:
     """Counts, downloads in flight and the next retries are said, and no credentials."""
     attempt = Progress(3, job(1), 90.0, received=2048, phase=Phase.REPLYING, since=91.0)
+    waiting = [retry(n, due) for n, due in ((2, 110.0), (3, 99.0), (4, 105.0))]
+    lines = list(
+        state_lines(state(), attempts=[("worker-0", attempt)], waiting=waiting, now=100.0)
+    )
+    assert lines == [
+        f"state: {state()}",
+        "worker-0: http://h/1: receiving, 2.0 KiB in 10.0 s, 205 B/s",
+        "next retry in 0.0 s: http://h/3",
+        "next retry in 5.0 s: http://h/4",
+        "next retry in 10.0 s: http://h/2",
+    ]
+
+
+def test_a_long_state_is_cut() -> None:
+    """Ten retries are shown, and how many more there are."""
     waiting = [retry(n, due=n) for n in range(1, 14)]
     lines = list(state_lines(state(), attempts=[], waiting=waiting, now=0.0))
     assert lines[10:] == ["next retry in 10.0 s: http://h/10", "and 3 more wait for a retry"]
