@@ -46,6 +46,9 @@ def run_command(arguments: argparse.Namespace, settings: Settings) -> int:
     except (InputError, OutputError) as error:
         log.error("%s", error)
         return EXIT_LOCAL
+    except Exception:
+        log.critical("a bug of this program", exc_info=True)
+        return EXIT_BUG
 
 
 def run(descriptor: int, arguments: argparse.Namespace, *, settings: Settings) -> int:

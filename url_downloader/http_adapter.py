@@ -17,7 +17,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 from url_downloader.dialer import AbortableConnection, abortable
 from url_downloader.lifeline import Lifeline
 from url_downloader.seams import LookUp
-from url_downloader.shared.errors import AttemptError
+from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError
 from url_downloader.shared.models import ErrorKind
 
 # Guards the cache of _ssl_context; held while a bundle is read, so that it is read once.
@@ -73,6 +73,8 @@ def _ssl_context(verify: str | bool) -> ssl.SSLContext:
         else:
             context.load_verify_locations(cafile=bundle)
     except OSError as error:
+        if error.errno in NO_DESCRIPTORS:
+            raise
         message = f"the CA bundle {bundle} can't be read: {error.strerror}"
         raise AttemptError(ErrorKind.CERTIFICATE, message) from error
     return context

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from url_downloader.free_space import FreeSpace
+from url_downloader.part_note import PartNote, note_path, read_note
 from url_downloader.resume import SavedPart
 from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError
 from url_downloader.shared.models import ErrorKind, without_credentials
@@ -61,7 +61,6 @@ class PartFile:
         self.path = path
         self._on_publish = on_publish
         self._file = os.fdopen(descriptor, "r+b")
-        self._note_path = path.with_suffix(".json")
         self._url = url
         self._is_private = is_private
         self._space = space
@@ -183,33 +182,25 @@ class PartFile:
             self._file.close()
 
     def _write_note(self) -> None:
-        self._has_note = self._validator is not None and not self._is_private
-        if not self._has_note:
+        if self._validator is None or self._is_private:
             return
-        note = {
-            "url": without_credentials(self._url),
-            "validator": self._validator,
-            "total": self._total,
-        }
-        draft = self.path.with_suffix(".draft")
-        draft.write_text(json.dumps(note), encoding="utf-8")
-        draft.replace(self._note_path)
+        PartNote(without_credentials(self._url), self._validator, self._total).write(self.path)
+        self._has_note = True
 
     def _load(self) -> None:
         size = os.fstat(self._file.fileno()).st_size
-        note = _read_note(self._note_path) if size else None
-        if note is None:
+        note = read_note(self.path) if size else None
+        if note is None or note.url != without_credentials(self._url):
             return
-        url, validator, total = note
-        if url != without_credentials(self._url) or (total is not None and total < size):
+        if note.total is not None and note.total < size:
             return
-        self._validator, self._total, self._has_note = validator, total, True
+        self._validator, self._total, self._has_note = note.validator, note.total, True
         self.size = size
         self._file.seek(size)
 
     def _forget(self) -> None:
         """Remove the note."""
-        self._note_path.unlink(missing_ok=True)
+        note_path(self.path).unlink(missing_ok=True)
         self._validator = None
         self._has_note = False
 
@@ -245,7 +236,7 @@ def remove_leftover(path: Path) -> None:
             return
         try:
             path.with_suffix(".draft").unlink(missing_ok=True)
-            note = path.with_suffix(".json")
+            note = note_path(path)
             if not (note.exists() and os.fstat(descriptor).st_size):
                 note.unlink(missing_ok=True)
                 path.unlink()
@@ -287,13 +278,3 @@ def _is_still_there(path: Path, descriptor: int) -> bool:
         return os.path.samestat(path.stat(follow_symlinks=False), os.fstat(descriptor))
     except FileNotFoundError:
         return False
-
-
-def _read_note(path: Path) -> tuple[str, str, int | None] | None:
-    try:
-        note = json.loads(path.read_text(encoding="utf-8"))
-        url, validator, total = note["url"], note["validator"], note["total"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    is_sound = isinstance(url, str) and isinstance(validator, str)
-    return (url, validator, total) if is_sound and isinstance(total, int | None) else None

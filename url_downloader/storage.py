@@ -17,6 +17,7 @@ from typing import Self, TypeVar
 from url_downloader.config import Existing, OutputSettings
 from url_downloader.free_space import FreeSpace
 from url_downloader.part_file import BLOCK, PartFile, local_errors, open_part, remove_leftover
+from url_downloader.part_note import note_path
 from url_downloader.shared.errors import AttemptError, OutputError
 from url_downloader.shared.models import DownloadJob, ErrorKind
 
@@ -69,8 +70,7 @@ class OutputDirectory:
         self._directory = settings.directory
         self._parts = settings.directory / PARTS_FOLDER
         self._space = FreeSpace(settings.directory, min_free=settings.min_free)
-        # Path.resolve raises where links go round in a circle; prepare says that better.
-        self._root = Path(os.path.realpath(settings.directory))
+        self._root = self._directory
 
     def __enter__(self) -> Self:
         self.prepare()
@@ -89,6 +89,7 @@ class OutputDirectory:
             probe = self._parts / f"probe-{os.getpid()}"
             self._in_parts_folder(probe.touch)
             probe.unlink()
+            self._root = Path(os.path.realpath(self._directory))
         except OSError as error:
             raise OutputError(
                 f"{self._directory}: no files can be written there: {error.strerror}; choose"
@@ -112,7 +113,7 @@ class OutputDirectory:
     def reopen(self, job: DownloadJob) -> PartFile | None:
         """The part of an earlier attempt, of this run or another, that can be resumed."""
         path = self._part_path(job)
-        if not path.with_suffix(".json").exists():
+        if not note_path(path).exists():
             return None
         with local_errors(path):
             part = self._open_part(path, job)

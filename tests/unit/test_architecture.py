@@ -19,7 +19,8 @@ ROOMS = {
     1: "checksums config decoding disposition filenames list_entry policy resume seams units",
     # Hands: one outside thing or one lock each.
     2: "claims descriptors dialer free_space http_adapter http_client http_errors http_wire"
-    " input_parser lifeline metrics part_file run_limits shared.job_registry storage summary",
+    " input_parser lifeline metrics part_file part_note run_limits shared.job_registry"
+    " storage summary",
     # The attempt.
     3: "attempt_meter downloader transfer",
     # Threads.
@@ -61,7 +62,9 @@ SIDEWAYS = {
     ("main", "command"),
     ("main", "streams"),
     ("part_file", "free_space"),
+    ("part_file", "part_note"),
     ("storage", "free_space"),
+    ("storage", "part_note"),
     ("process_jobs", "retry_scheduler"),
     ("process_jobs", "watchdog"),
     ("process_jobs", "worker"),
