@@ -60,7 +60,8 @@ class PartFile:
     ) -> None:
         self.path = path
         self._on_publish = on_publish
-        self._file = os.fdopen(descriptor, "r+b")
+        # Written to without a buffer: what comes from the network is large enough.
+        self._descriptor = descriptor
         self._url = url
         self._is_private = is_private
         self._space = space
@@ -68,6 +69,9 @@ class PartFile:
         self._validator: str | None = None
         self._total: int | None = None
         self._has_note = False
+        # A killed run may have left one, without its part.
+        self._may_have_note = True
+        self._is_empty = False
         self.size = 0
         self._load()
         space.enter(self)
@@ -97,8 +101,10 @@ class PartFile:
         self.size = 0
         with local_errors(self.path):
             self._forget()
-            self._file.seek(0)
-            self._file.truncate()
+            if not self._is_empty:
+                os.lseek(self._descriptor, 0, os.SEEK_SET)
+                os.ftruncate(self._descriptor, 0)
+                self._is_empty = True
         self._validator, self._total = validator, total
         self._next_check = 0
 
@@ -110,9 +116,12 @@ class PartFile:
         """
         with local_errors(self.path):
             if self.size >= self._next_check:
-                self._space.check()
+                self._space.check(self)
                 self._next_check = self.size + CHECK_EVERY
-            self._file.write(data)
+            self._is_empty = False
+            left = memoryview(data)
+            while left:
+                left = left[os.write(self._descriptor, left) :]
             self.size += len(data)
             if self.size >= WORTH_RESUMING and not self._has_note:
                 self._write_note()
@@ -124,23 +133,22 @@ class PartFile:
             AttemptError: the disk doesn't give them.
         """
         with local_errors(self.path):
-            self._file.seek(0)
-            while data := self._file.read(BLOCK):
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            while data := os.read(self._descriptor, BLOCK):
                 update(data)
 
     def finish(self, *, modified: float | None, is_synced: bool) -> None:
-        """Have all bytes in the file system, under the time of the last modification.
+        """Give the file the time of its last modification, and sync it if that is asked for.
 
         Raises:
             AttemptError: the disk refuses.
         """
         with local_errors(self.path):
-            self._file.flush()
             if modified is not None:
                 with suppress(OverflowError):
-                    os.utime(self._file.fileno(), (modified, modified))
+                    os.utime(self._descriptor, (modified, modified))
             if is_synced:
-                os.fsync(self._file.fileno())
+                os.fsync(self._descriptor)
 
     def publish(self, output: str, *, modified: float | None, etag: str | None) -> str:
         """Give the finished part its name, in one step; returns its path.
@@ -159,7 +167,8 @@ class PartFile:
         """The part has become the file: let go of it."""
         self._space.leave(self)
         self._forget()
-        self._file.close()
+        with local_errors(self.path):
+            self._close()
 
     def keep(self) -> bool:
         """Close, for a later attempt if that is worth it; whether it was."""
@@ -168,7 +177,7 @@ class PartFile:
             return False
         self._space.leave(self)
         with suppress(OSError):
-            self._file.close()
+            self._close()
         return True
 
     def discard(self) -> None:
@@ -179,16 +188,23 @@ class PartFile:
         with suppress(OSError):
             self.path.unlink()
         with suppress(OSError):
-            self._file.close()
+            self._close()
+
+    def _close(self) -> None:
+        # A second close of the same number would hit whatever got it meanwhile.
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _write_note(self) -> None:
         if self._validator is None or self._is_private:
             return
         PartNote(without_credentials(self._url), self._validator, self._total).write(self.path)
-        self._has_note = True
+        self._has_note = self._may_have_note = True
 
     def _load(self) -> None:
-        size = os.fstat(self._file.fileno()).st_size
+        size = os.fstat(self._descriptor).st_size
+        self._is_empty = not size
         note = read_note(self.path) if size else None
         if note is None or note.url != without_credentials(self._url):
             return
@@ -196,13 +212,14 @@ class PartFile:
             return
         self._validator, self._total, self._has_note = note.validator, note.total, True
         self.size = size
-        self._file.seek(size)
+        os.lseek(self._descriptor, size, os.SEEK_SET)
 
     def _forget(self) -> None:
         """Remove the note."""
-        note_path(self.path).unlink(missing_ok=True)
+        if self._may_have_note:
+            note_path(self.path).unlink(missing_ok=True)
         self._validator = None
-        self._has_note = False
+        self._has_note = self._may_have_note = False
 
 
 class Publisher(Protocol):

@@ -149,10 +149,8 @@ class OutputDirectory:
             modified=modified if settings.keeps_mtime else None, is_synced=settings.is_synced
         )
         with local_errors(target):
-            if not Path(os.path.realpath(target.parent)).is_relative_to(self._root):
-                message = f"{target} leads out of the output directory"
-                raise AttemptError(ErrorKind.LOCAL, message)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            if "/" in output:
+                self._make_folder(target.parent)
             part.path.replace(target)
             if settings.is_synced:
                 _sync_folder(target.parent)
@@ -160,6 +158,13 @@ class OutputDirectory:
         if etag is not None and settings.existing is Existing.COMPARE:
             _save_etag(target, etag)
         return str(target)
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder that is in the output directory, whatever links are on the way."""
+        if not Path(os.path.realpath(folder)).is_relative_to(self._root):
+            message = f"{folder} leads out of the output directory"
+            raise AttemptError(ErrorKind.LOCAL, message)
+        folder.mkdir(parents=True, exist_ok=True)
 
     def _in_parts_folder(self, make: Callable[[], T]) -> T:
         """What `make` makes in the hidden folder, which other runs may remove at any moment."""

@@ -36,7 +36,7 @@ def test_what_fits(space: FreeSpace, to_come: tuple[int, ...]) -> None:
     """Up to the margin, to the byte, the disk takes all that is to come."""
     for size in to_come:
         space.enter(File(size))
-    space.check()
+    space.check(File(0))
 
 
 @pytest.mark.parametrize("to_come", [(36 * MIB + 1,), (20 * MIB, 16 * MIB, 1)])
@@ -46,12 +46,12 @@ def test_what_does_not_fit(space: FreeSpace, to_come: tuple[int, ...]) -> None:
     for file in files:
         space.enter(file)
     with pytest.raises(AttemptError) as caught:
-        space.check()
+        space.check(File(0))
     assert caught.value.kind is ErrorKind.DISK_FULL
     assert "out: 100.0 MiB free" in str(caught.value)
     assert "--min-free 64.0 MiB" in str(caught.value)
     files[0].to_come = 0
-    space.check()
+    space.check(File(0))
 
 
 def test_who_has_left_does_not_count(space: FreeSpace) -> None:
@@ -60,7 +60,7 @@ def test_who_has_left_does_not_count(space: FreeSpace) -> None:
     space.enter(file)
     space.leave(file)
     space.leave(file)
-    space.check()
+    space.check(File(0))
 
 
 def test_no_margin_is_no_check(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,4 +68,25 @@ def test_no_margin_is_no_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "statvfs")
     space = FreeSpace(Path("out"), min_free=0)
     space.enter(File(1 << 60))
-    space.check()
+    space.check(File(0))
+
+
+def test_who_is_small_does_not_look_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is plenty, the disk is looked at four times a second, and by large files."""
+    looks: list[Path] = []
+
+    def look(path: Path) -> SimpleNamespace:
+        looks.append(path)
+        return SimpleNamespace(f_bavail=1 << 30, f_frsize=4096)
+
+    monkeypatch.setattr(os, "statvfs", look)
+    clock = [100.0]
+    space = FreeSpace(Path("out"), min_free=64 * MIB, now=lambda: clock[0])
+    for _ in range(3):
+        space.check(File(1000))
+    assert len(looks) == 1
+    space.check(File(1 << 30))
+    assert len(looks) == 2
+    clock[0] += 0.25
+    space.check(File(1000))
+    assert len(looks) == 3
