@@ -83,9 +83,9 @@ class HttpReply:
 
     def close(self) -> None:
         """Give the connection back if the body was read to its end, else drop it."""
-        self._lifeline.release()
         self._raw.close()
         self._raw.release_conn()
+        self._lifeline.release_closed()
 
     def _read(self, size: int) -> bytes:
         try:

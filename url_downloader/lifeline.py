@@ -28,6 +28,8 @@ class Lifeline:
         self._now = now
         # A reference that is replaced; needs no lock.
         self._phase = (Phase.WAITING, now())
+        # Used in the transport's thread alone.
+        self._held: socket.socket | None = None
         # Guards all fields below, so that no handle is closed or replaced while it is shut
         # down: its number could belong to another socket by then.
         self._lock = threading.Lock()
@@ -59,12 +61,21 @@ class Lifeline:
 
     def hold(self, sock: socket.socket) -> None:
         """Have a grip on this socket from now on, also while TLS is put on top of it."""
-        handle = socket.socket(fileno=os.dup(sock.fileno()))
-        self._replace(handle)
+        if sock is self._held:
+            return
+        copy = os.dup(sock.fileno())
+        self._replace(socket.socket(sock.family, sock.type, sock.proto, fileno=copy))
+        self._held = sock
 
     def release(self) -> None:
         """Let go of the socket."""
         self._replace(None)
+        self._held = None
+
+    def release_closed(self) -> None:
+        """Let go of the socket if its owner has closed it; else it would stay half open."""
+        if self._held is not None and self._held.fileno() < 0:
+            self.release()
 
     def cut(self) -> None:
         """Shut the connection down, now or as soon as there is one, for good. Never blocks."""

@@ -74,6 +74,17 @@ def test_a_released_connection_is_safe(lines: list[Line], lifeline: Lifeline) ->
     assert is_open(lines[0])
 
 
+def test_a_connection_that_is_closed_is_let_go(lines: list[Line], lifeline: Lifeline) -> None:
+    """The grip does not keep a connection open that its owner has closed; an open one stays."""
+    near, far = lines[0]
+    lifeline.hold(near)
+    lifeline.release_closed()
+    assert is_open(lines[0])
+    near.close()
+    lifeline.release_closed()
+    assert far.recv(1) == b""
+
+
 def test_only_the_last_connection_is_held(lines: list[Line], lifeline: Lifeline) -> None:
     """A new connection takes the former one's place."""
     for near, _ in lines:
