@@ -1,0 +1,338 @@
+"""Servers that stall or trickle, in every phase: no attempt outlasts its limits, and no run."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import ssl
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.cli import run_cli
+from tests.support.in_process import Run, after
+from tests.support.raw_tcp import HOST, Talker, relay, unanswered_port
+from tests.support.scripted_server import (
+    Answer,
+    Framing,
+    Hold,
+    Raw,
+    Reply,
+    Request,
+    ScriptedServer,
+    Stall,
+    Trickle,
+)
+from url_downloader.shared.models import AttemptLimits, ErrorKind
+
+EVERY = 0.05
+"""Seconds between two bytes of a trickle."""
+LIMIT = 1.0
+"""Seconds that each limit allows."""
+GRACE = 5.0
+"""Seconds that a busy machine may add."""
+ADDRESSES = 12
+"""Of a host; if each had a limit of its own, the attempt would outlast LIMIT + GRACE."""
+
+BODY = bytes(1000)
+PLAIN = Reply(body=BODY)
+CHUNKED = Reply(body=BODY, framing=Framing.CHUNKED)
+START = len(CHUNKED.head)
+TRAILER = CHUNKED.message.removesuffix(b"\r\n") + b"X-Trailer: " + BODY
+SIZE = Raw(CHUNKED.head + b"0" * 1000)
+INTERIM = Raw(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100)
+ICE: Mapping[str, Answer] = {
+    "before the status line": Raw(PLAIN.message, Stall(0)),
+    "within the status line": Raw(PLAIN.message, Stall(10)),
+    "after the status line": Raw(PLAIN.message, Stall(17)),
+    "within a header": Raw(PLAIN.message, Stall(25)),
+    "before the end of the headers": Raw(PLAIN.message, Stall(len(PLAIN.head) - 2)),
+    "after an interim reply": Raw(INTERIM.payload, Stall(28)),
+    "before the body": Raw(PLAIN.message, Stall(len(PLAIN.head))),
+    "within the body": Raw(PLAIN.message, Stall(len(PLAIN.head) + 9)),
+    "before a chunk size": Raw(CHUNKED.message, Stall(START)),
+    "within a chunk size": Raw(CHUNKED.message, Stall(START + 1)),
+    "within a chunk": Raw(CHUNKED.message, Stall(START + 50)),
+    "before the trailer": Raw(TRAILER, Stall(TRAILER.index(b"X-T"))),
+    "within the trailer": Raw(TRAILER, Stall(TRAILER.index(b"X-T") + 5)),
+}
+"""Replies that stop."""
+DRIPS: Mapping[str, Answer] = {
+    "status line and headers": Raw(PLAIN.message, Trickle(EVERY)),
+    "headers": Raw(b"HTTP/1.1 200 OK\r\nX: " + BODY, Trickle(EVERY, 20)),
+    "many headers": Raw(b"HTTP/1.1 200 OK\r\n" + b"A:\r\n" * 90, Trickle(EVERY, 20)),
+    "interim replies": Raw(INTERIM.payload, Trickle(EVERY)),
+    "body": Reply(body=BODY, delivery=Trickle(EVERY)),
+    "body without length": Reply(body=BODY, framing=Framing.CLOSE, delivery=Trickle(EVERY)),
+    "body of chunks": Raw(CHUNKED.message, Trickle(EVERY, START + 10)),
+    "tiny chunks": Raw(CHUNKED.head + b"1\r\nx\r\n" * 200, Trickle(EVERY, START)),
+    "chunk size": Raw(SIZE.payload, Trickle(EVERY, START)),
+    "trailer": Raw(TRAILER, Trickle(EVERY, TRAILER.index(b"X-T"))),
+}
+"""Replies that take minutes."""
+
+IDLE = AttemptLimits(timeout=LIMIT, speed_limit=0)
+WHOLE = AttemptLimits(timeout=0, connect_timeout=0, speed_limit=0, max_time=LIMIT)
+SPEED = AttemptLimits(timeout=0, connect_timeout=0, speed_limit=10_000, speed_time=LIMIT)
+CONNECT = AttemptLimits(timeout=0, connect_timeout=LIMIT, speed_limit=0)
+BEFORE_REPLY = "before the status line"
+
+
+def assert_timeouts(run: Run, urls: Mapping[str, str], limits: AttemptLimits) -> None:
+    """Each of the URLs ends as a timeout, soon, and so does the run for all of them."""
+    run.workers = len(urls)
+    jobs = {str(n): name for n, name in enumerate(urls)}
+    run.work(
+        (run.job(n, urls[name], limits=limits) for n, name in jobs.items()),
+        until=after(LIMIT + 2 * GRACE),
+    )
+    results = {name: run.ended[n].result for n, name in jobs.items() if n in run.ended}
+    kinds = {name: result and result.kind for name, result in results.items()}
+    assert kinds == dict.fromkeys(urls, ErrorKind.TIMEOUT)
+    seconds = {jobs[n]: record.worked for n, record in run.ended.items()}
+    assert {name: s for name, s in seconds.items() if not LIMIT - 0.1 < s < LIMIT + GRACE} == {}
+    assert run.files == {}
+
+
+def urls_for(server: ScriptedServer, answers: Mapping[str, Answer]) -> dict[str, str]:
+    """The URLs at which the server answers so."""
+    for number, answer in enumerate(answers.values()):
+        server.play(f"/{number}", answer)
+    return {name: server.url(f"/{number}") for number, name in enumerate(answers)}
+
+
+@pytest.fixture
+def run(tmp_path: Path, ca_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs that know no proxy, and trust our authority."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca_bundle))
+    return Run(tmp_path / "out")
+
+
+@pytest.mark.parametrize("limits", [IDLE, WHOLE], ids=["timeout", "max-time"])
+def test_a_stall(run: Run, server: ScriptedServer, limits: AttemptLimits) -> None:
+    """Wherever a reply stops, the attempt ends at --timeout and at --max-time."""
+    assert_timeouts(run, urls_for(server, ICE), limits)
+
+
+@pytest.mark.parametrize("limits", [SPEED, WHOLE], ids=["speed-limit", "max-time"])
+def test_a_trickle(run: Run, server: ScriptedServer, limits: AttemptLimits) -> None:
+    """Whatever comes byte by byte, the attempt ends at --speed-time and at --max-time."""
+    assert_timeouts(run, urls_for(server, DRIPS), limits)
+
+
+def test_a_stall_is_too_slow(run: Run, server: ScriptedServer) -> None:
+    """After the first byte of a reply silence counts as a low speed."""
+    stalls = {name: answer for name, answer in ICE.items() if name != BEFORE_REPLY}
+    assert_timeouts(run, urls_for(server, stalls), SPEED)
+
+
+def test_silence_is_not_slow(run: Run, server: ScriptedServer) -> None:
+    """Before the first byte of a reply a server may think as long as --timeout allows."""
+    thinking = threading.Event()
+    server.play("/a", Raw(PLAIN.message, Hold(thinking)))
+    job = run.job("a", server.url("/a"), limits=SPEED)
+    wake = threading.Timer(2.5 * LIMIT, thinking.set)
+    wake.start()
+    run.work([job], until=after(LIMIT + 2 * GRACE))
+    wake.join()
+    assert run.files == {"a": BODY}
+
+
+def test_slow_is_not_too_slow(run: Run, server: ScriptedServer) -> None:
+    """A trickle that keeps to the limits is waited for, longer than any of them."""
+    small = Reply(body=BODY[:50])
+    head = len(small.head)
+    hop = Reply(status=302, headers={"Location": "/end"}, body=BODY[:50])
+    answers: dict[str, Answer] = {
+        "headers": Raw(small.message, Trickle(EVERY)),
+        "body": Raw(small.message, Trickle(EVERY, head)),
+        "body of a redirect": Raw(hop.message, Trickle(EVERY, len(hop.head)), keep_alive=True),
+    }
+    server.play("/end", small)
+    limits = AttemptLimits(timeout=LIMIT, speed_limit=5, speed_time=LIMIT)
+    urls, run.workers = urls_for(server, answers), len(answers)
+    run.work([run.job(name, url, limits=limits) for name, url in urls.items()])
+    results = {name: str(record.result) for name, record in run.ended.items()}
+    assert run.files == dict.fromkeys(answers, small.body), results
+    assert min(record.worked for record in run.ended.values()) > 2 * LIMIT
+
+
+@dataclass(slots=True)
+class Names:
+    """Host names of our own, in place of the system's.
+
+    Args:
+        gate: opened when all look-ups must end.
+        hosts: name to the seconds of its look-up and the ports, on this host, that it stands
+            for.
+    """
+
+    gate: threading.Event
+    hosts: dict[str, tuple[float, list[int]]]
+
+    def add(self, seconds: float, ports: list[int]) -> str:
+        """Another name."""
+        name = f"host-{len(self.hosts)}.test"
+        self.hosts[name] = (seconds, ports)
+        return name
+
+    def look_up(self, system: Callable[..., Any]) -> Callable[..., Any]:
+        """As the system's function, but for our names."""
+
+        def getaddrinfo(host: str, *args: Any, flags: int = 0, **more: Any) -> Any:
+            if host not in self.hosts or flags & socket.AI_NUMERICHOST:
+                return system(host, *args, flags=flags, **more)
+            seconds, ports = self.hosts[host]
+            self.gate.wait(seconds)
+            kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+            return [(*kind, (HOST, port)) for port in ports]
+
+        return getaddrinfo
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
+    """Names that the program can look up."""
+    ours = Names(threading.Event(), {})
+    monkeypatch.setattr(socket, "getaddrinfo", ours.look_up(socket.getaddrinfo))
+    yield ours
+    ours.gate.set()
+
+
+@pytest.fixture
+def deaf() -> Iterator[list[int]]:
+    """Ports at which nobody answers."""
+    with contextlib.ExitStack() as ports:
+        yield [ports.enter_context(unanswered_port()) for _ in range(ADDRESSES)]
+
+
+@pytest.fixture
+def slow_tls(tls_server: ScriptedServer) -> Iterator[tuple[threading.Event, int]]:
+    """A port of `tls_server`, which speaks byte by byte there once the event is set."""
+    is_slow = threading.Event()
+    with Talker(relay(tls_server.port, is_slow=is_slow, every=EVERY)) as talker:
+        yield is_slow, talker.port
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [CONNECT, WHOLE, AttemptLimits(timeout=LIMIT)],
+    ids=["connect-timeout", "max-time", "timeout"],
+)
+def test_no_connection(
+    run: Run,
+    names: Names,
+    deaf: list[int],
+    slow_tls: tuple[threading.Event, int],
+    limits: AttemptLimits,
+    tls_context: ssl.SSLContext,
+) -> None:
+    """Look-up, connection to any of the addresses and TLS handshake have one limit in all."""
+    is_slow, slow_port = slow_tls
+    is_slow.set()
+    with ScriptedServer(tls=tls_context, silent=True) as silent:
+        hosts = {
+            "look-up stalls": names.add(60, deaf),
+            "one address": names.add(0, deaf[:1]),
+            "many addresses": names.add(0, deaf),
+            "slow look-up, many addresses": names.add(0.6 * LIMIT, deaf),
+            "handshake stalls": names.add(0, [silent.port]),
+            "handshake trickles": names.add(0, [slow_port]),
+            "all are slow": names.add(0.3 * LIMIT, [deaf[0], slow_port]),
+        }
+        urls = {name: f"https://{host}/" for name, host in hosts.items()}
+        assert_timeouts(run, urls, limits)
+
+
+@pytest.mark.parametrize("limits", [IDLE, WHOLE], ids=["timeout", "max-time"])
+def test_tls_records_trickle(
+    run: Run,
+    tls_server: ScriptedServer,
+    slow_tls: tuple[threading.Event, int],
+    limits: AttemptLimits,
+) -> None:
+    """Bytes of a TLS record that is not complete are no progress."""
+    is_slow, port = slow_tls
+
+    def answer(request: Request) -> Answer:
+        is_slow.set()
+        return PLAIN
+
+    tls_server.play("/a", answer)
+    assert_timeouts(run, {"record": f"https://{HOST}:{port}/a"}, limits)
+
+
+NO_LIMITS = ("-T=0", "--connect-timeout=0", "--speed-limit=0", "--max-time=0")
+TIGHT = ("-T1", "--connect-timeout=1", "--speed-limit=10k", "--speed-time=1", "--max-time=1")
+ONCE = "--max-retries=0"
+
+
+def test_each_url_has_its_limits(
+    server: ScriptedServer, tmp_path: Path, tls_context: ssl.SSLContext
+) -> None:
+    """Options of the list end attempts that the command line would let go on for ever."""
+    server.play("/stall", ICE["within a header"])
+    server.play("/drip", DRIPS["body"])
+    with ScriptedServer(tls=tls_context, silent=True) as silent:
+        entries = [
+            f"{silent.url('/tls')}\n  connect-timeout=1\n",
+            f"{server.url('/stall?1')}\n  timeout=1\n",
+            f"{server.url('/stall?2')}\n  max-time=1s\n",
+            f"{server.url('/drip')}\n  speed-limit=10k\n  speed-time=1\n",
+        ]
+        result = run_cli(
+            *("-", "-d", tmp_path, *NO_LIMITS, ONCE),
+            stdin="".join(entries).encode(),
+            timeout=LIMIT + 2 * GRACE,
+        )
+    assert (result.status, result.causes) == (4, {"timeout": len(entries)}), result
+    for path, reason in (
+        ("/tls", "--connect-timeout"),
+        (r"/stall\?1", "timeout"),
+        (r"/stall\?2", "--max-time"),
+        ("/drip", "--speed-limit"),
+    ):
+        assert re.search(f"^failed: .*{path}: .*{reason}", result.stderr, re.MULTILINE), result
+
+
+def test_a_url_may_take_longer(server: ScriptedServer, tmp_path: Path) -> None:
+    """Options of the list lift the limits of the command line for that URL alone."""
+    server.play("/a", Reply(body=BODY[:50], delivery=Trickle(EVERY)))
+    free = "timeout=0 connect-timeout=0 max-time=0 speed-limit=0".replace(" ", "\n  ")
+    entries = f"{server.url('/a')}\n{server.url('/a?free')}\n  out=free\n  {free}\n"
+    result = run_cli("-", "-d", tmp_path, *TIGHT, ONCE, stdin=entries.encode())
+    assert (result.status, result.causes) == (1, {"timeout": 1}), result
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"free": BODY[:50]}
+
+
+STUCK = """
+import socket, sys, time
+from url_downloader.main import main
+system = socket.getaddrinfo
+def getaddrinfo(host, *args, flags=0, **more):
+    if host == "stuck.test" and not flags & socket.AI_NUMERICHOST:
+        time.sleep(600)
+    return system(host, *args, flags=flags, **more)
+socket.getaddrinfo = getaddrinfo
+sys.exit(main())
+"""
+
+
+def test_a_look_up_does_not_hold_the_process(server: ScriptedServer, tmp_path: Path) -> None:
+    """A name that is looked up for ever fails its job; the program ends with the others."""
+    server.play("/a", PLAIN)
+    result = run_cli(
+        *("-", "-d", tmp_path, "--connect-timeout=1", "--max-retries=1", "--retry-delay=0"),
+        program=(sys.executable, "-c", STUCK),
+        stdin=f"http://stuck.test/\n{server.url('/a')}\n".encode(),
+        timeout=2 * LIMIT + 2 * GRACE,
+    )
+    assert (result.status, result.causes) == (1, {"timeout": 1}), result
+    assert not result.has_traceback, result

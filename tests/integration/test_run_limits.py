@@ -1,0 +1,342 @@
+"""What ends a run before its list is done, --deadline and --max-failures, and its status."""
+
+from __future__ import annotations
+
+import re
+import signal
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import CliResult, RunningCli, Totals, run_cli
+from tests.support.raw_tcp import HOST, unanswered_port
+from tests.support.scripted_server import (
+    Answer,
+    Endless,
+    Framing,
+    Hold,
+    Raw,
+    Reply,
+    Request,
+    ScriptedServer,
+    Stall,
+    flap,
+)
+from tests.support.waiting import wait_until
+
+SOON = 15.0
+"""Seconds within which a run that has to stop has ended, also on a busy machine."""
+MIB = 1 << 20
+OFTEN = "--monitor-interval=0.05"
+NO_LIMITS = ("-T=0", "--connect-timeout=0", "--speed-limit=0")
+ONCE = "--max-retries=0"
+DEADLINE, MAX_FAILURES = "--deadline has passed", "--max-failures is reached"
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """An output directory that doesn't exist yet."""
+    return tmp_path / "downloads"
+
+
+@pytest.fixture
+def site(server: ScriptedServer) -> ScriptedServer:
+    """A server of files (`/ok`), of nothing else, and of bodies that never end (`/stuck`)."""
+    server.play("/ok", Reply(body=b"ok"))
+    server.play("/stuck", Reply(body=bytes(100), delivery=Stall(10)))
+    return server
+
+
+def urls(server: ScriptedServer, *paths: str) -> bytes:
+    """A list of URLs: a path, or `path*count` for so many of it with different queries."""
+    lines: list[str] = []
+    for path in paths:
+        name, _, count = path.partition("*")
+        url = server.url(f"/{name}")
+        lines += [f"{url}?{len(lines) + n}\n" for n in range(int(count or 1))]
+    return "".join(lines).encode()
+
+
+def totals(result: CliResult) -> Totals:
+    """The numbers of the summary, of a run that ended in order."""
+    assert not result.has_traceback, result
+    assert result.totals is not None, result
+    return result.totals
+
+
+def files(target: Path) -> list[str]:
+    """The names of finished files."""
+    return sorted(path.name for path in target.iterdir() if path.is_file())
+
+
+def assert_stopped(result: CliResult, reason: str) -> Totals:
+    """The run was ended by that limit, and says so."""
+    assert result.status == 5, result
+    assert re.search(f"^stopped early: {reason}$", result.stderr, re.MULTILINE), result
+    return totals(result)
+
+
+STUCK: dict[str, Answer] = {
+    "before the reply": Raw(b"", Stall(0)),
+    "in the headers": Raw(b"HTTP/1.1 200 OK\r\nX: y\r\n", Stall(20)),
+    "in the body": Reply(body=bytes(100), delivery=Stall(10)),
+    "in a body without end": Reply(body=bytes(100), framing=Framing.CLOSE, delivery=Endless()),
+    "for a retry": Reply(status=503, headers={"Retry-After": "500"}),
+}
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_a_deadline_ends_stuck_downloads(
+    site: ScriptedServer, target: Path, tls_context: ssl.SSLContext, *, workers: int
+) -> None:
+    """Whatever the servers let the workers wait for: the rest counts as unfinished."""
+    for number, answer in enumerate(STUCK.values()):
+        site.play(f"/{number}", answer)
+    with unanswered_port() as port, ScriptedServer(tls=tls_context, silent=True) as silent:
+        entries = urls(site, "ok", *map(str, range(len(STUCK))))
+        entries += f"http://{HOST}:{port}/\n{silent.url('/')}\n".encode()
+        options = (f"-w{workers}", "--deadline=1.5", *NO_LIMITS)
+        result = run_cli("-", "-d", target, *options, stdin=entries, timeout=SOON)
+    found = assert_stopped(result, DEADLINE)
+    assert (found.downloaded, found.total) == (1, len(STUCK) + 3), result
+    assert found.failed + found.unfinished == len(STUCK) + 2
+    assert found.unfinished > 0
+    assert files(target) == ["ok"]
+
+
+def test_a_deadline_ends_a_long_list(site: ScriptedServer, target: Path) -> None:
+    """What is downloaded by then is whole, and the rest of the list is not even read."""
+    entries = urls(site, "ok*30000")
+    result = run_cli("-", "-d", target, "-q", "--deadline=1", stdin=entries, timeout=SOON)
+    found = assert_stopped(result, DEADLINE)
+    assert 0 < found.downloaded < found.total < 30_000, result
+    assert found.unfinished > 0, result
+    written = [path.read_bytes() for path in target.iterdir()]
+    assert written == [b"ok"] * found.downloaded
+
+
+def test_a_deadline_does_not_wait_for_the_list(site: ScriptedServer, target: Path) -> None:
+    """A list that is still being written holds nobody."""
+    with RunningCli("-", "-d", target, "--deadline=1") as run:
+        run.send(urls(site, "ok"))
+        result = run.wait_with_open_stdin(SOON)
+    assert assert_stopped(result, DEADLINE).downloaded == 1
+    assert files(target) == ["ok"]
+
+
+@pytest.mark.parametrize("deadline", ["0", "1m", "2h", "1d"])
+@pytest.mark.parametrize(
+    ("paths", "status"), [(["ok"], 0), (["ok", "missing"], 1), (["missing"], 4), ([], 0)]
+)
+def test_a_deadline_that_is_not_reached(
+    site: ScriptedServer, target: Path, *, deadline: str, paths: list[str], status: int
+) -> None:
+    """A run that is over before ends as if there was none."""
+    entries = urls(site, *paths)
+    result = run_cli("-", "-d", target, f"--deadline={deadline}", stdin=entries)
+    assert result.status == status, result
+    assert totals(result).unfinished == 0
+    assert "stopped early" not in result.stderr
+
+
+def version(body: bytes) -> Callable[[Request], Answer]:
+    """A file of one version, of which ranges can be asked for; its second half never comes."""
+
+    def answer(request: Request) -> Answer:
+        wanted = request.header("Range")
+        if wanted is None:
+            return Reply(body=body, headers=TAG, delivery=Stall(len(body) // 2))
+        start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        span = f"bytes {start}-{len(body) - 1}/{len(body)}"
+        return Reply(status=206, body=body[start:], headers={**TAG, "Content-Range": span})
+
+    return answer
+
+
+TAG = {"ETag": '"one"'}
+BODY = b"0123456789abcdef" * (4 * MIB // 16)
+
+
+@pytest.mark.parametrize("limit", ["--deadline=1.5", "--max-failures=1"])
+def test_parts_are_kept(site: ScriptedServer, target: Path, limit: str) -> None:
+    """What a limit cut off is continued by the next run."""
+    has_begun = target / ".url-downloader"
+    site.play("/large", version(BODY))
+    with RunningCli("-", "-d", target, limit, *NO_LIMITS) as run:
+        run.send(urls(site, "large"))
+        wait_until(lambda: part_size(has_begun) == len(BODY) // 2, what="half of the file")
+        run.send(urls(site, "missing"))
+        assert run.wait_with_open_stdin(SOON).status == 5
+    assert files(target) == []
+    result = run_cli("-", "-d", target, stdin=urls(site, "large"))
+    assert result.status == 0, result
+    assert (target / "large").read_bytes() == BODY
+    assert site.requests("/large")[-1].header("Range") == f"bytes={len(BODY) // 2}-"
+
+
+def part_size(folder: Path) -> int:
+    """Bytes of the parts in it."""
+    return sum(part.stat().st_size for part in folder.glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    ("limit", "paths"),
+    [
+        ("1", ["missing", "stuck*20"]),
+        ("3", ["missing*3", "stuck*20"]),
+        ("3", ["missing*2", "ok*50", "missing", "stuck*20"]),
+        ("50%", ["missing*10", "stuck*10"]),
+        ("33.3%", ["ok*4", "missing*4", "stuck*4"]),
+        ("0.1%", ["ok*150", "missing", "stuck*20"]),
+        ("100%", ["missing*7"]),
+        ("7", ["missing*7"]),
+    ],
+)
+@pytest.mark.parametrize("workers", [1, 25])
+def test_too_many_failures(
+    site: ScriptedServer, target: Path, *, limit: str, paths: list[str], workers: int
+) -> None:
+    """Once so many have failed, or such a share of the list, the run ends; stuck ones too."""
+    options = (f"-w{workers}", "--queue-size=200", f"--max-failures={limit}", *NO_LIMITS)
+    result = run_cli("-", "-d", target, *options, stdin=urls(site, *paths), timeout=SOON)
+    found = assert_stopped(result, MAX_FAILURES)
+    missing = sum(int(path.partition("*")[2] or 1) for path in paths if "missing" in path)
+    assert result.causes["http-404"] == missing, result
+    assert found.downloaded == len(files(target))
+
+
+def test_the_rest_is_not_asked_for(site: ScriptedServer, target: Path) -> None:
+    """No more than what is in flight by then is downloaded after the last failure."""
+    gate = Hold(site.stopping)
+    site.play("/stuck", Reply(body=b"late", delivery=gate))
+    entries = urls(site, "missing*2", "stuck", "ok*1000")
+    result = run_cli("-", "-d", target, "-w1", "--max-failures=2", stdin=entries, timeout=SOON)
+    found = assert_stopped(result, MAX_FAILURES)
+    assert (found.downloaded, site.count("/ok")) == (0, 0)
+    assert found.total < 100
+
+
+@pytest.mark.parametrize(
+    ("limit", "paths", "status"),
+    [
+        ("0", ["missing*9", "ok"], 1),
+        ("0%", ["missing*9", "ok"], 1),
+        ("0", ["missing*9"], 4),
+        ("10", ["missing*9"], 4),
+        ("10", ["missing*9", "ok"], 1),
+        ("91%", ["missing*9", "ok"], 1),
+        ("51%", ["missing*50", "ok*50"], 1),
+        ("2", ["ok*9", "missing"], 1),
+        ("1", ["ok*9"], 0),
+        ("1%", ["ok*9"], 0),
+        ("100%", ["ok*9"], 0),
+        ("100%", [], 0),
+        ("1", ["flap"], 0),
+    ],
+)
+def test_not_too_many_failures(
+    site: ScriptedServer, target: Path, *, limit: str, paths: list[str], status: int
+) -> None:
+    """Fewer failures, and attempts that are made again, end nothing."""
+    site.play("/flap", *flap(3, Reply(body=b"ok")))
+    options = (f"--max-failures={limit}", "--retry-delay=0")
+    result = run_cli("-", "-d", target, *options, stdin=urls(site, *paths))
+    assert result.status == status, result
+    assert totals(result).unfinished == 0
+    assert "stopped early" not in result.stderr
+
+
+def test_a_share_of_a_list_that_goes_on(site: ScriptedServer, target: Path) -> None:
+    """As long as the list is read, a share is of the jobs that have ended, a hundred at least.
+
+    The 99 failures of the first 99 jobs are not 100 % of the first hundred yet.
+    """
+    with RunningCli("-", "-d", target, OFTEN, "--max-failures=100%") as run:
+        run.send(urls(site, "missing*99"))
+        wait_until(lambda: "failed 99, " in run.stderr_so_far(), what="99 failures")
+        assert run.is_running
+        run.send(urls(site, "the-hundredth"))
+        result = run.wait_with_open_stdin(SOON)
+    assert assert_stopped(result, MAX_FAILURES).failed == 100
+
+
+def test_a_share_that_falls(site: ScriptedServer, target: Path) -> None:
+    """A share that is too great among few, but not among the first hundred, ends nothing."""
+    entries = urls(site, "missing*40", "ok*100")
+    result = run_cli("-", "-d", target, "-w1", "--max-failures=41%", stdin=entries)
+    assert (result.status, totals(result).downloaded) == (1, 100), result
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        *[(f"--max-failures={value}", "--max-failures") for value in ("-1", "x", "", "1.5")],
+        *[(f"--max-failures={value}", "--max-failures") for value in ("%", "x%", "1%%", "5 5")],
+        *[(f"--max-failures={value}", r"--max-failures.*100") for value in ("101%", "-1%")],
+        *[(f"--max-failures={value}", "--max-failures") for value in ("nan%", "inf%", "nan")],
+        *[(f"--deadline={value}", r"--deadline.* 0 .*\d") for value in ("-1", "x", "", "1w")],
+        *[(f"--deadline={value}", r"--deadline.* 0 .*\d") for value in ("nan", "inf", "999d")],
+    ],
+)
+def test_usage(target: Path, option: str, said: str) -> None:
+    """A wrong value is a usage error that names the flag and, where there is one, the range."""
+    result = run_cli("-", "-d", target, option)
+    assert result.status == 2, result
+    assert re.search(said, result.stderr.splitlines()[-1]), result
+    assert not result.has_traceback, result
+    assert not target.exists()
+
+
+# What a run comes to, in the order in which one status outdoes another.
+LOCAL = b"  out=folder\n"
+PRECEDENCE = [
+    pytest.param(["missing"], ["--max-failures=1"], 5, id="5 before 4"),
+    pytest.param(["ok", "missing"], ["--max-failures=1"], 5, id="5 before 1"),
+    pytest.param(["missing", "stuck"], ["--deadline=1"], 5, id="5 before 4, deadline"),
+    pytest.param(["ok", "missing", "stuck"], ["--deadline=1"], 5, id="5 before 1, deadline"),
+    pytest.param(["local"], ["--max-failures=1"], 3, id="3 before 5"),
+    pytest.param(["ok", "local", "stuck"], ["--deadline=1"], 3, id="3 before 5, deadline"),
+    pytest.param(["ok", "local"], [], 3, id="3 before 1"),
+    pytest.param(["local"], [], 3, id="3 before 4"),
+]
+
+
+@pytest.mark.parametrize(("paths", "options", "status"), PRECEDENCE)
+def test_precedence(
+    site: ScriptedServer, target: Path, *, paths: list[str], options: list[str], status: int
+) -> None:
+    """Where a run ends in more than one way, the status tells the graver one."""
+    (target / "folder").mkdir(parents=True)
+    site.play("/local", Reply(body=b"ok"))
+    entries = re.sub(rb"(/local.*\n)", rb"\1" + LOCAL, urls(site, *paths))
+    options = ["-w1", ONCE, *NO_LIMITS, *options]
+    result = run_cli("-", "-d", target, *options, stdin=entries, timeout=SOON)
+    assert result.status == status, result
+    totals(result)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
+def test_a_signal_outdoes_all(
+    site: ScriptedServer, target: Path, number: signal.Signals
+) -> None:
+    """A signal's status tells it from limits, failures and trouble of this machine."""
+    (target / "folder").mkdir(parents=True)
+    entries = urls(site, "missing", "ok") + LOCAL + urls(site, "stuck*5")
+    options = (OFTEN, "-w2", "--max-failures=5", "--deadline=1m", *NO_LIMITS)
+    with RunningCli("-", "-d", target, *options) as run:
+        run.send(entries)
+        site.wait_for_requests(2, "/stuck")
+        wait_until(lambda: "failed 2, " in run.stderr_so_far(), what="two failures")
+        run.signal(number)
+        result = run.wait(SOON)
+    assert result.status == 128 + number, result
+    assert totals(result).unfinished > 0
+
+
+def test_no_list_no_deadline(tmp_path: Path, target: Path) -> None:
+    """A list that can't be read is local trouble, whatever the limits."""
+    options = ("--deadline=1", "--max-failures=1")
+    result = run_cli(tmp_path / "missing", "-d", target, *options)
+    assert result.status == 3, result
