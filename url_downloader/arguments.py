@@ -20,6 +20,7 @@ from url_downloader.config import (
     TransferSettings,
     range_of,
 )
+from url_downloader.shared.errors import ConfigError
 from url_downloader.shared.models import CONNECT_TIMEOUT, AttemptLimits
 from url_downloader.units import parse_seconds, parse_size
 
@@ -208,6 +209,8 @@ def _in_range(flag: str, parse: Callable[[str], object]) -> Callable[[str], obje
         except ValueError as error:
             message = f"must be {range_of(flag)}, not {text!r}"
             raise argparse.ArgumentTypeError(message) from error
+        except ConfigError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
 
     return convert
 

@@ -30,7 +30,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "--max-filesize": (0, 2**60),
     "--max-workers": (1, 1024),
     "--deadline": (0, 365 * DAY),
-    "--max-failures": (0, 2**60),
+    "--max-failures": (0, 1_000_000_000),
     "--min-free": (0, 2**60),
     "--queue-size": (1, 1_000_000),
     "--monitor-interval": (0.01, DAY),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import resource
+import sys
 from contextlib import suppress
 
 log = logging.getLogger(__name__)
 
 PER_WORKER = 5
 """A connection and the grip on it, a part and its note, a look-up."""
+MOST_IDLE = 10
 FOR_THE_REST = 20
 """Streams, the list, logs, and what libraries open for a moment."""
 
@@ -20,18 +22,27 @@ def affordable_workers(wanted: int) -> int:
     Args:
         wanted: the most that are of use.
     """
+    limit = _raised_limit()
+    affordable = max(1, min(wanted, (limit - FOR_THE_REST) // PER_WORKER))
+    if affordable < wanted:
+        log.warning(
+            "only %d of %d workers run: no more than %d files can be open (ulimit -n)",
+            *(affordable, wanted, limit),
+        )
+    return affordable
+
+
+def affordable_idle(workers: int) -> int:
+    """To how many hosts each of so many workers may keep a connection that it does not use."""
+    share = (_raised_limit() - FOR_THE_REST) // workers
+    return max(1, min(MOST_IDLE, share - PER_WORKER))
+
+
+def _raised_limit() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         # Some systems have a lower bound than they say.
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
             soft = hard
-    if soft == resource.RLIM_INFINITY:
-        return wanted
-    affordable = max(1, min(wanted, (soft - FOR_THE_REST) // PER_WORKER))
-    if affordable < wanted:
-        log.warning(
-            "only %d of %d workers run: no more than %d files can be open (ulimit -n)",
-            *(affordable, wanted, soft),
-        )
-    return affordable
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft

@@ -39,7 +39,10 @@ class AbortableConnection(HTTPConnection):
             WireError: the server talks before it is asked.
         """
         self.lifeline.enter(Phase.CONNECTING)
-        super().connect()
+        try:
+            super().connect()
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "TLS too late") from error
         self.lifeline.enter(Phase.WAITING)
         # TLS brings session tickets unasked.
         if not isinstance(self.sock, ssl.SSLSocket):
@@ -53,7 +56,9 @@ class AbortableConnection(HTTPConnection):
 
     def response_class(self, *args: Any, **kwargs: Any) -> StrictResponse:  # type: ignore[override]
         """The reply that comes on this connection."""
-        return StrictResponse(*args, on_begun=self._note_reply, **kwargs)
+        return StrictResponse(
+            *args, on_begun=self._note_reply, on_bytes=self.lifeline.count, **kwargs
+        )
 
     def _note_reply(self) -> None:
         self.lifeline.enter(Phase.REPLYING)

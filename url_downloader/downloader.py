@@ -57,8 +57,10 @@ class Downloader:
         progress = self._meter.progress()
         if progress is None:
             return None
-        phase, since = self._context.transport.phase()
-        return replace(progress, phase=phase, since=since)
+        transport = self._context.transport
+        received = progress.received + transport.other_bytes()
+        phase, since = transport.phase()
+        return replace(progress, received=received, phase=phase, since=since)
 
     def expire(self, attempt: int, reason: str) -> None:
         """End the attempt of this number, if it is still going on. Never blocks."""

@@ -13,7 +13,7 @@ from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 from url_downloader.units import format_size
 
-SMALL = 1 << 20
+SMALL = 8 << 20
 PLENTY = 4 << 30
 PLENTY_SECONDS = 0.25
 """In so many seconds nobody writes so many bytes above the margin in files so small."""

@@ -27,10 +27,10 @@ _ssl_context_lock = threading.Lock()
 class AbortableAdapter(HTTPAdapter):
     """requests' adapter with connections that can be cut, and trust read once per process."""
 
-    def __init__(self, lifeline: Lifeline, look_up: LookUp) -> None:
+    def __init__(self, lifeline: Lifeline, look_up: LookUp, *, max_idle: int) -> None:
         self._lifeline = lifeline
         self._look_up = look_up
-        super().__init__(pool_maxsize=1)
+        super().__init__(pool_connections=max_idle, pool_maxsize=1)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
         """The pool for a request, with connections that can be cut."""

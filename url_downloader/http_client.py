@@ -55,6 +55,8 @@ class HttpReply:
         self.url = url
         self._raw: Any = response.raw
         self._lifeline = lifeline
+        # What is done with the head, and later with the file, is no slowness of the server.
+        lifeline.enter(Phase.WORKING)
 
     @property
     def is_length_known(self) -> bool:
@@ -68,15 +70,19 @@ class HttpReply:
         Raises:
             AttemptError: it is cut short, malformed, late, or the transport was aborted.
         """
+        self._lifeline.enter(Phase.REPLYING)
         while chunk := self._read(CHUNK_SIZE):
             yield chunk
+        self._lifeline.enter(Phase.WORKING)
 
     def drain(self) -> None:
         """Read a small body away, so that the connection can serve again; then close."""
+        self._lifeline.enter(Phase.REPLYING)
         left = _DRAIN_LIMIT
         try:
             while left > 0 and (data := self._read(left)):
                 left -= len(data)
+                self._lifeline.count(len(data))
         except AttemptError:
             pass
         self.close()
@@ -104,19 +110,25 @@ class HttpClient:
     Args:
         max_redirects: how many are followed for one call.
         is_location_trusted: whether the user's headers and credentials follow to other origins.
+        max_idle: hosts to which a connection is kept.
         look_up: finds the addresses of hosts.
 
     Threads: made, used and closed in one thread; `phase`, `expire` and `abort` from any.
     """
 
     def __init__(
-        self, *, max_redirects: int, is_location_trusted: bool, look_up: LookUp
+        self,
+        *,
+        max_redirects: int,
+        is_location_trusted: bool,
+        max_idle: int,
+        look_up: LookUp,
     ) -> None:
         self._is_location_trusted = is_location_trusted
         self._max_redirects = max_redirects
         self._lifeline = Lifeline()
         self._session = requests.Session()
-        self._adapter = AbortableAdapter(self._lifeline, look_up)
+        self._adapter = AbortableAdapter(self._lifeline, look_up, max_idle=max_idle)
         self._surroundings = functools.lru_cache(maxsize=1024)(self._look_up_surroundings)
 
     def open(
@@ -157,6 +169,10 @@ class HttpClient:
     def phase(self) -> tuple[Phase, float]:
         """Where the call stands, and since when (monotonic seconds)."""
         return self._lifeline.phase()
+
+    def other_bytes(self) -> int:
+        """Bytes of this attempt that came beside those of the file."""
+        return self._lifeline.other_bytes
 
     def expire(self, attempt: int, reason: str) -> None:
         """End the calls of this attempt, if it is still going on. Never blocks."""

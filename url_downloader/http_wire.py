@@ -18,6 +18,8 @@ from url_downloader.shared.models import ErrorKind
 
 MAX_HEADER_BYTES = 256 * 1024
 """Bound on the header blocks of one reply, interim replies (1xx) included."""
+MAX_INTERIM = 100
+"""Bound on the interim replies before one final reply."""
 MAX_FIELDS = 99
 """Bound on the header lines of one block, which is that of `http.client`."""
 _MAX_CHUNK_LINE = 4096
@@ -55,6 +57,7 @@ class HeaderReader:
         self._left = MAX_HEADER_BYTES
         self._wants_status = True
         self._is_interim = False
+        self._interim = 0
         self._fields = 0
 
     def readline(self, limit: int = -1, /) -> bytes:
@@ -67,9 +70,8 @@ class HeaderReader:
         if not line and self._left == MAX_HEADER_BYTES:
             return line
         self._left -= len(line)
-        # However short: what begins otherwise, no matter how it goes on, is something else.
-        if self._wants_status and not line.startswith(b"HTTP/"[: len(line)]):
-            raise _not_http(line)
+        if self._wants_status:
+            _check_start(line)
         if self._left < 0:
             raise _too_large(f"header block over {MAX_HEADER_BYTES // 1024} KiB")
         if not line.endswith(b"\n"):
@@ -87,6 +89,9 @@ class HeaderReader:
         if status == HTTPStatus.SWITCHING_PROTOCOLS:
             raise _malformed("HTTP 101 Switching Protocols, which was not asked for")
         self._is_interim = status < 200
+        self._interim += self._is_interim
+        if self._interim > MAX_INTERIM:
+            raise _too_large(f"more than {MAX_INTERIM} interim replies (1xx)")
         self._fields = 0
         return b"HTTP/1.1 100 Continue\r\n" if self._is_interim else line
 
@@ -104,11 +109,33 @@ class HeaderReader:
         return (line.rstrip(b" \t\r\n") or b" ") + b"\r\n"
 
 
+class _LinesInPieces:
+    """Lines of a stream, each piece of them counted as it comes."""
+
+    def __init__(self, stream: Any, on_bytes: Callable[[int], None]) -> None:
+        self._stream = stream
+        self._on_bytes = on_bytes
+
+    def readline(self, limit: int = -1, /) -> bytes:
+        line = b""
+        while not line.endswith(b"\n") and len(line) != limit and (there := self._peek()):
+            end = there.find(b"\n") + 1 or len(there)
+            piece = self._stream.read(end if limit < 0 else min(end, limit - len(line)))
+            self._on_bytes(len(piece))
+            line += piece
+        return line
+
+    def _peek(self) -> bytes:
+        there: bytes = self._stream.peek(1)
+        return there
+
+
 class StrictResponse(http.client.HTTPResponse):
     """`http.client`'s reply, but strict in its header block and in the framing of its body.
 
     Args:
         on_begun: called when the first byte is there.
+        on_bytes: told of the bytes of a header block that comes in pieces.
 
     Threads: as a socket: read by one thread at a time.
     """
@@ -117,10 +144,15 @@ class StrictResponse(http.client.HTTPResponse):
     _is_first_chunk = True
 
     def __init__(
-        self, *args: Any, on_begun: Callable[[], None] = lambda: None, **kwargs: Any
+        self,
+        *args: Any,
+        on_begun: Callable[[], None] = lambda: None,
+        on_bytes: Callable[[int], None] = lambda count: None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._on_begun = on_begun
+        self._on_bytes = on_bytes
 
     def begin(self) -> None:
         """Read the header block and decide how the body is framed (RFC 9112 §6.3).
@@ -129,9 +161,11 @@ class StrictResponse(http.client.HTTPResponse):
             WireError: the header block or the framing is not to be trusted.
         """
         body: Any = self.fp
-        if body.peek(1):
+        if there := body.peek(1):
             self._on_begun()
-        self.fp = HeaderReader(body)  # type: ignore[assignment]
+            _check_start(there)
+        lines = body if b"\r\n\r\n" in there else _LinesInPieces(body, self._on_bytes)
+        self.fp = HeaderReader(lines)  # type: ignore[assignment]
         try:
             super().begin()
         finally:
@@ -225,6 +259,12 @@ def _malformed(message: str) -> WireError:
 
 def _too_large(message: str) -> WireError:
     return WireError(ErrorKind.HEADERS_TOO_LARGE, message)
+
+
+def _check_start(line: bytes) -> None:
+    """However short: what begins otherwise, no matter how it goes on, is something else."""
+    if not line.startswith(b"HTTP/"[: len(line)]):
+        raise _not_http(line)
 
 
 def _not_http(line: bytes) -> WireError:

@@ -20,6 +20,9 @@ class Lifeline:
     Args:
         now: monotonic clock, seconds.
 
+    Attributes:
+        other_bytes: of this attempt, beside those of the file; read from any thread.
+
     Threads: `cut`, `expire`, `failure` and `phase` from any thread; the others in the
     transport's own.
     """
@@ -28,6 +31,7 @@ class Lifeline:
         self._now = now
         # A reference that is replaced; needs no lock.
         self._phase = (Phase.WAITING, now())
+        self.other_bytes = 0
         # Used in the transport's thread alone.
         self._held: socket.socket | None = None
         # Guards all fields below, so that no handle is closed or replaced while it is shut
@@ -41,12 +45,17 @@ class Lifeline:
     def begin_attempt(self, number: int) -> None:
         """Another attempt begins; what is said of an earlier one no longer counts."""
         self.enter(Phase.WAITING)
+        self.other_bytes = 0
         with self._lock:
             self._attempt, self._expiry = number, None
 
     def enter(self, phase: Phase) -> None:
         """The attempt has come to another phase."""
         self._phase = (phase, self._now())
+
+    def count(self, count: int) -> None:
+        """Bytes came that are not the file's."""
+        self.other_bytes += count
 
     def phase(self) -> tuple[Phase, float]:
         """The attempt's phase, and since when, in monotonic seconds, it is in it."""

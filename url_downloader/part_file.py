@@ -23,7 +23,7 @@ from url_downloader.shared.models import ErrorKind, without_credentials
 
 WORTH_RESUMING = 1024 * 1024
 """Bytes from which on a part gets a note; a smaller one is not worth another request."""
-CHECK_EVERY = 16 * 1024 * 1024
+CHECK_EVERY = 4 * 1024 * 1024
 """Bytes of one file after which the disk is looked at again."""
 _LOCAL_KINDS = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), ErrorKind.DISK_FULL),
@@ -78,8 +78,9 @@ class PartFile:
 
     @property
     def to_come(self) -> int:
-        """Bytes that are still to be written, as far as that is known."""
-        return max(0, (self._total or 0) - self.size)
+        """Bytes that are still to be written, or that may be before the disk is looked at."""
+        end = self._next_check if self._total is None else self._total
+        return max(0, end - self.size)
 
     @property
     def saved(self) -> SavedPart | None:
@@ -116,8 +117,8 @@ class PartFile:
         """
         with local_errors(self.path):
             if self.size >= self._next_check:
-                self._space.check(self)
                 self._next_check = self.size + CHECK_EVERY
+                self._space.check(self)
             self._is_empty = False
             left = memoryview(data)
             while left:

@@ -27,15 +27,15 @@ RETRIED_KINDS = frozenset(
         ErrorKind.NOT_HTTP,
         ErrorKind.PREMATURE_REPLY,
         ErrorKind.HEADERS_TOO_LARGE,
-        ErrorKind.NO_DESCRIPTORS,
         ErrorKind.ENCODING,
         ErrorKind.SERVER_ERROR,
     }
 )
 """The kinds that another attempt may mend. A 4xx is one only when `--retry-on` lists it."""
 
+MAX_EXCUSED = 100
+"""Attempts that may fail for no reason of the job's: a run must end."""
 _MAX_EXPONENT = 64
-_RETRIES_FOR_DESCRIPTORS = 100
 _DELAY_SECONDS = re.compile(r"\d+", re.ASCII)
 
 
@@ -65,6 +65,7 @@ def decide(
     policy: RetrySettings,
     *,
     attempts: int,
+    excused: int = 0,
     max_retries: int,
     result: JobResult,
     jitter: Callable[[float, float], float],
@@ -73,16 +74,16 @@ def decide(
 
     Args:
         policy: the run's retry settings.
-        attempts: how many were made, this one included.
+        attempts: how many were made, this one included and excused ones left out.
+        excused: how many were made before that failed for no reason of the job's.
         max_retries: of this job.
         result: of this attempt.
         jitter: uniform(low, high).
     """
     if result.kind is None:
         return Done()
-    if result.kind is ErrorKind.NO_DESCRIPTORS:
-        # The job can't help it; it only must not go on for ever.
-        max_retries += _RETRIES_FOR_DESCRIPTORS
+    if result.is_excused and excused < MAX_EXCUSED:
+        return RetryIn(jitter(0.0, backoff_bound(policy, excused + 1)))
     if not _is_worth_retrying(policy, result) or attempts > max_retries:
         return GiveUp(result)
     if result.retry_after is None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from url_downloader.config import Settings
-from url_downloader.descriptors import affordable_workers
+from url_downloader.descriptors import affordable_idle, affordable_workers
 from url_downloader.downloader import Downloader
 from url_downloader.http_client import HttpClient
 from url_downloader.metrics import Metrics
@@ -206,7 +206,7 @@ class JobPool:
             metrics=self.metrics.snapshot(),
             failures=tuple(self.registry.with_status(JobStatus.FAILED)),
             was_stopped=not self._is_complete,
-            stopped_by=self._limits.reason(),
+            stopped_by=None if self._is_complete else self._limits.reason(),
             crash=repr(crash) if crash else None,
         )
 
@@ -343,6 +343,7 @@ class DownloaderFactory:
             transport=HttpClient(
                 max_redirects=transfer.max_redirects,
                 is_location_trusted=transfer.is_location_trusted,
+                max_idle=affordable_idle(self._settings.pool.max_workers),
                 look_up=look_up,
             ),
             disk=self._directory,

@@ -26,6 +26,7 @@ class Phase(enum.Enum):
     CONNECTING = "connecting"
     WAITING = "waiting for a reply"
     REPLYING = "receiving"
+    WORKING = "busy here"
 
 
 class PendingLookUp(Protocol):
@@ -54,10 +55,11 @@ class Reply(Protocol):
 
 
 class Transport(Protocol):
-    """A worker's own way to the network; `phase`, `expire` and `abort` are for any thread."""
+    """A worker's own way to the network, for its thread; the short methods are for any."""
 
     def begin_attempt(self, number: int) -> None: ...
     def phase(self) -> tuple[Phase, float]: ...
+    def other_bytes(self) -> int: ...
     def expire(self, attempt: int, reason: str) -> None: ...
 
     def open(

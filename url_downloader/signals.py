@@ -6,7 +6,7 @@ A handler runs between any two steps of the main thread, so it stores what came 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -24,17 +24,24 @@ class SignalBox:
 
     def __init__(self) -> None:
         self.stop: signal.Signals | None = None
+        self._stopping = [each for each in _STOPPING if not _is_ignored(each)]
         self._wants_state = False
 
     def note_stop(self, number: int, _: FrameType | None) -> None:
         """A signal says stop; the next one is not caught and ends the process at once."""
         self.stop = signal.SIGINT if number == signal.SIGINT else signal.SIGTERM
-        for each in _STOPPING:
+        for each in self._stopping:
             signal.signal(each, signal.SIG_DFL)
 
     def note_question(self, _: int, __: FrameType | None) -> None:
         """A signal asks how the run stands."""
         self._wants_state = True
+
+    def handlers(self) -> Iterator[tuple[signal.Signals, Callable[..., None]]]:
+        """Each signal that is to be caught, and what it does."""
+        for each in self._stopping:
+            yield each, self.note_stop
+        yield signal.SIGUSR1, self.note_question
 
     def wants_state(self) -> bool:
         """Whether somebody has asked how the run stands since this was called last."""
@@ -42,14 +49,16 @@ class SignalBox:
         return wanted
 
 
+def _is_ignored(number: signal.Signals) -> bool:
+    """Whether nohup has seen to it that a hang-up ends nothing."""
+    return number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN
+
+
 @contextmanager
 def caught_signals() -> Iterator[SignalBox]:
     """Catch SIGINT, SIGTERM, SIGHUP (unless nohup has it ignored) and SIGUSR1 in a box."""
     box = SignalBox()
-    handlers = dict.fromkeys(_STOPPING, box.note_stop) | {signal.SIGUSR1: box.note_question}
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        del handlers[signal.SIGHUP]
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    before = {number: signal.signal(number, handler) for number, handler in box.handlers()}
     try:
         yield box
     finally:

@@ -116,7 +116,8 @@ class Worker(StoppableThread):
         job, pool = record.job, self._pool
         decision = decide(
             pool.retry,
-            attempts=record.attempts,
+            attempts=record.attempts - record.excused,
+            excused=record.excused,
             max_retries=job.max_retries,
             result=result,
             jitter=pool.jitter,
@@ -129,7 +130,7 @@ class Worker(StoppableThread):
                 log.warning(
                     "job %d: %s: %s; attempt %d of %d in %.1f s",
                     *(job.job_id, job.shown_url, result.message),
-                    *(record.attempts + 1, job.max_retries + 1, delay),
+                    *(record.attempts + 1, job.max_retries + 1 + record.excused, delay),
                 )
                 due = pool.now() + delay
                 # State first: the scheduler may hand the job to a worker at once.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import re
 import socket
 import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.support.in_process import Run, after
 from tests.support.raw_tcp import HOST, Talker, relay, unanswered_port
 from tests.support.scripted_server import (
     Answer,
+    Cut,
     Framing,
     Hold,
     Raw,
@@ -29,7 +31,8 @@ from tests.support.scripted_server import (
     Stall,
     Trickle,
 )
-from url_downloader.shared.models import AttemptLimits, ErrorKind
+from url_downloader.part_file import PartFile
+from url_downloader.shared.models import AttemptLimits, Checksum, ErrorKind
 
 EVERY = 0.05
 """Seconds between two bytes of a trickle."""
@@ -162,6 +165,33 @@ def test_slow_is_not_too_slow(run: Run, server: ScriptedServer) -> None:
     results = {name: str(record.result) for name, record in run.ended.items()}
     assert run.files == dict.fromkeys(answers, small.body), results
     assert min(record.worked for record in run.ended.values()) > 2 * LIMIT
+
+
+def test_work_of_our_own_is_not_slowness(
+    run: Run, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a large part is read again for its checksum, no speed is asked of the server."""
+    body, tag = bytes(4 << 20), {"ETag": '"one"'}
+    half = len(body) // 2
+    span = {**tag, "Content-Range": f"bytes {half}-{len(body) - 1}/{len(body)}"}
+    server.play(
+        "/a",
+        Reply(body=body, headers=tag, delivery=Cut(half)),
+        Reply(status=206, body=body[half:], headers=span),
+    )
+    read_into = PartFile.read_into
+
+    def read_slowly(self: PartFile, update: Callable[[bytes], None]) -> None:
+        threading.Event().wait(2.5 * LIMIT)
+        read_into(self, update)
+
+    monkeypatch.setattr(PartFile, "read_into", read_slowly)
+    job = run.job("a", server.url("/a"), limits=SPEED, max_retries=1)
+    run.work([replace(job, checksum=Checksum("sha-256", hashlib.sha256(body).hexdigest()))])
+    result = run.ended["a"].result
+    assert result is not None
+    assert (result.kind, result.size) == (None, len(body)), result
+    assert server.requests("/a")[-1].header("Range") == f"bytes={half}-"
 
 
 @dataclass(slots=True)

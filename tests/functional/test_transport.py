@@ -54,7 +54,9 @@ def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HttpClie
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     resolver = Resolver(on_crash=crashes.append)
-    running = HttpClient(max_redirects=3, is_location_trusted=False, look_up=resolver.look_up)
+    running = HttpClient(
+        max_redirects=3, is_location_trusted=False, max_idle=10, look_up=resolver.look_up
+    )
     yield running
     running.close()
     assert crashes == []

@@ -89,6 +89,9 @@ class Bench:
     def phase(self) -> tuple[Phase, float]:
         return Phase.REPLYING, 1.0
 
+    def other_bytes(self) -> int:
+        return 0
+
     def open(
         self, url: str, headers: Fields, *, conditions: Fields, limits: AttemptLimits
     ) -> Bench:

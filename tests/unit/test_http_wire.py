@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from url_downloader.http_wire import (
     MAX_HEADER_BYTES,
+    MAX_INTERIM,
     StrictResponse,
     WireError,
 )
@@ -138,10 +139,17 @@ def test_interim_replies_are_skipped(status: int, times: int) -> None:
 
 def test_interim_replies_without_end() -> None:
     """A server that never comes to its final reply is not listened to for ever."""
-    interim = head(b"X: " + b"y" * 1000, status=b"HTTP/1.1 102 Processing\r\n")
+    interim = head(b"X: " + b"y" * 60_000, status=b"HTTP/1.1 102 Processing\r\n")
     assert_malformed(
         interim * (MAX_HEADER_BYTES // len(interim) + 1), "over 256 KiB", kind=TOO_LARGE
     )
+
+
+def test_too_many_interim_replies() -> None:
+    """However short they are, a hundred are enough."""
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert reply(interim * MAX_INTERIM + head()).status == 200
+    assert_malformed(interim * (MAX_INTERIM + 1) + head(), "more than 100", kind=TOO_LARGE)
 
 
 def test_switching_protocols_is_refused() -> None:

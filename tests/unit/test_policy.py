@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from url_downloader.config import RetrySettings
 from url_downloader.policy import (
+    MAX_EXCUSED,
     Decision,
     Done,
     GiveUp,
@@ -39,7 +40,6 @@ MENDABLE = {
     ErrorKind.NOT_HTTP,
     ErrorKind.PREMATURE_REPLY,
     ErrorKind.HEADERS_TOO_LARGE,
-    ErrorKind.NO_DESCRIPTORS,
     ErrorKind.ENCODING,
     ErrorKind.SERVER_ERROR,
 }
@@ -92,15 +92,20 @@ def delay_of(decision: Decision) -> float:
 def test_kinds(kind: ErrorKind) -> None:
     """What another attempt may mend is retried; all else, a 4xx too, has failed for good."""
     result = JobResult(kind=kind, http_status=404 if kind is ErrorKind.CLIENT_ERROR else None)
-    expected = RetryIn(2.0) if kind in MENDABLE else GiveUp(result)
+    is_retried = kind in MENDABLE or result.is_excused
+    expected = RetryIn(2.0) if is_retried else GiveUp(result)
     assert outcome(result) == expected
 
 
 def test_want_of_descriptors_is_not_the_jobs_fault() -> None:
-    """It is retried beyond the job's own number, but not for ever."""
+    """It is retried whatever number of retries is left, but not for ever."""
     result = JobResult(kind=ErrorKind.NO_DESCRIPTORS)
-    assert isinstance(outcome(result, attempts=100, max_retries=0), RetryIn)
-    assert outcome(result, attempts=101, max_retries=0) == GiveUp(result)
+    policy, jitter = RetrySettings(), lambda low, high: high
+    ends = [
+        decide(policy, attempts=9, excused=n, max_retries=0, result=result, jitter=jitter)
+        for n in (0, 1, MAX_EXCUSED - 1, MAX_EXCUSED)
+    ]
+    assert ends == [RetryIn(2.0), RetryIn(4.0), RetryIn(60.0), GiveUp(result)]
 
 
 def test_success() -> None:

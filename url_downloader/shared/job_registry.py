@@ -205,6 +205,7 @@ def _moved(
         finished_at=utc_now if status.is_terminal else None,
         waited=old.waited + (0.0 if was_working else spent),
         worked=old.worked + (spent if was_working else 0.0),
+        excused=old.excused + (result is not None and result.is_excused),
         due=due,
         result=result or old.result,
     )

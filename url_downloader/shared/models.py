@@ -190,6 +190,11 @@ class JobResult:
     is_length_known: bool = True
 
     @property
+    def is_excused(self) -> bool:
+        """Whether it failed for a reason that is neither the job's nor the server's."""
+        return self.kind is ErrorKind.NO_DESCRIPTORS
+
+    @property
     def cause(self) -> str:
         """What the summary groups by: the kind, or the exact status where there is one."""
         status_kinds = (ErrorKind.CLIENT_ERROR, ErrorKind.SERVER_ERROR)
@@ -206,6 +211,7 @@ class JobRecord:
         job: what was asked.
         status: where it stands.
         attempts: how many were started.
+        excused: how many of them failed for a reason that is not the job's.
         created_at, started_at, finished_at: wall clock, seconds since the epoch; started_at
             is the first attempt's.
         since: monotonic time of the last transition.
@@ -220,6 +226,7 @@ class JobRecord:
     attempts: int
     created_at: float
     since: float
+    excused: int = 0
     started_at: float | None = None
     finished_at: float | None = None
     waited: float = 0.0
