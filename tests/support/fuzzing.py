@@ -1,0 +1,225 @@
+"""Replies that are spoilt on their way, and what the standards say that they carry.
+
+The reader here shares nothing with the program: it has the whole message before it begins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import struct
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Self
+
+HOST = "127.0.0.1"
+_JOIN_TIMEOUT = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spoiling:
+    """One change of a message.
+
+    Args:
+        how: its name in SPOILINGS.
+        where: from 0 (the start) to 1 (the end).
+        what: bytes to put there.
+    """
+
+    how: str
+    where: float
+    what: bytes
+
+    def applied(self, message: bytes) -> bytes:
+        """The message after it."""
+        place = round(self.where * len(message))
+        return SPOILINGS[self.how](message, place, self.what)
+
+
+def _line(message: bytes, place: int) -> tuple[int, int]:
+    """Where the line at this place begins and ends."""
+    start = message.rfind(b"\n", 0, place) + 1
+    end = message.find(b"\n", place) + 1
+    return start, end or len(message)
+
+
+def _repeat_line(message: bytes, place: int, _: bytes) -> bytes:
+    start, end = _line(message, place)
+    return message[:end] + message[start:end] + message[end:]
+
+
+def _drop_line(message: bytes, place: int, _: bytes) -> bytes:
+    start, end = _line(message, place)
+    return message[:start] + message[end:]
+
+
+def _swap_line_end(message: bytes, place: int, _: bytes) -> bytes:
+    return message[:place] + message[place:].replace(b"\r\n", b"\n", 1)
+
+
+def _change_number(message: bytes, place: int, what: bytes) -> bytes:
+    number = b"%d" % int.from_bytes(what[:3], "big")
+    return message[:place] + re.sub(rb"\d+", number, message[place:], count=1)
+
+
+SPOILINGS: dict[str, Callable[[bytes, int, bytes], bytes]] = {
+    "insert": lambda message, place, what: message[:place] + what + message[place:],
+    "overwrite": lambda message, place, what: (
+        message[:place] + what + message[place + len(what) :]
+    ),
+    "delete": lambda message, place, what: message[:place] + message[place + len(what) :],
+    "cut": lambda message, place, _: message[:place],
+    "splice": lambda message, place, _: message[:place] + message,
+    "repeat a line": _repeat_line,
+    "drop a line": _drop_line,
+    "swap a line's end": _swap_line_end,
+    "change a number": _change_number,
+}
+
+
+def carried(message: bytes) -> bytes | None:
+    """The content of a reply after which the connection is closed, to be stored as a file.
+
+    None if there is none: the message is not whole, breaks a rule, or is no plain success.
+    """
+    status, fields, rest = _final_head(message)
+    if not 200 <= status < 300 or status == 206:
+        return None
+    body = _body(status, fields, rest)
+    if body is None or not body:
+        return body
+    codings = [c for c in _tokens(fields, "content-encoding") if c != "identity"]
+    if not codings:
+        return body
+    return _unzipped(body) if codings in (["gzip"], ["x-gzip"]) else None
+
+
+def _final_head(message: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Status, fields and what follows the header block of the first reply that is not 1xx."""
+    while True:
+        match = re.match(rb"HTTP/1\.\d[ \t]+(\d\d\d)[^\n]*\n", message)
+        block = re.compile(rb"(?:[^\n]+\n)*?\r?\n").match(message, match.end() if match else 0)
+        if match is None or block is None:
+            return 0, [], b""
+        message = message[block.end() :]
+        if not match[1].startswith(b"1"):
+            return int(match[1]), _fields(block[0]), message
+
+
+def _fields(block: bytes) -> list[tuple[str, str]]:
+    unfolded = re.sub(rb"\r?\n[ \t]+", b" ", block)
+    lines = [line.partition(b":") for line in unfolded.splitlines() if line.strip()]
+    return [
+        (name.decode("latin-1").lower(), v.decode("latin-1").strip()) for name, _, v in lines
+    ]
+
+
+def _tokens(fields: list[tuple[str, str]], name: str) -> list[str]:
+    values = ",".join(value for known, value in fields if known == name)
+    return [token.strip().lower() for token in values.split(",") if token.strip()]
+
+
+def _body(status: int, fields: list[tuple[str, str]], rest: bytes) -> bytes | None:
+    if status == 204:
+        return b""
+    codings = [
+        coding for coding in _tokens(fields, "transfer-encoding") if coding != "identity"
+    ]
+    if codings:
+        return _unchunked(rest) if set(codings) == {"chunked"} else None
+    lengths = set(_tokens(fields, "content-length"))
+    if not lengths:
+        return rest
+    length = lengths.pop()
+    if lengths or not re.fullmatch("[0-9]+", length) or len(rest) < int(length):
+        return None
+    return rest[: int(length)]
+
+
+def _unchunked(rest: bytes) -> bytes | None:
+    body = b""
+    while match := re.match(rb"([0-9A-Fa-f]+)[ \t]*(?:;[^\n]*)?\r\n", rest):
+        size, start = int(match[1], 16), match.end()
+        if not size:
+            return body
+        body += rest[start : start + size]
+        if rest[start + size : start + size + 2] != b"\r\n":
+            return None
+        rest = rest[start + size + 2 :]
+    return None
+
+
+def _unzipped(body: bytes) -> bytes | None:
+    whole = b""
+    while body:
+        member = zlib.decompressobj(31)
+        try:
+            whole += member.decompress(body)
+        except zlib.error:
+            return None
+        if not member.eof:
+            return None
+        body = member.unused_data
+    return whole
+
+
+class Spoiler:
+    """A server that answers each request with the same bytes, then closes.
+
+    Threads: `message`, `step` and `is_reset` are set while no request is going on.
+    """
+
+    def __init__(self) -> None:
+        self.message = b""
+        self.step = 0
+        self.is_reset = False
+        self._is_stopping = False
+        self._listener = socket.create_server((HOST, 0))
+        self.url = f"http://{HOST}:{self._listener.getsockname()[1]}/file.bin"
+        self._thread = threading.Thread(target=self._serve, name="spoiler")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_stopping = True
+        socket.create_connection(self._listener.getsockname()).close()
+        self._thread.join(_JOIN_TIMEOUT)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            with connection:
+                if self._is_stopping:
+                    return
+                connection.settimeout(_JOIN_TIMEOUT)
+                with contextlib.suppress(OSError):
+                    self._answer(connection)
+
+    def _answer(self, connection: socket.socket) -> None:
+        request = b""
+        while b"\r\n\r\n" not in request:
+            data = connection.recv(65536)
+            if not data:
+                return
+            request += data
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in self._pieces():
+            connection.sendall(piece)
+        if self.is_reset:
+            linger = struct.pack("ii", 1, 0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            return
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65536):
+            pass
+
+    def _pieces(self) -> Iterator[bytes]:
+        step = self.step or max(1, len(self.message))
+        for start in range(0, len(self.message), step):
+            yield self.message[start : start + step]
