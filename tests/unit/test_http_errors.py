@@ -61,7 +61,7 @@ class Stream(io.BytesIO):
         return super().read1(-1 if size is None else size) or self._end()
 
     def peek(self, _: int = 0) -> bytes:
-        return self.getvalue()[self.tell() :]
+        return self.getvalue()[self.tell() :] or self._end()
 
     def _end(self) -> bytes:
         if self._error is not None:
