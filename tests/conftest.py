@@ -25,8 +25,8 @@ _DESCRIPTORS = Path("/proc/self/fd")
 
 
 @pytest.fixture(autouse=True)
-def no_leaks() -> Iterator[None]:
-    """No thread and no file descriptor outlives its test."""
+def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No thread, no file descriptor and no part that can't be resumed outlives its test."""
     threads, descriptors = set(threading.enumerate()), open_descriptors()
     yield
     left = [thread for thread in threading.enumerate() if thread not in threads]
@@ -38,6 +38,17 @@ def no_leaks() -> Iterator[None]:
         gc.collect()  # cycles of garbage may hold sockets; what goes with them is no leak
     leaked = _new(descriptors)
     assert not leaked, f"file descriptors outlive the test: {leaked}"
+    if request.node.get_closest_marker("leaves_parts"):
+        return
+    useless = useless_parts(request.node.funcargs.get("tmp_path"))
+    assert not useless, f"parts outlive the test: {useless}"
+
+
+def useless_parts(directory: Path | None) -> list[Path]:
+    """Parts in a test's directory that nobody can ever use: they have no note."""
+    parts = directory.rglob(".url-downloader/*.part") if directory else ()
+    made = [part for part in parts if not part.is_symlink()]
+    return [part for part in made if not part.with_suffix(".json").exists()]
 
 
 def open_descriptors() -> dict[str, str]:

@@ -159,6 +159,7 @@ def assert_documented(result: CliResult, moment: Moment) -> None:
         assert result.totals is not None, (moment, result)
 
 
+@pytest.mark.leaves_parts
 @pytest.mark.parametrize("seed", range(5))
 def test_random_moments(server: ScriptedServer, tmp_path: Path, seed: int) -> None:
     """A run that is hit at any moment ends as documented, and the next one completes it."""
