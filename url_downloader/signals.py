@@ -28,10 +28,12 @@ class SignalBox:
         self._wants_state = False
 
     def note_stop(self, number: int, _: FrameType | None) -> None:
-        """A signal says stop; the next one is not caught and ends the process at once."""
+        """A signal says stop; the next one ends the process at once."""
+        if self.stop is not None:
+            # Not done with the first one: where two come at once, CPython loses the second.
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
         self.stop = signal.SIGINT if number == signal.SIGINT else signal.SIGTERM
-        for each in self._stopping:
-            signal.signal(each, signal.SIG_DFL)
 
     def note_question(self, _: int, __: FrameType | None) -> None:
         """A signal asks how the run stands."""
