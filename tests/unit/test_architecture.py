@@ -26,7 +26,7 @@ ROOMS = {
     # Threads.
     4: "monitor process_jobs resolver retry_scheduler watchdog worker",
     # The door.
-    5: "__main__ arguments command main signals streams",
+    5: "__main__ arguments command main option_types signals streams",
 }
 FLOORS = {room: floor for floor, rooms in ROOMS.items() for room in rooms.split()}
 
@@ -57,6 +57,7 @@ SIDEWAYS = {
     ("transfer", "attempt_meter"),
     ("process_jobs", "monitor"),
     ("process_jobs", "resolver"),
+    ("arguments", "option_types"),
     ("command", "signals"),
     ("command", "streams"),
     ("main", "command"),
@@ -82,7 +83,7 @@ LIBRARIES = {
     "requests": {"http_adapter", "http_client", "http_errors"},
     "urllib3": {"dialer", "http_adapter", "http_errors"},
     "validators": {"input_parser"},
-    "argparse": {"arguments", "command"},
+    "argparse": {"arguments", "command", "option_types"},
     "signal": {"__main__", "command", "signals"},
 }
 """Each outside thing has one room."""
@@ -433,7 +434,7 @@ BAD: dict[Check, list[tuple[str, str, str]]] = {
         ("storage", "from urllib3.util import Retry", "urllib3 is for"),
         ("http_wire", "import requests.adapters as a", "requests is for"),
         ("policy", "from validators import url", "input_parser only"),
-        ("config", "import argparse", "arguments and command only"),
+        ("config", "import argparse", "arguments and command and option_types only"),
         ("process_jobs", "import signal", "__main__ and command and signals only"),
         ("policy", "import time", "pure"),
         ("shared.models", "from os import path", "pure"),
