@@ -104,6 +104,7 @@ class JobPool:
         self._cancelled = threading.Event()
         self._leave_at: float | None = None
         self._registered = 0
+        self._is_list_read = False
         self._is_complete = False
         self._limits = RunLimits(settings.run, now=clock.now)
         self._tasks: TaskQueue = queue.Queue(settings.pool.queue_size)
@@ -173,13 +174,17 @@ class JobPool:
 
     def produce(self, jobs: Iterable[DownloadJob | None]) -> None:
         """Register each job and hand it over; blocks while the workers can't keep up."""
+        if self._must_stop():
+            return
         for job in jobs:
-            if self._must_stop():
-                return
             if job is not None:
                 self.registry.add(job)
                 self._registered += 1
                 put_until(self._tasks, job, gave_up=self._must_stop)
+            # Before the next one is drawn: what was drawn and not registered would be lost.
+            if self._must_stop():
+                return
+        self._is_list_read = True
         self._limits.note_end_of_list()
 
     def await_terminal_states(self) -> None:
@@ -205,6 +210,7 @@ class JobPool:
             counts=self.registry.counts(),
             metrics=self.metrics.snapshot(),
             failures=tuple(self.registry.with_status(JobStatus.FAILED)),
+            is_list_read=self._is_list_read,
             was_stopped=not self._is_complete,
             stopped_by=None if self._is_complete else self._limits.reason(),
             crash=repr(crash) if crash else None,

@@ -21,6 +21,7 @@ class RunSummary:
         counts: jobs by status.
         metrics: the counters at the end.
         failures: records of the failed jobs, in list order.
+        is_list_read: whether all jobs of the list are among them.
         was_stopped: whether it was ended before all jobs had ended.
         stopped_by: the limit of the run that was reached, if one was.
         crash: what broke in the pipeline itself, if anything did.
@@ -29,6 +30,7 @@ class RunSummary:
     counts: Mapping[JobStatus, int]
     metrics: MetricsSnapshot
     failures: tuple[JobRecord, ...] = ()
+    is_list_read: bool = True
     was_stopped: bool = False
     stopped_by: StopReason | None = None
     crash: str | None = None
