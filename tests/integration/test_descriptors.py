@@ -57,31 +57,35 @@ sys.stderr.write(f"refused {len(refusals)} times\\n")
 sys.exit(status)
 """
 
-# The program, in a process where another thread takes all descriptors for a moment, and again.
+# The program, in a process that has no descriptor left, for a moment, at each tenth part.
 GREEDY = """
-import os, sys, threading
+import itertools, os, sys, threading
 from url_downloader.main import main
 
-pause, times = threading.Event(), []
+counter, refusals, pause = itertools.count(1), [], threading.Event()
 
-def take_all():
-    while not os.path.exists(sys.argv[1]):
-        pause.wait(0.001)
-    while True:
-        times.append(1)
-        taken = []
-        try:
-            while True:
-                taken.append(os.open(os.devnull, os.O_RDONLY))
-        except OSError:
-            pause.wait(0.01)
+def open_file(path, *args, really=os.open, **named):
+    if str(path).endswith(".part") and next(counter) % 10 == 0:
+        take_all(really)
+    return really(path, *args, **named)
+
+def take_all(really):
+    taken = []
+    try:
+        while True:
+            taken.append(really(os.devnull, os.O_RDONLY))
+    except OSError:
+        refusals.append(1)
+        # Now the other workers are refused, whatever they do.
+        pause.wait(0.01)
+        raise
+    finally:
         for descriptor in taken:
             os.close(descriptor)
-        pause.wait(0.01)
 
-threading.Thread(target=take_all, daemon=True).start()
-status = main(sys.argv[2:])
-sys.stderr.write(f"refused {len(times)} times\\n")
+os.open = open_file
+status = main(sys.argv[1:])
+sys.stderr.write(f"refused {len(refusals)} times\\n")
 sys.exit(status)
 """
 
@@ -232,8 +236,7 @@ def test_refused_and_failed(server: ScriptedServer, target: Path) -> None:
 def test_all_taken_again_and_again(server: ScriptedServer, target: Path) -> None:
     """Where there is no descriptor left for moments, the jobs wait, and none fails."""
     url_list = serve(server, FILES)
-    program = (sys.executable, "-c", GREEDY, str(target / "0"))
-    limits = under_limit("RLIMIT_NOFILE", program, soft=128)
+    limits = under_limit("RLIMIT_NOFILE", (sys.executable, "-c", GREEDY), soft=128)
     result = run_cli("-", "-d", target, "-w8", *ONE_ATTEMPT, program=limits, stdin=url_list)
     assert not result.has_traceback, result
     assert_was_refused(result)
