@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from tests.support.scripted_server import Hold, Reply, ScriptedServer, Whole, fl
 from tests.support.waiting import wait_until
 
 FILES = 200
+HARD_LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 WARNING = re.compile(r" WARNING \w+: \D*(\d+)\b")
 # Whoever counts a want of descriptors as a failure has no attempt left.
 ONE_ATTEMPT = ("--max-retries", "0", "--retry-delay", "0.01", "--retry-max-delay", "0.1")
@@ -175,6 +177,24 @@ def test_one_worker_never_warns(server: ScriptedServer, target: Path) -> None:
     result = run_cli("-", "-d", target, "-w1", program=limited(20), stdin=url_list)
     assert_complete(result, target, 10)
     assert "WARNING" not in result.stderr
+
+
+MANY_OPEN = """
+import os, sys
+for _ in range(1100):
+    os.set_inheritable(os.open(os.devnull, os.O_RDONLY), True)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(HARD_LIMIT < 2000, reason="the system allows no more")
+def test_many_are_open_already(server: ScriptedServer, target: Path, tmp_path: Path) -> None:
+    """Descriptors above a thousand, which select() can't take, are as good as others."""
+    url_list = tmp_path / "list"
+    url_list.write_bytes(serve(server, 10))
+    program = (sys.executable, "-c", MANY_OPEN, *MAIN)
+    limits = under_limit("RLIMIT_NOFILE", program, soft=2000, hard=HARD_LIMIT)
+    assert_complete(run_cli(url_list, "-d", target, program=limits), target, 10)
 
 
 def test_many_servers(servers: Sequence[ScriptedServer], target: Path) -> None:

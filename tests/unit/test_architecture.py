@@ -19,8 +19,8 @@ ROOMS = {
     1: "checksums config decoding disposition filenames list_entry policy resume seams units",
     # Hands: one outside thing or one lock each.
     2: "claims descriptors dialer free_space http_adapter http_client http_errors http_wire"
-    " input_parser lifeline metrics part_file part_note run_limits shared.job_registry"
-    " storage summary",
+    " input_parser lifeline line_reader metrics part_file part_note run_limits"
+    " shared.job_registry storage summary",
     # The attempt.
     3: "attempt_meter downloader transfer",
     # Threads.
@@ -50,6 +50,7 @@ SIDEWAYS = {
     ("http_client", "lifeline"),
     ("http_errors", "http_wire"),
     ("input_parser", "claims"),
+    ("input_parser", "line_reader"),
     ("storage", "part_file"),
     ("summary", "metrics"),
     ("downloader", "attempt_meter"),
