@@ -296,4 +296,4 @@ def _span(reply: Reply) -> ContentRange | None:
 def _length(headers: Mapping[str, str]) -> int | None:
     length = headers.get("Content-Length", "")
     # Where it frames nothing (204), it may be anything.
-    return int(length) if length.isascii() and length.isdecimal() else None
+    return int(length) if length.isascii() and length.isdecimal() and len(length) < 19 else None
