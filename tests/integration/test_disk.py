@@ -226,6 +226,21 @@ def test_file_that_can_t_be_read(server: ScriptedServer, target: Path) -> None:
     assert (server.count("/file"), server.count("/next")) == (0, 1)
 
 
+def test_hidden_folder_is_locked_in_mid_run(server: ScriptedServer, target: Path) -> None:
+    """Parts that can't even be looked for are local trouble of each job, and no bug."""
+    bodies = serve(server, {"first": 10, "second": 10, "third": 10})
+    first, *others = bodies
+    with RunningCli("-", "-d", target, *QUICK, program=without_rights(MAIN)) as run:
+        run.send(urls(server, [first]))
+        wait_until((target / first).exists, what="the first file")
+        (target / HIDDEN).chmod(0)
+        run.send(urls(server, others))
+        result = run.wait()
+    (target / HIDDEN).chmod(0o755)
+    assert_local(result, local=2)
+    assert finished(target) == {first: bodies[first]}
+
+
 # --min-free.
 
 

@@ -335,7 +335,7 @@ def ask(run: RunningCli) -> str:
     return states(run)[count]
 
 
-@pytest.mark.parametrize("option", ["-w2", "-q", "-v"])
+@pytest.mark.parametrize("option", ["-q", "-v"])
 def test_state(
     server: ScriptedServer, held: bytes, release: threading.Event, target: Path, option: str
 ) -> None:
