@@ -16,10 +16,12 @@ ROOMS = {
     # Words: what everybody may say.
     0: "__init__ shared.__init__ shared.models shared.errors shared.threads",
     # Rules: pure functions and values.
-    1: "checksums config decoding disposition filenames list_entry policy resume seams units",
+    1: "checksums config decoding disposition filenames list_entry origins policy resume"
+    " seams units",
     # Hands: one outside thing or one lock each.
-    2: "claims descriptors dialer free_space http_adapter http_client http_errors http_wire"
-    " input_parser lifeline line_reader metrics part_file part_note run_limits"
+    2: "claims descriptors dialer free_space http_adapter http_client http_errors"
+    " http_reply http_wire input_parser lifeline line_reader metrics part_file"
+    " part_note routes run_limits"
     " shared.job_registry storage summary",
     # The attempt.
     3: "attempt_meter downloader transfer",
@@ -47,8 +49,12 @@ SIDEWAYS = {
     ("http_adapter", "lifeline"),
     ("http_client", "http_adapter"),
     ("http_client", "http_errors"),
+    ("http_client", "http_reply"),
     ("http_client", "lifeline"),
+    ("http_client", "routes"),
     ("http_errors", "http_wire"),
+    ("http_reply", "http_errors"),
+    ("http_reply", "lifeline"),
     ("input_parser", "claims"),
     ("input_parser", "line_reader"),
     ("storage", "part_file"),
@@ -81,7 +87,7 @@ ATTEMPT = 3
 """An attempt gets its hands through Protocols and imports none."""
 
 LIBRARIES = {
-    "requests": {"http_adapter", "http_client", "http_errors"},
+    "requests": {"http_adapter", "http_client", "http_errors", "http_reply", "routes"},
     "urllib3": {"dialer", "http_adapter", "http_errors"},
     "validators": {"input_parser"},
     "argparse": {"arguments", "command", "option_types"},
@@ -431,7 +437,7 @@ BAD: dict[Check, list[tuple[str, str, str]]] = {
         ("main", "from url_downloader.new_room import X", "which has no floor"),
     ],
     check_libraries: [
-        ("downloader", "import requests", "http_client and http_errors only"),
+        ("downloader", "import requests", "http_errors and http_reply and routes only"),
         ("storage", "from urllib3.util import Retry", "urllib3 is for"),
         ("http_wire", "import requests.adapters as a", "requests is for"),
         ("policy", "from validators import url", "input_parser only"),
