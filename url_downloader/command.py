@@ -9,6 +9,7 @@ import argparse
 import logging
 import os
 import signal
+import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from url_downloader.config import Settings
 from url_downloader.input_parser import InputParser
 from url_downloader.line_reader import read_lines
 from url_downloader.monitor import Observer, RunView, log_line, log_state
+from url_downloader.outputs import RunEnd, open_outputs
 from url_downloader.process_jobs import process_jobs
 from url_downloader.shared.errors import InputError, OutputError
 from url_downloader.shared.models import Checksum, DownloadJob, JobStatus
@@ -59,29 +61,43 @@ def run(descriptor: int, arguments: argparse.Namespace, *, settings: Settings) -
     """Download the list that can be read from `descriptor`; returns the exit status."""
     checksums = read_sums(arguments.checksums) if arguments.checksums else {}
     claims = NameClaims(reserved=[PARTS_FOLDER])
-    parser = InputParser(
-        source="standard input" if arguments.list == "-" else arguments.list,
+    parser = parser_for(arguments.list, claims, settings=settings)
+    jobs = with_checksums(parser.parse(read_lines(descriptor)), checksums)
+    outputs = open_outputs(arguments, settings, list_descriptor=descriptor)
+    with outputs as opened, caught_signals() as signals:
+        summary = process_jobs(
+            jobs,
+            settings,
+            name=claims.claim,
+            listeners=opened.listeners,
+            observers=(*observers_of(settings, signals), *opened.observers),
+            should_stop=lambda: signals.stop is not None,
+        )
+        end = RunEnd(
+            summary=summary,
+            jobs=jobs,
+            is_list_file=stat.S_ISREG(os.fstat(descriptor).st_mode),
+            must_hurry=lambda: summary.was_stopped or signals.stop is not None,
+        )
+        is_told = opened.finish(end)
+        if parser.error is not None:
+            log.error("%s", parser.error)
+        status = exit_status(summary, parser, stopped_by=signals.stop, is_told=is_told)
+        if status != EXIT_OK or not arguments.quiet:
+            say_summary(summary, parser)
+    return status
+
+
+def parser_for(name: str, claims: NameClaims, *, settings: Settings) -> InputParser:
+    """A parser for the list of this name, that logs what it can't use."""
+    return InputParser(
+        source="standard input" if name == "-" else name,
         claims=claims,
         limits=settings.transfer.limits,
         max_retries=settings.retry.max_retries,
         on_rejected=lambda rejection: log.error("%s", rejection),
         on_note=lambda note: log.info("%s", note),
     )
-    jobs = with_checksums(parser.parse(read_lines(descriptor)), checksums)
-    with caught_signals() as signals:
-        summary = process_jobs(
-            jobs,
-            settings,
-            name=claims.claim,
-            observers=observers_of(settings, signals),
-            should_stop=lambda: signals.stop is not None,
-        )
-        if parser.error is not None:
-            log.error("%s", parser.error)
-        status = exit_status(summary, parser, stopped_by=signals.stop)
-        if status != EXIT_OK or not arguments.quiet:
-            say_summary(summary, parser)
-    return status
 
 
 def observers_of(settings: Settings, signals: SignalBox) -> Sequence[Observer]:
@@ -123,15 +139,19 @@ def with_checksums(
 
 
 def exit_status(
-    summary: RunSummary, parser: InputParser, *, stopped_by: signal.Signals | None
+    summary: RunSummary,
+    parser: InputParser,
+    *,
+    stopped_by: signal.Signals | None,
+    is_told: bool,
 ) -> int:
-    """The truth about the run as one number."""
+    """The truth about the run, and whether all reports of it are written, as one number."""
     failed = summary.counts[JobStatus.FAILED] + summary.unfinished + parser.rejected
     if stopped_by is not None:
         return 128 + stopped_by
     if summary.crash is not None:
         return EXIT_BUG
-    if parser.error is not None or summary.has_local_trouble:
+    if parser.error is not None or summary.has_local_trouble or not is_told:
         return EXIT_LOCAL
     if summary.stopped_by is not None:
         return EXIT_LIMIT

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 
 from url_downloader.arguments import argument_parser, settings_from
+from url_downloader.report_arguments import check_reports
 from url_downloader.shared.errors import ConfigError
 from url_downloader.streams import secure_streams, settle_streams
 from url_downloader.units import printable
@@ -31,6 +32,7 @@ def _main(argv: Sequence[str] | None) -> int:
     parser = argument_parser()
     arguments = parser.parse_args(argv)
     try:
+        check_reports(arguments)
         settings = settings_from(arguments)
     except ConfigError as error:
         parser.error(str(error))

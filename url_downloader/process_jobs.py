@@ -209,7 +209,11 @@ class JobPool:
         return RunSummary(
             counts=self.registry.counts(),
             metrics=self.metrics.snapshot(),
-            failures=tuple(self.registry.with_status(JobStatus.FAILED)),
+            leftovers=tuple(
+                record
+                for record in self.registry.snapshot()
+                if record.status is not JobStatus.SUCCESS
+            ),
             was_stopped=not self._is_complete,
             stopped_by=None if self._is_complete else self._limits.reason(),
             is_list_read=self._is_list_read,

@@ -20,8 +20,8 @@ class RunSummary:
     Args:
         counts: jobs by status.
         metrics: the counters at the end.
-        failures: records of the failed jobs, in list order.
-        is_list_read: whether all jobs of the list are among them.
+        leftovers: records of the jobs that did not succeed, in list order.
+        is_list_read: whether all jobs of the list are among those counted.
         was_stopped: whether it was ended before all jobs had ended.
         stopped_by: the limit of the run that was reached, if one was.
         crash: what broke in the pipeline itself, if anything did.
@@ -29,11 +29,16 @@ class RunSummary:
 
     counts: Mapping[JobStatus, int]
     metrics: MetricsSnapshot
-    failures: tuple[JobRecord, ...] = ()
+    leftovers: tuple[JobRecord, ...] = ()
     was_stopped: bool = False
     stopped_by: StopReason | None = None
     is_list_read: bool = True
     crash: str | None = None
+
+    @property
+    def failures(self) -> tuple[JobRecord, ...]:
+        """Records of the failed jobs, in list order."""
+        return tuple(each for each in self.leftovers if each.status is JobStatus.FAILED)
 
     @property
     def unfinished(self) -> int:
@@ -60,10 +65,11 @@ def summary_lines(summary: RunSummary) -> Iterator[str]:
     )
     if summary.stopped_by is not None:
         yield f"stopped early: {summary.stopped_by}"
-    yield from _causes(summary.failures)
-    for record in summary.failures[:MAX_FAILURES_SHOWN]:
+    failures = summary.failures
+    yield from _causes(failures)
+    for record in failures[:MAX_FAILURES_SHOWN]:
         yield f"failed: {record.job.shown_url}: {_message(record)}"
-    others = len(summary.failures) - MAX_FAILURES_SHOWN
+    others = len(failures) - MAX_FAILURES_SHOWN
     if others > 0:
         yield f"and {others} more failed"
 

@@ -45,7 +45,7 @@ def summary_of(
     return RunSummary(
         counts=NONE_OF_EACH | {JobStatus.FAILED: len(failures)} | (counts or {}),
         metrics=metrics or MetricsSnapshot(),
-        failures=failures,
+        leftovers=failures,
     )
 
 
