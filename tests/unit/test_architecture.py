@@ -16,7 +16,8 @@ ROOMS = {
     # Words: what everybody may say.
     0: "__init__ shared.__init__ shared.models shared.errors shared.threads",
     # Rules: pure functions and values.
-    1: "checksums config decoding disposition filenames list_entry policy resume seams units",
+    1: "checksums config decoding disposition filenames list_entry policy reply_facts resume"
+    " seams units",
     # Hands: one outside thing or one lock each.
     2: "claims descriptors dialer free_space http_adapter http_client http_errors http_wire"
     " input_parser lifeline metrics part_file part_note run_limits shared.job_registry"
@@ -39,6 +40,9 @@ SIDEWAYS = {
     ("list_entry", "units"),
     ("policy", "config"),
     ("policy", "units"),
+    ("reply_facts", "resume"),
+    ("reply_facts", "seams"),
+    ("reply_facts", "units"),
     ("resume", "units"),
     ("seams", "resume"),
     ("dialer", "http_wire"),
