@@ -17,17 +17,18 @@ ROOMS = {
     0: "__init__ shared.__init__ shared.models shared.errors shared.threads",
     # Rules: pure functions and values.
     1: "checksums config decoding disposition filenames list_entry policy reply_facts resume"
-    " seams units",
+    " retry_command seams units",
     # Hands: one outside thing or one lock each.
     2: "claims descriptors dialer free_space http_adapter http_client http_errors http_wire"
-    " input_parser lifeline metrics part_file part_note run_limits shared.job_registry"
-    " storage summary",
+    " input_parser lifeline log_file metrics metrics_file part_file part_note run_limits"
+    " run_lock shared.job_registry storage summary summary_text",
     # The attempt.
     3: "attempt_meter downloader transfer",
     # Threads.
     4: "monitor process_jobs resolver retry_scheduler watchdog worker",
     # The door.
-    5: "__main__ arguments command main option_types signals streams",
+    5: "__main__ arguments closing_words command logs main message_arguments option_types"
+    " progress progress_rows screen signals streams watching",
 }
 FLOORS = {room: floor for floor, rooms in ROOMS.items() for room in rooms.split()}
 
@@ -55,15 +56,31 @@ SIDEWAYS = {
     ("http_errors", "http_wire"),
     ("input_parser", "claims"),
     ("storage", "part_file"),
+    ("metrics_file", "metrics"),
     ("summary", "metrics"),
+    ("summary_text", "summary"),
     ("downloader", "attempt_meter"),
     ("downloader", "transfer"),
     ("transfer", "attempt_meter"),
     ("process_jobs", "monitor"),
     ("process_jobs", "resolver"),
     ("arguments", "option_types"),
+    ("arguments", "message_arguments"),
+    ("message_arguments", "option_types"),
+    ("closing_words", "progress"),
+    ("closing_words", "streams"),
+    ("command", "closing_words"),
+    ("command", "logs"),
     ("command", "signals"),
-    ("command", "streams"),
+    ("command", "watching"),
+    ("main", "message_arguments"),
+    ("progress", "logs"),
+    ("progress", "progress_rows"),
+    ("progress", "screen"),
+    ("watching", "logs"),
+    ("watching", "message_arguments"),
+    ("watching", "progress"),
+    ("watching", "signals"),
     ("main", "command"),
     ("main", "streams"),
     ("part_file", "free_space"),
@@ -87,13 +104,29 @@ LIBRARIES = {
     "requests": {"http_adapter", "http_client", "http_errors"},
     "urllib3": {"dialer", "http_adapter", "http_errors"},
     "validators": {"input_parser"},
-    "argparse": {"arguments", "command", "option_types"},
+    "rich": {"progress", "progress_rows", "screen"},
+    "prometheus_client": {"metrics_file"},
+    "argparse": {
+        "arguments",
+        "closing_words",
+        "command",
+        "message_arguments",
+        "option_types",
+        "watching",
+    },
     "signal": {"__main__", "command", "signals"},
 }
 """Each outside thing has one room."""
 
-LATE_IMPORTS = {("main", "_main")}
-"""Functions that may import: what takes long and is not always needed."""
+LATE_IMPORTS = {
+    ("main", "_main"),
+    ("logs", "logging_to"),
+    # The doors of the extras.
+    ("closing_words", "say_account"),
+    ("watching", "MetricsWatch.__init__"),
+    ("watching", "display_observers"),
+}
+"""Functions that may import: what takes long, or is not there, and is not always needed."""
 
 PURE = {0, 1}
 IMPURE_LIBRARIES = {"io", "os", "queue", "random", "select", "shutil", "socket", "subprocess"}
@@ -438,7 +471,7 @@ BAD: dict[Check, list[tuple[str, str, str]]] = {
         ("storage", "from urllib3.util import Retry", "urllib3 is for"),
         ("http_wire", "import requests.adapters as a", "requests is for"),
         ("policy", "from validators import url", "input_parser only"),
-        ("config", "import argparse", "arguments and command and option_types only"),
+        ("config", "import argparse", "arguments and closing_words and command and"),
         ("process_jobs", "import signal", "__main__ and command and signals only"),
         ("policy", "import time", "pure"),
         ("shared.models", "from os import path", "pure"),
