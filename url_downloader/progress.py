@@ -9,14 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from typing import TextIO
 
-from rich.console import Console as RichConsole
 from rich.table import Table
 from rich.text import Text
 
 from url_downloader.logs import Console
 from url_downloader.monitor import Observer, RunView
 from url_downloader.progress_rows import Rates, frame
-from url_downloader.screen import Screen
+from url_downloader.screen import Screen, drawing_console
 
 INTERVAL = 0.2
 """Seconds between two looks at the run."""
@@ -88,12 +87,7 @@ def table_text(rows: Sequence[tuple[str, str]]) -> str:
     for name, text in rows:
         table.add_row(Text(name), Text(text))
     columns, _ = Screen(sys.stderr).size()
-    console = RichConsole(
-        file=sys.stderr,
-        force_terminal=True,
-        legacy_windows=False,
-        width=columns,
-    )
+    console = drawing_console(sys.stderr)
     with console.capture() as capture:
-        console.print(table, highlight=False)
+        console.print(table, width=columns)
     return capture.get().rstrip("\n")

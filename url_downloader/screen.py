@@ -5,10 +5,12 @@ Knows escape sequences and the size of the window; nothing of what is shown.
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import TextIO
 
 from rich.console import Console, RenderableType
@@ -31,10 +33,7 @@ class Screen:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        # It is told, not asked, that there is a terminal: who made this has decided it.
-        self._console = Console(
-            file=stream, force_terminal=True, legacy_windows=False, highlight=False
-        )
+        self._console = drawing_console(stream)
         self._widths: Sequence[int] = ()
 
     @property
@@ -70,7 +69,8 @@ class Screen:
         """
         columns, lines = self.size()
         self._console.size = (columns, lines)
-        painted = [self._console.render_lines(row, pad=False)[0] for row in rows]
+        # Nothing at all is one row, too: so is a bar that has just begun, without colors.
+        painted = [[*chain(*self._console.render_lines(row, pad=False)[:1])] for row in rows]
         with self._console.capture() as capture:
             self._console.print(SegmentLines(painted, new_lines=True), end="")
         self._write(erasure(self._widths, columns) + above + capture.get())
@@ -81,6 +81,13 @@ class Screen:
         with suppress(OSError, ValueError):
             self._stream.write(text)
             self._stream.flush()
+
+
+def drawing_console(stream: TextIO) -> Console:
+    """What draws for a terminal, but leaves the writing, which may fail, to others."""
+    draft = io.TextIOWrapper(io.BytesIO(), encoding=stream.encoding)
+    # It is told, not asked, that there is a terminal: who calls this has decided it.
+    return Console(file=draft, force_terminal=True, legacy_windows=False, highlight=False)
 
 
 def erasure(widths: Sequence[int], columns: int) -> str:
