@@ -17,18 +17,19 @@ ROOMS = {
     0: "__init__ shared.__init__ shared.errors shared.models shared.threads",
     # Rules: pure functions and values.
     1: "checksums config decoding disposition filenames list_entry origins policy"
-    " reply_facts resume seams units",
+    " reply_facts resume retry_command seams units",
     # Hands: one outside thing or one lock each.
     2: "claims descriptors dialer failed_list free_space http_adapter http_client"
     " http_errors http_reply http_wire input_parser lifeline line_reader line_writer"
-    " metrics part_file part_note report routes run_limits shared.job_registry storage"
-    " summary",
+    " log_file metrics metrics_file part_file part_note report routes run_limits"
+    " run_lock shared.job_registry storage summary summary_text",
     # The attempt.
     3: "attempt_meter downloader transfer",
     # Threads.
     4: "monitor process_jobs resolver retry_scheduler watchdog worker",
     # The door.
-    5: "__main__ arguments command main option_types outputs report_arguments signals streams",
+    5: "__main__ arguments closing_words command logs main message_arguments option_types"
+    " outputs progress progress_rows report_arguments screen signals streams watching",
 }
 FLOORS = {room: floor for floor, rooms in ROOMS.items() for room in rooms.split()}
 
@@ -61,7 +62,9 @@ SIDEWAYS = {
     ("input_parser", "claims"),
     ("input_parser", "line_reader"),
     ("storage", "part_file"),
+    ("metrics_file", "metrics"),
     ("summary", "metrics"),
+    ("summary_text", "summary"),
     ("downloader", "attempt_meter"),
     ("downloader", "transfer"),
     ("transfer", "attempt_meter"),
@@ -72,8 +75,22 @@ SIDEWAYS = {
     ("report_arguments", "option_types"),
     ("command", "outputs"),
     ("main", "report_arguments"),
+    ("arguments", "message_arguments"),
+    ("message_arguments", "option_types"),
+    ("closing_words", "progress"),
+    ("closing_words", "streams"),
+    ("command", "closing_words"),
+    ("command", "logs"),
     ("command", "signals"),
-    ("command", "streams"),
+    ("command", "watching"),
+    ("main", "message_arguments"),
+    ("progress", "logs"),
+    ("progress", "progress_rows"),
+    ("progress", "screen"),
+    ("watching", "logs"),
+    ("watching", "message_arguments"),
+    ("watching", "progress"),
+    ("watching", "signals"),
     ("main", "command"),
     ("main", "streams"),
     ("part_file", "free_space"),
@@ -97,13 +114,22 @@ LIBRARIES = {
     "requests": {"http_adapter", "http_client", "http_errors", "http_reply", "routes"},
     "urllib3": {"dialer", "http_adapter", "http_errors"},
     "validators": {"input_parser"},
-    "argparse": {"arguments", "command", "option_types", "outputs", "report_arguments"},
+    "rich": {"progress", "progress_rows", "screen"},
+    "prometheus_client": {"metrics_file"},
+    "argparse": set(ROOMS[5].split()),
     "signal": {"__main__", "command", "signals"},
 }
 """Each outside thing has one room."""
 
-LATE_IMPORTS = {("main", "_main")}
-"""Functions that may import: what takes long and is not always needed."""
+LATE_IMPORTS = {
+    ("main", "_main"),
+    ("logs", "logging_to"),
+    # The doors of the extras.
+    ("closing_words", "say_account"),
+    ("watching", "MetricsWatch.__init__"),
+    ("watching", "display_observers"),
+}
+"""Functions that may import: what takes long, or is not there, and is not always needed."""
 
 PURE = {0, 1}
 IMPURE_LIBRARIES = {"io", "os", "queue", "random", "select", "shutil", "socket", "subprocess"}
@@ -448,7 +474,7 @@ BAD: dict[Check, list[tuple[str, str, str]]] = {
         ("storage", "from urllib3.util import Retry", "urllib3 is for"),
         ("http_wire", "import requests.adapters as a", "requests is for"),
         ("policy", "from validators import url", "input_parser only"),
-        ("config", "import argparse", "arguments and command and option_types and"),
+        ("config", "import argparse", "argparse is for __main__ and arguments and"),
         ("process_jobs", "import signal", "__main__ and command and signals only"),
         ("policy", "import time", "pure"),
         ("shared.models", "from os import path", "pure"),
