@@ -19,7 +19,8 @@ from pathlib import Path
 from url_downloader.checksums import parse_sums
 from url_downloader.claims import NameClaims
 from url_downloader.config import Settings
-from url_downloader.input_parser import InputParser, read_lines
+from url_downloader.input_parser import InputParser
+from url_downloader.line_reader import read_lines
 from url_downloader.monitor import Observer, RunView, log_line, log_state
 from url_downloader.outputs import RunEnd, open_outputs
 from url_downloader.process_jobs import process_jobs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from datetime import UTC, datetime
@@ -53,11 +54,17 @@ def rfc3339(seconds: float | None) -> str | None:
     """Seconds since the epoch as `2026-11-24T20:37:04.125000Z`; None where no year is."""
     if seconds is None:
         return None
+    whole, rest = divmod(round(seconds * 1_000_000), 1_000_000)
     try:
-        date = datetime.fromtimestamp(seconds, UTC)
+        return f"{_date_and_time(whole)}.{rest:06}Z"
     except (ValueError, OverflowError, OSError):
         return None
-    return f"{date.isoformat(timespec='microseconds')[:26]}Z"
+
+
+@functools.lru_cache(maxsize=16)
+def _date_and_time(second: int) -> str:
+    """Of many times that are written down, most are of the same few seconds."""
+    return datetime.fromtimestamp(second, UTC).isoformat()[:19]
 
 
 def format_size(count: float) -> str:

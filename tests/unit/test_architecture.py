@@ -20,8 +20,8 @@ ROOMS = {
     " seams units",
     # Hands: one outside thing or one lock each.
     2: "claims descriptors dialer free_space http_adapter http_client http_errors http_wire"
-    " failed_list input_parser lifeline line_writer metrics part_file part_note report"
-    " run_limits shared.job_registry storage summary",
+    " failed_list input_parser lifeline line_reader line_writer metrics part_file part_note"
+    " report run_limits shared.job_registry storage summary",
     # The attempt.
     3: "attempt_meter downloader transfer",
     # Threads.
@@ -54,6 +54,7 @@ SIDEWAYS = {
     ("http_client", "lifeline"),
     ("http_errors", "http_wire"),
     ("input_parser", "claims"),
+    ("input_parser", "line_reader"),
     ("storage", "part_file"),
     ("summary", "metrics"),
     ("downloader", "attempt_meter"),
