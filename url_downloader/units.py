@@ -54,8 +54,8 @@ def rfc3339(seconds: float | None) -> str | None:
     """Seconds since the epoch as `2026-11-24T20:37:04.125000Z`; None where no year is."""
     if seconds is None:
         return None
-    whole, rest = divmod(round(seconds * 1_000_000), 1_000_000)
     try:
+        whole, rest = divmod(round(seconds * 1_000_000), 1_000_000)
         return f"{_date_and_time(whole)}.{rest:06}Z"
     except (ValueError, OverflowError, OSError):
         return None
