@@ -39,8 +39,10 @@ RETRY_INTERVAL = 1.0
 """Seconds between two attempts to write what a full disk or a slow reader has not taken."""
 _GRACE = 0.5
 """Seconds that a slow reader gets when the run has to end."""
+_QUIET_TIME, _QUIET_LOOKS = 0.3, 3
+"""Seconds, and looks, after which a list that somebody is still writing brings nothing more."""
 _REST_TIME = 5.0
-"""Seconds for the rest of a list that somebody is still writing."""
+"""Seconds for the rest of such a list, however much it brings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,10 +179,16 @@ def _unread(run: RunEnd, path: Path) -> Iterator[Item]:
     if run.summary.is_list_read:
         return
     log.info("reading the rest of the list for %s", path)
-    ends_at = time.monotonic() + _REST_TIME
+    last = began = time.monotonic()
+    quiet = 0
     for job in run.jobs:
+        now = time.monotonic()
         if job is not None:
+            last, quiet = now, 0
             yield job, NOT_BEGUN
-        if job is None or (not run.is_list_file and time.monotonic() > ends_at):
+        else:
+            quiet += 1
+        is_quiet = quiet >= _QUIET_LOOKS and now > last + _QUIET_TIME
+        if not run.is_list_file and (is_quiet or now > began + _REST_TIME):
             log.warning("the list has not ended; what comes now is not in %s", path)
             return

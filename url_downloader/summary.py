@@ -19,7 +19,7 @@ class RunSummary:
         counts: jobs by status.
         metrics: the counters at the end.
         leftovers: records of the jobs that did not succeed, in list order.
-        is_list_read: whether all jobs of the list are among those counted.
+        is_list_read: whether all jobs of the list are among them.
         was_stopped: whether it was ended before all jobs had ended.
         stopped_by: the limit of the run that was reached, if one was.
         crash: what broke in the pipeline itself, if anything did.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from datetime import UTC, datetime
@@ -54,10 +55,16 @@ def rfc3339(seconds: float | None) -> str | None:
     if seconds is None:
         return None
     try:
-        date = datetime.fromtimestamp(seconds, UTC)
+        whole, rest = divmod(round(seconds * 1_000_000), 1_000_000)
+        return f"{_date_and_time(whole)}.{rest:06}Z"
     except (ValueError, OverflowError, OSError):
         return None
-    return f"{date.isoformat(timespec='microseconds')[:26]}Z"
+
+
+@functools.lru_cache(maxsize=16)
+def _date_and_time(second: int) -> str:
+    """Of many times that are written down, most are of the same few seconds."""
+    return datetime.fromtimestamp(second, UTC).isoformat()[:19]
 
 
 def format_size(count: float) -> str:

@@ -19,10 +19,16 @@ ROOMS = {
     1: "checksums config decoding disposition filenames list_entry origins policy"
     " reply_facts resume retry_command seams units",
     # Hands: one outside thing or one lock each.
+<<<<<<< HEAD
     2: "claims descriptors dialer failed_list free_space http_adapter http_client"
     " http_errors http_reply http_wire input_parser lifeline line_reader line_writer"
     " log_file metrics metrics_file part_file part_note report routes run_limits"
     " run_lock shared.job_registry storage summary summary_text",
+=======
+    2: "claims descriptors dialer free_space http_adapter http_client http_errors http_wire"
+    " failed_list input_parser lifeline line_reader line_writer metrics part_file part_note"
+    " report run_limits shared.job_registry storage summary",
+>>>>>>> wreport
     # The attempt.
     3: "attempt_meter downloader transfer",
     # Threads.

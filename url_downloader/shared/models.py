@@ -278,4 +278,4 @@ EventListener = Callable[[JobEvent], None]
 
 def without_credentials(url: str) -> str:
     """`url`, which need not be a valid one, without userinfo (RFC 3986 §3.2.1)."""
-    return _USERINFO.sub(r"\1", url, count=1)
+    return _USERINFO.sub(r"\1", url, count=1) if "@" in url else url
