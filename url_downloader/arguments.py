@@ -25,6 +25,7 @@ from url_downloader.option_types import (
     media_types,
     status_codes,
 )
+from url_downloader.report_arguments import add_report_options
 from url_downloader.shared.models import CONNECT_TIMEOUT, AttemptLimits
 from url_downloader.units import parse_seconds
 
@@ -45,6 +46,7 @@ def argument_parser() -> argparse.ArgumentParser:
     _add_existing_options(parser.add_argument_group("files that are there already"))
     _add_limits(parser.add_argument_group("limits of one attempt"), defaults.transfer)
     _add_retry_options(parser.add_argument_group("retries"), defaults.retry)
+    add_report_options(parser.add_argument_group("reports"))
     add_message_options(parser.add_argument_group("messages"), defaults.monitor)
     return parser
 

@@ -67,7 +67,11 @@ class Downloader:
         self._context.transport.expire(attempt, reason)
 
     def _attempt(self, job: DownloadJob) -> JobResult:
-        result = self._skip(job) or self._transfer(job)
+        try:
+            skipped = self._skip(job)
+        except AttemptError as error:
+            return JobResult(kind=error.kind, message=error.message)
+        result = skipped or self._transfer(job)
         if result.kind is ErrorKind.CHECKSUM:
             # The copy may have been spoilt on its way: one more, complete and fresh.
             result = self._transfer(job)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from url_downloader.arguments import argument_parser, settings_from
 from url_downloader.message_arguments import check_extras
+from url_downloader.report_arguments import check_reports
 from url_downloader.shared.errors import ConfigError
 from url_downloader.streams import secure_streams, settle_streams
 
@@ -29,6 +30,7 @@ def _main(argv: Sequence[str] | None) -> int:
     arguments = parser.parse_args(argv)
     arguments.words = sys.argv[1:] if argv is None else argv
     try:
+        check_reports(arguments)
         settings = settings_from(arguments)
         check_extras(arguments)
     except ConfigError as error:

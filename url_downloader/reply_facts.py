@@ -26,7 +26,8 @@ def length_of(headers: Mapping[str, str]) -> int | None:
     """Bytes of the body, where the reply says so."""
     length = headers.get("Content-Length", "")
     # Where it frames nothing (204), it may be anything.
-    return int(length) if length.isascii() and length.isdecimal() else None
+    is_number = length.isascii() and length.isdecimal() and len(length) < 19
+    return int(length) if is_number else None
 
 
 def total_of(reply: Reply, saved: SavedPart | None) -> int | None:

@@ -18,20 +18,25 @@ class RunSummary:
     Args:
         counts: jobs by status.
         metrics: the counters at the end.
-        failures: records of the failed jobs, in list order.
+        leftovers: records of the jobs that did not succeed, in list order.
+        is_list_read: whether all jobs of the list are among those counted.
         was_stopped: whether it was ended before all jobs had ended.
         stopped_by: the limit of the run that was reached, if one was.
-        is_list_read: whether the list was read to its end.
         crash: what broke in the pipeline itself, if anything did.
     """
 
     counts: Mapping[JobStatus, int]
     metrics: MetricsSnapshot
-    failures: tuple[JobRecord, ...] = ()
+    leftovers: tuple[JobRecord, ...] = ()
     was_stopped: bool = False
     stopped_by: StopReason | None = None
     is_list_read: bool = True
     crash: str | None = None
+
+    @property
+    def failures(self) -> tuple[JobRecord, ...]:
+        """Records of the failed jobs, in list order."""
+        return tuple(each for each in self.leftovers if each.status is JobStatus.FAILED)
 
     @property
     def unfinished(self) -> int:

@@ -17,7 +17,9 @@ from tests.support.scripted_server import Hold, Reply, ScriptedServer
 from tests.support.waiting import wait_until
 from tests.support.without import without
 
+IN_DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 IN_CRON = 'cd / && exec env -i PATH=/usr/bin:/bin "$@" </dev/null'
+DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 CRON = ("sh", "-c", IN_CRON, "sh", sys.executable, str(ROOT / "main.py"))
 
 
@@ -79,18 +81,31 @@ def test_without_extras(urls: Path, target: Path) -> None:
     assert result.status == 0, result
 
 
-def test_the_retry_command_retries(server: ScriptedServer, urls: Path, target: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["--failed-out=failed list"], ["-N", "-w2"]])
+def test_the_retry_command_retries(
+    server: ScriptedServer, urls: Path, target: Path, options: list[str]
+) -> None:
     """The command of the summary, given to a shell as it is, downloads what failed, no more."""
+    options = [each.replace("=", f"={urls.parent}/") for each in options]
+    server.play("/file", Reply(body=b"x", headers={"Last-Modified": DATE}), Reply(status=304))
     urls = urls.rename(urls.with_name("my 'urls' $x.txt"))
     urls.write_text(f"{urls.read_text()}{server.url('/late')}\n")
-    result = run_cli(urls, "-d", target, "--max-retries=0")
+    result = run_cli(urls, "-d", target, "--max-retries=0", *options)
     assert result.status == 1, result
     server.play("/late", Reply(body=b"late"))
     command = result.stderr.partition("to retry: ")[2]
     again = run_cli(program=("sh", "-c", command))
     assert again.status == 0, again
     assert (target / "late").read_bytes() == b"late"
-    assert server.count("/file") == 1
+    assert (target / "file").read_bytes() == b"x"
+    assert server.count("/file") == (2 if "-N" in options else 1)
+
+
+def test_no_list_is_left_of_stdin(server: ScriptedServer, target: Path) -> None:
+    """Where the list is gone, the summary says how the next run can leave one."""
+    result = run_cli("-", "-d", target, stdin=server.url("/missing\n").encode())
+    assert result.status == 4, result
+    assert result.stderr.splitlines()[-1].startswith("to retry: standard input is gone; with")
 
 
 # The log file.

@@ -149,8 +149,9 @@ def test_color(
         ("--progress=auto", {"TERM": "dumb"}, MAIN),
         ("--progress=never", {}, MAIN),
         ("--progress=auto", {}, without("rich")),
+        ("--print=paths", {}, MAIN),
     ],
-    ids=["dumb", "never", "not installed"],
+    ids=["dumb", "never", "not installed", "stdout is the terminal, too"],
 )
 def test_plain_lines(
     server: ScriptedServer,

@@ -14,21 +14,22 @@ ROOT = Path(__file__).parents[2] / PACKAGE
 
 ROOMS = {
     # Words: what everybody may say.
-    0: "__init__ shared.__init__ shared.models shared.errors shared.threads",
+    0: "__init__ shared.__init__ shared.errors shared.models shared.threads",
     # Rules: pure functions and values.
-    1: "checksums config decoding disposition filenames list_entry policy reply_facts resume"
-    " retry_command seams units",
+    1: "checksums config decoding disposition filenames list_entry origins policy"
+    " reply_facts resume retry_command seams units",
     # Hands: one outside thing or one lock each.
-    2: "claims descriptors dialer free_space http_adapter http_client http_errors http_wire"
-    " input_parser lifeline log_file metrics metrics_file part_file part_note run_limits"
-    " run_lock shared.job_registry storage summary summary_text",
+    2: "claims descriptors dialer failed_list free_space http_adapter http_client"
+    " http_errors http_reply http_wire input_parser lifeline line_reader line_writer"
+    " log_file metrics metrics_file part_file part_note report routes run_limits run_lock"
+    " shared.job_registry storage summary summary_text",
     # The attempt.
     3: "attempt_meter downloader transfer",
     # Threads.
     4: "monitor process_jobs resolver retry_scheduler watchdog worker",
     # The door.
     5: "__main__ arguments closing_words command logs main message_arguments option_types"
-    " progress progress_rows screen signals streams watching",
+    " outputs progress progress_rows report_arguments screen signals streams watching",
 }
 FLOORS = {room: floor for floor, rooms in ROOMS.items() for room in rooms.split()}
 
@@ -52,9 +53,14 @@ SIDEWAYS = {
     ("http_adapter", "lifeline"),
     ("http_client", "http_adapter"),
     ("http_client", "http_errors"),
+    ("http_client", "http_reply"),
     ("http_client", "lifeline"),
+    ("http_client", "routes"),
     ("http_errors", "http_wire"),
+    ("http_reply", "http_errors"),
+    ("http_reply", "lifeline"),
     ("input_parser", "claims"),
+    ("input_parser", "line_reader"),
     ("storage", "part_file"),
     ("metrics_file", "metrics"),
     ("summary", "metrics"),
@@ -67,10 +73,15 @@ SIDEWAYS = {
     ("arguments", "option_types"),
     ("arguments", "message_arguments"),
     ("message_arguments", "option_types"),
+    ("message_arguments", "report_arguments"),
     ("closing_words", "progress"),
     ("closing_words", "streams"),
     ("command", "closing_words"),
     ("command", "logs"),
+    ("arguments", "report_arguments"),
+    ("report_arguments", "option_types"),
+    ("command", "outputs"),
+    ("main", "report_arguments"),
     ("command", "signals"),
     ("command", "watching"),
     ("main", "message_arguments"),
@@ -101,7 +112,7 @@ ATTEMPT = 3
 """An attempt gets its hands through Protocols and imports none."""
 
 LIBRARIES = {
-    "requests": {"http_adapter", "http_client", "http_errors"},
+    "requests": {"http_adapter", "http_client", "http_errors", "http_reply", "routes"},
     "urllib3": {"dialer", "http_adapter", "http_errors"},
     "validators": {"input_parser"},
     "rich": {"progress", "progress_rows", "screen"},
@@ -112,6 +123,8 @@ LIBRARIES = {
         "command",
         "message_arguments",
         "option_types",
+        "outputs",
+        "report_arguments",
         "watching",
     },
     "signal": {"__main__", "command", "signals"},
@@ -467,7 +480,7 @@ BAD: dict[Check, list[tuple[str, str, str]]] = {
         ("main", "from url_downloader.new_room import X", "which has no floor"),
     ],
     check_libraries: [
-        ("downloader", "import requests", "http_client and http_errors only"),
+        ("downloader", "import requests", "http_errors and http_reply and routes only"),
         ("storage", "from urllib3.util import Retry", "urllib3 is for"),
         ("http_wire", "import requests.adapters as a", "requests is for"),
         ("policy", "from validators import url", "input_parser only"),

@@ -47,7 +47,7 @@ def summary_of(
     return RunSummary(
         counts=NONE_OF_EACH | {JobStatus.FAILED: len(failures)} | (counts or {}),
         metrics=metrics or MetricsSnapshot(),
-        failures=failures,
+        leftovers=failures,
     )
 
 
