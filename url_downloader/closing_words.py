@@ -30,15 +30,19 @@ def command_words(arguments: argparse.Namespace) -> Sequence[str]:
 
 
 def account_of(
-    summary: RunSummary, parser: InputParser, *, arguments: argparse.Namespace
+    summary: RunSummary,
+    parser: InputParser,
+    *,
+    arguments: argparse.Namespace,
+    is_told: bool,
 ) -> Account:
-    """All that people want to know of a run."""
+    """All that people want to know of a run, whose files have been written if `is_told`."""
     return Account(
         summary=summary,
         rejected=parser.rejected,
         repeated=parser.repeated,
         files=[(name, str(path)) for name, path in _files(arguments)],
-        retry=_retry(summary, arguments),
+        retry=_retry(summary, arguments, is_told=is_told),
     )
 
 
@@ -58,25 +62,24 @@ def say_account(account: Account, *, as_table: bool) -> None:
 
 def _files(arguments: argparse.Namespace) -> Iterator[tuple[str, Path]]:
     for name, option in FILES:
-        path = getattr(arguments, option, None)
+        path = getattr(arguments, option)
         if path is not None and str(path) != "-":
             yield name, path
 
 
-def _retry(summary: RunSummary, arguments: argparse.Namespace) -> str:
+def _retry(summary: RunSummary, arguments: argparse.Namespace, *, is_told: bool) -> str:
     """The command that retries what failed, or a hint where there can be none."""
     if not summary.failures and not summary.unfinished and summary.is_list_read:
         return ""
-    failed_out = getattr(arguments, "failed_out", None)
-    is_stdin = arguments.list == "-"
-    if is_stdin and failed_out is None:
+    failed_out = arguments.failed_out if is_told else None
+    if arguments.list == "-" and failed_out is None:
         return "standard input is gone; with --failed-out FILE, the next run leaves a list"
     return shown_command(
         retry_words(
             _program(arguments.words),
             arguments.words,
             source=arguments.list,
-            failed_out=str(failed_out) if failed_out else None,
+            failed_out=None if failed_out is None else str(failed_out),
             is_continuing=arguments.existing is not Existing.REPLACE,
         )
     )

@@ -29,7 +29,7 @@ from url_downloader.retry_command import shown_command
 from url_downloader.run_lock import held_lock
 from url_downloader.shared.errors import InputError, LockedError, OutputError
 from url_downloader.shared.models import Checksum, DownloadJob, JobStatus
-from url_downloader.signals import caught_signals
+from url_downloader.signals import SignalBox, caught_signals
 from url_downloader.storage import PARTS_FOLDER
 from url_downloader.summary import RunSummary
 from url_downloader.units import printable
@@ -78,45 +78,52 @@ def run(
     """Download the list that can be read from `descriptor`; returns the exit status."""
     checksums = read_sums(arguments.checksums) if arguments.checksums else {}
     claims = NameClaims(reserved=[PARTS_FOLDER])
-    parser = parser_of(arguments, settings, claims=claims)
+    parser = parser_for(arguments.list, claims, settings=settings)
     jobs = with_checksums(parser.parse(read_lines(descriptor)), checksums)
-    metrics = MetricsWatch(arguments)
     outputs = open_outputs(arguments, settings, list_descriptor=descriptor)
+    metrics = MetricsWatch(arguments)
     with outputs as opened, caught_signals() as signals:
+        observers = (*log_observers(settings.monitor, signals), *opened.observers)
         with display_observers(arguments, console) as display:
-            logs, files = log_observers(settings.monitor, signals), metrics.observers
             summary = process_jobs(
                 jobs,
                 settings,
                 name=claims.claim,
                 listeners=opened.listeners,
-                observers=(*logs, *files(settings.monitor), *opened.observers, *display),
+                observers=(*observers, *metrics.observers(settings.monitor), *display),
                 should_stop=lambda: signals.stop is not None,
             )
-        end = RunEnd(
-            summary=summary,
-            jobs=jobs,
-            is_list_file=stat.S_ISREG(os.fstat(descriptor).st_mode),
-            must_hurry=lambda: summary.was_stopped or signals.stop is not None,
-        )
-        is_told = opened.finish(end)
+        is_told = opened.finish(end_of(summary, jobs, descriptor=descriptor, signals=signals))
         if parser.error is not None:
             log.error("%s", parser.error)
         status = exit_status(summary, parser, stopped_by=signals.stop, is_told=is_told)
-        if not metrics.end(summary, status) and status in MILDER:
-            status = EXIT_LOCAL
+        status = status_after(status, is_told=metrics.end(summary, status))
         if status != EXIT_OK or not arguments.quiet:
-            account = account_of(summary, parser, arguments=arguments)
+            account = account_of(summary, parser, arguments=arguments, is_told=is_told)
             say_account(account, as_table=bool(display))
     return status
 
 
-def parser_of(
-    arguments: argparse.Namespace, settings: Settings, *, claims: NameClaims
-) -> InputParser:
-    """What makes jobs of the list, and logs what it can't make any of."""
+def end_of(
+    summary: RunSummary,
+    jobs: Iterable[DownloadJob | None],
+    *,
+    descriptor: int,
+    signals: SignalBox,
+) -> RunEnd:
+    """The end of a run, for those who write it down; the list is read from `descriptor`."""
+    return RunEnd(
+        summary=summary,
+        jobs=jobs,
+        is_list_file=stat.S_ISREG(os.fstat(descriptor).st_mode),
+        must_hurry=lambda: summary.was_stopped or signals.stop is not None,
+    )
+
+
+def parser_for(name: str, claims: NameClaims, *, settings: Settings) -> InputParser:
+    """A parser for the list of this name, that logs what it can't use."""
     return InputParser(
-        source="standard input" if arguments.list == "-" else arguments.list,
+        source="standard input" if name == "-" else name,
         claims=claims,
         limits=settings.transfer.limits,
         max_retries=settings.retry.max_retries,
@@ -170,6 +177,11 @@ def exit_status(
     if not failed:
         return EXIT_OK
     return EXIT_SOME_FAILED if summary.counts[JobStatus.SUCCESS] else EXIT_ALL_FAILED
+
+
+def status_after(status: int, *, is_told: bool) -> int:
+    """The truth once more, when the metrics have been told of it, or not."""
+    return EXIT_LOCAL if not is_told and status in MILDER else status
 
 
 @contextmanager

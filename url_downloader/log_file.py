@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
@@ -37,3 +38,8 @@ class LogFile(WatchedFileHandler):
         except OSError:
             # It looks at the file, and opens a new one, before it guards itself.
             self.handleError(record)
+
+    def close(self) -> None:
+        """Close the file, whatever becomes of what was not written yet."""
+        with suppress(OSError):
+            super().close()

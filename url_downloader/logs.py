@@ -87,4 +87,7 @@ def logging_to(file: Path | None, *, verbose: bool, quiet: bool) -> Iterator[Con
     with closing(LogFile(file)) as writer:
         writer.setFormatter(PrintableFormatter(_FORMAT))
         logger.addHandler(writer)
-        yield console
+        try:
+            yield console
+        finally:
+            logger.removeHandler(writer)

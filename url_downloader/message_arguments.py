@@ -10,6 +10,7 @@ from pathlib import Path
 
 from url_downloader.config import MonitorSettings
 from url_downloader.option_types import Group, add_number
+from url_downloader.report_arguments import STDOUT
 from url_downloader.shared.errors import ConfigError
 
 
@@ -47,7 +48,9 @@ def wants_display(arguments: argparse.Namespace) -> bool:
     if arguments.progress != "auto":
         return bool(arguments.progress == "always")
     is_smart = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-    return is_smart and not arguments.quiet and _is_installed("rich")
+    # What is printed to the same terminal would go right through it.
+    is_shared = sys.stdout.isatty() and (arguments.print or arguments.report == STDOUT)
+    return is_smart and not is_shared and not arguments.quiet and _is_installed("rich")
 
 
 def _require(package: str, flag: str, *, extra: str) -> None:

@@ -87,10 +87,13 @@ def shown_name(output: str, *, encoding: str) -> str:
 
 def fitted(name: str, columns: int) -> str:
     """The name in exactly so many columns; of one that is too long, the end."""
-    cut = name
-    while cell_len(cut) > columns - 2 * (cut is not name):
-        cut = cut[1:]
-    return set_cell_size(name if cut is name else f"..{cut}", max(0, columns))
+    columns = max(0, columns)
+    if cell_len(name) > columns:
+        end = name[-columns:]
+        while end and cell_len(end) > columns - 2:
+            end = end[1:]
+        name = f"..{end}"
+    return set_cell_size(name, columns)
 
 
 def _row(name: str, progress: Progress, *, rate: float, columns: int) -> Text:

@@ -149,8 +149,9 @@ def test_color(
         ("--progress=auto", {"TERM": "dumb"}, MAIN),
         ("--progress=never", {}, MAIN),
         ("--progress=auto", {}, without("rich")),
+        ("--print=paths", {}, MAIN),
     ],
-    ids=["dumb", "never", "not installed"],
+    ids=["dumb", "never", "not installed", "stdout is the terminal, too"],
 )
 def test_plain_lines(
     server: ScriptedServer,
@@ -207,6 +208,18 @@ def test_hang_up(server: ScriptedServer, tmp_path: Path) -> None:
         site.release.set()
         assert terminal.wait() == 0
     assert (site.target / "file0.bin").stat().st_size == 2 * MIB
+
+
+def test_in_the_background(server: ScriptedServer, tmp_path: Path) -> None:
+    """A run behind a shell logs, and paints nothing over what the shell shows."""
+    site = HeldSite(server, tmp_path, 1)
+    site.release.set()
+    program = ("sh", "-c", 'set -m; "$@" & wait $!', "sh", *MAIN)
+    with Terminal(*site.arguments, program=program) as terminal:
+        assert terminal.wait() == 0
+    assert b"downloaded" in terminal.written
+    assert b"\x1b[J" not in terminal.written
+    assert " done, " not in terminal.text
 
 
 def test_quiet(server: ScriptedServer, tmp_path: Path) -> None:

@@ -19,16 +19,10 @@ ROOMS = {
     1: "checksums config decoding disposition filenames list_entry origins policy"
     " reply_facts resume retry_command seams units",
     # Hands: one outside thing or one lock each.
-<<<<<<< HEAD
     2: "claims descriptors dialer failed_list free_space http_adapter http_client"
     " http_errors http_reply http_wire input_parser lifeline line_reader line_writer"
-    " log_file metrics metrics_file part_file part_note report routes run_limits"
-    " run_lock shared.job_registry storage summary summary_text",
-=======
-    2: "claims descriptors dialer free_space http_adapter http_client http_errors http_wire"
-    " failed_list input_parser lifeline line_reader line_writer metrics part_file part_note"
-    " report run_limits shared.job_registry storage summary",
->>>>>>> wreport
+    " log_file metrics metrics_file part_file part_note report routes run_limits run_lock"
+    " shared.job_registry storage summary summary_text",
     # The attempt.
     3: "attempt_meter downloader transfer",
     # Threads.
@@ -77,16 +71,17 @@ SIDEWAYS = {
     ("process_jobs", "monitor"),
     ("process_jobs", "resolver"),
     ("arguments", "option_types"),
-    ("arguments", "report_arguments"),
-    ("report_arguments", "option_types"),
-    ("command", "outputs"),
-    ("main", "report_arguments"),
     ("arguments", "message_arguments"),
     ("message_arguments", "option_types"),
+    ("message_arguments", "report_arguments"),
     ("closing_words", "progress"),
     ("closing_words", "streams"),
     ("command", "closing_words"),
     ("command", "logs"),
+    ("arguments", "report_arguments"),
+    ("report_arguments", "option_types"),
+    ("command", "outputs"),
+    ("main", "report_arguments"),
     ("command", "signals"),
     ("command", "watching"),
     ("main", "message_arguments"),

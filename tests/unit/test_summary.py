@@ -16,7 +16,7 @@ from url_downloader.shared.models import (
     JobStatus,
 )
 from url_downloader.summary import RunSummary
-from url_downloader.summary_text import Account, account_lines
+from url_downloader.summary_text import Account, account_lines, account_rows, lines_below
 
 NONE_OF_EACH = dict.fromkeys(JobStatus, 0)
 MISSING = JobResult(kind=ErrorKind.CLIENT_ERROR, message="HTTP 404 Not Found", http_status=404)
@@ -177,3 +177,34 @@ def test_a_summary_travels() -> None:
     """What another process's run came to can be sent here."""
     summary = summary_of(failed(1), failed(2, None), metrics=MetricsSnapshot(failures={"x": 1}))
     assert pickle.loads(pickle.dumps(summary)) == summary
+
+
+def test_the_rest_of_the_account() -> None:
+    """Bad and repeated lines, the files that were written, and the command that retries."""
+    account = Account(
+        summary=summary_of(failed(1)),
+        rejected=2,
+        repeated=3,
+        files=[("log", "run.log")],
+        retry="url-downloader -c urls",
+    )
+    assert list(account_lines(account))[-5:] == [
+        "failed: http://h/1: HTTP 404 Not Found",
+        "2 bad lines in the list",
+        "3 repeated URLs were downloaded once",
+        "log: run.log",
+        "to retry: url-downloader -c urls",
+    ]
+    assert list(account_rows(account)) == [
+        ("downloaded", "0 of 1"),
+        ("failed", "1"),
+        ("received", "0 B in 0.0 s, 0 B/s"),
+        ("http-404", "1 x, for example http://h/1"),
+        ("bad lines", "2 bad lines in the list"),
+        ("repeated", "3 repeated URLs were downloaded once"),
+        ("log", "run.log"),
+    ]
+    assert list(lines_below(account)) == [
+        "failed: http://h/1: HTTP 404 Not Found",
+        "to retry: url-downloader -c urls",
+    ]
