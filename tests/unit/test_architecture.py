@@ -16,27 +16,30 @@ ROOMS = {
     # Words: what everybody may say.
     0: "__init__ shared.__init__ shared.models shared.errors shared.threads",
     # Rules: pure functions and values.
-    1: "checksums config decoding disposition filenames list_entry origins policy resume"
-    " seams units",
+    1: "checksums config decoding disposition filenames header_fields list_entry origins"
+    " policy resume seams server_settings units",
     # Hands: one outside thing or one lock each.
-    2: "claims descriptors dialer free_space http_adapter http_client http_errors http_reply"
-    " http_wire input_parser lifeline metrics part_file part_note routes run_limits"
-    " shared.job_registry storage summary",
+    2: "claims cookies descriptors dialer free_space http_adapter http_client http_errors"
+    " http_reply http_wire input_parser lifeline metrics part_file part_note routes run_limits"
+    " shared.job_registry socks_dialer storage summary trust",
     # The attempt.
     3: "attempt_meter downloader transfer",
     # Threads.
     4: "monitor process_jobs resolver retry_scheduler watchdog worker",
     # The door.
-    5: "__main__ arguments command main option_types signals streams",
+    5: "__main__ arguments command main option_types server_arguments signals streams",
 }
 FLOORS = {room: floor for floor, rooms in ROOMS.items() for room in rooms.split()}
 
 SIDEWAYS = {
     ("shared.errors", "shared.models"),
+    ("config", "server_settings"),
     ("disposition", "filenames"),
+    ("header_fields", "seams"),
     ("list_entry", "checksums"),
     ("list_entry", "config"),
     ("list_entry", "filenames"),
+    ("list_entry", "header_fields"),
     ("list_entry", "units"),
     ("policy", "config"),
     ("policy", "units"),
@@ -46,15 +49,20 @@ SIDEWAYS = {
     ("dialer", "lifeline"),
     ("http_adapter", "dialer"),
     ("http_adapter", "lifeline"),
+    ("http_adapter", "socks_dialer"),
+    ("http_adapter", "trust"),
+    ("http_client", "cookies"),
     ("http_client", "http_adapter"),
     ("http_client", "http_errors"),
     ("http_client", "http_reply"),
     ("http_client", "lifeline"),
     ("http_client", "routes"),
+    ("http_client", "trust"),
     ("http_errors", "http_wire"),
     ("http_reply", "http_errors"),
     ("http_reply", "lifeline"),
     ("input_parser", "claims"),
+    ("socks_dialer", "dialer"),
     ("storage", "part_file"),
     ("summary", "metrics"),
     ("downloader", "attempt_meter"),
@@ -63,7 +71,9 @@ SIDEWAYS = {
     ("process_jobs", "monitor"),
     ("process_jobs", "resolver"),
     ("arguments", "option_types"),
+    ("arguments", "server_arguments"),
     ("command", "signals"),
+    ("server_arguments", "option_types"),
     ("command", "streams"),
     ("main", "command"),
     ("main", "streams"),
@@ -85,15 +95,19 @@ ATTEMPT = 3
 """An attempt gets its hands through Protocols and imports none."""
 
 LIBRARIES = {
-    "requests": {"http_adapter", "http_client", "http_errors", "http_reply", "routes"},
-    "urllib3": {"dialer", "http_adapter", "http_errors"},
+    "requests": {
+        *("cookies", "http_adapter", "http_client", "http_errors", "http_reply", "routes"),
+        "trust",
+    },
+    "socks": {"socks_dialer"},
+    "urllib3": {"dialer", "http_adapter", "http_errors", "socks_dialer", "trust"},
     "validators": {"input_parser"},
-    "argparse": {"arguments", "command", "option_types"},
+    "argparse": {"arguments", "command", "option_types", "server_arguments"},
     "signal": {"__main__", "command", "signals"},
 }
 """Each outside thing has one room."""
 
-LATE_IMPORTS = {("main", "_main")}
+LATE_IMPORTS = {("main", "_main"), ("socks_dialer", "SocksConnection._socket_for")}
 """Functions that may import: what takes long and is not always needed."""
 
 PURE = {0, 1}
@@ -435,11 +449,11 @@ BAD: dict[Check, list[tuple[str, str, str]]] = {
         ("main", "from url_downloader.new_room import X", "which has no floor"),
     ],
     check_libraries: [
-        ("downloader", "import requests", "http_errors and http_reply and routes only"),
+        ("downloader", "import requests", "http_reply and routes and trust only"),
         ("storage", "from urllib3.util import Retry", "urllib3 is for"),
         ("http_wire", "import requests.adapters as a", "requests is for"),
         ("policy", "from validators import url", "input_parser only"),
-        ("config", "import argparse", "arguments and command and option_types only"),
+        ("config", "import argparse", "command and option_types and server_arguments only"),
         ("process_jobs", "import signal", "__main__ and command and signals only"),
         ("policy", "import time", "pure"),
         ("shared.models", "from os import path", "pure"),
