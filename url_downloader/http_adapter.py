@@ -57,6 +57,7 @@ class AbortableAdapter(HTTPAdapter):
         """The pools behind a proxy, to which one may also speak TLS."""
         if proxy.lower().startswith("https:"):
             context = ssl_context(self._trust.anonymous)
+            # For plain HTTP through it, older urllib3 looks at the first.
             options |= {"ssl_context": context, "proxy_ssl_context": context}
         try:
             return super().proxy_manager_for(proxy, **options)

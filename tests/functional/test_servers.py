@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import ssl
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -237,6 +238,22 @@ def test_a_socks_proxy_that_is_not_there(server: ScriptedServer) -> None:
     assert error.kind is ErrorKind.PROXY
     assert SECRET not in error.message
     assert server.connections == 0
+
+
+@pytest.mark.parametrize("scheme", PROXIES)
+def test_a_proxy_that_never_answers(server: ScriptedServer, scheme: str) -> None:
+    """Whatever it is that it does not say, the call can be aborted."""
+    with (
+        ScriptedServer(silent=True) as silent,
+        client(ServerSettings(proxy=silent.url("").replace("http:", f"{scheme}:"))) as running,
+        ThreadPoolExecutor() as others,
+    ):
+        call = others.submit(get, running, server.url("/a").replace("http:", "https:"))
+        silent.wait_for_connections(1)
+        running.abort()
+        error = call.exception(PATIENT)
+    assert isinstance(error, AttemptError)
+    assert error.kind is ErrorKind.INTERRUPTED
 
 
 @pytest.mark.parametrize("proxy", [f"socks://me:{SECRET}@h", f"gopher://me:{SECRET}@h"])
