@@ -16,6 +16,7 @@ from url_downloader.config import (
     Settings,
     TransferSettings,
 )
+from url_downloader.message_arguments import add_message_options
 from url_downloader.option_types import (
     Group,
     add_number,
@@ -24,6 +25,7 @@ from url_downloader.option_types import (
     media_types,
     status_codes,
 )
+from url_downloader.report_arguments import add_report_options
 from url_downloader.server_arguments import add_server_options, server_settings
 from url_downloader.shared.models import CONNECT_TIMEOUT, AttemptLimits
 from url_downloader.units import parse_seconds
@@ -46,7 +48,8 @@ def argument_parser() -> argparse.ArgumentParser:
     _add_limits(parser.add_argument_group("limits of one attempt"), defaults.transfer)
     _add_retry_options(parser.add_argument_group("retries"), defaults.retry)
     add_server_options(parser.add_argument_group("talking to servers"), defaults)
-    _add_talk_options(parser.add_argument_group("messages"), defaults)
+    add_report_options(parser.add_argument_group("reports"))
+    add_message_options(parser.add_argument_group("messages"), defaults.monitor)
     return parser
 
 
@@ -157,14 +160,6 @@ def _add_retry_options(group: Group, defaults: RetrySettings) -> None:
         default=defaults.retry_on,
         help="4xx codes to retry as well, such as 408,425,429 (default: none)",
     )
-
-
-def _add_talk_options(group: Group, defaults: Settings) -> None:
-    talk = group.add_mutually_exclusive_group()
-    talk.add_argument("-v", "--verbose", action="store_true", help="log every step")
-    talk.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
-    flag, interval = "--monitor-interval", defaults.monitor.interval
-    add_number(group, flag, metavar="TIME", default=interval, text="between status lines")
 
 
 def settings_from(arguments: argparse.Namespace) -> Settings:

@@ -24,7 +24,11 @@ _LIMITS: Mapping[str, Callable[[str], float]] = {
     "speed-limit": parse_size,
     "speed-time": parse_seconds,
 }
-OPTIONS = frozenset({"out", "checksum", "header", "max-retries", *_LIMITS})
+OWN_NAMES = {"timeout": "x-timeout", "connect-timeout": "x-connect-timeout"}
+"""Other names of options, for values that aria2c would refuse: 0, fractions, above 600."""
+_STANDARD_NAMES = {own: name for name, own in OWN_NAMES.items()}
+
+OPTIONS = frozenset({"out", "checksum", "header", "max-retries", *_LIMITS, *_STANDARD_NAMES})
 """What can be asked for a single URL."""
 
 _OPTION = re.compile(r"([a-z][\w-]{0,63})\s*=\s*(.*)", re.ASCII | re.DOTALL | re.IGNORECASE)
@@ -71,8 +75,9 @@ class Entry:
                 case "max-retries":
                     self.max_retries = int(_in_range(key, _parse_count(value)))
                 case _:
-                    limit = _in_range(key, _LIMITS[key](value))
-                    self.limits = replace(self.limits, **{key.replace("-", "_"): limit})
+                    name = _STANDARD_NAMES.get(key, key)
+                    limit = _in_range(name, _LIMITS[name](value))
+                    self.limits = replace(self.limits, **{name.replace("-", "_"): limit})
         except ValueError as error:
             raise ValueError(f"{key}: {error}") from None
 

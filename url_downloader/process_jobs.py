@@ -174,19 +174,18 @@ class JobPool:
 
     def produce(self, jobs: Iterable[DownloadJob | None]) -> None:
         """Register each job and hand it over; blocks while the workers can't keep up."""
-        source = iter(jobs)
-        # Looked at before each job is drawn: one that was drawn is registered, whatever comes.
-        while not self._must_stop():
-            try:
-                job = next(source)
-            except StopIteration:
-                self._is_list_read = True
-                self._limits.note_end_of_list()
-                return
+        if self._must_stop():
+            return
+        for job in jobs:
             if job is not None:
                 self.registry.add(job)
                 self._registered += 1
                 put_until(self._tasks, job, gave_up=self._must_stop)
+            # Before the next one is drawn: what was drawn and not registered would be lost.
+            if self._must_stop():
+                return
+        self._is_list_read = True
+        self._limits.note_end_of_list()
 
     def await_terminal_states(self) -> None:
         """Take one permit for each registered job."""
@@ -210,7 +209,11 @@ class JobPool:
         return RunSummary(
             counts=self.registry.counts(),
             metrics=self.metrics.snapshot(),
-            failures=tuple(self.registry.with_status(JobStatus.FAILED)),
+            leftovers=tuple(
+                record
+                for record in self.registry.snapshot()
+                if record.status is not JobStatus.SUCCESS
+            ),
             was_stopped=not self._is_complete,
             stopped_by=None if self._is_complete else self._limits.reason(),
             is_list_read=self._is_list_read,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 _SIZE = re.compile(r"(\d+)([kmgt]?)(?:i?b)?", re.ASCII | re.IGNORECASE)
@@ -47,6 +47,17 @@ def http_date(text: str) -> float | None:
         return date.replace(tzinfo=date.tzinfo or UTC).timestamp()
     except (ValueError, OverflowError):
         return None
+
+
+def rfc3339(seconds: float | None) -> str | None:
+    """Seconds since the epoch as `2026-11-24T20:37:04.125000Z`; None where no year is."""
+    if seconds is None:
+        return None
+    try:
+        date = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return f"{date.isoformat(timespec='microseconds')[:26]}Z"
 
 
 def format_size(count: float) -> str:

@@ -26,6 +26,10 @@ class OutputError(UrlDownloaderError):
     """The output directory can't be used."""
 
 
+class LockedError(UrlDownloaderError):
+    """Another run holds the lock. The message says which."""
+
+
 class TransitionError(UrlDownloaderError):
     """A job was asked to make a transition that its state does not allow: a bug of ours."""
 
