@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from collections.abc import Sequence
 
 _USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")
-_SECRET_HEADER = re.compile(
-    r"^((?:-H|--header=)?[\w-]*(?:auth|cookie|token|key|secret|passw|session)[\w-]*:\s*).*",
-    re.ASCII | re.IGNORECASE | re.DOTALL,
-)
+_PROXY_LOGIN = re.compile(r"^((?:--proxy=)?)(?![a-z0-9]+://)[^/?#\s]*@", re.IGNORECASE)
+_HEADER_FLAG = re.compile(r"--header|-[a-z]*H", re.ASCII)
+_IN_ONE_WORD = re.compile(r"--header=|-[a-z]*H", re.ASCII)
+_HEADER = re.compile(r"^((?:-[a-z]*H|--header=)?[^@\s:][^\s:]*:\s*)\S.*", re.ASCII | re.DOTALL)
+_HARMLESS = re.compile(r"(?:-[a-z]*H|--header=)?(?:accept|user-agent)[\w-]*:", re.IGNORECASE)
 
 
 def shown_command(words: Sequence[str]) -> str:
     """A command line as it may be shown and pasted: quoted for a shell, secrets as `***`."""
-    return shlex.join(map(_without_secrets, words))
+    return shlex.join(
+        _without_secrets(word, before=before)
+        for before, word in itertools.pairwise(("", *words))
+    )
 
 
 def retry_words(
@@ -42,5 +47,11 @@ def retry_words(
     return [*program, *(() if is_continuing else ("-c",)), *arguments]
 
 
-def _without_secrets(word: str) -> str:
-    return _SECRET_HEADER.sub(r"\1***", _USERINFO.sub("***@", word))
+def _without_secrets(word: str, *, before: str) -> str:
+    """The word, which stands after `before`, without a password or a header's value."""
+    is_header = _HEADER_FLAG.fullmatch(before) or _IN_ONE_WORD.match(word)
+    if is_header and not _HARMLESS.match(word):
+        return _HEADER.sub(r"\1***", word)
+    if before == "--proxy" or word.startswith("--proxy="):
+        word = _PROXY_LOGIN.sub(r"\1***@", word)
+    return _USERINFO.sub("***@", word)

@@ -19,7 +19,7 @@ class ConfigError(UrlDownloaderError):
 
 
 class InputError(UrlDownloaderError):
-    """The list of URLs can't be read (not: one of its lines is bad)."""
+    """The list, or a file that a setting names, can't be read (not: a line is bad)."""
 
 
 class OutputError(UrlDownloaderError):
