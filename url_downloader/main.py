@@ -7,10 +7,10 @@ after that.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Sequence
 
-from url_downloader.arguments import argument_parser, settings_from
-from url_downloader.shared.errors import ConfigError
+from url_downloader.command_line import parse_command_line
 from url_downloader.streams import secure_streams, settle_streams
 from url_downloader.units import printable
 
@@ -28,12 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(argv: Sequence[str] | None) -> int:
-    parser = argument_parser()
-    arguments = parser.parse_args(argv)
-    try:
-        settings = settings_from(arguments)
-    except ConfigError as error:
-        parser.error(str(error))
+    arguments, settings = parse_command_line(sys.argv[1:] if argv is None else argv)
     set_up_logging(verbose=arguments.verbose, quiet=arguments.quiet)
     # Here, because --help needs none of it, and it takes longer than all before.
     from url_downloader.command import run_command  # noqa: PLC0415
