@@ -6,9 +6,11 @@ Everything that it needs is imported with it; so who only asks for help does not
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import signal
+import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +20,9 @@ from pathlib import Path
 from url_downloader.checksums import parse_sums
 from url_downloader.claims import NameClaims
 from url_downloader.config import Settings
+from url_downloader.dry_run import DryRun
 from url_downloader.input_parser import InputParser, read_lines
+from url_downloader.metrics import MetricsSnapshot
 from url_downloader.monitor import Observer, RunView, log_line, log_state
 from url_downloader.process_jobs import process_jobs
 from url_downloader.shared.errors import InputError, OutputError
@@ -45,7 +49,8 @@ def run_command(arguments: argparse.Namespace, settings: Settings) -> int:
     """Do what the arguments ask for; returns the exit status."""
     try:
         with open_list(arguments.list) as descriptor:
-            return run(descriptor, arguments, settings=settings)
+            go = rehearse if arguments.dry_run else run
+            return go(descriptor, arguments, settings=settings)
     except (InputError, OutputError) as error:
         log.error("%s", error)
         return EXIT_LOCAL
@@ -56,17 +61,8 @@ def run_command(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def run(descriptor: int, arguments: argparse.Namespace, *, settings: Settings) -> int:
     """Download the list that can be read from `descriptor`; returns the exit status."""
-    checksums = read_sums(arguments.checksums) if arguments.checksums else {}
     claims = NameClaims(reserved=[PARTS_FOLDER])
-    parser = InputParser(
-        source="standard input" if arguments.list == "-" else arguments.list,
-        claims=claims,
-        limits=settings.transfer.limits,
-        max_retries=settings.retry.max_retries,
-        on_rejected=lambda rejection: log.error("%s", rejection),
-        on_note=lambda note: log.info("%s", note),
-    )
-    jobs = with_checksums(parser.parse(read_lines(descriptor)), checksums)
+    parser, jobs = read_list(descriptor, arguments, settings=settings, claims=claims)
     with caught_signals() as signals:
         summary = process_jobs(
             jobs,
@@ -81,6 +77,42 @@ def run(descriptor: int, arguments: argparse.Namespace, *, settings: Settings) -
         if status != EXIT_OK or not arguments.quiet:
             say_summary(summary, parser)
     return status
+
+
+def rehearse(descriptor: int, arguments: argparse.Namespace, *, settings: Settings) -> int:
+    """Print what `run` would download; returns the exit status."""
+    claims = NameClaims(reserved=[PARTS_FOLDER])
+    parser, jobs = read_list(descriptor, arguments, settings=settings, claims=claims)
+    dry_run = DryRun(settings.output.directory)
+    with caught_signals() as signals:
+        dry_run.go(jobs, should_stop=lambda: signals.stop is not None)
+        if parser.error is not None:
+            log.error("%s", parser.error)
+        summary = RunSummary(
+            counts={JobStatus.SUCCESS: dry_run.jobs, JobStatus.FAILED: 0},
+            metrics=MetricsSnapshot(),
+        )
+        status = exit_status(summary, parser, stopped_by=signals.stop)
+    if status != EXIT_OK or not arguments.quiet:
+        say(f"{dry_run.jobs} to download, {dry_run.with_checksum} of them with a checksum")
+        say_list(parser, is_empty=not dry_run.jobs)
+    return status
+
+
+def read_list(
+    descriptor: int, arguments: argparse.Namespace, *, settings: Settings, claims: NameClaims
+) -> tuple[InputParser, Iterator[DownloadJob | None]]:
+    """What reads the list, and the jobs that come of it."""
+    checksums = read_sums(arguments.checksums) if arguments.checksums else {}
+    parser = InputParser(
+        source="standard input" if arguments.list == "-" else arguments.list,
+        claims=claims,
+        limits=settings.transfer.limits,
+        max_retries=settings.retry.max_retries,
+        on_rejected=lambda rejection: log.error("%s", rejection),
+        on_note=lambda note: log.info("%s", note),
+    )
+    return parser, with_checksums(parser.parse(read_lines(descriptor)), checksums)
 
 
 def observers_of(settings: Settings, signals: SignalBox) -> Sequence[Observer]:
@@ -141,15 +173,19 @@ def exit_status(
 
 def say_summary(summary: RunSummary, parser: InputParser) -> None:
     """Tell people on stderr how the run ended."""
-    lines = [*summary_lines(summary)]
-    if parser.rejected:
-        lines.append(f"{parser.rejected} bad lines in the list")
-    if parser.repeated:
-        lines.append(f"{parser.repeated} repeated URLs were downloaded once")
-    if not sum(summary.counts.values()) and not parser.rejected:
-        lines.append("the list has no URLs")
-    for line in lines:
+    for line in summary_lines(summary):
         say(printable(line))
+    say_list(parser, is_empty=not sum(summary.counts.values()))
+
+
+def say_list(parser: InputParser, *, is_empty: bool) -> None:
+    """Tell people on stderr what was wrong with the list."""
+    if parser.rejected:
+        say(f"{parser.rejected} bad lines in the list")
+    if parser.repeated:
+        say(f"{parser.repeated} repeated URLs count once")
+    if is_empty and not parser.rejected:
+        say("the list has no URLs")
 
 
 @contextmanager
@@ -167,11 +203,16 @@ def open_list(name: str) -> Iterator[int]:
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        message = (
-            f"{name}: the list can't be read: {error.strerror}; name a file, or - for stdin"
-        )
-        raise InputError(message) from error
+        raise _unreadable(name, error) from error
     try:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise _unreadable(name, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _unreadable(name: str, error: OSError) -> InputError:
+    return InputError(
+        f"{name}: the list can't be read: {error.strerror}; name a file, or - for stdin"
+    )

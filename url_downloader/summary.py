@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from url_downloader.metrics import MetricsSnapshot
-from url_downloader.shared.models import ErrorKind, JobRecord, JobStatus, StopReason
+from url_downloader.shared.models import ErrorKind, JobRecord, JobStatus, Rejection, StopReason
 from url_downloader.units import format_seconds, format_size
 
 MAX_FAILURES_SHOWN = 20
@@ -25,6 +25,7 @@ class RunSummary:
         stopped_by: the limit of the run that was reached, if one was.
         is_list_read: whether the list was read to its end.
         crash: what broke in the pipeline itself, if anything did.
+        rejected: what was no URL, or had options that can't be; of `download` alone.
     """
 
     counts: Mapping[JobStatus, int]
@@ -34,6 +35,13 @@ class RunSummary:
     stopped_by: StopReason | None = None
     is_list_read: bool = True
     crash: str | None = None
+    rejected: tuple[Rejection, ...] = ()
+
+    @property
+    def is_success(self) -> bool:
+        """Whether every file that was asked for is there."""
+        failed = self.failures or self.rejected or self.unfinished
+        return not (failed or self.was_stopped or self.crash)
 
     @property
     def unfinished(self) -> int:

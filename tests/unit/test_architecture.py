@@ -75,8 +75,6 @@ SIDEWAYS = {
     ("__main__", "main"),
     ("main", "command_line"),
     ("command_line", "arguments"),
-    ("dry_run", "signals"),
-    ("dry_run", "streams"),
     ("library", "signals"),
 }
 """Who may import whom on the same floor."""

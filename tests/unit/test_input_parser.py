@@ -15,11 +15,10 @@ from url_downloader.filenames import fold, with_suffix
 from url_downloader.input_parser import (
     MAX_LINE,
     InputParser,
-    Rejection,
     normal_url,
     read_lines,
 )
-from url_downloader.shared.models import AttemptLimits, DownloadJob
+from url_downloader.shared.models import AttemptLimits, DownloadJob, Rejection
 
 PATIENCE = 0.001
 

@@ -234,6 +234,11 @@ class JobRecord:
     due: float | None = None
     result: JobResult | None = None
 
+    @property
+    def reason(self) -> str:
+        """Why the last attempt failed, for people; empty if it did not."""
+        return self.result.message if self.result else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
@@ -250,6 +255,24 @@ class JobEvent:
     time: float
     previous: JobStatus | None
     record: JobRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A line that led to no job.
+
+    Args:
+        source: the list's name.
+        line: counted from 1.
+        reason: for people: printable, without user names and passwords.
+    """
+
+    source: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}: {self.reason}"
 
 
 EventListener = Callable[[JobEvent], None]
