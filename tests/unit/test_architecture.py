@@ -79,6 +79,8 @@ SIDEWAYS = {
 }
 """Who may import whom on the same floor."""
 
+HANDING_OUT = "__init__"
+"""Names what others may use, and imports it when it is asked for."""
 HANDS = 2
 ATTEMPT = 3
 """An attempt gets its hands through Protocols and imports none."""
@@ -92,7 +94,7 @@ LIBRARIES = {
 }
 """Each outside thing has one room."""
 
-LATE_IMPORTS = {("main", "_main")}
+LATE_IMPORTS = {("main", "_main"), ("__init__", "__getattr__")}
 """Functions that may import: what takes long and is not always needed."""
 
 PURE = {0, 1}
@@ -225,6 +227,8 @@ def check_known(module: Module) -> Iterator[str]:
 def check_floors(module: Module) -> Iterator[str]:
     """Imports go down, or sideways in listed pairs; an attempt sees no hands."""
     own = FLOORS.get(module.name, max(FLOORS.values()))
+    if module.name == HANDING_OUT:
+        return
     for line, room in rooms(module):
         floor = FLOORS.get(room)
         if floor is None:
@@ -408,6 +412,7 @@ def test_the_package_keeps_the_rules(check: Check) -> None:
 def test_no_import_cycle() -> None:
     """Modules can be read from the ground up."""
     graph = {each.name: [room for _, room in rooms(each)] for each in modules_of_package()}
+    del graph[HANDING_OUT]
     assert {"main", "shared.models"} <= set(graph)
     assert cycle(graph) == []
 
