@@ -30,10 +30,10 @@ from url_downloader.units import parse_seconds
 
 _EPILOG = """\
 TIME is in seconds, or a number with s, m, h or d: 90, 1.5m, 2h.
-SIZE is in bytes, or a number with k, M, G or T (1024-based): 4096, 64k, 2G.
-@FILE is a config file. Each line is an option, with its value if it takes one:
-"--timeout 10"; blank lines and lines that begin with # are skipped. Of an
-option that is given twice, the last one counts.
+SIZE is in bytes, or a number with k, M, G or T (1024-based): 4096, 2G.
+@FILE is a config file. Each line is an option, with its value if it takes
+one: "--timeout 10". Blank lines and lines that begin with # are skipped.
+Later options override earlier ones, wherever they are.
 """
 
 
