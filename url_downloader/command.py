@@ -10,28 +10,28 @@ import logging
 import os
 import signal
 import stat
-import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterable
+from contextlib import ExitStack
 
-from url_downloader.checksums import parse_sums
 from url_downloader.claims import NameClaims
 from url_downloader.closing_words import account_of, command_words, say_account
 from url_downloader.config import Settings
+from url_downloader.dry_run import DryRun
 from url_downloader.input_parser import InputParser
-from url_downloader.line_reader import read_lines
+from url_downloader.list_source import open_list, read_list
 from url_downloader.logs import Console, logging_to
+from url_downloader.metrics import MetricsSnapshot
 from url_downloader.outputs import RunEnd, open_outputs
 from url_downloader.process_jobs import process_jobs
 from url_downloader.retry_command import shown_command
 from url_downloader.run_lock import held_lock
 from url_downloader.shared.errors import InputError, LockedError, OutputError
-from url_downloader.shared.models import Checksum, DownloadJob, JobStatus
+from url_downloader.shared.models import DownloadJob, JobStatus
 from url_downloader.signals import SignalBox, caught_signals
 from url_downloader.storage import PARTS_FOLDER
+from url_downloader.streams import say
 from url_downloader.summary import RunSummary
+from url_downloader.summary_text import Account, list_rows
 from url_downloader.units import printable
 from url_downloader.watching import MetricsWatch, display_observers, log_observers
 
@@ -60,6 +60,8 @@ def run_command(arguments: argparse.Namespace, settings: Settings) -> int:
                 command = shown_command(command_words(arguments))
                 stack.enter_context(held_lock(arguments.lock, printable(command)))
             descriptor = stack.enter_context(open_list(arguments.list))
+            if arguments.dry_run:
+                return rehearse(descriptor, arguments, settings=settings)
             return run(descriptor, arguments, settings=settings, console=console)
         except LockedError as error:
             log.error("%s", error)
@@ -76,10 +78,8 @@ def run(
     descriptor: int, arguments: argparse.Namespace, *, settings: Settings, console: Console
 ) -> int:
     """Download the list that can be read from `descriptor`; returns the exit status."""
-    checksums = read_sums(arguments.checksums) if arguments.checksums else {}
     claims = NameClaims(reserved=[PARTS_FOLDER])
-    parser = parser_for(arguments.list, claims, settings=settings)
-    jobs = with_checksums(parser.parse(read_lines(descriptor)), checksums)
+    parser, jobs = read_list(descriptor, arguments, settings=settings, claims=claims)
     outputs = open_outputs(arguments, settings, list_descriptor=descriptor)
     metrics = MetricsWatch(arguments)
     with outputs as opened, caught_signals() as signals:
@@ -120,41 +120,26 @@ def end_of(
     )
 
 
-def parser_for(name: str, claims: NameClaims, *, settings: Settings) -> InputParser:
-    """A parser for the list of this name, that logs what it can't use."""
-    return InputParser(
-        source="standard input" if name == "-" else name,
-        claims=claims,
-        limits=settings.transfer.limits,
-        max_retries=settings.retry.max_retries,
-        on_rejected=lambda rejection: log.error("%s", rejection),
-        on_note=lambda note: log.info("%s", note),
-    )
-
-
-def read_sums(path: Path) -> Mapping[str, Checksum]:
-    """The checksum of each file name that sha256sum wrote to `path`.
-
-    Raises:
-        InputError: it can't be read, or was written by something else.
-    """
-    try:
-        with path.open(encoding="utf-8", errors="surrogateescape") as lines:
-            return dict(parse_sums(lines))
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{path}: the checksums can't be read: {reason}") from error
-
-
-def with_checksums(
-    jobs: Iterable[DownloadJob | None], checksums: Mapping[str, Checksum]
-) -> Iterator[DownloadJob | None]:
-    """The jobs, each with the checksum that is listed for its file, if it has no own one."""
-    for job in jobs:
-        if job is None or job.checksum is not None or job.output not in checksums:
-            yield job
-        else:
-            yield replace(job, checksum=checksums[job.output])
+def rehearse(descriptor: int, arguments: argparse.Namespace, *, settings: Settings) -> int:
+    """Print what `run` would download; returns the exit status."""
+    claims = NameClaims(reserved=[PARTS_FOLDER])
+    parser, jobs = read_list(descriptor, arguments, settings=settings, claims=claims)
+    dry_run = DryRun(settings.output.directory)
+    with caught_signals() as signals:
+        dry_run.go(jobs, should_stop=lambda: signals.stop is not None)
+        if parser.error is not None:
+            log.error("%s", parser.error)
+        summary = RunSummary(
+            counts={JobStatus.SUCCESS: dry_run.jobs, JobStatus.FAILED: 0},
+            metrics=MetricsSnapshot(),
+        )
+        status = exit_status(summary, parser, stopped_by=signals.stop, is_told=True)
+    if status != EXIT_OK or not arguments.quiet:
+        say(f"{dry_run.jobs} to download, {dry_run.with_checksum} of them with a checksum")
+        account = Account(summary=summary, rejected=parser.rejected, repeated=parser.repeated)
+        for _, text in list_rows(account):
+            say(text)
+    return status
 
 
 def exit_status(
@@ -182,28 +167,3 @@ def exit_status(
 def status_after(status: int, *, is_told: bool) -> int:
     """The truth once more, when the metrics have been told of it, or not."""
     return EXIT_LOCAL if not is_told and status in MILDER else status
-
-
-@contextmanager
-def open_list(name: str) -> Iterator[int]:
-    """A descriptor to read the list from; `-` is standard input.
-
-    Raises:
-        InputError: there is no such file, or it can't be read.
-    """
-    if name == "-":
-        if sys.stdin is None:
-            raise InputError("standard input is closed, and the list was to come from there")
-        yield sys.stdin.fileno()
-        return
-    try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        message = (
-            f"{name}: the list can't be read: {error.strerror}; name a file, or - for stdin"
-        )
-        raise InputError(message) from error
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 import validators
@@ -16,7 +15,7 @@ import validators
 from url_downloader.claims import NameClaims
 from url_downloader.filenames import name_from_url
 from url_downloader.line_reader import MAX_LINE
-from url_downloader.list_entry import OPTIONS, Entry, parse_option
+from url_downloader.list_entry import OPTIONS, Entry, Rejection, parse_option
 from url_downloader.shared.errors import InputError
 from url_downloader.shared.models import AttemptLimits, DownloadJob
 
@@ -31,24 +30,6 @@ _PERHAPS_SECRET = re.compile(r"\A(https?:[/\\]+)?.*@", re.IGNORECASE | re.DOTALL
 
 _NO_URL_YET = "an option before the first URL"
 _TOO_LATE = "an option that came after its URL was started: write both without a pause"
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A line that led to no job.
-
-    Args:
-        source: the list's name.
-        line: counted from 1.
-        reason: for people: printable, without user names and passwords.
-    """
-
-    source: str
-    line: int
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.source}:{self.line}: {self.reason}"
 
 
 class InputParser:
@@ -110,6 +91,9 @@ class InputParser:
             self._line += 1
             if self._line == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 self._reject(1, "the list is UTF-16 and was not read: save it as UTF-8")
+                return
+            if b"\0" in raw and not (self._jobs or self._entry or _URL_START.match(raw)):
+                self._reject(self._line, "the list is not text, and no more of it was read")
                 return
             # Lists that were joined by cat have one in their middle, too.
             yield from self._take(raw.removeprefix(codecs.BOM_UTF8))

@@ -34,6 +34,24 @@ OPTIONS = frozenset({"out", "checksum", "header", "max-retries", *_LIMITS, *_STA
 _OPTION = re.compile(r"([a-z][\w-]{0,63})\s*=\s*(.*)", re.ASCII | re.DOTALL | re.IGNORECASE)
 
 
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A line that led to no job.
+
+    Args:
+        source: the list's name.
+        line: counted from 1.
+        reason: for people: printable, without user names and passwords.
+    """
+
+    source: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}: {self.reason}"
+
+
 @dataclass(slots=True)
 class Entry:
     """A URL of the list whose options are still being read.

@@ -9,10 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from url_downloader.arguments import argument_parser, settings_from
-from url_downloader.message_arguments import check_extras
-from url_downloader.report_arguments import check_reports
-from url_downloader.shared.errors import ConfigError
+from url_downloader.command_line import parse_command_line
 from url_downloader.streams import secure_streams, settle_streams
 
 
@@ -26,15 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(argv: Sequence[str] | None) -> int:
-    parser = argument_parser()
-    arguments = parser.parse_args(argv)
-    arguments.words = sys.argv[1:] if argv is None else argv
-    try:
-        check_reports(arguments)
-        settings = settings_from(arguments)
-        check_extras(arguments)
-    except ConfigError as error:
-        parser.error(str(error))
+    arguments, settings = parse_command_line(sys.argv[1:] if argv is None else argv)
     # Here, because --help needs none of it, and it takes longer than all before.
     from url_downloader.command import run_command  # noqa: PLC0415
 

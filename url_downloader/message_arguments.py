@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from url_downloader import __version__
 from url_downloader.config import MonitorSettings
 from url_downloader.option_types import Group, add_number
 from url_downloader.report_arguments import STDOUT
@@ -20,19 +21,28 @@ def add_message_options(group: Group, defaults: MonitorSettings) -> None:
     talk.add_argument("-v", "--verbose", action="store_true", help="log every step")
     talk.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
     flag, interval = "--monitor-interval", defaults.interval
-    add_number(group, flag, metavar="TIME", default=interval, text="between status lines")
+    add_number(group, flag, metavar="TIME", default=interval, text="time between status lines")
     group.add_argument(
         "--progress",
         choices=("auto", "always", "never"),
         default="auto",
-        help="live display instead of status lines; auto: on a terminal (default: auto)",
+        metavar="WHEN",
+        help="live display instead of status lines: always, never, or auto, which is on a"
+        " terminal (default: auto)",
     )
     for flag, metavar, text in (
         ("--log-file", "FILE", "append the log to FILE as well, also with -q"),
-        ("--metrics-file", "FILE.prom", "keep the counters there, for Prometheus"),
-        ("--lock", "FILE", "end with status 75 if another run holds the lock FILE"),
+        (
+            "--metrics-file",
+            "FILE.prom",
+            "keep the counters of the run in FILE.prom, for Prometheus",
+        ),
+        ("--lock", "FILE", "end at once, with status 75, if another run holds the lock FILE"),
     ):
-        group.add_argument(flag, metavar=metavar, type=Path, help=text)
+        group.add_argument(flag, metavar=metavar, type=Path, help=f"{text} (default: none)")
+    group.add_argument("-h", "--help", action="help", help="print this and exit")
+    version, text = f"%(prog)s {__version__}", "print the version and exit"
+    group.add_argument("-V", "--version", action="version", version=version, help=text)
 
 
 def check_extras(arguments: argparse.Namespace) -> None:

@@ -25,6 +25,21 @@ _PARSERS: Mapping[str, Callable[[str], float]] = {
 _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Names the value of an option once, after all its spellings, as Python 3.13 does."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        return invocation(action)
+
+
+def invocation(action: argparse.Action) -> str:
+    """How an argument is written: `-T, --timeout TIME`."""
+    takes_value = action.metavar is not None
+    return " ".join(
+        [", ".join(action.option_strings), str(action.metavar) * takes_value]
+    ).strip()
+
+
 def add_number(group: Group, *flags: str, metavar: str, default: float, text: str) -> None:
     """Add an option that takes a number of this metavar's kind: N, TIME or SIZE."""
     group.add_argument(
@@ -37,6 +52,8 @@ def add_number(group: Group, *flags: str, metavar: str, default: float, text: st
 
 
 def _shown(value: float, metavar: str) -> str:
+    if metavar == "TIME" and value:
+        return f"{value:g}s"
     is_round = metavar == "SIZE" and value and value % (1 << 20) == 0
     return f"{int(value) >> 20}M" if is_round else f"{value:g}"
 

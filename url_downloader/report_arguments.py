@@ -17,18 +17,21 @@ def add_report_options(group: Group) -> None:
         "--report",
         metavar="FILE",
         type=Path,
-        help="write a line of JSON for each URL as it ends; - is stdout",
+        help="write a line of JSON for each URL as it ends; - is standard output (default:"
+        " none)",
     )
     group.add_argument(
         "--failed-out",
         metavar="FILE",
         type=Path,
-        help="write what is still to be downloaded, as a list, at the end",
+        help="write what is still to be downloaded, as a list, at the end (default: none)",
     )
     group.add_argument(
         "--print",
         choices=("paths",),
-        help="print the path of each file to stdout as it is finished",
+        metavar="paths",
+        help="print the path of each file to standard output as it is finished (default:"
+        " nothing)",
     )
     group.add_argument(
         "-0", "--null", action="store_true", help="end each printed path with a NUL"

@@ -24,21 +24,28 @@ def add_server_options(group: Group, defaults: Settings) -> None:
         metavar="'NAME: VALUE'|@FILE",
         type=header_fields,
         action="extend",
-        help="send this header, or those of a file, one per line (repeatable)",
+        help="send this header, or those of a file, one per line; repeatable (default: none)",
     )
     group.add_argument(
         *("-U", "--user-agent"),
         metavar="TEXT",
         type=field_value,
         default=defaults.server.user_agent,
-        help="User-Agent (default: %(default)s)",
+        help="what the program calls itself (default: %(default)s)",
     )
-    group.add_argument("--referer", metavar="URL", type=referer, help="Referer (default: none)")
-    group.add_argument("--cookies", metavar="FILE", type=Path, help="cookies, Netscape format")
+    for flag, metavar, parse, text in (
+        ("--referer", "URL", referer, "where the links are said to come from"),
+        ("--cookies", "FILE", Path, "send the cookies of FILE, a cookies.txt"),
+    ):
+        group.add_argument(flag, metavar=metavar, type=parse, help=f"{text} (default: none)")
     _add_netrc_options(group.add_mutually_exclusive_group())
-    text = "http, https, socks5 or socks5h; for all servers (default: the environment's)"
+    text = "proxy for all servers: http, https, socks5 or socks5h (default: the environment's)"
     group.add_argument("--proxy", metavar="URL", type=proxy_url, help=text)
     _add_tls_options(group)
+    _add_redirect_options(group, defaults)
+
+
+def _add_redirect_options(group: Group, defaults: Settings) -> None:
     most, text = defaults.transfer.max_redirects, "redirects to follow"
     add_number(group, "--max-redirects", metavar="N", default=most, text=text)
     group.add_argument(
@@ -49,9 +56,9 @@ def add_server_options(group: Group, defaults: Settings) -> None:
 
 
 def _add_netrc_options(group: argparse._MutuallyExclusiveGroup) -> None:
-    text = "logins of hosts (default: $NETRC, ~/.netrc or ~/_netrc)"
+    text = "take logins from FILE (default: $NETRC, ~/.netrc or ~/_netrc)"
     group.add_argument("--netrc", metavar="FILE", type=Path, help=text)
-    group.add_argument("--no-netrc", action="store_true", help="look at no such file")
+    group.add_argument("--no-netrc", action="store_true", help="take logins from no such file")
 
 
 def _add_tls_options(group: Group) -> None:
@@ -61,8 +68,8 @@ def _add_tls_options(group: Group) -> None:
         help="do not check the certificates of servers",
     )
     for flag, metavar, text in (
-        ("--ca-cert", "PATH", "file or directory of authorities to trust (default: requests')"),
-        ("--cert", "FILE", "client certificate, PEM"),
+        ("--ca-cert", "PATH", "authorities to trust, a file or directory (default: requests')"),
+        ("--cert", "FILE", "client certificate, PEM (default: none)"),
         ("--key", "FILE", "its key, PEM, not encrypted (default: in the file of --cert)"),
     ):
         group.add_argument(flag, metavar=metavar, type=Path, help=text)

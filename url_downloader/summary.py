@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from url_downloader.list_entry import Rejection
 from url_downloader.metrics import MetricsSnapshot
 from url_downloader.shared.models import ErrorKind, JobRecord, JobStatus, StopReason
 
@@ -23,6 +24,7 @@ class RunSummary:
         was_stopped: whether it was ended before all jobs had ended.
         stopped_by: the limit of the run that was reached, if one was.
         crash: what broke in the pipeline itself, if anything did.
+        rejected: what was no URL, or had options that can't be; of `download` alone.
     """
 
     counts: Mapping[JobStatus, int]
@@ -32,6 +34,13 @@ class RunSummary:
     stopped_by: StopReason | None = None
     is_list_read: bool = True
     crash: str | None = None
+    rejected: tuple[Rejection, ...] = ()
+
+    @property
+    def is_success(self) -> bool:
+        """Whether every file that was asked for is there."""
+        failed = self.failures or self.rejected or self.unfinished
+        return not (failed or self.was_stopped or self.crash)
 
     @property
     def failures(self) -> tuple[JobRecord, ...]:

@@ -38,7 +38,7 @@ def account_lines(account: Account) -> Iterator[str]:
     for count, cause, url in causes(account.summary):
         yield f"{count} x {cause}, for example {url}"
     yield from _failure_lines(account.summary)
-    yield from (text for _, text in _list_rows(account))
+    yield from (text for _, text in list_rows(account))
     yield from (f"{name}: {where}" for name, where in account.files)
     yield from _retry_lines(account)
 
@@ -58,7 +58,7 @@ def account_rows(account: Account) -> Iterator[tuple[str, str]]:
     yield "received", _traffic(summary)
     for count, cause, url in causes(summary):
         yield cause, f"{count} x, for example {url}"
-    yield from _list_rows(account)
+    yield from list_rows(account)
     yield from account.files
 
 
@@ -111,11 +111,12 @@ def _failure_lines(summary: RunSummary) -> Iterator[str]:
         yield f"and {others} more failed"
 
 
-def _list_rows(account: Account) -> Iterator[tuple[str, str]]:
+def list_rows(account: Account) -> Iterator[tuple[str, str]]:
+    """What was wrong with the list."""
     if account.rejected:
         yield "bad lines", f"{account.rejected} bad lines in the list"
     if account.repeated:
-        yield "repeated", f"{account.repeated} repeated URLs were downloaded once"
+        yield "repeated", f"{account.repeated} repeated URLs count once"
     if not sum(account.summary.counts.values()) and not account.rejected:
         yield "empty", "the list has no URLs"
 

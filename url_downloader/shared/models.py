@@ -255,6 +255,11 @@ class JobRecord:
     due: float | None = None
     result: JobResult | None = None
 
+    @property
+    def reason(self) -> str:
+        """Why the last attempt failed, for people; empty if it did not."""
+        return self.result.message if self.result else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
