@@ -16,6 +16,7 @@ from url_downloader.config import (
     Settings,
     TransferSettings,
 )
+from url_downloader.message_arguments import add_message_options
 from url_downloader.option_types import (
     Group,
     add_number,
@@ -25,6 +26,7 @@ from url_downloader.option_types import (
     status_codes,
 )
 from url_downloader.report_arguments import add_report_options
+from url_downloader.server_arguments import add_server_options, server_settings
 from url_downloader.shared.models import CONNECT_TIMEOUT, AttemptLimits
 from url_downloader.units import parse_seconds
 
@@ -45,8 +47,9 @@ def argument_parser() -> argparse.ArgumentParser:
     _add_existing_options(parser.add_argument_group("files that are there already"))
     _add_limits(parser.add_argument_group("limits of one attempt"), defaults.transfer)
     _add_retry_options(parser.add_argument_group("retries"), defaults.retry)
+    add_server_options(parser.add_argument_group("talking to servers"), defaults)
     add_report_options(parser.add_argument_group("reports"))
-    _add_talk_options(parser.add_argument_group("messages"), defaults)
+    add_message_options(parser.add_argument_group("messages"), defaults.monitor)
     return parser
 
 
@@ -64,11 +67,6 @@ def _add_run_options(group: Group, defaults: Settings) -> None:
         type=in_range("--max-failures", failure_limit),
         default=run.max_failures,
         help="stop in order when so many jobs have failed; 0: never (default: 0)",
-    )
-    group.add_argument(
-        "--location-trusted",
-        action="store_true",
-        help="send headers and credentials on to wherever a server redirects",
     )
 
 
@@ -164,14 +162,6 @@ def _add_retry_options(group: Group, defaults: RetrySettings) -> None:
     )
 
 
-def _add_talk_options(group: Group, defaults: Settings) -> None:
-    talk = group.add_mutually_exclusive_group()
-    talk.add_argument("-v", "--verbose", action="store_true", help="log every step")
-    talk.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
-    flag, interval = "--monitor-interval", defaults.monitor.interval
-    add_number(group, flag, metavar="TIME", default=interval, text="between status lines")
-
-
 def settings_from(arguments: argparse.Namespace) -> Settings:
     """The settings that the arguments ask for.
 
@@ -187,6 +177,7 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
             retry_on=arguments.retry_on,
         ),
         transfer=_transfer_settings(arguments),
+        server=server_settings(arguments),
         run=RunSettings(deadline=arguments.deadline, max_failures=arguments.max_failures),
         pool=PoolSettings(max_workers=arguments.max_workers, queue_size=arguments.queue_size),
         output=OutputSettings(
@@ -211,6 +202,7 @@ def _transfer_settings(arguments: argparse.Namespace) -> TransferSettings:
             speed_limit=arguments.speed_limit,
             speed_time=arguments.speed_time,
         ),
+        max_redirects=arguments.max_redirects,
         max_filesize=arguments.max_filesize,
         expected_types=arguments.expect_type,
         is_location_trusted=arguments.location_trusted,

@@ -20,7 +20,7 @@ from url_downloader.attempt_meter import Progress
 from url_downloader.config import Settings
 from url_downloader.descriptors import affordable_idle, affordable_workers
 from url_downloader.downloader import Downloader
-from url_downloader.http_client import HttpClient
+from url_downloader.http_client import HttpClient, client_context
 from url_downloader.metrics import Metrics
 from url_downloader.monitor import Monitor, Observer, PoolState
 from url_downloader.resolver import Resolver
@@ -319,7 +319,7 @@ def process_jobs(
         should_stop: asked often; True ends the run in order.
 
     Raises:
-        OutputError: no files can be written in the output directory.
+        OutputError, InputError: the output directory, or a file to read, can't be used.
     """
     with OutputDirectory(settings.output) as directory:
         return JobPool(
@@ -344,6 +344,7 @@ class DownloaderFactory:
 
     def __init__(self, settings: Settings, *, directory: OutputDirectory, name: Namer) -> None:
         self._settings = settings
+        self._client = client_context(settings.server, settings.transfer)
         self._directory = directory
         self._name = name if settings.output.takes_server_names else None
         self._held: dict[int, int] = {}
@@ -353,8 +354,7 @@ class DownloaderFactory:
         output, transfer = self._settings.output, self._settings.transfer
         context = TransferContext(
             transport=HttpClient(
-                max_redirects=transfer.max_redirects,
-                is_location_trusted=transfer.is_location_trusted,
+                self._client,
                 max_idle=affordable_idle(self._settings.pool.max_workers),
                 look_up=look_up,
             ),

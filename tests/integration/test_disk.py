@@ -24,6 +24,7 @@ from tests.support.scripted_server import (
     Stall,
     flap,
 )
+from tests.support.sizes import sizes_of
 from tests.support.waiting import wait_until
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -100,7 +101,7 @@ def wait_for_part(target: Path, size: int) -> None:
     """Return once there are so many bytes in parts."""
     folder = target / HIDDEN
     wait_until(
-        lambda: sum(path.stat().st_size for path in folder.glob("*.part")) >= size,
+        lambda: sum(sizes_of(folder.glob("*.part"))) >= size,
         what=f"{size} bytes in parts",
     )
 

@@ -25,6 +25,7 @@ from tests.support.scripted_server import (
     Stall,
     flap,
 )
+from tests.support.sizes import sizes_of
 from tests.support.waiting import wait_until
 
 SOON = 15.0
@@ -188,7 +189,7 @@ def test_parts_are_kept(site: ScriptedServer, target: Path, limit: str) -> None:
 
 def part_size(folder: Path) -> int:
     """Bytes of the parts in it."""
-    return sum(part.stat().st_size for part in folder.glob("*.part"))
+    return sum(sizes_of(folder.glob("*.part")))
 
 
 @pytest.mark.parametrize(
