@@ -6,16 +6,20 @@ Knows descriptors only; nothing of what the lines say.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import select
 import stat
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
 log = logging.getLogger(__name__)
 
+MOMENT = 0.1
+"""Seconds for which lines may wait for others, so that all are written at once."""
 _SLICE = 0.1
 """Seconds between two looks around while a reader is waited for."""
 
@@ -23,36 +27,57 @@ _SLICE = 0.1
 class LineWriter:
     """Writes lines as they come. Nobody ever waits for a slow reader but `drain`.
 
-    What can't be written now is kept, and tried again with the next line. In a file there is
-    never a part of a line, however the process ends.
+    Where many lines come, those of a moment are written together: each call lets all other
+    threads go first. What can't be written now is kept, and tried again with what follows. In
+    a file there is never a part of a line, however the process ends.
 
     Args:
         descriptor: to write to; not closed here.
         name: of what it leads to, for messages.
+        now: monotonic clock, seconds.
 
-    Threads: all methods from any thread.
+    Threads: all methods from any thread. `flush` has to be called every MOMENT.
     """
 
-    def __init__(self, descriptor: int, *, name: str) -> None:
+    def __init__(
+        self, descriptor: int, *, name: str, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._descriptor = descriptor
         self._name = name
+        self._now = now
         self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
         self._readiness = select.poll()
         self._readiness.register(descriptor, select.POLLOUT)
         # Leaf lock; guards all fields below.
         self._lock = threading.Lock()
         self._waiting: deque[bytes] = deque()
+        self._written_at = -math.inf
         self._is_closed = False
         self._error: OSError | None = None
         self._is_told = False
 
     def write(self, line: bytes) -> None:
-        """Write a line, its end included, now or when it is possible."""
-        self._settle(line)
+        """Write a line, its end included, in a moment or when it is possible."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._waiting.append(line)
+            is_early = self._now() < self._written_at + MOMENT
+        if not is_early:
+            self.flush()
 
     def flush(self) -> None:
-        """Try again to write what is waiting."""
-        self._settle()
+        """Write what is waiting, if that is possible."""
+        with self._lock:
+            if self._is_closed or not self._waiting:
+                return
+            self._written_at = self._now()
+            error = self._error = self._write_waiting()
+            is_news, self._is_told = not self._is_told, self._is_told or error is not None
+        if isinstance(error, BrokenPipeError):
+            log.warning("%s: closed by its reader; nothing more is written there", self._name)
+        elif error is not None and is_news:
+            log.error("%s: can't be written: %s", self._name, error.strerror)
 
     def drain(self, *, gave_up: Callable[[], bool]) -> bool:
         """Wait for a slow reader, but not for a full disk.
@@ -73,51 +98,38 @@ class LineWriter:
         with self._lock:
             self._is_closed = True
 
-    def _settle(self, *lines: bytes) -> None:
-        with self._lock:
-            if self._is_closed:
-                return
-            self._waiting.extend(lines)
-            error = self._error = self._write_waiting()
-            is_news, self._is_told = not self._is_told, self._is_told or error is not None
-        if isinstance(error, BrokenPipeError):
-            log.warning("%s: closed by its reader; nothing more is written there", self._name)
-        elif error is not None and is_news:
-            log.error("%s: can't be written: %s", self._name, error.strerror)
-
     def _write_waiting(self) -> OSError | None:
         """Write what can be written now. The caller holds the lock."""
-        write = self._write_whole if self._is_file else self._write_some
+        block, written = b"".join(self._waiting), 0
         try:
-            while self._waiting and write(self._waiting[0]):
-                self._waiting.popleft()
+            while written < len(block) and self._is_ready():
+                # A pipe that is ready takes so much at once.
+                end = len(block) if self._is_file else written + select.PIPE_BUF
+                written += os.write(self._descriptor, block[written:end])
         except BlockingIOError:
-            return None
+            pass
         except BrokenPipeError as error:
             self._is_closed = True
             self._waiting.clear()
             return error
         except OSError as error:
             return error
+        finally:
+            self._forget(written)
         return None
 
-    def _write_whole(self, line: bytes) -> bool:
-        """Write to a file all of a line, or nothing. The caller holds the lock."""
-        written = 0
-        try:
-            while written < len(line):
-                written += os.write(self._descriptor, line[written:])
-        except OSError:
+    def _is_ready(self) -> bool:
+        return self._is_file or bool(self._readiness.poll(0))
+
+    def _forget(self, written: int) -> None:
+        """So many bytes need not be written again. The caller holds the lock."""
+        while self._waiting and written >= len(self._waiting[0]):
+            written -= len(self._waiting.popleft())
+        if not written or not self._waiting:
+            return
+        if self._is_file:
             with suppress(OSError):
                 end = os.lseek(self._descriptor, -written, os.SEEK_CUR)
                 os.ftruncate(self._descriptor, end)
-            raise
-        return True
-
-    def _write_some(self, line: bytes) -> bool:
-        """Write to a pipe what doesn't block; whether it is all. The caller holds the lock."""
-        while line and self._readiness.poll(0):
-            # A pipe that is ready takes so much at once.
-            line = line[os.write(self._descriptor, line[: select.PIPE_BUF]) :]
-            self._waiting[0] = line
-        return not line
+        else:
+            self._waiting[0] = self._waiting[0][written:]

@@ -26,7 +26,7 @@ from url_downloader.failed_list import (
     reason_of,
     write_list,
 )
-from url_downloader.line_writer import LineWriter
+from url_downloader.line_writer import MOMENT, LineWriter
 from url_downloader.monitor import Observer
 from url_downloader.report import Report
 from url_downloader.shared.errors import OutputError
@@ -35,8 +35,6 @@ from url_downloader.summary import RunSummary
 
 log = logging.getLogger(__name__)
 
-RETRY_INTERVAL = 1.0
-"""Seconds between two attempts to write what a full disk or a slow reader has not taken."""
 _GRACE = 0.5
 """Seconds that a slow reader gets when the run has to end."""
 _QUIET_TIME, _QUIET_LOOKS = 0.3, 3
@@ -126,7 +124,7 @@ def _writer(descriptor: int, outputs: Outputs, *, name: str, stack: ExitStack) -
     """A writer that keeps trying; before the descriptor is closed it stops."""
     writer = LineWriter(descriptor, name=name)
     stack.callback(writer.close)
-    tell = Observer(name=f"flush{name}", interval=RETRY_INTERVAL, tell=lambda _: writer.flush())
+    tell = Observer(name=f"flush{name}", interval=MOMENT, tell=lambda _: writer.flush())
     outputs.observers.append(tell)
     return writer
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from url_downloader.line_writer import LineWriter
+from url_downloader.line_writer import MOMENT, LineWriter
 
 
 @pytest.fixture
@@ -60,6 +60,7 @@ def test_a_reader_that_has_gone(
     os.close(reader)
     for _ in range(3):
         writer.write(b"2\n")
+        writer.flush()
     assert writer.drain(gave_up=never)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
@@ -97,13 +98,42 @@ def test_a_file_holds_whole_lines_only(
     writer = LineWriter(descriptor, name="x")
     writer.write(b"abc\n")
     writer.write(b"defg\n")
+    writer.flush()
     assert path.read_bytes() == b"abc\n"
     assert not writer.drain(gave_up=never)
     room[0] = 100
     writer.write(b"h\n")
+    writer.flush()
     assert path.read_bytes() == b"abc\ndefg\nh\n"
     assert writer.drain(gave_up=never)
     writer.close()
     writer.write(b"too late\n")
     os.close(descriptor)
     assert path.read_bytes() == b"abc\ndefg\nh\n"
+
+
+def test_lines_of_a_moment_are_written_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first line is there at once; those that follow soon come together, and in order."""
+    sizes, real, clock = list[int](), os.write, [0.0]
+
+    def write(descriptor: int, data: bytes) -> int:
+        sizes.append(len(data))
+        return real(descriptor, data)
+
+    monkeypatch.setattr(os, "write", write)
+    path = tmp_path / "lines"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+    writer = LineWriter(descriptor, name="x", now=lambda: clock[0])
+    for number in range(4):
+        writer.write(b"%d\n" % number)
+        clock[0] += MOMENT / 2.5
+    assert sizes == [2, 6]
+    writer.write(b"4\n")
+    assert sizes == [2, 6]
+    writer.flush()
+    writer.flush()
+    os.close(descriptor)
+    assert sizes == [2, 6, 2]
+    assert path.read_bytes() == b"0\n1\n2\n3\n4\n"

@@ -1,0 +1,383 @@
+"""What scripts read: the report, the failed list and the paths, however a run ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.busy_site import content_of, play_busy_list
+from tests.support.cli import MAIN, CliResult, RunningCli, run_cli
+from tests.support.hardship import SmallDisk, small_disk
+from tests.support.reports import read_report
+from tests.support.scripted_server import Reply, ScriptedServer, Stall
+from tests.support.waiting import wait_until
+
+EXIT_LATENCY = 5.0
+BUSY = ("-w4", "--queue-size=2", "-T0.4", "--retry-delay=0.1", "--max-retries=9")
+MISSING = ("missing/1", "missing/2")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A list that meets everything, what a run of it leaves, and where.
+
+    Args:
+        server: where the URLs lead to.
+        folder: for the list and the reports.
+        names: of the files, those included that the server does not have.
+    """
+
+    server: ScriptedServer
+    folder: Path
+    names: Sequence[str]
+
+    def arguments(self, *more: str | Path, source: str | Path = "") -> list[str | Path]:
+        """Of a run that leaves everything there is."""
+        reports = ("--report", self.folder / "report", "--failed-out", self.folder / "failed")
+        target = ("-d", self.folder / "downloads")
+        return [source or self.write_list(), *target, *reports, *BUSY, *more]
+
+    def write_list(self) -> Path:
+        """The list as a file."""
+        path = self.folder / "list"
+        path.write_text("".join(f"{url}\n" for url in self.urls()))
+        return path
+
+    def urls(self) -> list[str]:
+        """All URLs, in order."""
+        return [self.server.url(f"/{name}") for name in self.names]
+
+    def report(self) -> list[dict[str, Any]]:
+        """What the report says so far, of whole lines."""
+        path = self.folder / "report"
+        return read_report(path.read_text()) if path.exists() else []
+
+    def failed(self) -> list[str]:
+        """The URLs of the failed list."""
+        lines = (self.folder / "failed").read_text().splitlines()
+        return [line for line in lines if line.startswith("http")]
+
+    def assert_true(self, result: CliResult) -> None:
+        """Report, failed list, summary and disk say the same, of every URL."""
+        assert result.totals is not None, result
+        assert not result.has_traceback, result
+        records, totals = self.report(), result.totals
+        by_status = {
+            status: [each for each in records if each["status"] == status]
+            for status in ("success", "failed", "unfinished")
+        }
+        counts = [len(each) for each in by_status.values()]
+        assert counts == [totals.downloaded, totals.failed, totals.unfinished], result
+        assert [each["url"] for each in records] == self.urls()[: totals.total]
+        done = {each["url"] for each in by_status["success"]}
+        assert self.failed() == [url for url in self.urls() if url not in done]
+        for each in by_status["success"]:
+            path = Path(each["path"])
+            assert path.read_bytes() == content_of(path.name)
+            assert each["size"] == path.stat().st_size
+        self._assert_attempts(records)
+
+    def _assert_attempts(self, records: Sequence[dict[str, Any]]) -> None:
+        for each in records:
+            path = each["url"].removeprefix(self.server.url(""))
+            asked, attempts = self.server.count(path), each["attempts"]
+            # An attempt that was cut off may not have come to ask.
+            is_cut = each["error_kind"] == "interrupted"
+            assert asked <= len(attempts) <= asked + is_cut, each
+            waits = [attempt["wait"] is not None for attempt in attempts]
+            is_waiting = each["status"] == "unfinished"
+            assert waits == [True] * (len(attempts) - 1) + [is_waiting] * bool(attempts)
+
+
+@pytest.fixture
+def site(server: ScriptedServer, tmp_path: Path) -> Site:
+    """Forty files that are quick, slow, flaky and stalled, and two that are missing."""
+    names = [*play_busy_list(server)]
+    names[5:5], names[30:30] = MISSING[:1], MISSING[1:]
+    return Site(server=server, folder=tmp_path, names=names)
+
+
+def test_complete(site: Site) -> None:
+    """After a run to its end all is told, and the failed list is what is left to do."""
+    result = run_cli(*site.arguments("--print", "paths", "-0"))
+    assert result.status == 1, result
+    site.assert_true(result)
+    printed = sorted(result.stdout.split("\0"))
+    paths = [each["path"] for each in site.report() if each["path"]]
+    assert printed == sorted(["", *paths])
+    assert (site.folder / "failed").read_text().splitlines() == [
+        "# failed: HTTP 404 Not Found",
+        site.server.url("/missing/1"),
+        "# failed: HTTP 404 Not Found",
+        site.server.url("/missing/2"),
+    ]
+    read_by_jq(site.folder / "report", len(site.names))
+    for name in MISSING:
+        site.server.play(f"/{name}", Reply(body=b"here"))
+    failed = site.folder / "failed"
+    assert run_cli(failed, "-d", site.folder / "downloads", "--failed-out", failed).status == 0
+    assert failed.read_bytes() == b""
+
+
+def read_by_jq(report: Path, lines: int) -> None:
+    """Other programs read it, too."""
+    if shutil.which("jq"):
+        command = ["jq", "-r", '.status + " " + .queued_at', str(report)]
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        assert len(said.splitlines()) == lines
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("is_piped", [False, True])
+def test_interrupted(site: Site, number: signal.Signals, *, is_piped: bool) -> None:
+    """After an interrupt nothing is lost, not even what was not yet read from the list."""
+    with RunningCli(*site.arguments(source="-" if is_piped else "")) as run:
+        if is_piped:
+            run.send("".join(f"{url}\n" for url in site.urls()).encode())
+        wait_until(lambda: len(site.report()) > 3, what="a few lines")
+        began = time.monotonic()
+        run.signal(number)
+        result = run.wait_with_open_stdin()
+    assert time.monotonic() - began < EXIT_LATENCY, result
+    assert result.status == 128 + number
+    assert site.failed()[-1] == site.urls()[-1]
+    site.assert_true(result)
+
+
+@pytest.mark.parametrize("limit", ["--deadline=0.7", "--max-failures=1"])
+def test_a_limit_of_the_run(site: Site, limit: str) -> None:
+    """So it is when the run ends itself."""
+    result = run_cli(*site.arguments(limit))
+    assert result.status == 5, result
+    site.assert_true(result)
+
+
+def test_signal_in_the_orderly_end(server: ScriptedServer, tmp_path: Path) -> None:
+    """A signal that comes when all is done and the phases of the end run spoils nothing."""
+    names = [name for name in play_busy_list(server) if name.startswith("quick")]
+    for turn in range(6):
+        folder = tmp_path / str(turn)
+        folder.mkdir()
+        site = Site(server=server, folder=folder, names=[*names, "missing/1"])
+        with RunningCli(*site.arguments()) as run:
+            wait_until(has_lines(folder / "report", len(site.names)), what="the last line")
+            threading.Event().wait(0.004 * turn)
+            run.signal(signal.SIGTERM)
+            result = run.wait()
+        # At the very end, when all is said, a signal does what it always does.
+        assert result.status in (1, 143, -signal.SIGTERM), result
+        assert [each["url"] for each in site.report()] == site.urls()
+        assert site.failed() == site.urls()[-1:]
+
+
+def has_lines(path: Path, count: int) -> Callable[[], bool]:
+    """Whether so many lines are in the file."""
+    return lambda: path.exists() and path.read_bytes().count(b"\n") == count
+
+
+@pytest.mark.leaves_parts
+def test_killed(site: Site) -> None:
+    """What SIGKILL leaves is whole lines of jobs that have ended, and the old failed list."""
+    (site.folder / "failed").write_text("old")
+    for count in (1, 5, 12):
+        with RunningCli(*site.arguments()) as run:
+            wait_until(lambda: len(site.report()) >= count, what="lines")  # noqa: B023
+            run.signal(signal.SIGKILL)
+            assert run.wait().status == -signal.SIGKILL
+        ended = site.report()
+        assert {each["status"] for each in ended} <= {"success", "failed"}
+        for each in ended:
+            assert each["path"] is None or Path(each["path"]).stat().st_size == each["size"]
+        assert (site.folder / "failed").read_text() == "old"
+
+
+# Disks.
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A file system of 1 MiB."""
+    with small_disk(tmp_path / "disk", "size=1m") as mounted:
+        yield mounted
+
+
+def test_full_disk(server: ScriptedServer, disk: SmallDisk) -> None:
+    """Where the disk that holds all of it fills up, all of it is complete all the same."""
+    names = [f"quick-{number}" for number in range(60)]
+    for name in names:
+        server.play(f"/{name}", Reply(body=content_of(name)))
+    site = Site(server=server, folder=disk.path, names=names)
+    result = run_cli(*site.arguments("--min-free=0"))
+    assert result.status == 3, result
+    assert "disk-full" in result.causes
+    site.assert_true(result)
+
+
+def test_reports_that_find_no_room(site: Site, disk: SmallDisk) -> None:
+    """Downloads elsewhere go on; it is said once for each, and the status tells it."""
+    report, failed = disk.path / "report", disk.path / "failed"
+    failed.write_text("old")
+    (disk.path / "ballast").write_bytes(bytes(disk.free()))
+    urls = "".join(f"{url}\n" for url in site.urls() if "quick" in url).encode()
+    arguments = ("-", "-d", site.folder / "d", "--report", report, "--failed-out", failed)
+    site.server.play("/a", Reply(status=500))
+    more = f"{site.server.url('/a')}\n".encode()
+    result = run_cli(*arguments, "-q", "--max-retries=0", stdin=urls + more)
+    assert result.status == 3, result
+    assert result.stderr.count("No space left") == 2
+    assert "lines are missing there" in result.stderr
+    assert result.totals is not None
+    assert (result.totals.downloaded, result.totals.failed) == (20, 1)
+    assert report.read_bytes() == b""
+    assert failed.read_text() == "old"
+
+
+@pytest.mark.parametrize("option", ["--report", "--failed-out"])
+@pytest.mark.parametrize("place", ["missing/file", "."])
+def test_nowhere_to_write(site: Site, option: str, place: str) -> None:
+    """It is said before anything is downloaded."""
+    path = site.folder / place
+    result = run_cli(site.write_list(), "-d", site.folder / "d", option, path)
+    assert result.status == 3, result
+    assert f"{path}: " in result.stderr
+    assert site.server.count() == 0
+
+
+def test_the_list_is_not_overwritten(site: Site) -> None:
+    """A report that would go where the list is goes nowhere."""
+    path = site.write_list()
+    before = path.read_bytes()
+    result = run_cli(path, "-d", site.folder / "d", "--report", path)
+    assert result.status == 3, result
+    assert path.read_bytes() == before
+
+
+# Standard output.
+
+
+def test_report_on_stdout(site: Site) -> None:
+    """`-` is standard output, and has nothing else on it."""
+    result = run_cli(site.write_list(), "-d", site.folder / "d", "--report", "-", *BUSY, "-v")
+    assert result.status == 1, result
+    assert [each["url"] for each in read_report(result.stdout)] == site.urls()
+
+
+@pytest.mark.parametrize("option", ["--report=-", "--print=paths"])
+def test_a_reader_that_leaves(site: Site, option: str) -> None:
+    """A reader that has seen enough stops no download, and is no failure."""
+    program = ("bash", "-c", '"$@" | head -n 1; exit "${PIPESTATUS[0]}"', "bash", *MAIN)
+    urls = [url for url in site.urls() if "quick" in url]
+    stdin = "".join(f"{url}\n" for url in urls).encode()
+    arguments = ("-", "-d", site.folder / "d", option, "-q")
+    result = run_cli(*arguments, program=program, stdin=stdin)
+    assert result.status == 0, result
+    assert result.stdout.count("\n") == 1
+    assert len(list((site.folder / "d").iterdir())) == len(urls)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_reader_that_does_not_read(site: Site, number: signal.Signals) -> None:
+    """It stops no download; it is waited for at the end, but not after a signal."""
+    fifo = site.folder / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    names = [f"small/{number}" for number in range(300)]
+    for name in names:
+        site.server.play(f"/{name}", Reply(body=b"x"))
+    stdin = "".join(f"{site.server.url(f'/{name}')}\n" for name in names).encode()
+    with RunningCli("-", "-d", site.folder / "d", "--report", fifo) as run:
+        run.send(stdin)
+        run.close_stdin()
+        # All is downloaded and the folder for parts is gone: only the reader is missing.
+        wait_until(
+            lambda: (
+                site.server.count() == len(names)
+                and not (site.folder / "d" / ".url-downloader").exists()
+            ),
+            what="the end of the downloads",
+        )
+        assert run.is_running
+        run.signal(number)
+        result = run.wait(EXIT_LATENCY)
+    os.close(reader)
+    assert result.status == 128 + number, result
+    assert "lines are missing there" in result.stderr
+    assert result.totals is not None
+    assert result.totals.downloaded == len(names)
+
+
+@pytest.mark.parametrize(
+    "options", [("--report=-", "--print=paths"), ("-0",), ("--print=names",), ("--report",)]
+)
+def test_wrong_usage(options: Sequence[str]) -> None:
+    """Options that say nothing together are refused."""
+    result = run_cli("-", *options)
+    assert result.status == 2, result
+    assert options[0].partition("=")[0] in result.stderr
+
+
+def test_a_name_like_an_option(server: ScriptedServer, tmp_path: Path) -> None:
+    """A name that a server chose is no option of the program that gets it."""
+    server.play("/-rf", Reply(body=b"x"))
+    cwd = ("sh", "-c", f'cd "{tmp_path}"; exec "$@"', "sh", MAIN[0], str(Path.cwd() / MAIN[1]))
+    stdin = f"{server.url('/-rf')}\n".encode()
+    result = run_cli("-", "-d", ".", "--print", "paths", program=cwd, stdin=stdin)
+    assert result.stdout == "./-rf\n"
+
+
+# aria2c.
+
+
+@pytest.mark.skipif(shutil.which("aria2c") is None, reason="aria2c is not installed")
+def test_aria2c_reads_the_failed_list(server: ScriptedServer, tmp_path: Path) -> None:
+    """aria2c downloads what failed, under the same names, with the headers and limits."""
+    source = tmp_path / "list"
+    body = b"content"
+    digest = "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"
+    source.write_text(
+        f"{server.url('/ok/x.txt')}\n{server.url('/one/x.txt?a=b&c')}\n"
+        f"{server.url('/two').replace('//', '//user:pass%20word@')}\n"
+        f"  out=sub/two =#.txt\n  header=X-One: 1\n  header=X-Two: =, 2\n"
+        f"  checksum=sha-256={digest}\n  timeout=0\n  connect-timeout=1.5\n  max-time=1h\n"
+        f"  speed-limit=1k\n  speed-time=9\n  max-retries=0\n"
+        f"{server.url('/three')}\n  timeout=2m\n  connect-timeout=20\n"
+        f"{server.url('/stuck')}\n  timeout=0.2\n"
+    )
+    server.play("/ok/x.txt", Reply(body=body))
+    server.play("/stuck", Reply(body=body, delivery=Stall(2)))
+    for path in ("/one/x.txt", "/two", "/three"):
+        server.play(path, Reply(status=503))
+    failed = tmp_path / "failed"
+    result = run_cli(
+        source, "-d", tmp_path / "d", "--max-retries=0", "-T5", "--failed-out", failed
+    )
+    assert result.status == 1, result
+    assert not (server.requests("/one/x.txt")[0].header("X-One"))
+    for path in ("/one/x.txt", "/two", "/three", "/stuck"):
+        server.play(path, Reply(body=body))
+    command = ["aria2c", "--no-conf", "-q", f"-i{failed}", f"-d{tmp_path / 'a'}", "-s1"]
+    subprocess.run(command, check=True, timeout=60, capture_output=True)
+    ours = run_cli(failed, "-d", tmp_path / "o", "--max-retries=0", "-T5")
+    assert ours.status == 0, ours
+    for folder in (tmp_path / "a", tmp_path / "o"):
+        found = {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
+        assert len(found) == 4
+        assert found["sub/two =#.txt"] == found["three"] == found["stuck"] == body
+        assert "x.txt" not in found
+    last = server.requests("/two")[-1]
+    assert (last.header("X-One"), last.header("X-Two")) == ("1", "=, 2")
+    assert last.header("Authorization") == "Basic dXNlcjpwYXNzIHdvcmQ="
