@@ -129,7 +129,7 @@ def test_a_deadline_does_not_wait_for_the_list(site: ScriptedServer, target: Pat
     assert files(target) == ["ok"]
 
 
-@pytest.mark.parametrize("source", ["yes '#'", "yes nonsense", "cat /dev/zero"])
+@pytest.mark.parametrize("source", ["yes '#'", "yes nonsense", "tr '\\0' x </dev/zero"])
 def test_a_deadline_ends_an_endless_list(target: Path, source: str) -> None:
     """A list without end that leads to no job, be it one line without end, holds nobody."""
     program = ("sh", "-c", f'{source} 2>/dev/null | "$@" 2>&1 | tail -n 5', "sh", *MAIN)
