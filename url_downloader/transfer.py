@@ -35,6 +35,8 @@ _SPOILING = frozenset(
     {ErrorKind.CHECKSUM, ErrorKind.TOO_LARGE, ErrorKind.WRONG_TYPE, ErrorKind.BOMB}
 )
 """Failures after which the bytes are of no use to anyone."""
+SMALL_PIECE, MAX_SMALL_PIECES = 64 * 1024, 100
+"""So many 206 replies of fewer bytes than that may make up an attempt, which has to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,7 @@ class Transfer:
         self._digester: Digester | None = None
         self._counted = 0
         self._outcome = Outcome.DOWNLOADED
+        self._small_pieces = 0
         self.http_status: int | None = None
 
     def run(self) -> JobResult:
@@ -252,6 +255,9 @@ class Transfer:
             self._drop()
             message = f"the 206 brought bytes {began_at}-{part.size - 1}, not what it says"
             raise AttemptError(ErrorKind.MALFORMED, message)
+        self._small_pieces += part.size - began_at < SMALL_PIECE
+        if self._small_pieces > MAX_SMALL_PIECES:
+            raise AttemptError(ErrorKind.MALFORMED, "the server sends it in too small pieces")
         return part.size == (span.total or saved.total)
 
     def _publish(self, reply: Reply, part: Part) -> JobResult:

@@ -354,6 +354,17 @@ def test_a_206_that_does_not_keep_its_word(body: list[bytes]) -> None:
     assert bench.ranges == [16, 0]
 
 
+def test_a_file_in_crumbs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that sends a byte per request holds no attempt for ever; the part is kept."""
+    monkeypatch.setattr("url_downloader.transfer.MAX_SMALL_PIECES", 5)
+    crumbs = [piece(V1, at, at + 1) for at in range(16, 40)]
+    bench = Bench(*crumbs, part=V1[:16])
+    result = bench.attempt()
+    assert (result.kind, bench.published) == (ErrorKind.MALFORMED, {})
+    assert bench.ranges == [16, 17, 18, 19, 20, 21]
+    assert bench.part is not None
+
+
 def test_a_whole_part_is_published() -> None:
     """Nothing is missing: a 416 that says so is a success, and no byte is transferred."""
     bench = Bench(Reply(416, **STAR_40), part=V1)
