@@ -35,10 +35,9 @@ class AbortableAdapter(HTTPAdapter):
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
         """The pool for a request, with connections that can be cut."""
         pool = super().get_connection_with_tls_context(*args, **kwargs)
-        if not issubclass(pool.ConnectionCls, AbortableConnection):
-            pool.ConnectionCls = abortable(
-                pool.ConnectionCls, lifeline=self._lifeline, look_up=self._look_up
-            )
+        base: type[Any] = pool.ConnectionCls
+        if not issubclass(base, AbortableConnection):
+            pool.ConnectionCls = abortable(base, lifeline=self._lifeline, look_up=self._look_up)
         return pool
 
     def build_connection_pool_key_attributes(

@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks`: this tool beside others, on the same work in one run.
 
-Every run's files are checked. The tools take turns, so that what else the machine does hits all.
-Only the ratios mean anything.
+Every run's files are checked. The tools take turns, so that what else the machine does hits
+all of them. Only the ratios mean anything.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Bench:
         site.prepare(row)
         costs: dict[str, list[Cost]] = defaultdict(list)
         for turn in range(1 if row.count > _LONG else self._runs):
-            for tool in tools[turn % len(tools) :] + tools[: turn % len(tools)]:
+            for tool in (*tools[turn % len(tools) :], *tools[: turn % len(tools)]):
                 costs[tool.name].append(self._once(row, tool, site=site))
         for tool in tools:
             yield entry_of(row, tool.name, count=row.count_for(tool), costs=costs[tool.name])

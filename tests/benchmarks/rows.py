@@ -79,7 +79,7 @@ class Row:
 def _slow(count: int, workers: int) -> Row:
     return Row(
         key=f"wait-{workers}",
-        title=f"{count:,} × 50 ms to first byte, w={workers}",
+        title=f"{count:,} x 50 ms to first byte, w={workers}",
         kind=Kind.SLOW,
         count=count,
         workers=workers,
@@ -91,7 +91,7 @@ def _slow(count: int, workers: int) -> Row:
 def _missing(count: int, *, is_ours_alone: bool) -> Row:
     return Row(
         key=f"missing-{count}",
-        title=f"{count:,} × 404, w=16",
+        title=f"{count:,} x 404, w=16",
         kind=Kind.MISSING,
         count=count,
         workers=16,
@@ -101,13 +101,13 @@ def _missing(count: int, *, is_ours_alone: bool) -> Row:
 
 
 ROWS = (
-    Row(key="small", title="5,000 × 1 KiB, w=8", kind=Kind.SMALL, count=5000, workers=8),
+    Row(key="small", title="5,000 x 1 KiB, w=8", kind=Kind.SMALL, count=5000, workers=8),
     _slow(480, 8),
     _slow(3840, 64),
     _slow(4000, 256),
     Row(
         key="big",
-        title="8 × 256 MiB, w=4",
+        title="8 x 256 MiB, w=4",
         kind=Kind.BIG,
         count=8,
         workers=4,
@@ -115,7 +115,7 @@ ROWS = (
     ),
     Row(
         key="flaky",
-        title="2,000 × 20 ms, 10 % answer 503 once or twice, w=8",
+        title="2,000 x 20 ms, 10 % answer 503 once or twice, w=8",
         kind=Kind.SLOW,
         count=2000,
         workers=8,

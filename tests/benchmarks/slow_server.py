@@ -1,8 +1,8 @@
 """An HTTP server that takes its time: `python slow_server.py` prints its port and serves on it.
 
-The path says how: `/<milliseconds>/<failures>/<run>/<name>` is answered after so long, with 503 the
-first so many times, then with a body made from the name. A process of its own, so that it fights
-with no tool for an interpreter.
+The path says how: `/<milliseconds>/<failures>/<run>/<name>` is answered after so long, with 503
+the first so many times, then with a body made from the name. A process of its own, so that it
+fights with no tool for an interpreter.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def cost_of(command: Sequence[str], *, cwd: Path | None = None) -> Cost:
 
 
 class _PeakMemory(threading.Thread):
-    """Looks at a process until it is gone. What wait4 tells counts this process's memory, too."""
+    """Looks at a process until it is gone; what wait4 tells counts this one's memory, too."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(name="peak-memory", daemon=True)

@@ -18,8 +18,8 @@ ROOMS = {
     # Rules: pure functions and values.
     1: "checksums config decoding disposition filenames list_entry policy resume seams units",
     # Hands: one outside thing or one lock each.
-    2: "claims descriptors dialer free_space http_adapter http_client http_errors http_wire"
-    " input_parser lifeline metrics part_file part_note run_limits shared.job_registry"
+    2: "claims descriptors dialer free_space http_adapter http_client http_errors http_head"
+    " http_wire input_parser lifeline metrics part_file part_note run_limits shared.job_registry"
     " storage summary",
     # The attempt.
     3: "attempt_meter downloader transfer",
@@ -41,6 +41,7 @@ SIDEWAYS = {
     ("policy", "units"),
     ("resume", "units"),
     ("seams", "resume"),
+    ("dialer", "http_head"),
     ("dialer", "http_wire"),
     ("dialer", "lifeline"),
     ("http_adapter", "dialer"),
@@ -48,7 +49,8 @@ SIDEWAYS = {
     ("http_client", "http_adapter"),
     ("http_client", "http_errors"),
     ("http_client", "lifeline"),
-    ("http_errors", "http_wire"),
+    ("http_errors", "http_head"),
+    ("http_wire", "http_head"),
     ("input_parser", "claims"),
     ("storage", "part_file"),
     ("summary", "metrics"),
@@ -80,7 +82,7 @@ ATTEMPT = 3
 
 LIBRARIES = {
     "requests": {"http_adapter", "http_client", "http_errors"},
-    "urllib3": {"dialer", "http_adapter", "http_errors"},
+    "urllib3": {"dialer", "http_adapter", "http_errors", "http_wire"},
     "validators": {"input_parser"},
     "argparse": {"arguments", "command"},
     "signal": {"__main__", "command", "signals"},
@@ -110,6 +112,8 @@ MAX_LINES_WITHOUT_DOCSTRING = 5
 FIXED_SIGNATURES = {
     # requests calls it by position.
     ("http_adapter", "AbortableAdapter.build_connection_pool_key_attributes"),
+    # urllib3 does so, too.
+    ("dialer", "AbortableConnection.request"),
     # Exceptions are pickled by position.
     ("shared.errors", "TransitionError.__init__"),
 }

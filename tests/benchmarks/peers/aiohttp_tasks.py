@@ -1,4 +1,4 @@
-"""What people write with asyncio: aiohttp, one session, and as many tasks as there are workers."""
+"""What people write with asyncio: aiohttp, one session, and a task per worker."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ async def work(session: aiohttp.ClientSession, urls: Iterator[str], folder: Path
     for url in urls:
         async with session.get(url) as reply:
             reply.raise_for_status()
-            with (folder / url.rpartition("/")[2]).open("wb") as file:  # noqa: ASYNC230
+            with (folder / url.rpartition("/")[2]).open("wb") as file:
                 async for chunk in reply.content.iter_chunked(CHUNK):
                     file.write(chunk)
 
 
 async def main() -> None:
     """Arguments: the list, the folder, how many at once."""
-    urls, folder, workers = Path(sys.argv[1]).read_text().split(), sys.argv[2], sys.argv[3]  # noqa: ASYNC240
+    urls, folder, workers = Path(sys.argv[1]).read_text().split(), sys.argv[2], sys.argv[3]
     todo = iter(urls)
     connector = aiohttp.TCPConnector(limit=int(workers))
     async with aiohttp.ClientSession(connector=connector) as session:
