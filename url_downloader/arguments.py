@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import re
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from url_downloader import __version__
 from url_downloader.config import (
     Existing,
-    FailureLimit,
     MonitorSettings,
     OutputSettings,
     PoolSettings,
@@ -18,18 +15,17 @@ from url_downloader.config import (
     RunSettings,
     Settings,
     TransferSettings,
-    range_of,
 )
-from url_downloader.shared.errors import ConfigError
+from url_downloader.option_types import (
+    Group,
+    add_number,
+    failure_limit,
+    in_range,
+    media_types,
+    status_codes,
+)
 from url_downloader.shared.models import CONNECT_TIMEOUT, AttemptLimits
-from url_downloader.units import parse_seconds, parse_size
-
-Group = argparse._ArgumentGroup  # its only name
-_PARSERS: Mapping[str, Callable[[str], float]] = {
-    "N": int,
-    "TIME": parse_seconds,
-    "SIZE": parse_size,
-}
+from url_downloader.units import parse_seconds
 
 
 def argument_parser() -> argparse.ArgumentParser:
@@ -55,17 +51,15 @@ def argument_parser() -> argparse.ArgumentParser:
 def _add_run_options(group: Group, defaults: Settings) -> None:
     pool, run = defaults.pool, defaults.run
     workers = ("-w", "--max_workers", "--max-workers")
-    _add_number(
-        group, *workers, metavar="N", default=pool.max_workers, text="downloads at once"
-    )
+    add_number(group, *workers, metavar="N", default=pool.max_workers, text="downloads at once")
     text = "jobs that may wait for a worker"
-    _add_number(group, "--queue-size", metavar="N", default=pool.queue_size, text=text)
+    add_number(group, "--queue-size", metavar="N", default=pool.queue_size, text=text)
     text = "stop in order after so long; 0: never"
-    _add_number(group, "--deadline", metavar="TIME", default=run.deadline, text=text)
+    add_number(group, "--deadline", metavar="TIME", default=run.deadline, text=text)
     group.add_argument(
         "--max-failures",
         metavar="N|N%",
-        type=_in_range("--max-failures", _failure_limit),
+        type=in_range("--max-failures", failure_limit),
         default=run.max_failures,
         help="stop in order when so many jobs have failed; 0: never (default: 0)",
     )
@@ -99,11 +93,11 @@ def _add_file_checks(group: Group, defaults: Settings) -> None:
         "stop in order before the disk has less free; 0: any",
         defaults.output.min_free,
     )
-    _add_number(group, "--min-free", metavar="SIZE", default=least, text=text)
+    add_number(group, "--min-free", metavar="SIZE", default=least, text=text)
     group.add_argument(
         "--expect-type",
         metavar="TYPES",
-        type=_media_types,
+        type=media_types,
         default=(),
         help="media types to accept, such as application/pdf,image/* (default: any)",
     )
@@ -136,7 +130,7 @@ def _add_limits(group: Group, defaults: TransferSettings) -> None:
     group.add_argument(
         "--connect-timeout",
         metavar="TIME",
-        type=_in_range("--connect-timeout", parse_seconds),
+        type=in_range("--connect-timeout", parse_seconds),
         help=f"for look-up, connection and TLS (default: {CONNECT_TIMEOUT:g}, or -T if less)",
     )
     limits = defaults.limits
@@ -147,7 +141,7 @@ def _add_limits(group: Group, defaults: TransferSettings) -> None:
         (("--speed-time",), "TIME", limits.speed_time, "over which the speed is measured"),
         (("--max-filesize",), "SIZE", defaults.max_filesize, "no larger files; 0: any"),
     ):
-        _add_number(group, *flags, metavar=metavar, default=default, text=text)
+        add_number(group, *flags, metavar=metavar, default=default, text=text)
 
 
 def _add_retry_options(group: Group, defaults: RetrySettings) -> None:
@@ -158,11 +152,11 @@ def _add_retry_options(group: Group, defaults: RetrySettings) -> None:
         (("--retry-max-delay",), "TIME", defaults.max_delay, "longest backoff"),
         (("--max-retry-after",), "TIME", defaults.max_retry_after, wait),
     ):
-        _add_number(group, *flags, metavar=metavar, default=default, text=text)
+        add_number(group, *flags, metavar=metavar, default=default, text=text)
     group.add_argument(
         "--retry-on",
         metavar="CODES",
-        type=_in_range("--retry-on", _status_codes),
+        type=in_range("--retry-on", status_codes),
         default=defaults.retry_on,
         help="4xx codes to retry as well, such as 408,425,429 (default: none)",
     )
@@ -173,50 +167,7 @@ def _add_talk_options(group: Group, defaults: Settings) -> None:
     talk.add_argument("-v", "--verbose", action="store_true", help="log every step")
     talk.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
     flag, interval = "--monitor-interval", defaults.monitor.interval
-    _add_number(group, flag, metavar="TIME", default=interval, text="between status lines")
-
-
-def _add_number(group: Group, *flags: str, metavar: str, default: float, text: str) -> None:
-    group.add_argument(
-        *flags,
-        metavar=metavar,
-        type=_in_range(flags[-1], _PARSERS[metavar]),
-        default=default,
-        help=f"{text} (default: {_shown(default, metavar)})",
-    )
-
-
-def _shown(value: float, metavar: str) -> str:
-    is_round = metavar == "SIZE" and value and value % (1 << 20) == 0
-    return f"{int(value) >> 20}M" if is_round else f"{value:g}"
-
-
-def _failure_limit(text: str) -> FailureLimit:
-    share = text.removesuffix("%")
-    return (
-        FailureLimit(count=0, percent=float(share))
-        if share != text
-        else FailureLimit(count=int(text))
-    )
-
-
-def _in_range(flag: str, parse: Callable[[str], object]) -> Callable[[str], object]:
-    """`parse`, with errors that name the range; that it is kept is checked by Settings."""
-
-    def convert(text: str) -> object:
-        try:
-            return parse(text)
-        except ValueError as error:
-            message = f"must be {range_of(flag)}, not {text!r}"
-            raise argparse.ArgumentTypeError(message) from error
-        except ConfigError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
-
-    return convert
-
-
-def _status_codes(text: str) -> frozenset[int]:
-    return frozenset(int(code) for code in text.split(",") if code.strip())
+    add_number(group, flag, metavar="TIME", default=interval, text="between status lines")
 
 
 def settings_from(arguments: argparse.Namespace) -> Settings:
@@ -262,12 +213,3 @@ def _transfer_settings(arguments: argparse.Namespace) -> TransferSettings:
         expected_types=arguments.expect_type,
         is_location_trusted=arguments.location_trusted,
     )
-
-
-def _media_types(text: str) -> tuple[str, ...]:
-    types = tuple(part.strip().lower() for part in text.split(","))
-    if not all(re.fullmatch(r"[\w.+-]+/([\w.+-]+|\*)", each, re.ASCII) for each in types):
-        raise argparse.ArgumentTypeError(
-            f"must be media types such as application/pdf,image/*, not {text!r}"
-        )
-    return types

@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +19,11 @@ from url_downloader.checksums import parse_sums
 from url_downloader.claims import NameClaims
 from url_downloader.config import Settings
 from url_downloader.input_parser import InputParser, read_lines
+from url_downloader.monitor import Observer, RunView, log_line, log_state
 from url_downloader.process_jobs import process_jobs
 from url_downloader.shared.errors import InputError, OutputError
 from url_downloader.shared.models import Checksum, DownloadJob, JobStatus
-from url_downloader.signals import caught_signals
+from url_downloader.signals import SignalBox, caught_signals
 from url_downloader.storage import PARTS_FOLDER
 from url_downloader.streams import say
 from url_downloader.summary import RunSummary, summary_lines
@@ -30,6 +31,8 @@ from url_downloader.units import printable
 
 log = logging.getLogger(__name__)
 
+ANSWER_WITHIN = 0.1
+"""Seconds after which one who asks for the state of the run hears it."""
 EXIT_OK = 0
 EXIT_SOME_FAILED = 1
 EXIT_LOCAL = 3
@@ -69,8 +72,8 @@ def run(descriptor: int, arguments: argparse.Namespace, *, settings: Settings) -
             jobs,
             settings,
             name=claims.claim,
+            observers=observers_of(settings, signals),
             should_stop=lambda: signals.stop is not None,
-            wants_state=signals.wants_state,
         )
         if parser.error is not None:
             log.error("%s", parser.error)
@@ -78,6 +81,19 @@ def run(descriptor: int, arguments: argparse.Namespace, *, settings: Settings) -
         if status != EXIT_OK or not arguments.quiet:
             say_summary(summary, parser)
     return status
+
+
+def observers_of(settings: Settings, signals: SignalBox) -> Sequence[Observer]:
+    """Those who are shown the run."""
+
+    def answer(view: RunView) -> None:
+        if signals.wants_state():
+            log_state(view)
+
+    return (
+        Observer(name="monitor", interval=settings.monitor.interval, tell=log_line),
+        Observer(name="sigusr1", interval=ANSWER_WITHIN, tell=answer),
+    )
 
 
 def read_sums(path: Path) -> Mapping[str, Checksum]:

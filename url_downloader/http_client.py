@@ -5,103 +5,29 @@ The only room that drives `requests`. Knows nothing of jobs, files and retries.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator, Mapping
-from http import HTTPStatus
-from typing import Any
-from urllib.parse import unquote_to_bytes, urljoin, urlsplit
-
 import requests
-from requests.auth import AuthBase, HTTPBasicAuth
+from requests.auth import HTTPBasicAuth
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
-from requests.utils import get_netrc_auth, requote_uri
+from requests.utils import requote_uri
 
 from url_downloader import __version__
 from url_downloader.http_adapter import AbortableAdapter
 from url_downloader.http_errors import LIBRARY_ERRORS, attempt_error
+from url_downloader.http_reply import HttpReply
 from url_downloader.lifeline import Lifeline
+from url_downloader.origins import Login, http_url, login_of, origin_of
+from url_downloader.routes import Routes
 from url_downloader.seams import Fields, LookUp, Phase
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import AttemptLimits, ErrorKind, without_credentials
 
-CHUNK_SIZE = 256 * 1024
-"""Bytes per read; twice as fast as 64 KiB on big bodies."""
-_DRAIN_LIMIT = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-Origin = tuple[str, str | None, int | None]
-Surroundings = tuple[dict[str, str], str | bool, tuple[str, str] | None]
 
 _BASE_HEADERS: dict[str, str | bytes] = {
     "User-Agent": f"url-downloader/{__version__}",
     "Accept": "*/*",
     "Accept-Encoding": "identity",
 }
-
-
-class HttpReply:
-    """The final reply to a GET, its body still to be read.
-
-    Args:
-        response: as it came.
-        url: the address that answered, after redirects.
-
-    Threads: used in the transport's thread.
-    """
-
-    def __init__(self, response: requests.Response, url: str, *, lifeline: Lifeline) -> None:
-        self.status = response.status_code
-        self.headers: Mapping[str, str] = response.headers
-        self.url = url
-        self._raw: Any = response.raw
-        self._lifeline = lifeline
-        # What is done with the head, and later with the file, is no slowness of the server.
-        lifeline.enter(Phase.WORKING)
-
-    @property
-    def is_length_known(self) -> bool:
-        """Whether the framing tells that the body is complete (RFC 9112 §6.3)."""
-        has_length = "Content-Length" in self.headers or bool(self._raw.chunked)
-        return has_length or self.status == HTTPStatus.NO_CONTENT
-
-    def chunks(self) -> Iterator[bytes]:
-        """The body as it arrives, still in its content coding.
-
-        Raises:
-            AttemptError: it is cut short, malformed, late, or the transport was aborted.
-        """
-        self._lifeline.enter(Phase.REPLYING)
-        while chunk := self._read(CHUNK_SIZE):
-            yield chunk
-        self._lifeline.enter(Phase.WORKING)
-
-    def drain(self) -> None:
-        """Read a small body away, so that the connection can serve again; then close."""
-        self._lifeline.enter(Phase.REPLYING)
-        left = _DRAIN_LIMIT
-        try:
-            while left > 0 and (data := self._read(left)):
-                left -= len(data)
-                self._lifeline.count(len(data))
-        except AttemptError:
-            pass
-        self.close()
-
-    def close(self) -> None:
-        """Give the connection back if the body was read to its end, else drop it."""
-        self._raw.close()
-        self._raw.release_conn()
-        self._lifeline.release_closed()
-
-    def _read(self, size: int) -> bytes:
-        try:
-            data: bytes = self._raw.read1(size, decode_content=False)
-        except LIBRARY_ERRORS as error:
-            raise self._lifeline.failure() or attempt_error(error) from error
-        # A connection that was cut ends like one that was closed well.
-        if (failure := self._lifeline.failure()) is not None:
-            raise failure
-        return data
 
 
 class HttpClient:
@@ -127,9 +53,8 @@ class HttpClient:
         self._is_location_trusted = is_location_trusted
         self._max_redirects = max_redirects
         self._lifeline = Lifeline()
-        self._session = requests.Session()
         self._adapter = AbortableAdapter(self._lifeline, look_up, max_idle=max_idle)
-        self._surroundings = functools.lru_cache(maxsize=1024)(self._look_up_surroundings)
+        self._routes = Routes()
 
     def open(
         self, url: str, headers: Fields, *, conditions: Fields, limits: AttemptLimits
@@ -147,12 +72,12 @@ class HttpClient:
             AttemptError: no reply, or a redirect that can't be followed.
         """
         cookies, visited = RequestsCookieJar(), set[tuple[str, str]]()
-        origin, own_auth = _origin(url), _credentials(url)
+        origin, own_login = origin_of(url), login_of(url)
         for _ in range(self._max_redirects + 1):
-            is_home = self._is_location_trusted or _origin(url) == origin
+            is_home = self._is_location_trusted or origin_of(url) == origin
             fields = (headers if is_home else ()) + conditions
-            auth = _credentials(url) or (own_auth if is_home else None)
-            request = self._prepare(url, fields, auth=auth, cookies=cookies)
+            login = login_of(url) or (own_login if is_home else None)
+            request = self._prepare(url, fields, login=login, cookies=cookies)
             _note_visit(request, visited)
             reply = self._send(request, limits=limits, cookies=cookies)
             if reply.status not in _REDIRECTS:
@@ -186,17 +111,17 @@ class HttpClient:
         """Close all connections."""
         self._lifeline.release()
         self._adapter.close()
-        self._session.close()
 
     def _prepare(
-        self, url: str, headers: Fields, *, auth: AuthBase | None, cookies: RequestsCookieJar
+        self, url: str, headers: Fields, *, login: Login | None, cookies: RequestsCookieJar
     ) -> requests.PreparedRequest:
         fields = _BASE_HEADERS | _combined(headers)
         bare_url = without_credentials(url)
         request = requests.Request("GET", bare_url, headers=fields, cookies=cookies)
         # What the user wrote as a header is meant so.
         if "authorization" not in map(str.lower, fields):
-            request.auth = auth or self._surroundings(_origin(url))[2]
+            login = login or self._routes.route_to(origin_of(url)).login
+            request.auth = HTTPBasicAuth(*login) if login else None
         try:
             return request.prepare()
         except LIBRARY_ERRORS as error:
@@ -210,13 +135,17 @@ class HttpClient:
         cookies: RequestsCookieJar,
     ) -> HttpReply:
         url = str(request.url)
-        proxies, verify, _ = self._surroundings(_origin(url))
+        route = self._routes.route_to(origin_of(url))
         timeout = (limits.connect_seconds or None, limits.timeout or None)
         if (failure := self._lifeline.failure()) is not None:
             raise failure
         try:
             response = self._adapter.send(
-                request, stream=True, timeout=timeout, verify=verify, proxies=proxies
+                request,
+                stream=True,
+                timeout=timeout,
+                verify=route.verify,
+                proxies=dict(route.proxies),
             )
         except LIBRARY_ERRORS as error:
             self._lifeline.release()
@@ -224,14 +153,6 @@ class HttpClient:
         if "Set-Cookie" in response.headers:
             extract_cookies_to_jar(cookies, request, response.raw)
         return HttpReply(response, url, lifeline=self._lifeline)
-
-    def _look_up_surroundings(self, origin: Origin) -> Surroundings:
-        """What the environment says of an origin: proxies, CA bundle, netrc."""
-        scheme, host, port = origin
-        shown_host = f"[{host}]" if host and ":" in host else host
-        url = f"{scheme}://{shown_host}:{port}/"
-        settings = self._session.merge_environment_settings(url, {}, True, None, None)
-        return dict(settings["proxies"]), settings["verify"], get_netrc_auth(url)
 
 
 def _note_visit(request: requests.PreparedRequest, visited: set[tuple[str, str]]) -> None:
@@ -248,37 +169,11 @@ def _redirect_target(url: str, reply: HttpReply) -> str:
         raise AttemptError(ErrorKind.REDIRECT, f"HTTP {reply.status} without a Location")
     # A Location is bytes on the wire; those beyond ASCII are meant as UTF-8.
     text = location.encode("latin-1").decode("utf-8", "replace")
-    target = _http_url(url, text)
+    target = http_url(url, requote_uri(text))
     if target is None:
         shown = without_credentials(text)[:200]
         raise AttemptError(ErrorKind.REDIRECT, f"redirected to what is no http(s) URL: {shown}")
     return target
-
-
-def _http_url(base: str, reference: str) -> str | None:
-    """The http(s) URL that `reference` means (RFC 3986 §5), without fragment."""
-    try:
-        parts = urlsplit(urljoin(base, requote_uri(reference)))
-        is_usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        return None
-    return parts._replace(fragment="").geturl() if is_usable else None
-
-
-def _origin(url: str) -> Origin:
-    """Scheme, host and port (RFC 9110 §4.3.1)."""
-    parts = urlsplit(url)
-    default = 443 if parts.scheme == "https" else 80
-    return parts.scheme, parts.hostname, parts.port or default
-
-
-def _credentials(url: str) -> AuthBase | None:
-    """User name and password in the URL, as UTF-8 (RFC 7617 §2.1)."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return None
-    name, password = parts.username or "", parts.password or ""
-    return HTTPBasicAuth(unquote_to_bytes(name), unquote_to_bytes(password))
 
 
 def _combined(headers: Fields) -> dict[str, str | bytes]:

@@ -14,7 +14,7 @@ from url_downloader.shared.errors import ConfigError
 from url_downloader.streams import secure_streams, settle_streams
 from url_downloader.units import printable
 
-ALWAYS_HEARD = "url_downloader.process_jobs.state"
+ALWAYS_HEARD = "url_downloader.monitor.state"
 """The logger of what somebody asks for while the run goes on."""
 
 

@@ -1,10 +1,11 @@
-"""The thread that says each second how the run stands."""
+"""The threads that look at a run again and again, and tell how it stands."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from url_downloader.attempt_meter import Progress
 from url_downloader.metrics import MetricsSnapshot
@@ -13,6 +14,8 @@ from url_downloader.shared.threads import StoppableThread
 from url_downloader.units import format_seconds, format_size
 
 log = logging.getLogger(__name__)
+state_log = logging.getLogger(f"{__name__}.state")
+"""Who asks how a run stands wants to hear it, however quiet the run is to be."""
 
 MAX_RETRIES_SHOWN = 10
 
@@ -26,12 +29,14 @@ class PoolState:
         retries: jobs in the retry queue.
         counts: jobs of the registry by status.
         metrics: the counters.
+        is_list_read: whether no more jobs will come.
     """
 
     tasks: int
     retries: int
     counts: Mapping[JobStatus, int]
     metrics: MetricsSnapshot
+    is_list_read: bool = False
 
     def __str__(self) -> str:
         counts, metrics = self.counts, self.metrics
@@ -44,66 +49,90 @@ class PoolState:
         )
 
 
-def state_lines(
-    state: PoolState,
-    *,
-    attempts: Sequence[tuple[str, Progress]],
-    waiting: Sequence[JobRecord],
-    now: float,
-) -> Iterator[str]:
-    """How the run stands, for those who ask.
+class RunView(Protocol):
+    """A run as those see it who watch it.
+
+    Threads: all methods from any thread.
+    """
+
+    def state(self) -> PoolState: ...
+    def attempts(self) -> Sequence[tuple[str, Progress]]: ...
+    def waiting(self) -> Sequence[JobRecord]: ...
+    def now(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observer:
+    """One that is shown the run again and again, and a last time at its end.
 
     Args:
-        state: of the pool.
-        attempts: those going on, by name of the worker.
-        waiting: jobs that wait for their next attempt.
-        now: monotonic seconds.
+        name: of its thread.
+        interval: seconds between two looks.
+        tell: called with the run, in a thread of its own.
     """
-    yield f"state: {state}"
-    for name, progress in attempts:
-        age = now - progress.began
-        rate = format_size(progress.received / age) if age > 0 else "0 B"
-        yield (
-            f"{name}: {progress.job.shown_url}: {progress.phase.value},"
-            f" {format_size(progress.received)} in {format_seconds(age)}, {rate}/s"
-        )
-    retries = sorted((record.due or now, record.job.job_id, record) for record in waiting)
-    for due, _, record in retries[:MAX_RETRIES_SHOWN]:
-        yield f"next retry in {format_seconds(max(0.0, due - now))}: {record.job.shown_url}"
-    others = len(retries) - MAX_RETRIES_SHOWN
-    if others > 0:
-        yield f"and {others} more wait for a retry"
+
+    name: str
+    interval: float
+    tell: Callable[[RunView], None]
 
 
 class Monitor(StoppableThread):
-    """Logs one line each interval, and a last one at the end.
+    """Shows the run to one observer.
 
     Args:
-        interval: seconds between two lines.
-        look: reads the state of the pool.
+        observer: whom to tell, and how often.
+        view: of the run.
         on_crash: as for every StoppableThread.
 
     Threads: as StoppableThread.
     """
 
     def __init__(
-        self,
-        *,
-        interval: float,
-        look: Callable[[], PoolState],
-        on_crash: Callable[[BaseException], None],
+        self, observer: Observer, *, view: RunView, on_crash: Callable[[BaseException], None]
     ) -> None:
-        super().__init__(name="monitor", on_crash=on_crash)
-        self._interval = interval
-        self._look = look
+        super().__init__(name=observer.name, on_crash=on_crash)
+        self._observer = observer
+        self._view = view
 
     def run_once(self) -> bool:
-        """Wait for the interval, then say how things stand."""
-        if self.wait(self._interval):
+        """Wait for the interval, then tell how things stand."""
+        if self.wait(self._observer.interval):
             return False
-        log.info("%s", self._look())
+        self._observer.tell(self._view)
         return True
 
     def teardown(self) -> None:
-        """Say the last line."""
-        log.info("%s", self._look())
+        """Tell it for the last time."""
+        self._observer.tell(self._view)
+
+
+def log_line(view: RunView) -> None:
+    """Say in one line how the run stands."""
+    log.info("%s", view.state())
+
+
+def log_state(view: RunView) -> None:
+    """Say all that is known of the run at this moment."""
+    for line in state_lines(view):
+        state_log.info("%s", line)
+
+
+def state_lines(view: RunView) -> Iterator[str]:
+    """How the run stands, for those who ask."""
+    now = view.now()
+    yield f"state: {view.state()}"
+    for name, progress in view.attempts():
+        age = now - progress.began
+        rate = format_size(progress.received / age) if age > 0 else "0 B"
+        yield (
+            f"{name}: {progress.job.shown_url}: {progress.phase.value},"
+            f" {format_size(progress.received)} in {format_seconds(age)}, {rate}/s"
+        )
+    retries = sorted(
+        (record.due or now, record.job.job_id, record) for record in view.waiting()
+    )
+    for due, _, record in retries[:MAX_RETRIES_SHOWN]:
+        yield f"next retry in {format_seconds(max(0.0, due - now))}: {record.job.shown_url}"
+    others = len(retries) - MAX_RETRIES_SHOWN
+    if others > 0:
+        yield f"and {others} more wait for a retry"

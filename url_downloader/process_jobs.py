@@ -16,12 +16,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from url_downloader.attempt_meter import Progress
 from url_downloader.config import Settings
 from url_downloader.descriptors import affordable_idle, affordable_workers
 from url_downloader.downloader import Downloader
 from url_downloader.http_client import HttpClient
 from url_downloader.metrics import Metrics
-from url_downloader.monitor import Monitor, PoolState, state_lines
+from url_downloader.monitor import Monitor, Observer, PoolState
 from url_downloader.resolver import Resolver
 from url_downloader.retry_scheduler import (
     SLICE,
@@ -38,6 +39,7 @@ from url_downloader.shared.models import (
     DownloadJob,
     ErrorKind,
     EventListener,
+    JobRecord,
     JobResult,
     JobStatus,
 )
@@ -49,8 +51,6 @@ from url_downloader.watchdog import Watchdog
 from url_downloader.worker import Attempter, Worker, WorkerContext
 
 log = logging.getLogger(__name__)
-state_log = logging.getLogger(f"{__name__}.state")
-"""Who asks how a run stands wants to hear it, however quiet the run is to be."""
 
 ORDERLY_JOIN = 10.0
 CANCELLED_JOIN = 1.5
@@ -78,13 +78,14 @@ class JobPool:
     Args:
         settings: of the run.
         listeners: told every event of the registry.
+        observers: shown the run again and again.
         should_stop: asked often; True ends the run early.
-        wants_state: asked often; True has the state of the run logged.
         make_attempter: makes a worker's downloader; told where to count bytes, and how to look
             up hosts.
         clock: time and luck.
 
-    Threads: `run` once, in the main thread.
+    Threads: `run` once, in the main thread; the view of the run (`state`, `attempts`,
+    `waiting`, `now`) from any.
     """
 
     def __init__(
@@ -92,18 +93,18 @@ class JobPool:
         settings: Settings,
         *,
         listeners: Sequence[EventListener],
+        observers: Sequence[Observer] = (),
         should_stop: Callable[[], bool],
-        wants_state: Callable[[], bool] = lambda: False,
         make_attempter: AttempterFactory,
         clock: Clock = Clock(),
     ) -> None:
         self._should_stop = should_stop
-        self._wants_state = wants_state
         self._clock = clock
         self._crash: BaseException | None = None
         self._cancelled = threading.Event()
         self._leave_at: float | None = None
         self._registered = 0
+        self._is_list_read = False
         self._is_complete = False
         self._limits = RunLimits(settings.run, now=clock.now)
         self._tasks: TaskQueue = queue.Queue(settings.pool.queue_size)
@@ -115,7 +116,7 @@ class JobPool:
             retries=self._retries, tasks=self._tasks, now=clock.now, on_crash=self._on_crash
         )
         self._workers = self._make_workers(settings, make_attempter)
-        self._watchers = self._make_watchers(settings)
+        self._watchers = self._make_watchers(observers)
 
     def _make_registry(self, listeners: Sequence[EventListener]) -> JobRegistry:
         return JobRegistry(
@@ -146,11 +147,11 @@ class JobPool:
             for index in range(affordable_workers(settings.pool.max_workers))
         ]
 
-    def _make_watchers(self, settings: Settings) -> Sequence[StoppableThread]:
-        interval, on_crash = settings.monitor.interval, self._on_crash
+    def _make_watchers(self, observers: Sequence[Observer]) -> Sequence[StoppableThread]:
+        on_crash = self._on_crash
         return (
-            Monitor(interval=interval, look=self._look, on_crash=on_crash),
             Watchdog(workers=self._workers, on_crash=on_crash),
+            *(Monitor(each, view=self, on_crash=on_crash) for each in observers),
         )
 
     def run(self, jobs: Iterable[DownloadJob | None]) -> RunSummary:
@@ -173,14 +174,19 @@ class JobPool:
 
     def produce(self, jobs: Iterable[DownloadJob | None]) -> None:
         """Register each job and hand it over; blocks while the workers can't keep up."""
-        for job in jobs:
-            if self._must_stop():
+        source = iter(jobs)
+        # Looked at before each job is drawn: one that was drawn is registered, whatever comes.
+        while not self._must_stop():
+            try:
+                job = next(source)
+            except StopIteration:
+                self._is_list_read = True
+                self._limits.note_end_of_list()
                 return
             if job is not None:
                 self.registry.add(job)
                 self._registered += 1
                 put_until(self._tasks, job, gave_up=self._must_stop)
-        self._limits.note_end_of_list()
 
     def await_terminal_states(self) -> None:
         """Take one permit for each registered job."""
@@ -207,8 +213,32 @@ class JobPool:
             failures=tuple(self.registry.with_status(JobStatus.FAILED)),
             was_stopped=not self._is_complete,
             stopped_by=None if self._is_complete else self._limits.reason(),
+            is_list_read=self._is_list_read,
             crash=repr(crash) if crash else None,
         )
+
+    def state(self) -> PoolState:
+        """How the run stands; this and the next three from any thread."""
+        return PoolState(
+            tasks=self._tasks.qsize(),
+            retries=self._retries.qsize(),
+            counts=self.registry.counts(),
+            metrics=self.metrics.snapshot(),
+            is_list_read=self._is_list_read,
+        )
+
+    def attempts(self) -> Sequence[tuple[str, Progress]]:
+        """The attempts that are going on, each with its worker's name."""
+        attempts = [(worker.name, worker.progress()) for worker in self._workers]
+        return [(name, progress) for name, progress in attempts if progress is not None]
+
+    def waiting(self) -> Sequence[JobRecord]:
+        """The jobs that wait for their next attempt."""
+        return self.registry.with_status(JobStatus.RETRY_SCHEDULED)
+
+    def now(self) -> float:
+        """Monotonic seconds, by the clock of the run."""
+        return self._clock.now()
 
     def _cancel(self) -> None:
         self._cancelled.set()
@@ -256,35 +286,14 @@ class JobPool:
 
     def _must_stop(self) -> bool:
         """Look around, as the main thread does in all its waits."""
-        if self._wants_state():
-            self._log_state()
         has_to = self._crash is not None or self._limits.reason() is not None
         return has_to or self._should_stop()
 
     def _is_cancelled(self) -> bool:
         return self._cancelled.is_set() or self._limits.reason() is not None
 
-    def _log_state(self) -> None:
-        attempts = [(worker.name, worker.progress()) for worker in self._workers]
-        lines = state_lines(
-            self._look(),
-            attempts=[(name, progress) for name, progress in attempts if progress],
-            waiting=self.registry.with_status(JobStatus.RETRY_SCHEDULED),
-            now=self._clock.now(),
-        )
-        for line in lines:
-            state_log.info("%s", line)
-
     def _on_crash(self, error: BaseException) -> None:
         self._crash = self._crash or error
-
-    def _look(self) -> PoolState:
-        return PoolState(
-            tasks=self._tasks.qsize(),
-            retries=self._retries.qsize(),
-            counts=self.registry.counts(),
-            metrics=self.metrics.snapshot(),
-        )
 
 
 def process_jobs(
@@ -293,8 +302,8 @@ def process_jobs(
     *,
     name: Namer,
     listeners: Sequence[EventListener] = (),
+    observers: Sequence[Observer] = (),
     should_stop: Callable[[], bool] = lambda: False,
-    wants_state: Callable[[], bool] = lambda: False,
 ) -> RunSummary:
     """Download all jobs; returns when each has ended, or when the run was stopped.
 
@@ -303,8 +312,8 @@ def process_jobs(
         settings: of the run.
         name: gives a file that a server names a free name.
         listeners: told every event; see JobRegistry.
+        observers: shown the run again and again, each in a thread of its own.
         should_stop: asked often; True ends the run in order.
-        wants_state: asked often; True has the state of the run logged.
 
     Raises:
         OutputError: no files can be written in the output directory.
@@ -313,8 +322,8 @@ def process_jobs(
         return JobPool(
             settings,
             listeners=listeners,
+            observers=observers,
             should_stop=should_stop,
-            wants_state=wants_state,
             make_attempter=DownloaderFactory(settings, directory=directory, name=name),
         ).run(jobs)
 

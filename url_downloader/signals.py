@@ -19,7 +19,7 @@ class SignalBox:
     Attributes:
         stop: the first SIGINT or SIGTERM, if one came; SIGHUP counts as SIGTERM.
 
-    Threads: the main thread only; `stop` may be read from any.
+    Threads: the handlers run in the main thread; `stop` and `wants_state` are read from any.
     """
 
     def __init__(self) -> None:

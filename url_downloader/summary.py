@@ -23,6 +23,7 @@ class RunSummary:
         failures: records of the failed jobs, in list order.
         was_stopped: whether it was ended before all jobs had ended.
         stopped_by: the limit of the run that was reached, if one was.
+        is_list_read: whether the list was read to its end.
         crash: what broke in the pipeline itself, if anything did.
     """
 
@@ -31,6 +32,7 @@ class RunSummary:
     failures: tuple[JobRecord, ...] = ()
     was_stopped: bool = False
     stopped_by: StopReason | None = None
+    is_list_read: bool = True
     crash: str | None = None
 
     @property

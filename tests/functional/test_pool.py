@@ -276,7 +276,7 @@ def test_one_permit_for_each_job(
     assert (summary.was_stopped, summary.crash) == (False, None)
     assert set(Counter(stage.attempts).values()) == {attempts}
     # The order of the phases: the scheduler, then the workers, then who watches them.
-    beside = [name in stage.beside_last for name in ("retry-scheduler", "monitor")]
+    beside = [name in stage.beside_last for name in ("retry-scheduler", "watchdog")]
     assert beside == [False, True]
 
 

@@ -16,17 +16,18 @@ ROOMS = {
     # Words: what everybody may say.
     0: "__init__ shared.__init__ shared.models shared.errors shared.threads",
     # Rules: pure functions and values.
-    1: "checksums config decoding disposition filenames list_entry policy resume seams units",
+    1: "checksums config decoding disposition filenames list_entry origins policy resume"
+    " seams units",
     # Hands: one outside thing or one lock each.
     2: "claims descriptors dialer free_space http_adapter http_client http_errors http_head"
-    " http_wire input_parser lifeline metrics part_file part_note run_limits shared.job_registry"
-    " storage summary",
+    " http_reply http_wire input_parser lifeline metrics part_file part_note routes run_limits"
+    " shared.job_registry storage summary",
     # The attempt.
     3: "attempt_meter downloader transfer",
     # Threads.
     4: "monitor process_jobs resolver retry_scheduler watchdog worker",
     # The door.
-    5: "__main__ arguments command main signals streams",
+    5: "__main__ arguments command main option_types signals streams",
 }
 FLOORS = {room: floor for floor, rooms in ROOMS.items() for room in rooms.split()}
 
@@ -48,8 +49,12 @@ SIDEWAYS = {
     ("http_adapter", "lifeline"),
     ("http_client", "http_adapter"),
     ("http_client", "http_errors"),
+    ("http_client", "http_reply"),
     ("http_client", "lifeline"),
+    ("http_client", "routes"),
     ("http_errors", "http_head"),
+    ("http_reply", "http_errors"),
+    ("http_reply", "lifeline"),
     ("http_wire", "http_head"),
     ("input_parser", "claims"),
     ("storage", "part_file"),
@@ -59,6 +64,7 @@ SIDEWAYS = {
     ("transfer", "attempt_meter"),
     ("process_jobs", "monitor"),
     ("process_jobs", "resolver"),
+    ("arguments", "option_types"),
     ("command", "signals"),
     ("command", "streams"),
     ("main", "command"),
@@ -81,10 +87,10 @@ ATTEMPT = 3
 """An attempt gets its hands through Protocols and imports none."""
 
 LIBRARIES = {
-    "requests": {"http_adapter", "http_client", "http_errors"},
-    "urllib3": {"dialer", "http_adapter", "http_errors", "http_wire"},
+    "requests": {"http_adapter", "http_client", "http_errors", "routes"},
+    "urllib3": {"dialer", "http_adapter", "http_errors", "http_reply", "http_wire"},
     "validators": {"input_parser"},
-    "argparse": {"arguments", "command"},
+    "argparse": {"arguments", "command", "option_types"},
     "signal": {"__main__", "command", "signals"},
 }
 """Each outside thing has one room."""
@@ -433,11 +439,11 @@ BAD: dict[Check, list[tuple[str, str, str]]] = {
         ("main", "from url_downloader.new_room import X", "which has no floor"),
     ],
     check_libraries: [
-        ("downloader", "import requests", "http_client and http_errors only"),
+        ("downloader", "import requests", "http_errors and http_reply and routes only"),
         ("storage", "from urllib3.util import Retry", "urllib3 is for"),
         ("http_wire", "import requests.adapters as a", "requests is for"),
         ("policy", "from validators import url", "input_parser only"),
-        ("config", "import argparse", "arguments and command only"),
+        ("config", "import argparse", "arguments and command and option_types only"),
         ("process_jobs", "import signal", "__main__ and command and signals only"),
         ("policy", "import time", "pure"),
         ("shared.models", "from os import path", "pure"),

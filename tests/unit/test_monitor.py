@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import logging
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from url_downloader.attempt_meter import Progress
 from url_downloader.metrics import MetricsSnapshot
-from url_downloader.monitor import Monitor, PoolState, state_lines
+from url_downloader.monitor import Monitor, Observer, PoolState, log_line, state_lines
 from url_downloader.seams import Phase
 from url_downloader.shared.models import DownloadJob, JobRecord, JobStatus
 
@@ -40,6 +41,27 @@ def state(tasks: int = 7) -> PoolState:
     )
 
 
+class FakeRun:
+    """A run as it is seen at second 100."""
+
+    def __init__(
+        self,
+        state: Callable[[], PoolState] = state,
+        *,
+        attempts: Sequence[tuple[str, Progress]] = (),
+        waiting: Sequence[JobRecord] = (),
+    ) -> None:
+        self.state = state
+        self.attempts = lambda: attempts
+        self.waiting = lambda: waiting
+
+    def now(self) -> float:
+        return 100.0
+
+
+OBSERVER = Observer(name="monitor", interval=0.0, tell=log_line)
+
+
 class Watched:
     """A monitor that was never started, with an interval of no time, and what it logged."""
 
@@ -48,7 +70,9 @@ class Watched:
         turns = itertools.count(1)
         self.crashes: list[BaseException] = []
         self.monitor = Monitor(
-            interval=0.0, look=lambda: state(next(turns)), on_crash=self.crashes.append
+            OBSERVER,
+            view=FakeRun(lambda: state(next(turns))),
+            on_crash=self.crashes.append,
         )
 
     @property
@@ -107,7 +131,7 @@ def test_a_pool_that_cannot_be_looked_at_is_a_crash(
     def look() -> PoolState:
         raise trouble
 
-    monitor = Monitor(interval=0.0, look=look, on_crash=crashes.append)
+    monitor = Monitor(OBSERVER, view=FakeRun(look), on_crash=crashes.append)
     monitor.run()
     assert monitor.error is trouble
     assert set(crashes) == {trouble}
@@ -116,7 +140,7 @@ def test_a_pool_that_cannot_be_looked_at_is_a_crash(
 
 def test_its_name() -> None:
     """The thread is found in logs as what it is."""
-    assert Monitor(interval=1.0, look=state, on_crash=print).name == "monitor"
+    assert Monitor(OBSERVER, view=FakeRun(), on_crash=print).name == "monitor"
 
 
 def job(number: int, url: str = "http://user:secret@h/") -> DownloadJob:
@@ -134,9 +158,7 @@ def test_the_state_for_those_who_ask() -> None:
     """Counts, downloads in flight and the next retries are said, and no credentials."""
     attempt = Progress(3, job(1), 90.0, received=2048, phase=Phase.REPLYING, since=91.0)
     waiting = [retry(n, due) for n, due in ((2, 110.0), (3, 99.0), (4, 105.0))]
-    lines = list(
-        state_lines(state(), attempts=[("worker-0", attempt)], waiting=waiting, now=100.0)
-    )
+    lines = list(state_lines(FakeRun(attempts=[("worker-0", attempt)], waiting=waiting)))
     assert lines == [
         f"state: {state()}",
         "worker-0: http://h/1: receiving, 2.0 KiB in 10.0 s, 205 B/s",
@@ -148,6 +170,6 @@ def test_the_state_for_those_who_ask() -> None:
 
 def test_a_long_state_is_cut() -> None:
     """Ten retries are shown, and how many more there are."""
-    waiting = [retry(n, due=n) for n in range(1, 14)]
-    lines = list(state_lines(state(), attempts=[], waiting=waiting, now=0.0))
+    waiting = [retry(n, due=100 + n) for n in range(1, 14)]
+    lines = list(state_lines(FakeRun(waiting=waiting)))
     assert lines[10:] == ["next retry in 10.0 s: http://h/10", "and 3 more wait for a retry"]

@@ -1,0 +1,48 @@
+"""What a URL says of its server: the origin, who one is there, and where a reference leads."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote_to_bytes, urljoin, urlsplit
+
+Origin = tuple[str, str | None, int]
+"""Scheme, host and port."""
+Login = tuple[str, str] | tuple[bytes, bytes]
+"""User name and password."""
+
+
+def origin_of(url: str) -> Origin:
+    """Scheme, host and port (RFC 9110 §4.3.1)."""
+    parts = urlsplit(url)
+    default = 443 if parts.scheme == "https" else 80
+    return parts.scheme, parts.hostname, parts.port or default
+
+
+def login_of(url: str) -> Login | None:
+    """User name and password in the URL, as UTF-8 (RFC 7617 §2.1)."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return None
+    name, password = parts.username or "", parts.password or ""
+    return unquote_to_bytes(name), unquote_to_bytes(password)
+
+
+def url_of(origin: Origin) -> str:
+    """The URL of an origin's root."""
+    scheme, host, port = origin
+    shown_host = f"[{host}]" if host and ":" in host else host
+    return f"{scheme}://{shown_host}:{port}/"
+
+
+def http_url(base: str, reference: str) -> str | None:
+    """The http(s) URL that `reference` means (RFC 3986 §5), without fragment.
+
+    Args:
+        base: the absolute URL that it was found at.
+        reference: quoted; if it means anything else, there is no such URL.
+    """
+    try:
+        parts = urlsplit(urljoin(base, reference))
+        is_usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts._replace(fragment="").geturl() if is_usable else None
