@@ -6,16 +6,17 @@ import functools
 import ssl
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3 import HTTPConnectionPool
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
 from urllib3.util.ssl_ import create_urllib3_context
 
 from url_downloader.dialer import AbortableConnection, abortable
 from url_downloader.lifeline import Lifeline
+from url_downloader.routes import Route
 from url_downloader.seams import LookUp
 from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError
 from url_downloader.shared.models import ErrorKind
@@ -30,7 +31,40 @@ class AbortableAdapter(HTTPAdapter):
     def __init__(self, lifeline: Lifeline, look_up: LookUp, *, max_idle: int) -> None:
         self._lifeline = lifeline
         self._look_up = look_up
+        # That of the last request: the one pool that no other has driven out.
+        self._last: tuple[Route, HTTPConnectionPool] | None = None
         super().__init__(pool_connections=max_idle, pool_maxsize=1)
+
+    def exchange(
+        self, request: requests.PreparedRequest, *, route: Route, timeout: Timeout
+    ) -> BaseHTTPResponse:
+        """Send a GET and return the head of the reply: what `send` does for us, and no more.
+
+        Args:
+            request: prepared.
+            route: to its origin; one object for each.
+            timeout: for connecting, and for silence.
+        """
+        proxies, headers = dict(route.proxies), cast("dict[str, str]", dict(request.headers))
+        if self._last is None or self._last[0] is not route:
+            pool = self.get_connection_with_tls_context(request, route.verify, proxies)
+            self._last = route, pool
+        return self._last[1].urlopen(
+            "GET",
+            self.request_url(request, proxies) if proxies else request.path_url,
+            headers=headers,
+            retries=self.max_retries,
+            redirect=False,
+            assert_same_host=False,
+            timeout=timeout,
+            preload_content=False,
+            decode_content=False,
+        )
+
+    def close(self) -> None:
+        """Close all connections; a pool does so when nobody knows it any more."""
+        self._last = None
+        super().close()
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
         """The pool for a request, with connections that can be cut."""

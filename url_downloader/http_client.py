@@ -5,10 +5,15 @@ The only room that drives `requests`. Knows nothing of jobs, files and retries.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 import requests
 from requests.auth import HTTPBasicAuth
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
+from requests.structures import CaseInsensitiveDict
 from requests.utils import requote_uri
+from urllib3 import Timeout
 
 from url_downloader import __version__
 from url_downloader.http_adapter import AbortableAdapter
@@ -22,6 +27,13 @@ from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import AttemptLimits, ErrorKind, without_credentials
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+PLAIN_URL = re.compile(
+    r"https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,3}|:[1-5][0-9]{4})?"
+    r"(?:/(?!\.)[\w!$&'()*+,;=:@.~-]*)+(?:\?[\w!$&'()*+,;=:@/?.~-]+)?",
+    re.ASCII,
+)
+"""Those that are in normal form: no escapes, no user, no dot segments."""
 
 _BASE_HEADERS: dict[str, str | bytes] = {
     "User-Agent": f"url-downloader/{__version__}",
@@ -116,12 +128,15 @@ class HttpClient:
         self, url: str, headers: Fields, *, login: Login | None, cookies: RequestsCookieJar
     ) -> requests.PreparedRequest:
         fields = _BASE_HEADERS | _combined(headers)
-        bare_url = without_credentials(url)
-        request = requests.Request("GET", bare_url, headers=fields, cookies=cookies)
+        auth = None
         # What the user wrote as a header is meant so.
         if "authorization" not in map(str.lower, fields):
             login = login or self._routes.route_to(origin_of(url)).login
-            request.auth = HTTPBasicAuth(*login) if login else None
+            auth = HTTPBasicAuth(*login) if login else None
+        if auth is None and not cookies and PLAIN_URL.fullmatch(url):
+            return _as_it_is(url, fields)
+        bare_url = without_credentials(url)
+        request = requests.Request("GET", bare_url, headers=fields, cookies=cookies, auth=auth)
         try:
             return request.prepare()
         except LIBRARY_ERRORS as error:
@@ -136,23 +151,25 @@ class HttpClient:
     ) -> HttpReply:
         url = str(request.url)
         route = self._routes.route_to(origin_of(url))
-        timeout = (limits.connect_seconds or None, limits.timeout or None)
+        timeout = Timeout(limits.connect_seconds or None, limits.timeout or None)
         if (failure := self._lifeline.failure()) is not None:
             raise failure
         try:
-            response = self._adapter.send(
-                request,
-                stream=True,
-                timeout=timeout,
-                verify=route.verify,
-                proxies=dict(route.proxies),
-            )
+            response = self._adapter.exchange(request, route=route, timeout=timeout)
         except LIBRARY_ERRORS as error:
             self._lifeline.release()
             raise self._lifeline.failure() or attempt_error(error) from error
         if "Set-Cookie" in response.headers:
-            extract_cookies_to_jar(cookies, request, response.raw)
+            extract_cookies_to_jar(cookies, request, response)
         return HttpReply(response, url, lifeline=self._lifeline)
+
+
+def _as_it_is(url: str, fields: Mapping[str, str | bytes]) -> requests.PreparedRequest:
+    """What requests makes of a plain URL, in a fraction of the time."""
+    request = requests.PreparedRequest()
+    request.method, request.url = "GET", url
+    request.headers = CaseInsensitiveDict(fields)
+    return request
 
 
 def _note_visit(request: requests.PreparedRequest, visited: set[tuple[str, str]]) -> None:

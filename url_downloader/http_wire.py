@@ -1,8 +1,8 @@
 """HTTP/1.1 replies as RFC 9112 has them, under urllib3's feet.
 
 `http.client` is lenient where a downloader must not be: it ignores a Content-Length that it
-can't parse, and accepts chunk sizes like `-5` or `0x1f`. Here each of these is an error. Knows one
-connection and one reply; nothing of URLs, redirects or retries.
+can't parse, and accepts chunk sizes like `-5` or `0x1f`. Here each of these is an error. Knows
+one connection and one reply; nothing of URLs, redirects or retries.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class StrictResponse(http.client.HTTPResponse):
         self.code = self.status = int(head[1])
         self.reason = (head[2] or b"").strip().decode("latin-1")
         self.headers = HTTPHeaderDict()
-        self.msg = self.headers  # urllib3 and requests ask for it by this name
+        self.msg = self.headers  # type: ignore[assignment]  # urllib3 and requests ask for it by this name
         for line in head[3].decode("latin-1").split("\r\n")[:-1]:
             name, _, value = line.partition(":")
             self.headers.add(name, value.strip(" \t"))

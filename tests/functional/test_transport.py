@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import trustme
 
 from tests.support.replies import Framing
@@ -29,7 +30,7 @@ from tests.support.scripted_server import (
     Whole,
 )
 from url_downloader.dialer import AbortableConnection
-from url_downloader.http_client import HttpClient
+from url_downloader.http_client import PLAIN_URL, HttpClient
 from url_downloader.http_wire import StrictResponse
 from url_downloader.resolver import Resolver
 from url_downloader.seams import Fields
@@ -517,3 +518,13 @@ def test_the_libraries_call_what_is_overridden(
         get(client, any_server.url("/a"))
     assert calls.pop("read1") >= 2
     assert calls == {"_new_conn": 1, "request": 2, "getresponse": 2, "begin": 2}
+
+
+def test_a_plain_url_is_asked_for_as_requests_would() -> None:
+    """What takes the short way is what requests leaves as it is."""
+    for rest in ("/", "/a.b/c~d;e=f", "/a?b=c&d=/?", "//", "/a/..b", "/./a", "/%7e", "?a", ""):
+        for start in ("http://a.test", "https://1.2.3.4:8443", "http://a.test:99999"):
+            if PLAIN_URL.fullmatch(start + rest):
+                assert requests.Request("GET", start + rest).prepare().url == start + rest
+    assert PLAIN_URL.fullmatch("http://a.test:80/a.b?c")
+    assert not any(map(PLAIN_URL.fullmatch, ("http://a.test/a/../b", "http://u@a.test/")))

@@ -47,6 +47,7 @@ SIDEWAYS = {
     ("dialer", "lifeline"),
     ("http_adapter", "dialer"),
     ("http_adapter", "lifeline"),
+    ("http_adapter", "routes"),
     ("http_client", "http_adapter"),
     ("http_client", "http_errors"),
     ("http_client", "http_reply"),
@@ -88,7 +89,14 @@ ATTEMPT = 3
 
 LIBRARIES = {
     "requests": {"http_adapter", "http_client", "http_errors", "routes"},
-    "urllib3": {"dialer", "http_adapter", "http_errors", "http_reply", "http_wire"},
+    "urllib3": {
+        "dialer",
+        "http_adapter",
+        "http_client",
+        "http_errors",
+        "http_reply",
+        "http_wire",
+    },
     "validators": {"input_parser"},
     "argparse": {"arguments", "command", "option_types"},
     "signal": {"__main__", "command", "signals"},
@@ -439,7 +447,7 @@ BAD: dict[Check, list[tuple[str, str, str]]] = {
         ("main", "from url_downloader.new_room import X", "which has no floor"),
     ],
     check_libraries: [
-        ("downloader", "import requests", "http_errors and http_reply and routes only"),
+        ("downloader", "import requests", "http_errors and routes only"),
         ("storage", "from urllib3.util import Retry", "urllib3 is for"),
         ("http_wire", "import requests.adapters as a", "requests is for"),
         ("policy", "from validators import url", "input_parser only"),
