@@ -1,3 +1,59 @@
-"""A concurrent URL downloader: a list of URLs becomes files."""
+"""A concurrent URL downloader: a list of URLs becomes files.
+
+    from url_downloader import download
+
+What `__all__` names is for other programs; the rest may change at any time.
+"""
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "ConfigError",
+    "DownloadJob",
+    "ErrorKind",
+    "EventListener",
+    "Existing",
+    "FailureLimit",
+    "JobEvent",
+    "JobRecord",
+    "JobResult",
+    "JobStatus",
+    "Outcome",
+    "OutputError",
+    "Rejection",
+    "RunSummary",
+    "StopReason",
+    "Url",
+    "UrlDownloaderError",
+    "__version__",
+    "download",
+]
+
+# As typing's, which takes longer to import than all else here.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from url_downloader.config import Existing, FailureLimit
+    from url_downloader.library import Url, download
+    from url_downloader.list_entry import Rejection
+    from url_downloader.shared.errors import ConfigError, OutputError, UrlDownloaderError
+    from url_downloader.shared.models import (
+        DownloadJob,
+        ErrorKind,
+        EventListener,
+        JobEvent,
+        JobRecord,
+        JobResult,
+        JobStatus,
+        Outcome,
+        StopReason,
+    )
+    from url_downloader.summary import RunSummary
+
+
+def __getattr__(name: str) -> object:
+    """Import the library when something of it is asked for first (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from url_downloader import library  # noqa: PLC0415
+
+    return getattr(library, name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from url_downloader import __version__
 from url_downloader.config import (
     Existing,
     MonitorSettings,
@@ -16,16 +15,28 @@ from url_downloader.config import (
     Settings,
     TransferSettings,
 )
+from url_downloader.message_arguments import add_message_options
 from url_downloader.option_types import (
     Group,
+    HelpFormatter,
     add_number,
     failure_limit,
     in_range,
     media_types,
     status_codes,
 )
+from url_downloader.report_arguments import add_report_options
+from url_downloader.server_arguments import add_server_options, server_settings
 from url_downloader.shared.models import CONNECT_TIMEOUT, AttemptLimits
 from url_downloader.units import parse_seconds
+
+_EPILOG = """\
+TIME is in seconds, or a number with s, m, h or d: 90, 1.5m, 2h.
+SIZE is in bytes, or a number with k, M, G or T (1024-based): 4096, 2G.
+@FILE is a config file. Each line is an option, with its value if it takes
+one: "--timeout 10". Blank lines and lines that begin with # are skipped.
+Later options override earlier ones, wherever they are.
+"""
 
 
 def argument_parser() -> argparse.ArgumentParser:
@@ -33,40 +44,53 @@ def argument_parser() -> argparse.ArgumentParser:
     defaults = Settings()
     parser = argparse.ArgumentParser(
         prog="url-downloader",
+        usage="%(prog)s [options] [@FILE ...] LIST",
         description="Download every URL of a list, several at a time.",
-        epilog="TIME: seconds, or with s, m, h or d. SIZE: bytes, or with k, M, G or T.",
+        epilog=_EPILOG,
         allow_abbrev=False,
+        add_help=False,
+        formatter_class=HelpFormatter,
     )
-    parser.add_argument("list", metavar="LIST", help="file with one URL per line; - is stdin")
-    parser.add_argument("-V", "--version", action="version", version=f"%(prog)s {__version__}")
+    _add_list(parser.add_argument_group("the list"))
     _add_run_options(parser.add_argument_group("the run"), defaults)
     _add_file_options(parser.add_argument_group("files"), defaults)
     _add_existing_options(parser.add_argument_group("files that are there already"))
     _add_limits(parser.add_argument_group("limits of one attempt"), defaults.transfer)
     _add_retry_options(parser.add_argument_group("retries"), defaults.retry)
-    _add_talk_options(parser.add_argument_group("messages"), defaults)
+    add_server_options(parser.add_argument_group("talking to servers"), defaults)
+    add_report_options(parser.add_argument_group("reports"))
+    add_message_options(parser.add_argument_group("messages"), defaults.monitor)
+    # Because of -0, argparse would take -1 for an option, and not for a number out of range.
+    parser._has_negative_number_optionals.clear()
     return parser
+
+
+def _add_list(group: Group) -> None:
+    text = "file with one URL per line; - is standard input"
+    group.add_argument("list", metavar="LIST", nargs="?", help=text)
+    group.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="check the list and ask no server: print each URL, a tab and the path of its file",
+    )
 
 
 def _add_run_options(group: Group, defaults: Settings) -> None:
     pool, run = defaults.pool, defaults.run
     workers = ("-w", "--max_workers", "--max-workers")
-    add_number(group, *workers, metavar="N", default=pool.max_workers, text="downloads at once")
-    text = "jobs that may wait for a worker"
+    text = "downloads at the same time"
+    add_number(group, *workers, metavar="N", default=pool.max_workers, text=text)
+    text = "URLs read ahead, which wait for one of the -w downloads to end"
     add_number(group, "--queue-size", metavar="N", default=pool.queue_size, text=text)
-    text = "stop in order after so long; 0: never"
+    text = "end the run in order after so long; 0 = never"
     add_number(group, "--deadline", metavar="TIME", default=run.deadline, text=text)
     group.add_argument(
         "--max-failures",
         metavar="N|N%",
         type=in_range("--max-failures", failure_limit),
         default=run.max_failures,
-        help="stop in order when so many jobs have failed; 0: never (default: 0)",
-    )
-    group.add_argument(
-        "--location-trusted",
-        action="store_true",
-        help="send headers and credentials on to wherever a server redirects",
+        help="end the run in order when so many URLs, or so many percent of the list, have"
+        " failed; 0 = never (default: 0)",
     )
 
 
@@ -76,13 +100,19 @@ def _add_file_options(group: Group, defaults: Settings) -> None:
         metavar="DIR",
         type=Path,
         default=defaults.output.directory,
-        help="output directory (default: %(default)s)",
+        help="output directory, made if it is missing (default: %(default)s)",
     )
     for flag, text in (
         ("--no-continue", "start every file afresh, whatever part of it is there"),
-        ("--no-mtime", "give files the time of the download, not of Last-Modified"),
+        (
+            "--no-mtime",
+            "give files the time of the download, not of the server's Last-Modified",
+        ),
         ("--fsync", "have each file on the disk before it counts as downloaded"),
-        ("--content-disposition", "name files as the server says"),
+        (
+            "--content-disposition",
+            "name files as the server says, unless an out= line in LIST does",
+        ),
     ):
         group.add_argument(flag, action="store_true", help=text)
     _add_file_checks(group, defaults)
@@ -90,7 +120,7 @@ def _add_file_options(group: Group, defaults: Settings) -> None:
 
 def _add_file_checks(group: Group, defaults: Settings) -> None:
     text, least = (
-        "stop in order before the disk has less free; 0: any",
+        "end the run in order before the disk has less than SIZE free; 0 = any",
         defaults.output.min_free,
     )
     add_number(group, "--min-free", metavar="SIZE", default=least, text=text)
@@ -99,22 +129,32 @@ def _add_file_checks(group: Group, defaults: Settings) -> None:
         metavar="TYPES",
         type=media_types,
         default=(),
-        help="media types to accept, such as application/pdf,image/* (default: any)",
+        help="fail when the server sends another media type than one of these, such as"
+        " application/pdf,image/* (default: any)",
     )
     group.add_argument(
         "--checksums",
         metavar="FILE",
         type=Path,
-        help="output of sha256sum, with the names that the files will have",
+        help="check the files against FILE, which sha256sum has written, with the names that"
+        " they will have (default: none)",
     )
 
 
 def _add_existing_options(group: Group) -> None:
     existing = group.add_mutually_exclusive_group()
     for flags, value, text in (
-        (("-c", "--continue"), Existing.SKIP_FILLED, "skip files that are there, unless empty"),
+        (
+            ("-c", "--continue"),
+            Existing.SKIP_FILLED,
+            "skip files that are there, unless they are empty or have not their checksum",
+        ),
         (("-nc", "--no-clobber"), Existing.SKIP, "skip whatever is there"),
-        (("-N", "--timestamping"), Existing.COMPARE, "download only what has changed"),
+        (
+            ("-N", "--timestamping"),
+            Existing.COMPARE,
+            "ask the server, and download only what has changed",
+        ),
     ):
         existing.add_argument(
             *flags,
@@ -122,7 +162,7 @@ def _add_existing_options(group: Group) -> None:
             dest="existing",
             const=value,
             default=Existing.REPLACE,
-            help=text,
+            help=f"{text} (default: download again)",
         )
 
 
@@ -131,25 +171,34 @@ def _add_limits(group: Group, defaults: TransferSettings) -> None:
         "--connect-timeout",
         metavar="TIME",
         type=in_range("--connect-timeout", parse_seconds),
-        help=f"for look-up, connection and TLS (default: {CONNECT_TIMEOUT:g}, or -T if less)",
+        help="fail unless the look-up of the host, the connection and TLS together take no"
+        f" longer; 0 = any time (default: {CONNECT_TIMEOUT:g}s, or -T if that is less)",
     )
     limits = defaults.limits
+    idle = "fail after so long without a byte; 0 = never"
+    size = "fail when a file is larger; 0 = any size"
+    speed = (
+        "fail when fewer bytes per second come, as measured over --speed-time; 0 = any speed"
+    )
+    over = "time over which the speed is measured, from the first byte of a reply on"
     for flags, metavar, default, text in (
-        (("-T", "--timeout"), "TIME", limits.timeout, "without a byte; 0: any"),
-        (("--max-time",), "TIME", limits.max_time, "in all; 0: any"),
-        (("--speed-limit",), "SIZE", limits.speed_limit, "least bytes per second; 0: any"),
-        (("--speed-time",), "TIME", limits.speed_time, "over which the speed is measured"),
-        (("--max-filesize",), "SIZE", defaults.max_filesize, "no larger files; 0: any"),
+        (("-T", "--timeout"), "TIME", limits.timeout, idle),
+        (("--max-time",), "TIME", limits.max_time, "fail after so long in all; 0 = never"),
+        (("--speed-limit",), "SIZE", limits.speed_limit, speed),
+        (("--speed-time",), "TIME", limits.speed_time, over),
+        (("--max-filesize",), "SIZE", defaults.max_filesize, size),
     ):
         add_number(group, *flags, metavar=metavar, default=default, text=text)
 
 
 def _add_retry_options(group: Group, defaults: RetrySettings) -> None:
-    retries, wait = ("--max_retries", "--max-retries"), "longest wait for a server; 0: any"
+    retries = ("--max_retries", "--max-retries")
+    first = "base of the random delays: the first is at most twice this, the next four times"
+    wait = "fail when a server asks to wait longer (Retry-After); 0 = any wait"
     for flags, metavar, default, text in (
         (retries, "N", defaults.max_retries, "attempts after the first"),
-        (("--retry-delay",), "TIME", defaults.delay, "base of the exponential backoff"),
-        (("--retry-max-delay",), "TIME", defaults.max_delay, "longest backoff"),
+        (("--retry-delay",), "TIME", defaults.delay, first),
+        (("--retry-max-delay",), "TIME", defaults.max_delay, "no random delay is longer"),
         (("--max-retry-after",), "TIME", defaults.max_retry_after, wait),
     ):
         add_number(group, *flags, metavar=metavar, default=default, text=text)
@@ -160,14 +209,6 @@ def _add_retry_options(group: Group, defaults: RetrySettings) -> None:
         default=defaults.retry_on,
         help="4xx codes to retry as well, such as 408,425,429 (default: none)",
     )
-
-
-def _add_talk_options(group: Group, defaults: Settings) -> None:
-    talk = group.add_mutually_exclusive_group()
-    talk.add_argument("-v", "--verbose", action="store_true", help="log every step")
-    talk.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
-    flag, interval = "--monitor-interval", defaults.monitor.interval
-    add_number(group, flag, metavar="TIME", default=interval, text="between status lines")
 
 
 def settings_from(arguments: argparse.Namespace) -> Settings:
@@ -185,6 +226,7 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
             retry_on=arguments.retry_on,
         ),
         transfer=_transfer_settings(arguments),
+        server=server_settings(arguments),
         run=RunSettings(deadline=arguments.deadline, max_failures=arguments.max_failures),
         pool=PoolSettings(max_workers=arguments.max_workers, queue_size=arguments.queue_size),
         output=OutputSettings(
@@ -209,6 +251,7 @@ def _transfer_settings(arguments: argparse.Namespace) -> TransferSettings:
             speed_limit=arguments.speed_limit,
             speed_time=arguments.speed_time,
         ),
+        max_redirects=arguments.max_redirects,
         max_filesize=arguments.max_filesize,
         expected_types=arguments.expect_type,
         is_location_trusted=arguments.location_trusted,

@@ -19,6 +19,9 @@ class Progress:
         job: what it is for.
         began: monotonic seconds.
         received: bytes of bodies so far.
+        position: bytes of the file that are here, those of earlier attempts included; of one
+            that is encoded, as it comes.
+        total: bytes of the whole file, where that is known.
         phase: where it stands.
         since: monotonic seconds when it came there.
     """
@@ -27,6 +30,8 @@ class Progress:
     job: DownloadJob
     began: float
     received: int = 0
+    position: int = 0
+    total: int | None = None
     phase: Phase = Phase.WAITING
     since: float = 0.0
 
@@ -45,18 +50,29 @@ class AttemptMeter:
         self._now = now
         self._attempts = 0
         self._received = 0
+        self._place: tuple[int, int | None] = (0, None)
         self._current: Progress | None = None
 
     def begin(self, job: DownloadJob) -> int:
         """An attempt begins; returns its number."""
         self._attempts += 1
         self._received = 0
+        self._place = (0, None)
         self._current = Progress(self._attempts, job, self._now())
         return self._attempts
 
     def add(self, count: int) -> None:
         """Bytes came, or (negative) were thrown away."""
         self._received += max(0, count)
+
+    def place(self, offset: int, total: int | None) -> None:
+        """What comes now begins at this byte of a file of so many."""
+        self._place = (offset - self._received, total)
+
+    @property
+    def received(self) -> int:
+        """Bytes of the attempt that is going on, or was the last."""
+        return self._received
 
     def end(self) -> None:
         """The attempt is over."""
@@ -67,4 +83,5 @@ class AttemptMeter:
         current = self._current
         if current is None:
             return None
-        return replace(current, received=self._received)
+        received, (offset, total) = self._received, self._place
+        return replace(current, received=received, position=offset + received, total=total)

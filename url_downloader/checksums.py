@@ -68,17 +68,20 @@ class Digester:
 
     Args:
         wanted: the checksums it must have; with none, `update` costs nothing.
+
+    Attributes:
+        wanted: as given; where nothing is wrong, these are its digests.
     """
 
     def __init__(self, wanted: Iterable[Checksum]) -> None:
-        self._wanted = tuple(wanted)
-        names = {checksum.algorithm for checksum in self._wanted}
+        self.wanted = tuple(wanted)
+        names = {checksum.algorithm for checksum in self.wanted}
         self._hashes = {
             name: hashlib.new(ALGORITHMS[name], usedforsecurity=False) for name in names
         }
 
     def __bool__(self) -> bool:
-        return bool(self._wanted)
+        return bool(self.wanted)
 
     def update(self, data: bytes) -> None:
         """The next bytes of the file."""
@@ -87,7 +90,7 @@ class Digester:
 
     def mismatch(self) -> str | None:
         """What is wrong, in words, or None."""
-        for checksum in self._wanted:
+        for checksum in self.wanted:
             actual = self._hashes[checksum.algorithm].hexdigest()
             if actual != checksum.digest:
                 return f"{checksum.algorithm} is {actual}, not {checksum.digest}"

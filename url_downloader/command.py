@@ -9,128 +9,153 @@ import argparse
 import logging
 import os
 import signal
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
+import stat
+from collections.abc import Iterable
+from contextlib import ExitStack
 
-from url_downloader.checksums import parse_sums
 from url_downloader.claims import NameClaims
+from url_downloader.closing_words import account_of, command_words, say_account
 from url_downloader.config import Settings
-from url_downloader.input_parser import InputParser, read_lines
-from url_downloader.monitor import Observer, RunView, log_line, log_state
+from url_downloader.dry_run import DryRun
+from url_downloader.input_parser import InputParser
+from url_downloader.list_source import open_list, read_list
+from url_downloader.logs import Console, logging_to
+from url_downloader.metrics import MetricsSnapshot
+from url_downloader.outputs import RunEnd, open_outputs
 from url_downloader.process_jobs import process_jobs
-from url_downloader.shared.errors import InputError, OutputError
-from url_downloader.shared.models import Checksum, DownloadJob, JobStatus
+from url_downloader.retry_command import shown_command
+from url_downloader.run_lock import held_lock
+from url_downloader.shared.errors import InputError, LockedError, OutputError
+from url_downloader.shared.models import DownloadJob, JobStatus
 from url_downloader.signals import SignalBox, caught_signals
 from url_downloader.storage import PARTS_FOLDER
 from url_downloader.streams import say
-from url_downloader.summary import RunSummary, summary_lines
+from url_downloader.summary import RunSummary
+from url_downloader.summary_text import Account, list_rows
 from url_downloader.units import printable
+from url_downloader.watching import MetricsWatch, display_observers, log_observers
 
 log = logging.getLogger(__name__)
 
-ANSWER_WITHIN = 0.1
-"""Seconds after which one who asks for the state of the run hears it."""
 EXIT_OK = 0
 EXIT_SOME_FAILED = 1
 EXIT_LOCAL = 3
 EXIT_ALL_FAILED = 4
 EXIT_LIMIT = 5
 EXIT_BUG = 70
+EXIT_LOCKED = 75
+MILDER = frozenset({EXIT_OK, EXIT_SOME_FAILED, EXIT_ALL_FAILED, EXIT_LIMIT})
+"""What trouble on this machine takes precedence over."""
 
 
 def run_command(arguments: argparse.Namespace, settings: Settings) -> int:
     """Do what the arguments ask for; returns the exit status."""
-    try:
-        with open_list(arguments.list) as descriptor:
-            return run(descriptor, arguments, settings=settings)
-    except (InputError, OutputError) as error:
-        log.error("%s", error)
-        return EXIT_LOCAL
-    except Exception:
-        log.critical("a bug of this program", exc_info=True)
-        return EXIT_BUG
+    with ExitStack() as stack:
+        try:
+            talk = logging_to(
+                arguments.log_file, verbose=arguments.verbose, quiet=arguments.quiet
+            )
+            console = stack.enter_context(talk)
+            if arguments.lock is not None:
+                command = shown_command(command_words(arguments))
+                stack.enter_context(held_lock(arguments.lock, printable(command)))
+            descriptor = stack.enter_context(open_list(arguments.list))
+            if arguments.dry_run:
+                return rehearse(descriptor, arguments, settings=settings)
+            return run(descriptor, arguments, settings=settings, console=console)
+        except LockedError as error:
+            log.error("%s", error)
+            return EXIT_LOCKED
+        except (InputError, OutputError) as error:
+            log.error("%s", error)
+            return EXIT_LOCAL
+        except Exception:
+            log.critical("a bug of this program", exc_info=True)
+            return EXIT_BUG
 
 
-def run(descriptor: int, arguments: argparse.Namespace, *, settings: Settings) -> int:
+def run(
+    descriptor: int, arguments: argparse.Namespace, *, settings: Settings, console: Console
+) -> int:
     """Download the list that can be read from `descriptor`; returns the exit status."""
-    checksums = read_sums(arguments.checksums) if arguments.checksums else {}
     claims = NameClaims(reserved=[PARTS_FOLDER])
-    parser = InputParser(
-        source="standard input" if arguments.list == "-" else arguments.list,
-        claims=claims,
-        limits=settings.transfer.limits,
-        max_retries=settings.retry.max_retries,
-        on_rejected=lambda rejection: log.error("%s", rejection),
-        on_note=lambda note: log.info("%s", note),
-    )
-    jobs = with_checksums(parser.parse(read_lines(descriptor)), checksums)
-    with caught_signals() as signals:
-        summary = process_jobs(
-            jobs,
-            settings,
-            name=claims.claim,
-            observers=observers_of(settings, signals),
-            should_stop=lambda: signals.stop is not None,
-        )
+    parser, jobs = read_list(descriptor, arguments, settings=settings, claims=claims)
+    outputs = open_outputs(arguments, settings, list_descriptor=descriptor)
+    metrics = MetricsWatch(arguments)
+    with outputs as opened, caught_signals() as signals:
+        observers = (*log_observers(settings.monitor, signals), *opened.observers)
+        with display_observers(arguments, console) as display:
+            summary = process_jobs(
+                jobs,
+                settings,
+                name=claims.claim,
+                listeners=opened.listeners,
+                observers=(*observers, *metrics.observers(settings.monitor), *display),
+                should_stop=lambda: signals.stop is not None,
+            )
+        is_told = opened.finish(end_of(summary, jobs, descriptor=descriptor, signals=signals))
         if parser.error is not None:
             log.error("%s", parser.error)
-        status = exit_status(summary, parser, stopped_by=signals.stop)
+        status = exit_status(summary, parser, stopped_by=signals.stop, is_told=is_told)
+        status = status_after(status, is_told=metrics.end(summary, status))
         if status != EXIT_OK or not arguments.quiet:
-            say_summary(summary, parser)
+            account = account_of(summary, parser, arguments=arguments, is_told=is_told)
+            say_account(account, as_table=bool(display))
     return status
 
 
-def observers_of(settings: Settings, signals: SignalBox) -> Sequence[Observer]:
-    """Those who are shown the run."""
-
-    def answer(view: RunView) -> None:
-        if signals.wants_state():
-            log_state(view)
-
-    return (
-        Observer(name="monitor", interval=settings.monitor.interval, tell=log_line),
-        Observer(name="sigusr1", interval=ANSWER_WITHIN, tell=answer),
+def end_of(
+    summary: RunSummary,
+    jobs: Iterable[DownloadJob | None],
+    *,
+    descriptor: int,
+    signals: SignalBox,
+) -> RunEnd:
+    """The end of a run, for those who write it down; the list is read from `descriptor`."""
+    return RunEnd(
+        summary=summary,
+        jobs=jobs,
+        is_list_file=stat.S_ISREG(os.fstat(descriptor).st_mode),
+        must_hurry=lambda: summary.was_stopped or signals.stop is not None,
     )
 
 
-def read_sums(path: Path) -> Mapping[str, Checksum]:
-    """The checksum of each file name that sha256sum wrote to `path`.
-
-    Raises:
-        InputError: it can't be read, or was written by something else.
-    """
-    try:
-        with path.open(encoding="utf-8", errors="surrogateescape") as lines:
-            return dict(parse_sums(lines))
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{path}: the checksums can't be read: {reason}") from error
-
-
-def with_checksums(
-    jobs: Iterable[DownloadJob | None], checksums: Mapping[str, Checksum]
-) -> Iterator[DownloadJob | None]:
-    """The jobs, each with the checksum that is listed for its file, if it has no own one."""
-    for job in jobs:
-        if job is None or job.checksum is not None or job.output not in checksums:
-            yield job
-        else:
-            yield replace(job, checksum=checksums[job.output])
+def rehearse(descriptor: int, arguments: argparse.Namespace, *, settings: Settings) -> int:
+    """Print what `run` would download; returns the exit status."""
+    claims = NameClaims(reserved=[PARTS_FOLDER])
+    parser, jobs = read_list(descriptor, arguments, settings=settings, claims=claims)
+    dry_run = DryRun(settings.output.directory)
+    with caught_signals() as signals:
+        dry_run.go(jobs, should_stop=lambda: signals.stop is not None)
+        if parser.error is not None:
+            log.error("%s", parser.error)
+        summary = RunSummary(
+            counts={JobStatus.SUCCESS: dry_run.jobs, JobStatus.FAILED: 0},
+            metrics=MetricsSnapshot(),
+        )
+        status = exit_status(summary, parser, stopped_by=signals.stop, is_told=True)
+    if status != EXIT_OK or not arguments.quiet:
+        say(f"{dry_run.jobs} to download, {dry_run.with_checksum} of them with a checksum")
+        account = Account(summary=summary, rejected=parser.rejected, repeated=parser.repeated)
+        for _, text in list_rows(account):
+            say(text)
+    return status
 
 
 def exit_status(
-    summary: RunSummary, parser: InputParser, *, stopped_by: signal.Signals | None
+    summary: RunSummary,
+    parser: InputParser,
+    *,
+    stopped_by: signal.Signals | None,
+    is_told: bool,
 ) -> int:
-    """The truth about the run as one number."""
+    """The truth about the run, and whether all reports of it are written, as one number."""
     failed = summary.counts[JobStatus.FAILED] + summary.unfinished + parser.rejected
     if stopped_by is not None:
         return 128 + stopped_by
     if summary.crash is not None:
         return EXIT_BUG
-    if parser.error is not None or summary.has_local_trouble:
+    if parser.error is not None or summary.has_local_trouble or not is_told:
         return EXIT_LOCAL
     if summary.stopped_by is not None:
         return EXIT_LIMIT
@@ -139,39 +164,6 @@ def exit_status(
     return EXIT_SOME_FAILED if summary.counts[JobStatus.SUCCESS] else EXIT_ALL_FAILED
 
 
-def say_summary(summary: RunSummary, parser: InputParser) -> None:
-    """Tell people on stderr how the run ended."""
-    lines = [*summary_lines(summary)]
-    if parser.rejected:
-        lines.append(f"{parser.rejected} bad lines in the list")
-    if parser.repeated:
-        lines.append(f"{parser.repeated} repeated URLs were downloaded once")
-    if not sum(summary.counts.values()) and not parser.rejected:
-        lines.append("the list has no URLs")
-    for line in lines:
-        say(printable(line))
-
-
-@contextmanager
-def open_list(name: str) -> Iterator[int]:
-    """A descriptor to read the list from; `-` is standard input.
-
-    Raises:
-        InputError: there is no such file, or it can't be read.
-    """
-    if name == "-":
-        if sys.stdin is None:
-            raise InputError("standard input is closed, and the list was to come from there")
-        yield sys.stdin.fileno()
-        return
-    try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        message = (
-            f"{name}: the list can't be read: {error.strerror}; name a file, or - for stdin"
-        )
-        raise InputError(message) from error
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+def status_after(status: int, *, is_told: bool) -> int:
+    """The truth once more, when the metrics have been told of it, or not."""
+    return EXIT_LOCAL if not is_told and status in MILDER else status

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from url_downloader.server_settings import ServerSettings
 from url_downloader.shared.errors import ConfigError
 from url_downloader.shared.models import AttemptLimits
 
@@ -32,6 +33,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "--deadline": (0, 365 * DAY),
     "--max-failures": (0, 1_000_000_000),
     "--min-free": (0, 2**60),
+    "--max-redirects": (0, 1000),
     "--queue-size": (1, 1_000_000),
     "--monitor-interval": (0.01, DAY),
 }
@@ -104,6 +106,7 @@ class TransferSettings:
         check_range("--max-time", self.limits.max_time)
         check_range("--speed-limit", self.limits.speed_limit)
         check_range("--speed-time", self.limits.speed_time)
+        check_range("--max-redirects", self.max_redirects)
         check_range("--max-filesize", self.max_filesize)
 
 
@@ -213,6 +216,7 @@ class Settings:
 
     retry: RetrySettings = field(default_factory=RetrySettings)
     transfer: TransferSettings = field(default_factory=TransferSettings)
+    server: ServerSettings = field(default_factory=ServerSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)
     run: RunSettings = field(default_factory=RunSettings)
     output: OutputSettings = field(default_factory=OutputSettings)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from urllib3 import HTTPResponse
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util.ssltransport import SSLTransport
 
 from url_downloader.http_head import WireError, request_head
 from url_downloader.http_wire import StrictResponse
@@ -48,7 +49,7 @@ class AbortableConnection(HTTPConnection):
             raise ConnectTimeoutError(self, "TLS too late") from error
         self.lifeline.enter(Phase.WAITING)
         # TLS brings session tickets unasked.
-        if not isinstance(self.sock, ssl.SSLSocket):
+        if not isinstance(self.sock, ssl.SSLSocket | SSLTransport):
             _expect_silence(self.sock)
 
     def request(  # type: ignore[override]
@@ -70,7 +71,8 @@ class AbortableConnection(HTTPConnection):
         self.lifeline.enter(Phase.WAITING)
         if self.sock is None:
             self.connect()
-        self.lifeline.hold(self.sock)
+        # TLS within that of a proxy is no socket, but has one.
+        self.lifeline.hold(getattr(self.sock, "socket", self.sock))
         fields = {"Host": self._host_field(url), **(headers or {})}
         self.sock.sendall(request_head(method, url, headers=fields))
 
@@ -142,7 +144,10 @@ class AbortableConnection(HTTPConnection):
         return self._connect_to(addresses[-1], _rest(deadline))
 
     def _addresses(self, deadline: float | None) -> Sequence[Address]:
-        pending = self.look_up(self._dns_host.strip("[]"), self.port)
+        return self._find(self._dns_host.strip("[]"), self.port, deadline=deadline)
+
+    def _find(self, host: str, port: int, *, deadline: float | None) -> Sequence[Address]:
+        pending = self.look_up(host, port)
         while not pending.wait(_SLICE):
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError
@@ -151,27 +156,40 @@ class AbortableConnection(HTTPConnection):
         return pending.addresses()
 
     def _connect_to(self, address: Address, seconds: float | None) -> socket.socket:
-        family, kind, protocol, _, place = address
-        sock = socket.socket(family, kind, protocol)
+        sock = self._socket_for(address)
         try:
             for option in self.socket_options or ():
                 sock.setsockopt(*option)
             # Held before it connects: an abort must not wait for that.
             self.lifeline.hold(sock)
             sock.settimeout(seconds)
-            sock.connect(place)
+            sock.connect(self._place(address))
         except BaseException:
             self.lifeline.release()
             sock.close()
             raise
         return sock
 
+    def _socket_for(self, address: Address) -> socket.socket:
+        family, kind, protocol, _, _ = address
+        return socket.socket(family, kind, protocol)
 
-def abortable(base: type[Any], *, lifeline: Lifeline, look_up: LookUp) -> type[Any]:
-    """urllib3's connection class `base`, made abortable by `lifeline`."""
+    def _place(self, address: Address) -> Any:
+        """What a socket for this address is connected to."""
+        return address[4]
+
+
+def abortable(
+    base: type[Any],
+    *,
+    lifeline: Lifeline,
+    look_up: LookUp,
+    kind: type[AbortableConnection] = AbortableConnection,
+) -> type[Any]:
+    """urllib3's connection class `base`, made abortable by `lifeline` in the way of `kind`."""
     return type(
         f"Abortable{base.__name__}",
-        (AbortableConnection, base),
+        (kind, base),
         {"lifeline": lifeline, "look_up": staticmethod(look_up)},
     )
 

@@ -15,7 +15,7 @@ from url_downloader.checksums import Digester
 from url_downloader.config import Existing
 from url_downloader.seams import ExistingFile, Fields
 from url_downloader.shared.errors import AttemptError
-from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult, Outcome
+from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult, Outcome, SourceFacts
 from url_downloader.transfer import Transfer, TransferContext
 
 
@@ -50,7 +50,7 @@ class Downloader:
             result = self._attempt(job)
         finally:
             self._meter.end()
-        return replace(result, seconds=self._now() - began)
+        return replace(result, seconds=self._now() - began, received=self._meter.received)
 
     def progress(self) -> Progress | None:
         """The attempt that is going on, if there is one."""
@@ -67,7 +67,11 @@ class Downloader:
         self._context.transport.expire(attempt, reason)
 
     def _attempt(self, job: DownloadJob) -> JobResult:
-        result = self._skip(job) or self._transfer(job)
+        try:
+            skipped = self._skip(job)
+        except AttemptError as error:
+            return JobResult(kind=error.kind, message=error.message)
+        result = skipped or self._transfer(job)
         if result.kind is ErrorKind.CHECKSUM:
             # The copy may have been spoilt on its way: one more, complete and fresh.
             result = self._transfer(job)
@@ -102,9 +106,14 @@ class Downloader:
         existing = self._context.disk.existing(job.output)
         if existing is None:
             return None
-        if self._existing is Existing.SKIP_FILLED and not _is_finished(job, existing):
-            return None
-        return JobResult(path=existing.path, size=existing.size, outcome=Outcome.SKIPPED)
+        source = None
+        if self._existing is Existing.SKIP_FILLED:
+            if not _is_finished(job, existing):
+                return None
+            source = SourceFacts(digests=(job.checksum,)) if job.checksum else None
+        return JobResult(
+            path=existing.path, size=existing.size, outcome=Outcome.SKIPPED, source=source
+        )
 
 
 def _is_finished(job: DownloadJob, existing: ExistingFile) -> bool:

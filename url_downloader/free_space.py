@@ -66,14 +66,19 @@ class FreeSpace:
             file: the one that asks. A small one need not look, if the last who did saw plenty.
 
         Raises:
-            AttemptError: it won't.
+            AttemptError: it won't, or the disk could not take the file if it were empty.
         """
         if not self._min_free or (self._has_plenty() and file.to_come < SMALL):
             return
+        disk = os.statvfs(self._directory)
+        whole = disk.f_blocks * disk.f_frsize
+        if file.to_come > whole:
+            message = f"larger than the whole disk, which has {format_size(whole)}"
+            raise AttemptError(ErrorKind.TOO_LARGE, message)
         with self._lock:
             files = list(self._files)
-        to_come = sum(file.to_come for file in files)
-        disk = os.statvfs(self._directory)
+        # What no disk of this size can take is no reason to keep others waiting for room.
+        to_come = sum(file.to_come for file in files if file.to_come <= whole)
         free = disk.f_bavail * disk.f_frsize
         if free - to_come < self._min_free:
             raise AttemptError(ErrorKind.DISK_FULL, self._refusal(free, to_come))

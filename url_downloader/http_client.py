@@ -5,26 +5,34 @@ The only room that drives `requests`. Knows nothing of jobs, files and retries.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import requests
 from requests.auth import HTTPBasicAuth
-from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
+from requests.cookies import extract_cookies_to_jar
 from requests.structures import CaseInsensitiveDict
 from requests.utils import requote_uri
 from urllib3 import Timeout
 
-from url_downloader import __version__
+from url_downloader.config import TransferSettings
+from url_downloader.cookies import CallCookies, KnownCookies, read_cookies
+from url_downloader.header_fields import combined
 from url_downloader.http_adapter import AbortableAdapter
 from url_downloader.http_errors import LIBRARY_ERRORS, attempt_error
 from url_downloader.http_reply import HttpReply
 from url_downloader.lifeline import Lifeline
-from url_downloader.origins import Login, http_url, login_of, origin_of
+from url_downloader.origins import Login, Origin, http_url, login_of, origin_of
 from url_downloader.routes import Routes
 from url_downloader.seams import Fields, LookUp, Phase
+from url_downloader.server_settings import ServerSettings
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import AttemptLimits, ErrorKind, without_credentials
+from url_downloader.trust import Trust, trust_of
+
+log = logging.getLogger(__name__)
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -35,38 +43,63 @@ PLAIN_URL = re.compile(
 )
 """Those that are in normal form: no escapes, no user, no dot segments."""
 
-_BASE_HEADERS: dict[str, str | bytes] = {
-    "User-Agent": f"url-downloader/{__version__}",
-    "Accept": "*/*",
-    "Accept-Encoding": "identity",
-}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientContext:
+    """What all clients of a run share.
+
+    Args:
+        settings: what the user asked for.
+        max_redirects: how many are followed for one call.
+        is_location_trusted: whether the user's headers and credentials follow to other origins.
+        routes: how origins are reached.
+        cookies: those that the user brought.
+        trust: whom servers must be vouched for by.
+    """
+
+    settings: ServerSettings
+    max_redirects: int
+    is_location_trusted: bool
+    routes: Routes
+    cookies: KnownCookies
+    trust: Trust
+
+
+def client_context(settings: ServerSettings, transfer: TransferSettings) -> ClientContext:
+    """The context that the settings ask for, all files that they name read.
+
+    Raises:
+        InputError: one of them can't be used.
+    """
+    if not settings.is_verified:
+        log.warning("--insecure: servers need not prove who they are; anybody may pose as them")
+    return ClientContext(
+        settings=settings,
+        max_redirects=transfer.max_redirects,
+        is_location_trusted=transfer.is_location_trusted,
+        routes=Routes(settings),
+        cookies=read_cookies(settings.cookies) if settings.cookies else KnownCookies(),
+        trust=trust_of(settings),
+    )
 
 
 class HttpClient:
     """Gets URLs over connections that it keeps for the next call.
 
     Args:
-        max_redirects: how many are followed for one call.
-        is_location_trusted: whether the user's headers and credentials follow to other origins.
+        context: what it shares with others.
         max_idle: hosts to which a connection is kept.
         look_up: finds the addresses of hosts.
 
     Threads: made, used and closed in one thread; `phase`, `expire` and `abort` from any.
     """
 
-    def __init__(
-        self,
-        *,
-        max_redirects: int,
-        is_location_trusted: bool,
-        max_idle: int,
-        look_up: LookUp,
-    ) -> None:
-        self._is_location_trusted = is_location_trusted
-        self._max_redirects = max_redirects
+    def __init__(self, context: ClientContext, *, max_idle: int, look_up: LookUp) -> None:
+        self._context = context
         self._lifeline = Lifeline()
-        self._adapter = AbortableAdapter(self._lifeline, look_up, max_idle=max_idle)
-        self._routes = Routes()
+        self._adapter = AbortableAdapter(
+            self._lifeline, look_up, trust=context.trust, max_idle=max_idle
+        )
 
     def open(
         self, url: str, headers: Fields, *, conditions: Fields, limits: AttemptLimits
@@ -77,26 +110,26 @@ class HttpClient:
             url: absolute http(s) URL; credentials in it become Basic authorization.
             headers: the user's; they do not follow a redirect to an origin not trusted.
             conditions: ranges and preconditions; they do.
-            limits: those for connecting and for silence are kept to; the others are not
-                looked at.
+            limits: those for connecting and for silence are kept to, not the others.
 
         Raises:
             AttemptError: no reply, or a redirect that can't be followed.
         """
-        cookies, visited = RequestsCookieJar(), set[tuple[str, str]]()
-        origin, own_login = origin_of(url), login_of(url)
-        for _ in range(self._max_redirects + 1):
-            is_home = self._is_location_trusted or origin_of(url) == origin
-            fields = (headers if is_home else ()) + conditions
+        cookies, visited = CallCookies(self._context.cookies), set[tuple[str, str]]()
+        home, own_login = origin_of(url), login_of(url)
+        for _ in range(self._context.max_redirects + 1):
+            is_home = self._context.is_location_trusted or origin_of(url) == home
+            own = (self._context.settings.headers, headers) if is_home else ()
+            fields = combined(self._base_fields(home, url), *own, conditions)
             login = login_of(url) or (own_login if is_home else None)
             request = self._prepare(url, fields, login=login, cookies=cookies)
             _note_visit(request, visited)
-            reply = self._send(request, limits=limits, cookies=cookies)
+            reply = self._send(request, limits=limits, cookies=cookies, is_home=is_home)
             if reply.status not in _REDIRECTS:
                 return reply
             reply.drain()
             url = _redirect_target(url, reply)
-        message = f"more than {self._max_redirects} redirects"
+        message = f"more than {self._context.max_redirects} redirects (--max-redirects)"
         raise AttemptError(ErrorKind.REDIRECT, message)
 
     def begin_attempt(self, number: int) -> None:
@@ -124,19 +157,38 @@ class HttpClient:
         self._lifeline.release()
         self._adapter.close()
 
+    def _base_fields(self, home: Origin, url: str) -> Fields:
+        settings = self._context.settings
+        fields: Fields = (
+            ("User-Agent", settings.user_agent),
+            ("Accept", "*/*"),
+            ("Accept-Encoding", "identity"),
+        )
+        # RFC 9110 §10.1.3: what is known by TLS is not told without it.
+        is_told = home[0] == "http" or origin_of(url)[0] == "https"
+        if settings.referer and is_told:
+            fields += (("Referer", settings.referer),)
+        return fields
+
     def _prepare(
-        self, url: str, headers: Fields, *, login: Login | None, cookies: RequestsCookieJar
+        self,
+        url: str,
+        fields: Mapping[str, str | bytes],
+        *,
+        login: Login | None,
+        cookies: CallCookies,
     ) -> requests.PreparedRequest:
-        fields = _BASE_HEADERS | _combined(headers)
+        origin = origin_of(url)
+        cookies.come_to(origin[1] or "")
         auth = None
         # What the user wrote as a header is meant so.
         if "authorization" not in map(str.lower, fields):
-            login = login or self._routes.route_to(origin_of(url)).login
+            login = login or self._context.routes.route_to(origin).login
             auth = HTTPBasicAuth(*login) if login else None
         if auth is None and not cookies and PLAIN_URL.fullmatch(url):
             return _as_it_is(url, fields)
         bare_url = without_credentials(url)
-        request = requests.Request("GET", bare_url, headers=fields, cookies=cookies, auth=auth)
+        request = requests.Request("GET", bare_url, dict(fields), cookies=cookies, auth=auth)
         try:
             return request.prepare()
         except LIBRARY_ERRORS as error:
@@ -147,15 +199,19 @@ class HttpClient:
         request: requests.PreparedRequest,
         *,
         limits: AttemptLimits,
-        cookies: RequestsCookieJar,
+        cookies: CallCookies,
+        is_home: bool,
     ) -> HttpReply:
         url = str(request.url)
-        route = self._routes.route_to(origin_of(url))
-        timeout = Timeout(limits.connect_seconds or None, limits.timeout or None)
+        route = self._context.routes.route_to(origin_of(url))
+        timeout = Timeout(connect=limits.connect_seconds or None, read=limits.timeout or None)
+        cert = self._context.trust.cert if is_home else None
         if (failure := self._lifeline.failure()) is not None:
             raise failure
         try:
-            response = self._adapter.exchange(request, route=route, timeout=timeout)
+            response = self._adapter.exchange(
+                request, route=route, cert=str(cert) if cert else None, timeout=timeout
+            )
         except LIBRARY_ERRORS as error:
             self._lifeline.release()
             raise self._lifeline.failure() or attempt_error(error) from error
@@ -191,13 +247,3 @@ def _redirect_target(url: str, reply: HttpReply) -> str:
         shown = without_credentials(text)[:200]
         raise AttemptError(ErrorKind.REDIRECT, f"redirected to what is no http(s) URL: {shown}")
     return target
-
-
-def _combined(headers: Fields) -> dict[str, str | bytes]:
-    """Fields of one name joined as RFC 9110 §5.3 allows; beyond ASCII they go as UTF-8."""
-    fields: dict[str, tuple[str, str]] = {}
-    for name, value in headers:
-        known_name, known = fields.get(name.lower(), (name, ""))
-        separator = "; " if name.lower() == "cookie" else ", "
-        fields[name.lower()] = (known_name, f"{known}{separator}{value}" if known else value)
-    return {name: v if v.isascii() else v.encode() for name, v in fields.values()}

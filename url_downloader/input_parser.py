@@ -1,32 +1,27 @@
 """From a list of URLs, as people and aria2 write it, to jobs.
 
-Reads a file descriptor without ever waiting for more than the next byte. Knows nothing of
-files, nor of what becomes of a job.
+Knows nothing of files, nor of what becomes of a job.
 """
 
 from __future__ import annotations
 
 import codecs
-import os
 import re
-import select
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 import validators
 
 from url_downloader.claims import NameClaims
 from url_downloader.filenames import name_from_url
-from url_downloader.list_entry import OPTIONS, Entry, parse_option
+from url_downloader.line_reader import MAX_LINE
+from url_downloader.list_entry import OPTIONS, Entry, Rejection, parse_option
 from url_downloader.shared.errors import InputError
 from url_downloader.shared.models import AttemptLimits, DownloadJob
 
-MAX_LINE = 65536
-"""Bytes of the longest line that is taken."""
-
-_BLOCK = 256 * 1024
 _SHOWN = 200
+_LOOK_EVERY = 100
+"""Lines after which whoever takes the jobs may look around, even if there are none."""
 
 _URL_START = re.compile(rb"[a-z][a-z0-9+.-]*:[/\\]", re.IGNORECASE)
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
@@ -35,53 +30,6 @@ _PERHAPS_SECRET = re.compile(r"\A(https?:[/\\]+)?.*@", re.IGNORECASE | re.DOTALL
 
 _NO_URL_YET = "an option before the first URL"
 _TOO_LATE = "an option that came after its URL was started: write both without a pause"
-
-
-def read_lines(
-    fd: int, *, patience: float = 0.2, max_line: int = MAX_LINE
-) -> Iterator[bytes | None]:
-    """Each line without its end (LF or CRLF), as soon as it is there.
-
-    Yields None each time that nothing has come for `patience` seconds. Of a line longer than
-    `max_line` bytes only the first `max_line + 1` are kept.
-
-    Raises:
-        OSError: the descriptor can't be read.
-    """
-    rest = b""
-    while True:
-        if not select.select([fd], [], [], patience)[0]:
-            yield None
-            continue
-        block = os.read(fd, _BLOCK)
-        if not block:
-            break
-        *ends, start = block.split(b"\n")
-        for end in ends:
-            yield (rest + end).removesuffix(b"\r")[: max_line + 1]
-            rest = b""
-        # One byte more than is kept of a line, for the CR that may end it.
-        rest = (rest + start)[: max_line + 2]
-    if rest:
-        yield rest.removesuffix(b"\r")[: max_line + 1]
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A line that led to no job.
-
-    Args:
-        source: the list's name.
-        line: counted from 1.
-        reason: for people: printable, without user names and passwords.
-    """
-
-    source: str
-    line: int
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.source}:{self.line}: {self.reason}"
 
 
 class InputParser:
@@ -131,7 +79,9 @@ class InputParser:
     def parse(self, lines: Iterable[bytes | None]) -> Iterator[DownloadJob | None]:
         """The jobs in the order of the list; None, as in `lines`, means: nothing yet.
 
-        A job comes when the next URL, a None or the end shows that no option follows.
+        It also comes now and then between lines, so that those without a job hold nobody up.
+        A job comes when the next URL, a None of `lines` or the end shows that no option
+        follows.
         """
         for raw in self._readable(lines):
             if raw is None:
@@ -142,8 +92,13 @@ class InputParser:
             if self._line == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 self._reject(1, "the list is UTF-16 and was not read: save it as UTF-8")
                 return
+            if b"\0" in raw and not (self._jobs or self._entry or _URL_START.match(raw)):
+                self._reject(self._line, "the list is not text, and no more of it was read")
+                return
             # Lists that were joined by cat have one in their middle, too.
             yield from self._take(raw.removeprefix(codecs.BOM_UTF8))
+            if self._line % _LOOK_EVERY == 0:
+                yield None
         yield from self._finish()
 
     def _readable(self, lines: Iterable[bytes | None]) -> Iterator[bytes | None]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from url_downloader.checksums import parse_checksum
 from url_downloader.config import RANGES, range_of
 from url_downloader.filenames import safe_relative_path
+from url_downloader.header_fields import parse_field
 from url_downloader.shared.models import AttemptLimits, Checksum
 from url_downloader.units import parse_seconds, parse_size
 
@@ -23,12 +24,32 @@ _LIMITS: Mapping[str, Callable[[str], float]] = {
     "speed-limit": parse_size,
     "speed-time": parse_seconds,
 }
-OPTIONS = frozenset({"out", "checksum", "header", "max-retries", *_LIMITS})
+OWN_NAMES = {"timeout": "x-timeout", "connect-timeout": "x-connect-timeout"}
+"""Other names of options, for values that aria2c would refuse: 0, fractions, above 600."""
+_STANDARD_NAMES = {own: name for name, own in OWN_NAMES.items()}
+
+OPTIONS = frozenset({"out", "checksum", "header", "max-retries", *_LIMITS, *_STANDARD_NAMES})
 """What can be asked for a single URL."""
 
 _OPTION = re.compile(r"([a-z][\w-]{0,63})\s*=\s*(.*)", re.ASCII | re.DOTALL | re.IGNORECASE)
-# RFC 9110 §5.1 and §5.5: a token; of the controls only the tab.
-_HEADER = re.compile(r"([\w!#$%&'*+.^`|~-]+):([^\0-\x08\n-\x1f\x7f]*)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A line that led to no job.
+
+    Args:
+        source: the list's name.
+        line: counted from 1.
+        reason: for people: printable, without user names and passwords.
+    """
+
+    source: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}: {self.reason}"
 
 
 @dataclass(slots=True)
@@ -68,12 +89,13 @@ class Entry:
                 case "checksum":
                     self.checksum = parse_checksum(value)
                 case "header":
-                    self.headers += (_parse_header(value),)
+                    self.headers += (parse_field(value),)
                 case "max-retries":
                     self.max_retries = int(_in_range(key, _parse_count(value)))
                 case _:
-                    limit = _in_range(key, _LIMITS[key](value))
-                    self.limits = replace(self.limits, **{key.replace("-", "_"): limit})
+                    name = _STANDARD_NAMES.get(key, key)
+                    limit = _in_range(name, _LIMITS[name](value))
+                    self.limits = replace(self.limits, **{name.replace("-", "_"): limit})
         except ValueError as error:
             raise ValueError(f"{key}: {error}") from None
 
@@ -102,14 +124,6 @@ def parse_option(text: str) -> tuple[str, str]:
         # The text is not shown: it may be a header with a password.
         raise ValueError("not an option: it should read key=value")
     return match[1], match[2]
-
-
-def _parse_header(text: str) -> tuple[str, str]:
-    match = _HEADER.fullmatch(text)
-    if match is None:
-        # The text is not shown: it may hold a password.
-        raise ValueError("not a header: it should read Name: value")
-    return match[1], match[2].strip()
 
 
 def _parse_count(text: str) -> int:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from url_downloader.config import FailureLimit, range_of
+from url_downloader.header_fields import is_field_value, parse_field
+from url_downloader.seams import Fields
 from url_downloader.shared.errors import ConfigError
+from url_downloader.shared.models import without_credentials
 from url_downloader.units import parse_seconds, parse_size
 
 Group = argparse._ArgumentGroup  # its only name
@@ -16,6 +22,22 @@ _PARSERS: Mapping[str, Callable[[str], float]] = {
     "TIME": parse_seconds,
     "SIZE": parse_size,
 }
+_PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Names the value of an option once, after all its spellings, as Python 3.13 does."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        return invocation(action)
+
+
+def invocation(action: argparse.Action) -> str:
+    """How an argument is written: `-T, --timeout TIME`."""
+    takes_value = action.metavar is not None
+    return " ".join(
+        [", ".join(action.option_strings), str(action.metavar) * takes_value]
+    ).strip()
 
 
 def add_number(group: Group, *flags: str, metavar: str, default: float, text: str) -> None:
@@ -30,6 +52,8 @@ def add_number(group: Group, *flags: str, metavar: str, default: float, text: st
 
 
 def _shown(value: float, metavar: str) -> str:
+    if metavar == "TIME" and value:
+        return f"{value:g}s"
     is_round = metavar == "SIZE" and value and value % (1 << 20) == 0
     return f"{int(value) >> 20}M" if is_round else f"{value:g}"
 
@@ -73,3 +97,59 @@ def media_types(text: str) -> tuple[str, ...]:
             f"must be media types such as application/pdf,image/*, not {text!r}"
         )
     return types
+
+
+def header_fields(text: str) -> Fields:
+    """The field that is written there, or those of the file that `@` comes before."""
+    if not text.startswith("@"):
+        return (_field(text, where=""),)
+    path = Path(text[1:])
+    try:
+        lines = path.read_text("utf-8-sig").split("\n")
+    except OSError as error:
+        message = f"{path}: the headers can't be read: {error.strerror}"
+        raise argparse.ArgumentTypeError(message) from error
+    except UnicodeDecodeError:
+        raise argparse.ArgumentTypeError(f"{path}: the headers are not UTF-8") from None
+    return tuple(
+        _field(line.strip(), where=f"{path}:{number}: ")
+        for number, line in enumerate(lines, start=1)
+        if line.strip() and not line.startswith("#")
+    )
+
+
+def _field(text: str, *, where: str) -> tuple[str, str]:
+    try:
+        return parse_field(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{where}{error}") from None
+
+
+def field_value(text: str) -> str:
+    """What can be sent as a header's value."""
+    if not is_field_value(text):
+        raise argparse.ArgumentTypeError("can't be sent: it has control characters")
+    return text.strip()
+
+
+def referer(text: str) -> str:
+    """A URL without what RFC 9110 §10.1.3 keeps out of a Referer."""
+    return without_credentials(field_value(text)).partition("#")[0]
+
+
+def proxy_url(text: str) -> str:
+    """A proxy's URL; one without a scheme is http's. Is not shown: it may hold a password."""
+    url = text if "://" in text else f"http://{text}"
+    try:
+        parts = urlsplit(url)
+        is_usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or parts.scheme not in _PROXY_SCHEMES:
+        message = f"must be a URL such as http://host:3128, of {', '.join(_PROXY_SCHEMES)}"
+        raise argparse.ArgumentTypeError(message)
+    if parts.scheme.startswith("socks") and find_spec("socks") is None:
+        raise argparse.ArgumentTypeError(
+            "SOCKS needs another package: pip install 'requests[socks]'"
+        )
+    return url

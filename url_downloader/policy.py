@@ -36,6 +36,8 @@ RETRIED_KINDS = frozenset(
 
 MAX_EXCUSED = 100
 """Attempts that may fail for no reason of the job's: a run must end."""
+LONGEST_WAIT = 1e9
+"""Seconds that a server is waited for at most; more than clocks can be set for is no wait."""
 _MAX_EXPONENT = 64
 _DELAY_SECONDS = re.compile(r"\d+", re.ASCII)
 
@@ -129,9 +131,9 @@ def retry_after_seconds(value: str | None, *, utc_now: float) -> float | None:
         return None
     text = value.strip()
     if _DELAY_SECONDS.fullmatch(text):
-        return float(text) or None
+        return min(float(text), LONGEST_WAIT) or None
     date = http_date(text)
-    return date - utc_now if date is not None and date > utc_now else None
+    return min(date - utc_now, LONGEST_WAIT) if date is not None and date > utc_now else None
 
 
 def status_failure(status: int, headers: Mapping[str, str]) -> tuple[ErrorKind, str]:

@@ -20,7 +20,7 @@ from url_downloader.attempt_meter import Progress
 from url_downloader.config import Settings
 from url_downloader.descriptors import affordable_idle, affordable_workers
 from url_downloader.downloader import Downloader
-from url_downloader.http_client import HttpClient
+from url_downloader.http_client import HttpClient, client_context
 from url_downloader.metrics import Metrics
 from url_downloader.monitor import Monitor, Observer, PoolState
 from url_downloader.resolver import Resolver
@@ -174,19 +174,18 @@ class JobPool:
 
     def produce(self, jobs: Iterable[DownloadJob | None]) -> None:
         """Register each job and hand it over; blocks while the workers can't keep up."""
-        source = iter(jobs)
-        # Looked at before each job is drawn: one that was drawn is registered, whatever comes.
-        while not self._must_stop():
-            try:
-                job = next(source)
-            except StopIteration:
-                self._is_list_read = True
-                self._limits.note_end_of_list()
-                return
+        if self._must_stop():
+            return
+        for job in jobs:
             if job is not None:
                 self.registry.add(job)
                 self._registered += 1
                 put_until(self._tasks, job, gave_up=self._must_stop)
+            # Before the next one is drawn: what was drawn and not registered would be lost.
+            if self._must_stop():
+                return
+        self._is_list_read = True
+        self._limits.note_end_of_list()
 
     def await_terminal_states(self) -> None:
         """Take one permit for each registered job."""
@@ -210,7 +209,11 @@ class JobPool:
         return RunSummary(
             counts=self.registry.counts(),
             metrics=self.metrics.snapshot(),
-            failures=tuple(self.registry.with_status(JobStatus.FAILED)),
+            leftovers=tuple(
+                record
+                for record in self.registry.snapshot()
+                if record.status is not JobStatus.SUCCESS
+            ),
             was_stopped=not self._is_complete,
             stopped_by=None if self._is_complete else self._limits.reason(),
             is_list_read=self._is_list_read,
@@ -316,7 +319,7 @@ def process_jobs(
         should_stop: asked often; True ends the run in order.
 
     Raises:
-        OutputError: no files can be written in the output directory.
+        OutputError, InputError: the output directory, or a file to read, can't be used.
     """
     with OutputDirectory(settings.output) as directory:
         return JobPool(
@@ -341,6 +344,7 @@ class DownloaderFactory:
 
     def __init__(self, settings: Settings, *, directory: OutputDirectory, name: Namer) -> None:
         self._settings = settings
+        self._client = client_context(settings.server, settings.transfer)
         self._directory = directory
         self._name = name if settings.output.takes_server_names else None
         self._held: dict[int, int] = {}
@@ -350,8 +354,7 @@ class DownloaderFactory:
         output, transfer = self._settings.output, self._settings.transfer
         context = TransferContext(
             transport=HttpClient(
-                max_redirects=transfer.max_redirects,
-                is_location_trusted=transfer.is_location_trusted,
+                self._client,
                 max_idle=affordable_idle(self._settings.pool.max_workers),
                 look_up=look_up,
             ),

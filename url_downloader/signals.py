@@ -6,6 +6,7 @@ A handler runs between any two steps of the main thread, so it stores what came 
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -66,3 +67,55 @@ def caught_signals() -> Iterator[SignalBox]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class InterruptBox:
+    """Whether Ctrl-C was pressed while it could not be let through.
+
+    Attributes:
+        came: whether it was.
+
+    Threads: the handler runs in the main thread, as `passed_on` is called; `came` is read from
+    any.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+        self._is_passed_on = False
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """Ctrl-C was pressed; the second time it is not kept back."""
+        if self._is_passed_on or self.came:
+            signal.default_int_handler(number, frame)
+        self.came = True
+
+    @contextmanager
+    def passed_on(self) -> Iterator[None]:
+        """Let it through at once: the caller's code runs, which may wait for ever."""
+        self._is_passed_on = True
+        try:
+            if self.came:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._is_passed_on = False
+
+
+@contextmanager
+def deferred_interrupt() -> Iterator[InterruptBox]:
+    """Keep Ctrl-C back, which could come at any step, and raise it at the end of the block.
+
+    Only where it would raise KeyboardInterrupt: in the main thread, if nobody handles it.
+    """
+    box = InterruptBox()
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield box
+        return
+    signal.signal(signal.SIGINT, box.note)
+    try:
+        yield box
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if box.came:
+        raise KeyboardInterrupt

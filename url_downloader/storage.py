@@ -113,9 +113,9 @@ class OutputDirectory:
     def reopen(self, job: DownloadJob) -> PartFile | None:
         """The part of an earlier attempt, of this run or another, that can be resumed."""
         path = self._part_path(job)
-        if not note_path(path).exists():
-            return None
         with local_errors(path):
+            if not note_path(path).exists():
+                return None
             part = self._open_part(path, job)
         if part.saved is not None:
             return part

@@ -17,10 +17,10 @@ from url_downloader.config import TransferSettings
 from url_downloader.decoding import decoder_for
 from url_downloader.disposition import suggested_name
 from url_downloader.policy import retry_after_seconds, status_failure
+from url_downloader.reply_facts import file_headers, length_of, source_of, span_of, total_of
 from url_downloader.resume import (
     ContentRange,
     Plan,
-    content_range,
     is_encoded,
     plan_for,
     range_headers,
@@ -142,7 +142,7 @@ class Transfer:
         self.http_status = reply.status
         try:
             if reply.status == HTTPStatus.NOT_MODIFIED and saved is None and conditions:
-                return JobResult(http_status=reply.status, outcome=Outcome.NOT_MODIFIED)
+                return _not_modified(reply)
             match plan_for(saved, reply.status, headers=reply.headers):
                 case Plan.REFUSE:
                     return self._refused(reply)
@@ -173,14 +173,14 @@ class Transfer:
         """Refuse what the user does not want before its body is read."""
         expected = self._context.settings.expected_types
         media_type = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        span = _span(reply)
+        span = span_of(reply)
         # A 206 need not repeat the type (RFC 9110 §15.3.7).
         is_told = media_type or span is None
         if expected and is_told and not _is_among(media_type, expected):
             shown = media_type[:60] or "no type"
             message = f"the server sent {shown}, not {' or '.join(expected)} (--expect-type)"
             raise AttemptError(ErrorKind.WRONG_TYPE, message)
-        self._check_size(span.end if span else _length(reply.headers) or 0)
+        self._check_size(span.end if span else length_of(reply.headers) or 0)
 
     def _check_size(self, size: int) -> None:
         limit = self._context.settings.max_filesize
@@ -197,7 +197,7 @@ class Transfer:
         self._give_back()
         part.begin(
             None if encoded else strong_validator(headers),
-            None if encoded else _length(headers),
+            None if encoded else length_of(headers),
         )
         self._digester = Digester(self._wanted(headers))
         return part
@@ -207,7 +207,7 @@ class Transfer:
         assert self._part is not None
         self._outcome = Outcome.RESUMED
         if self._digester is None:
-            self._digester = Digester(self._wanted(_file_headers(reply)))
+            self._digester = Digester(self._wanted(file_headers(reply)))
             if self._digester:
                 self._part.read_into(self._digester.update)
         return self._part
@@ -222,25 +222,28 @@ class Transfer:
     def _store(self, reply: Reply, part: Part) -> JobResult | None:
         assert self._digester is not None
         digester = self._digester
-        began_at = part.size
+        began_at, span = part.size, span_of(reply)
+        self._context.meter.place(began_at, total_of(reply, part.saved))
         decoder = decoder_for(
             reply.headers.get("Content-Encoding", ""),
             names=(urlsplit(self._job.url).path, self._job.output),
             media_type=reply.headers.get("Content-Type", ""),
         )
         for chunk in reply.chunks():
-            self._counted += len(chunk)
-            self._context.meter.add(len(chunk))
-            self._context.on_bytes(len(chunk))
+            self._count(len(chunk))
             for piece in decoder.feed(chunk):
                 self._check_size(part.size + len(piece))
                 digester.update(piece)
                 part.write(piece)
         decoder.finish()
-        span = _span(reply)
         if span is not None and not self._has_all(part, span, began_at=began_at):
             return None
         return self._publish(reply, part)
+
+    def _count(self, received: int) -> None:
+        self._counted += received
+        self._context.meter.add(received)
+        self._context.on_bytes(received)
 
     def _has_all(self, part: Part, span: ContentRange, *, began_at: int) -> bool:
         """Whether a range brought the last byte; a 206 may bring less than was asked for."""
@@ -258,8 +261,8 @@ class Transfer:
         size = part.size
         path = part.publish(
             self._name(reply),
-            modified=http_date(_file_headers(reply).get("Last-Modified", "")),
-            etag=_file_headers(reply).get("ETag"),
+            modified=http_date(file_headers(reply).get("Last-Modified", "")),
+            etag=file_headers(reply).get("ETag"),
         )
         return JobResult(
             http_status=reply.status,
@@ -267,6 +270,7 @@ class Transfer:
             path=path,
             outcome=self._outcome,
             is_length_known=reply.is_length_known,
+            source=source_of(reply, digests=self._digester.wanted if self._digester else ()),
         )
 
     def _name(self, reply: Reply) -> str:
@@ -274,26 +278,16 @@ class Transfer:
         job, name = self._job, self._context.name
         if name is None or job.is_named:
             return job.output
-        suggested = suggested_name(_file_headers(reply).get("Content-Disposition", ""))
+        suggested = suggested_name(file_headers(reply).get("Content-Disposition", ""))
         return name(suggested, job.url) if suggested else job.output
+
+
+def _not_modified(reply: Reply) -> JobResult:
+    return JobResult(
+        http_status=reply.status, outcome=Outcome.NOT_MODIFIED, source=source_of(reply)
+    )
 
 
 def _is_among(media_type: str, expected: tuple[str, ...]) -> bool:
     main, _, _ = media_type.partition("/")
     return media_type in expected or f"{main}/*" in expected
-
-
-def _file_headers(reply: Reply) -> Mapping[str, str]:
-    """The header fields that speak of the file: those of a 416 speak of its own body."""
-    return reply.headers if reply.status < 300 else {}
-
-
-def _span(reply: Reply) -> ContentRange | None:
-    is_partial = reply.status == HTTPStatus.PARTIAL_CONTENT
-    return content_range(reply.headers) if is_partial else None
-
-
-def _length(headers: Mapping[str, str]) -> int | None:
-    length = headers.get("Content-Length", "")
-    # Where it frames nothing (204), it may be anything.
-    return int(length) if length.isascii() and length.isdecimal() else None

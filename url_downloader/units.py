@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 _SIZE = re.compile(r"(\d+)([kmgt]?)(?:i?b)?", re.ASCII | re.IGNORECASE)
@@ -47,6 +48,23 @@ def http_date(text: str) -> float | None:
         return date.replace(tzinfo=date.tzinfo or UTC).timestamp()
     except (ValueError, OverflowError):
         return None
+
+
+def rfc3339(seconds: float | None) -> str | None:
+    """Seconds since the epoch as `2026-11-24T20:37:04.125000Z`; None where no year is."""
+    if seconds is None:
+        return None
+    try:
+        whole, rest = divmod(round(seconds * 1_000_000), 1_000_000)
+        return f"{_date_and_time(whole)}.{rest:06}Z"
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+@functools.lru_cache(maxsize=16)
+def _date_and_time(second: int) -> str:
+    """Of many times that are written down, most are of the same few seconds."""
+    return datetime.fromtimestamp(second, UTC).isoformat()[:19]
 
 
 def format_size(count: float) -> str:

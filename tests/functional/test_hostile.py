@@ -190,6 +190,15 @@ def test_redirects_in_a_circle(run: Run, server: ScriptedServer, hops: int) -> N
     assert server.count() == hops
 
 
+@pytest.mark.parametrize("digits", [18, 19, 5000])
+def test_a_length_of_many_digits(run: Run, server: ScriptedServer, digits: int) -> None:
+    """Where there is no body, its length may be anything."""
+    head = b"HTTP/1.1 204 No Content\r\nContent-Length: %b\r\n\r\n" % (b"9" * digits)
+    server.play("/a", Raw(head))
+    assert kind_of(run.fetch(server.url("/a"))) is None
+    assert run.files == {"0": b""}
+
+
 BLOCK = bytes(64 * KIB)
 CHUNK = chunked(BLOCK).removesuffix(b"0\r\n\r\n")
 CHUNKED_HEAD = Reply(framing=Framing.CHUNKED).head

@@ -136,6 +136,17 @@ def test_a_stall_is_too_slow(run: Run, server: ScriptedServer) -> None:
     assert_timeouts(run, urls_for(server, stalls), SPEED)
 
 
+@pytest.mark.parametrize("limits", [SPEED, WHOLE], ids=["speed-limit", "max-time"])
+def test_the_next_attempt_is_free(
+    run: Run, server: ScriptedServer, limits: AttemptLimits
+) -> None:
+    """That an attempt was cut is not held against the next one."""
+    server.play("/a", ICE["within the body"], PLAIN)
+    run.work([run.job("a", server.url("/a"), limits=limits, max_retries=1)])
+    assert run.files == {"a": BODY}
+    assert run.ended["a"].attempts == 2
+
+
 def test_silence_is_not_slow(run: Run, server: ScriptedServer) -> None:
     """Before the first byte of a reply a server may think as long as --timeout allows."""
     thinking = threading.Event()

@@ -313,10 +313,21 @@ def test_a_crash_anywhere_is_told(
     assert len(permits) == ended(summary)
 
 
+@pytest.mark.parametrize("listed", [5, 1000])
 @pytest.mark.parametrize("moment", [0, 1, 2, 3, 5, 8, 13, 21])
-def test_a_run_can_be_stopped_at_any_moment(permits: list[None], moment: int) -> None:
-    """It ends soon, with each job in a state that is true."""
+def test_a_run_can_be_stopped_at_any_moment(
+    permits: list[None], moment: int, listed: int
+) -> None:
+    """It ends soon, each job in a state that is true; none that was drawn is lost."""
     calls = itertools.count()
+    taken: list[DownloadJob] = []
+    list_ends: list[int] = []
+
+    def jobs() -> Iterator[DownloadJob]:
+        for job in make_jobs(listed):
+            taken.append(job)
+            yield job
+        list_ends.append(len(taken))
 
     def play(job: DownloadJob, _: int) -> JobResult:
         if job.job_id % 3:
@@ -326,9 +337,11 @@ def test_a_run_can_be_stopped_at_any_moment(permits: list[None], moment: int) ->
 
     stage = Stage(play, should_stop=lambda: next(calls) >= moment)
     began = time.monotonic()
-    summary = stage.run(make_jobs(1000))
+    summary = stage.run(jobs())
     assert time.monotonic() - began < PROMPT
     assert (summary.was_stopped, summary.crash) == (True, None)
+    assert [record.job for record in stage.pool.registry.snapshot()] == taken
+    assert summary.is_list_read is bool(list_ends)
     assert len(permits) == ended(summary)
     kinds = {record.result.kind for record in summary.failures if record.result}
     assert kinds <= {ErrorKind.INTERRUPTED, ErrorKind.SERVER_ERROR}

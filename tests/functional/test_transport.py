@@ -29,11 +29,13 @@ from tests.support.scripted_server import (
     Stall,
     Whole,
 )
+from url_downloader.config import TransferSettings
 from url_downloader.dialer import AbortableConnection
-from url_downloader.http_client import PLAIN_URL, HttpClient
+from url_downloader.http_client import PLAIN_URL, HttpClient, client_context
 from url_downloader.http_wire import StrictResponse
 from url_downloader.resolver import Resolver
 from url_downloader.seams import Fields
+from url_downloader.server_settings import ServerSettings
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import AttemptLimits, ErrorKind
 
@@ -47,17 +49,19 @@ HEAD = Reply(body=BODY, headers={"X-One": "1"}).head
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HttpClient]:
+def client(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ca_bundle: Path
+) -> Iterator[HttpClient]:
     """A client that follows up to three redirects and knows nothing of this machine."""
     crashes: list[BaseException] = []
     for name in SURROUNDINGS.split():
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca_bundle))
     resolver = Resolver(on_crash=crashes.append)
-    running = HttpClient(
-        max_redirects=3, is_location_trusted=False, max_idle=10, look_up=resolver.look_up
-    )
+    context = client_context(ServerSettings(), TransferSettings(max_redirects=3))
+    running = HttpClient(context, max_idle=10, look_up=resolver.look_up)
     yield running
     running.close()
     assert crashes == []
@@ -414,11 +418,8 @@ class Call(threading.Thread):
 
 
 @pytest.fixture(params=["http", "https"])
-def any_server(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, ca_bundle: Path
-) -> ScriptedServer:
+def any_server(request: pytest.FixtureRequest) -> ScriptedServer:
     """A server with or without TLS, which is trusted."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca_bundle))
     name = "server" if request.param == "http" else "tls_server"
     running: ScriptedServer = request.getfixturevalue(name)
     return running
@@ -471,18 +472,11 @@ def test_an_abort_may_come_at_any_time(server: ScriptedServer, client: HttpClien
     ("host", "is_trusted"), [("127.0.0.1", True), ("127.0.0.1", False), ("other.test", True)]
 )
 def test_a_certificate_must_be_trusted_and_for_this_host(
-    client: HttpClient,
-    ca: trustme.CA,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    host: str,
-    is_trusted: bool,
+    client: HttpClient, ca: trustme.CA, host: str, is_trusted: bool
 ) -> None:
     """REQUESTS_CA_BUNDLE says who is trusted; without trust no request is even sent."""
-    (ca if is_trusted else trustme.CA()).cert_pem.write_to_path(tmp_path / "ca.pem")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca.issue_cert(host).configure_cert(context)
+    (ca if is_trusted else trustme.CA()).issue_cert(host).configure_cert(context)
     with ScriptedServer({"/a": Reply(body=BODY)}, tls=context) as server:
         if host == "127.0.0.1" and is_trusted:
             assert get(client, server.url("/a")) == (BODY, server.url("/a"), True)

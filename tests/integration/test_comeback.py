@@ -22,6 +22,7 @@ from tests.support.scripted_server import (
     Reset,
     ScriptedServer,
 )
+from tests.support.sizes import sizes_of
 from tests.support.waiting import wait_until
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -72,7 +73,7 @@ def test_server_comes_back(target: Path) -> None:
             run.send(url_list.encode())
             parts = target / ".url-downloader"
             wait_until(
-                lambda: sum(p.stat().st_size > 2 * MIB for p in parts.glob("*.part")) == 3,
+                lambda: sum(n > 2 * MIB for n in sizes_of(parts.glob("*.part"))) == 3,
                 what="three large files in mid-body",
             )
         wait_until(lambda: refusals(run) > 3, what="attempts that are refused")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from tests.support.scripted_server import Hold, Reply, ScriptedServer, Whole, fl
 from tests.support.waiting import wait_until
 
 FILES = 200
+HARD_LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 WARNING = re.compile(r" WARNING \w+: \D*(\d+)\b")
 # Whoever counts a want of descriptors as a failure has no attempt left.
 ONE_ATTEMPT = ("--max-retries", "0", "--retry-delay", "0.01", "--retry-max-delay", "0.1")
@@ -57,31 +59,35 @@ sys.stderr.write(f"refused {len(refusals)} times\\n")
 sys.exit(status)
 """
 
-# The program, in a process where another thread takes all descriptors for a moment, and again.
+# The program, in a process that has no descriptor left, for a moment, at each tenth part.
 GREEDY = """
-import os, sys, threading
+import itertools, os, sys, threading
 from url_downloader.main import main
 
-pause, times = threading.Event(), []
+counter, refusals, pause = itertools.count(1), [], threading.Event()
 
-def take_all():
-    while not os.path.exists(sys.argv[1]):
-        pause.wait(0.001)
-    while True:
-        times.append(1)
-        taken = []
-        try:
-            while True:
-                taken.append(os.open(os.devnull, os.O_RDONLY))
-        except OSError:
-            pause.wait(0.01)
+def open_file(path, *args, really=os.open, **named):
+    if str(path).endswith(".part") and next(counter) % 10 == 0:
+        take_all(really)
+    return really(path, *args, **named)
+
+def take_all(really):
+    taken = []
+    try:
+        while True:
+            taken.append(really(os.devnull, os.O_RDONLY))
+    except OSError:
+        refusals.append(1)
+        # Now the other workers are refused, whatever they do.
+        pause.wait(0.01)
+        raise
+    finally:
         for descriptor in taken:
             os.close(descriptor)
-        pause.wait(0.01)
 
-threading.Thread(target=take_all, daemon=True).start()
-status = main(sys.argv[2:])
-sys.stderr.write(f"refused {len(times)} times\\n")
+os.open = open_file
+status = main(sys.argv[1:])
+sys.stderr.write(f"refused {len(refusals)} times\\n")
 sys.exit(status)
 """
 
@@ -173,6 +179,24 @@ def test_one_worker_never_warns(server: ScriptedServer, target: Path) -> None:
     assert "WARNING" not in result.stderr
 
 
+MANY_OPEN = """
+import os, sys
+for _ in range(1100):
+    os.set_inheritable(os.open(os.devnull, os.O_RDONLY), True)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(HARD_LIMIT < 2000, reason="the system allows no more")
+def test_many_are_open_already(server: ScriptedServer, target: Path, tmp_path: Path) -> None:
+    """Descriptors above a thousand, which select() can't take, are as good as others."""
+    url_list = tmp_path / "list"
+    url_list.write_bytes(serve(server, 10))
+    program = (sys.executable, "-c", MANY_OPEN, *MAIN)
+    limits = under_limit("RLIMIT_NOFILE", program, soft=2000, hard=HARD_LIMIT)
+    assert_complete(run_cli(url_list, "-d", target, program=limits), target, 10)
+
+
 def test_many_servers(servers: Sequence[ScriptedServer], target: Path) -> None:
     """Connections that are kept to many servers don't use up the descriptors."""
     lines = []
@@ -232,8 +256,7 @@ def test_refused_and_failed(server: ScriptedServer, target: Path) -> None:
 def test_all_taken_again_and_again(server: ScriptedServer, target: Path) -> None:
     """Where there is no descriptor left for moments, the jobs wait, and none fails."""
     url_list = serve(server, FILES)
-    program = (sys.executable, "-c", GREEDY, str(target / "0"))
-    limits = under_limit("RLIMIT_NOFILE", program, soft=128)
+    limits = under_limit("RLIMIT_NOFILE", (sys.executable, "-c", GREEDY), soft=128)
     result = run_cli("-", "-d", target, "-w8", *ONE_ATTEMPT, program=limits, stdin=url_list)
     assert not result.has_traceback, result
     assert_was_refused(result)

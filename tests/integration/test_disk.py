@@ -24,6 +24,7 @@ from tests.support.scripted_server import (
     Stall,
     flap,
 )
+from tests.support.sizes import sizes_of
 from tests.support.waiting import wait_until
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -100,7 +101,7 @@ def wait_for_part(target: Path, size: int) -> None:
     """Return once there are so many bytes in parts."""
     folder = target / HIDDEN
     wait_until(
-        lambda: sum(path.stat().st_size for path in folder.glob("*.part")) >= size,
+        lambda: sum(sizes_of(folder.glob("*.part"))) >= size,
         what=f"{size} bytes in parts",
     )
 
@@ -208,6 +209,39 @@ def test_no_room_for_anything(server: ScriptedServer, disk: SmallDisk) -> None:
     assert server.count() == 0
 
 
+# Files that are there.
+
+
+def test_file_that_can_t_be_read(server: ScriptedServer, target: Path) -> None:
+    """A file that is there, and whose checksum nobody may see, is local trouble of its own."""
+    bodies = serve(server, {"file": 10, "next": 10})
+    (target / "file").write_bytes(bodies["file"])
+    (target / "file").chmod(0)
+    url_list = urls(server, ["file"]) + b"  checksum=md5=" + b"0" * 32 + b"\n"
+    program = without_rights(MAIN)
+    result = run_cli(
+        *("-", "-d", target, "-c"), program=program, stdin=url_list + urls(server, ["next"])
+    )
+    assert_local(result, local=1)
+    assert numbers(result) == (1, 1, 0)
+    assert (server.count("/file"), server.count("/next")) == (0, 1)
+
+
+def test_hidden_folder_is_locked_in_mid_run(server: ScriptedServer, target: Path) -> None:
+    """Parts that can't even be looked for are local trouble of each job, and no bug."""
+    bodies = serve(server, {"first": 10, "second": 10, "third": 10})
+    first, *others = bodies
+    with RunningCli("-", "-d", target, *QUICK, program=without_rights(MAIN)) as run:
+        run.send(urls(server, [first]))
+        wait_until((target / first).exists, what="the first file")
+        (target / HIDDEN).chmod(0)
+        run.send(urls(server, others))
+        result = run.wait()
+    (target / HIDDEN).chmod(0o755)
+    assert_local(result, local=2)
+    assert finished(target) == {first: bodies[first]}
+
+
 # --min-free.
 
 
@@ -224,6 +258,19 @@ def test_less_than_the_margin(server: ScriptedServer, disk: SmallDisk) -> None:
     assert "--min-free" in result.stderr
     assert server.count() <= 1
     assert_holds(disk.path, {})
+
+
+def test_larger_than_the_disk(server: ScriptedServer, disk: SmallDisk) -> None:
+    """A server that promises more than the whole disk fails its own job, and ends no run."""
+    server.play("/huge", Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nx"))
+    bodies = serve(server, {"small": 10})
+    result = run_cli(
+        *("-", "-d", disk.path, "-w1", "--min-free=1M", *QUICK),
+        stdin=urls(server, ["huge", *bodies]),
+    )
+    assert (result.status, result.causes) == (1, {"too-large": 1}), result
+    assert server.count("/huge") == 1
+    assert_holds(disk.path, bodies)
 
 
 def test_running_downloads_count(server: ScriptedServer, disk: SmallDisk) -> None:

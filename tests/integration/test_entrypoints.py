@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,3 +66,40 @@ def test_result(
     assert result.status == status, result
     files = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
     assert files == {word: word for word in words if word != "missing"}
+
+
+def test_help_is_fast() -> None:
+    """Who only asks for help waits for nothing that a download needs."""
+
+    def seconds() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert run_cli("--help").status == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    # CPU time, not elapsed time; the best of some, because a busy machine adds to that, too.
+    assert min(seconds() for _ in range(5)) < 0.2
+
+
+def test_help_imports_little() -> None:
+    """Help needs none of what speaks HTTP, checks URLs or starts threads."""
+    code = (
+        "import sys; from url_downloader.__main__ import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print(*sys.modules)"
+    )
+    result = run_cli("-c", code, program=(sys.executable,))
+    loaded = set(result.stdout.splitlines()[-1].split())
+    assert "url_downloader.arguments" in loaded
+    assert loaded.isdisjoint({"requests", "urllib3", "validators", "ssl", "queue"})
+
+
+def test_config_file(server: ScriptedServer, tmp_path: Path) -> None:
+    """A run may have all its arguments from a file."""
+    server.play("/one", Reply(body=b"one"))
+    (tmp_path / "list.txt").write_text(server.url("/one"))
+    config = tmp_path / "run.conf"
+    config.write_text(f"# a run\n-q\n--dir {tmp_path / 'out'}\n{tmp_path / 'list.txt'}\n")
+    result = run_cli(f"@{config}")
+    assert (result.status, result.stderr) == (0, ""), result
+    assert (tmp_path / "out" / "one").read_text() == "one"

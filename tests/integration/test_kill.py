@@ -19,6 +19,7 @@ import trustme
 from tests.support.cli import CliResult, RunningCli, run_cli
 from tests.support.nginx import LogEntry, Nginx, running_nginx
 from tests.support.scripted_server import Reply, ScriptedServer
+from tests.support.sizes import sizes_of
 from tests.support.waiting import wait_until
 
 SEED = 20_240_605
@@ -76,7 +77,7 @@ class Site:
         """Bytes in the output directory, parts included."""
         if not self.target.exists():
             return 0
-        return sum(path.stat().st_size for path in self.target.glob("**/*") if _is_data(path))
+        return sum(sizes_of(path for path in self.target.glob("**/*") if _is_data(path)))
 
     def finished(self) -> list[str]:
         """The names of the files that stand under their own."""

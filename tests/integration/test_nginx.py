@@ -105,7 +105,7 @@ def download(
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
-@pytest.mark.parametrize(("workers", "step"), [(1, 8), (8, 1), (64, 1)])
+@pytest.mark.parametrize(("workers", "step"), [(1, 8), (8, 1), (64, 4)])
 def test_every_file(
     site: Site, target: Path, ca_bundle: Path, tls: bool, workers: int, step: int
 ) -> None:

@@ -24,6 +24,7 @@ import trustme
 from tests.support.cli import CliResult, RunningCli, run_cli
 from tests.support.nginx import LogEntry, Nginx, running_nginx
 from tests.support.scripted_server import Cut, Hold, Reply, ScriptedServer, Stall
+from tests.support.sizes import sizes_of
 from tests.support.waiting import wait_until
 from url_downloader import part_file
 from url_downloader.config import OutputSettings
@@ -89,7 +90,7 @@ class Site:
 
     def _part_size(self) -> int:
         parts = (self.target / HIDDEN).glob("*.part")
-        return sum(part.stat().st_size for part in parts)
+        return sum(sizes_of(parts))
 
     def _log_when_quiet(self) -> list[LogEntry]:
         """The access log as soon as no connection is left but the one that asks."""

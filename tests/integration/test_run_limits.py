@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import CliResult, RunningCli, Totals, run_cli
+from tests.support.cli import MAIN, CliResult, RunningCli, Totals, run_cli
 from tests.support.raw_tcp import HOST, unanswered_port
 from tests.support.scripted_server import (
     Answer,
@@ -25,6 +25,7 @@ from tests.support.scripted_server import (
     Stall,
     flap,
 )
+from tests.support.sizes import sizes_of
 from tests.support.waiting import wait_until
 
 SOON = 15.0
@@ -85,6 +86,7 @@ STUCK: dict[str, Answer] = {
     "in the body": Reply(body=bytes(100), delivery=Stall(10)),
     "in a body without end": Reply(body=bytes(100), framing=Framing.CLOSE, delivery=Endless()),
     "for a retry": Reply(status=503, headers={"Retry-After": "500"}),
+    "for a retry in ages": Reply(status=503, headers={"Retry-After": "9" * 400}),
 }
 
 
@@ -98,7 +100,7 @@ def test_a_deadline_ends_stuck_downloads(
     with unanswered_port() as port, ScriptedServer(tls=tls_context, silent=True) as silent:
         entries = urls(site, "ok", *map(str, range(len(STUCK))))
         entries += f"http://{HOST}:{port}/\n{silent.url('/')}\n".encode()
-        options = (f"-w{workers}", "--deadline=1.5", *NO_LIMITS)
+        options = (f"-w{workers}", "--deadline=1.5", "--max-retry-after=0", *NO_LIMITS)
         result = run_cli("-", "-d", target, *options, stdin=entries, timeout=SOON)
     found = assert_stopped(result, DEADLINE)
     assert (found.downloaded, found.total) == (1, len(STUCK) + 3), result
@@ -125,6 +127,14 @@ def test_a_deadline_does_not_wait_for_the_list(site: ScriptedServer, target: Pat
         result = run.wait_with_open_stdin(SOON)
     assert assert_stopped(result, DEADLINE).downloaded == 1
     assert files(target) == ["ok"]
+
+
+@pytest.mark.parametrize("source", ["yes '#'", "yes nonsense", "cat /dev/zero"])
+def test_a_deadline_ends_an_endless_list(target: Path, source: str) -> None:
+    """A list without end that leads to no job, be it one line without end, holds nobody."""
+    program = ("sh", "-c", f'{source} 2>/dev/null | "$@" 2>&1 | tail -n 5', "sh", *MAIN)
+    result = run_cli("-", "-d", target, "--deadline=0.5", program=program, timeout=SOON)
+    assert f"stopped early: {DEADLINE}" in result.stdout, result
 
 
 @pytest.mark.parametrize("deadline", ["0", "1d"])
@@ -179,7 +189,7 @@ def test_parts_are_kept(site: ScriptedServer, target: Path, limit: str) -> None:
 
 def part_size(folder: Path) -> int:
     """Bytes of the parts in it."""
-    return sum(part.stat().st_size for part in folder.glob("*.part"))
+    return sum(sizes_of(folder.glob("*.part")))
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from url_downloader.config import (
     Settings,
     TransferSettings,
 )
+from url_downloader.server_settings import ServerSettings
 from url_downloader.shared.errors import ConfigError
 from url_downloader.shared.models import AttemptLimits
 
@@ -36,6 +37,7 @@ LIMITS: list[tuple[Part, str, str, float, float]] = [
     (AttemptLimits, "max_time", "--max-time", 0, 30 * DAY),
     (AttemptLimits, "speed_limit", "--speed-limit", 0, 2**60),
     (AttemptLimits, "speed_time", "--speed-time", 1, DAY),
+    (TransferSettings, "max_redirects", "--max-redirects", 0, 1000),
     (TransferSettings, "max_filesize", "--max-filesize", 0, 2**60),
     (PoolSettings, "max_workers", "--max-workers", 1, 1024),
     (PoolSettings, "queue_size", "--queue-size", 1, 1_000_000),
@@ -61,6 +63,7 @@ def test_defaults() -> None:
     assert AttemptLimits() == AttemptLimits(
         timeout=30, connect_timeout=None, max_time=0, speed_limit=100, speed_time=30
     )
+    assert settings.server == ServerSettings(is_verified=True, uses_netrc=True)
     assert settings.monitor == MonitorSettings(interval=1)
     assert settings.retry == RetrySettings(
         max_retries=4, delay=1, max_delay=60, max_retry_after=600, retry_on=frozenset()

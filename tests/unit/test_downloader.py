@@ -14,7 +14,13 @@ from url_downloader.downloader import Downloader
 from url_downloader.resume import SavedPart
 from url_downloader.seams import Fields, Phase
 from url_downloader.shared.errors import AttemptError
-from url_downloader.shared.models import AttemptLimits, DownloadJob, ErrorKind, JobResult
+from url_downloader.shared.models import (
+    AttemptLimits,
+    DownloadJob,
+    ErrorKind,
+    JobResult,
+    SourceFacts,
+)
 from url_downloader.transfer import TransferContext
 
 TEXT = b"hello, world! " * 10
@@ -54,6 +60,7 @@ class Bench:
         failing: Mapping[str, BaseException] | None = None,
         is_kept: bool = False,
     ) -> None:
+        self.url = "http://host/file.bin"
         self.status = status
         self.headers: Mapping[str, str] = CaseInsensitiveDict(headers or {})
         self.is_length_known = is_length_known
@@ -196,14 +203,16 @@ def test_the_job_is_what_is_asked_for() -> None:
 @pytest.mark.parametrize("status", [200, 201, 203, 204, 205, 226])
 @pytest.mark.parametrize("is_length_known", [True, False])
 def test_the_facts_of_a_success(status: int, is_length_known: bool) -> None:
-    """Status, size, path, seconds, and whether the length was known: nothing else."""
+    """Status, size, path, seconds, bytes, source, and whether the length was known."""
     bench = Bench(b"abc", b"de", status=status, is_length_known=is_length_known)
     assert bench.attempt() == JobResult(
         http_status=status,
         size=5,
         path="downloads/file.bin",
         seconds=2.0,
+        received=5,
         is_length_known=is_length_known,
+        source=SourceFacts(url="http://host/file.bin"),
     )
 
 

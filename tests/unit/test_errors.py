@@ -17,6 +17,7 @@ EXAMPLES = [
     errors.InputError("list.txt: the list can't be read"),
     errors.OutputError("downloads: not a folder"),
     errors.TransitionError(7, JobStatus.PENDING, JobStatus.SUCCESS),
+    errors.LockedError("run.lock: another run holds the lock"),
     errors.TransitionError(7, None, JobStatus.RUNNING),
     errors.AttemptError(ErrorKind.DNS, "host name not resolved"),
     errors.AttemptError(ErrorKind.SERVER_ERROR, "HTTP 503", retry_after=2.5),

@@ -25,8 +25,8 @@ class File:
 
 @pytest.fixture
 def space(monkeypatch: pytest.MonkeyPatch) -> FreeSpace:
-    """A disk with 100 MiB free, of which 64 MiB are to stay so."""
-    disk = SimpleNamespace(f_bavail=100 * 256, f_frsize=4096)
+    """A disk of 1 GiB with 100 MiB free, of which 64 MiB are to stay so."""
+    disk = SimpleNamespace(f_blocks=1024 * 256, f_bavail=100 * 256, f_frsize=4096)
     monkeypatch.setattr(os, "statvfs", lambda _: disk)
     return FreeSpace(Path("out"), min_free=64 * MIB)
 
@@ -54,6 +54,17 @@ def test_what_does_not_fit(space: FreeSpace, to_come: tuple[int, ...]) -> None:
     space.check(File(0))
 
 
+def test_what_is_larger_than_the_disk(space: FreeSpace) -> None:
+    """A server's word for a file that no such disk can hold fails that file, and no other."""
+    file = File(1024 * MIB + 1)
+    space.enter(file)
+    with pytest.raises(AttemptError) as caught:
+        space.check(file)
+    assert caught.value.kind is ErrorKind.TOO_LARGE
+    assert "1.0 GiB" in str(caught.value)
+    space.check(File(0))
+
+
 def test_who_has_left_does_not_count(space: FreeSpace) -> None:
     """A file that is finished, or given up, needs no room; leaving twice does no harm."""
     file = File(50 * MIB)
@@ -77,7 +88,7 @@ def test_who_is_small_does_not_look_again_and_again(monkeypatch: pytest.MonkeyPa
 
     def look(path: Path) -> SimpleNamespace:
         looks.append(path)
-        return SimpleNamespace(f_bavail=1 << 30, f_frsize=4096)
+        return SimpleNamespace(f_blocks=1 << 31, f_bavail=1 << 30, f_frsize=4096)
 
     monkeypatch.setattr(os, "statvfs", look)
     clock = [100.0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,13 +13,9 @@ from hypothesis import strategies as st
 
 from url_downloader.claims import NameClaims
 from url_downloader.filenames import fold, with_suffix
-from url_downloader.input_parser import (
-    MAX_LINE,
-    InputParser,
-    Rejection,
-    normal_url,
-    read_lines,
-)
+from url_downloader.input_parser import InputParser, normal_url
+from url_downloader.line_reader import MAX_LINE, read_lines
+from url_downloader.list_entry import Rejection
 from url_downloader.shared.models import AttemptLimits, DownloadJob
 
 PATIENCE = 0.001
@@ -106,13 +103,18 @@ def test_any_lines_are_read(lines: list[bytes]) -> None:
 
 
 def test_a_long_file_is_read_in_full(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Lines across blocks come whole, an endless one in the middle costs only itself."""
+    """Lines across blocks come whole; a huge one costs only itself, and holds nobody."""
     path = tmp_path_factory.mktemp("list") / "list.txt"
     lines = [b"%d" % n for n in range(100_000)]
     path.write_bytes(b"\n".join([*lines, b"x" * 1_000_000, *lines]))
     with path.open("rb") as file:
         read = list(read_lines(file.fileno()))
-    assert read == [*lines, b"x" * (MAX_LINE + 1), *lines]
+    assert [line for line in read if line is not None] == [
+        *lines,
+        b"x" * (MAX_LINE + 1),
+        *lines,
+    ]
+    assert read[-len(lines) - 2 : -len(lines)] == [None, None], "while the huge line goes on"
 
 
 def test_a_line_comes_before_the_next_is_written() -> None:
@@ -436,6 +438,20 @@ def test_a_pause_lets_the_url_start() -> None:
     assert outputs == [None, "a", None, None, "c"]
 
 
+@pytest.mark.parametrize("line", [b"", b"# no URL", b"nonsense", b" x=1", b"http://h/a"])
+def test_lines_without_a_job_hold_nobody(line: bytes) -> None:
+    """Among lines that lead to no job there are occasions to look around."""
+    endless = Parsed(stream=itertools.chain([b"http://h/a"], itertools.repeat(line, 1000)))
+    assert endless.outputs == ["a"]
+    assert endless.stream.count(None) >= 10
+
+
+def test_a_look_around_ends_no_entry() -> None:
+    """Options may follow their URL however many lines come before it."""
+    for count in range(95, 105):
+        assert Parsed(*[b""] * count, b"http://h/a", b" out=b").outputs == ["b"]
+
+
 def test_an_option_after_the_pause_is_rejected() -> None:
     """An option that comes when its URL is started is rejected for itself."""
     result = Parsed(b"http://h/a", None, b" out=b", b" out=c", b"http://h/d", b" out=e")
@@ -453,6 +469,14 @@ def test_utf_16_is_told_of_once(encoding: str) -> None:
     assert result.reasons == [
         "list.txt:1: the list is UTF-16 and was not read: save it as UTF-8"
     ]
+
+
+def test_what_is_not_text_is_told_of_once() -> None:
+    """Of a program or a picture the reader hears once; a URL shows that it is a list."""
+    result = Parsed(b"\x7fELF\0\1", b"\0\2", b"http://h/a")
+    assert result.jobs == []
+    assert result.reasons == ["list.txt:1: the list is not text, and no more of it was read"]
+    assert Parsed(b"http://h/a", b"\0", b"http://h/b").outputs == ["a", "b"]
 
 
 def test_an_unreadable_list_ends_in_order() -> None:
@@ -522,9 +546,8 @@ def test_no_line_makes_the_parser_raise(lines: list[bytes | None]) -> None:
     assert [job.job_id for job in result.jobs] == list(range(1, len(result.jobs) + 1))
     assert len({fold(output) for output in result.outputs}) == len(result.outputs)
     assert all(text.isprintable() for text in result.reasons + result.notes)
-    assert result.stream.count(None) == (
-        lines.count(None) if result.parser.error is None else 0
-    )
+    if not any("not text" in text or "UTF-16" in text for text in result.reasons):
+        assert result.stream.count(None) >= lines.count(None)
     assert result.outputs == Parsed(*lines).outputs
 
 

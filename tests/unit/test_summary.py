@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,7 +15,8 @@ from url_downloader.shared.models import (
     JobResult,
     JobStatus,
 )
-from url_downloader.summary import RunSummary, summary_lines
+from url_downloader.summary import RunSummary
+from url_downloader.summary_text import Account, account_lines, account_rows, lines_below
 
 NONE_OF_EACH = dict.fromkeys(JobStatus, 0)
 MISSING = JobResult(kind=ErrorKind.CLIENT_ERROR, message="HTTP 404 Not Found", http_status=404)
@@ -45,13 +47,18 @@ def summary_of(
     return RunSummary(
         counts=NONE_OF_EACH | {JobStatus.FAILED: len(failures)} | (counts or {}),
         metrics=metrics or MetricsSnapshot(),
-        failures=failures,
+        leftovers=failures,
     )
+
+
+def said(summary: RunSummary) -> Iterator[str]:
+    """What is said of a run of which there is nothing else to say."""
+    return account_lines(Account(summary=summary))
 
 
 def lines_after_the_numbers(summary: RunSummary) -> list[str]:
     """All but the two lines that every summary begins with."""
-    return list(summary_lines(summary))[2:]
+    return list(said(summary))[2:]
 
 
 @pytest.mark.parametrize(
@@ -79,21 +86,22 @@ def lines_after_the_numbers(summary: RunSummary) -> list[str]:
 def test_the_numbers_of_jobs(counts: dict[JobStatus, int], retries: int, line: str) -> None:
     """The first line says what became of all jobs; unfinished ones only if there are any."""
     summary = summary_of(counts=counts, metrics=MetricsSnapshot(retries=retries))
-    assert next(summary_lines(summary)) == line
+    assert next(said(summary)) == line
 
 
 def test_the_numbers_of_bytes() -> None:
     """The second line has bytes, duration and mean rate, not the rate of the last moment."""
     metrics = MetricsSnapshot(seconds=125.0, received=250 * 1024**2, rate=77.0, kept=5)
-    assert list(summary_lines(summary_of(metrics=metrics))) == [
-        "0 downloaded, 0 failed of 0; 0 retries",
+    summary = summary_of(counts={JobStatus.SUCCESS: 1}, metrics=metrics)
+    assert list(said(summary)) == [
+        "1 downloaded, 0 failed of 1; 0 retries",
         "250.0 MiB in 2m05s, 2.0 MiB/s",
     ]
 
 
 def test_a_run_of_no_time() -> None:
     """An empty run has a summary too."""
-    assert list(summary_lines(summary_of()))[1] == "0 B in 0.0 s, 0 B/s"
+    assert list(said(summary_of()))[1] == "0 B in 0.0 s, 0 B/s"
 
 
 def test_failures_are_grouped_by_cause() -> None:
@@ -140,7 +148,7 @@ def test_the_first_twenty_and_the_others(count: int, last: str) -> None:
 
 def test_no_credentials_are_told() -> None:
     """Whatever a summary says of a URL, user name and password are not in it."""
-    text = "\n".join(summary_lines(summary_of(*map(failed, range(30)))))
+    text = "\n".join(said(summary_of(*map(failed, range(30)))))
     assert "user" not in text
     assert "secret" not in text
 
@@ -169,3 +177,34 @@ def test_a_summary_travels() -> None:
     """What another process's run came to can be sent here."""
     summary = summary_of(failed(1), failed(2, None), metrics=MetricsSnapshot(failures={"x": 1}))
     assert pickle.loads(pickle.dumps(summary)) == summary
+
+
+def test_the_rest_of_the_account() -> None:
+    """Bad and repeated lines, the files that were written, and the command that retries."""
+    account = Account(
+        summary=summary_of(failed(1)),
+        rejected=2,
+        repeated=3,
+        files=[("log", "run.log")],
+        retry="url-downloader -c urls",
+    )
+    assert list(account_lines(account))[-5:] == [
+        "failed: http://h/1: HTTP 404 Not Found",
+        "2 bad lines in the list",
+        "3 repeated URLs count once",
+        "log: run.log",
+        "to retry: url-downloader -c urls",
+    ]
+    assert list(account_rows(account)) == [
+        ("downloaded", "0 of 1"),
+        ("failed", "1"),
+        ("received", "0 B in 0.0 s, 0 B/s"),
+        ("http-404", "1 x, for example http://h/1"),
+        ("bad lines", "2 bad lines in the list"),
+        ("repeated", "3 repeated URLs count once"),
+        ("log", "run.log"),
+    ]
+    assert list(lines_below(account)) == [
+        "failed: http://h/1: HTTP 404 Not Found",
+        "to retry: url-downloader -c urls",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import gzip
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from requests.structures import CaseInsensitiveDict
 
+from url_downloader.attempt_meter import AttemptMeter
 from url_downloader.config import Existing, TransferSettings
 from url_downloader.downloader import Downloader
 from url_downloader.resume import SavedPart
@@ -24,6 +26,7 @@ from url_downloader.shared.models import (
     ErrorKind,
     JobResult,
     Outcome,
+    SourceFacts,
 )
 from url_downloader.transfer import TransferContext
 
@@ -52,6 +55,7 @@ class Reply:
     """A reply of a script; an exception in its body is raised in its turn."""
 
     is_length_known = True
+    url = "http://user:secret@mirror/file.bin"
 
     def __init__(self, status: int, *body: bytes | BaseException, **headers: str) -> None:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -508,5 +512,71 @@ def test_a_file_that_is_left_alone(
     result = bench.attempt(checksum=sha256(V1))
     if is_skipped:
         assert there is not None
-        assert result == JobResult(path=there.path, size=there.size, outcome=Outcome.SKIPPED)
+        is_checked = existing is Existing.SKIP_FILLED
+        source = SourceFacts(digests=(sha256(V1),)) if is_checked else None
+        assert result == JobResult(
+            path=there.path, size=there.size, outcome=Outcome.SKIPPED, source=source
+        )
     assert bench.published == ({} if is_skipped else {"file.bin": V1})
+
+
+@pytest.mark.parametrize(
+    ("replies", "part", "received", "digests"),
+    [
+        ([full(V1, last_modified="Tue, 14 Nov 2023 22:13:20 GMT")], b"", 40, ()),
+        ([piece(V1, 16, 30), piece(V1, 30)], V1[:16], 24, ()),
+        ([full(V1, repr_digest=repr_digest(V1))], b"", 40, (sha256(V1),)),
+    ],
+)
+def test_where_a_file_came_from(
+    replies: Sequence[Reply], part: bytes, received: int, digests: Sequence[Checksum]
+) -> None:
+    """The result of a success names the version, and what it took in this attempt."""
+    result = Bench(*replies, part=part).attempt()
+    modified = 1_700_000_000.0 if "last-modified" in replies[0].headers else None
+    assert result.source == SourceFacts(
+        url="http://mirror/file.bin", etag=TAGS[V1], modified=modified, digests=tuple(digests)
+    )
+    assert result.received == received
+
+
+def test_a_failure_has_no_source() -> None:
+    """Records of failures stay small; the bytes that came count all the same."""
+    result = Bench(cut(V1, 25)).attempt()
+    assert (result.source, result.received) == (None, 25)
+
+
+def test_the_source_of_what_has_not_changed() -> None:
+    """A 304 says which version is here."""
+    bench = Bench(Reply(304, etag=TAGS[V1]), there=File(V1), existing=Existing.COMPARE)
+    assert bench.attempt().source == SourceFacts(url="http://mirror/file.bin", etag=TAGS[V1])
+
+
+@pytest.mark.parametrize(
+    ("replies", "part", "places"),
+    [
+        ([full(V1)], b"", [(0, 40), (11, 40)]),
+        ([chunked(full(V1), V1[:9], V1[9:])], b"", [(0, None), (9, None)]),
+        ([piece(V1, 16, 30), piece(V1, 30)], V1[:16], [(16, 40), (30, 40)]),
+        ([piece(V1, 16, content_range="bytes 16-39/*")], V1[:16], [(16, 40)]),
+        ([piece(V1, 15), full(V1)], V1[:16], [(0, 40), (11, 40)]),
+    ],
+)
+def test_how_far_a_file_is(
+    replies: Sequence[Reply], part: bytes, places: Sequence[tuple[int, int | None]]
+) -> None:
+    """Others see how much of the file is here, and of how much, as each chunk comes."""
+    meter, seen = AttemptMeter(), []
+
+    def watched(reply: Reply) -> Iterator[bytes]:
+        for chunk in reply.body:
+            progress = meter.progress()
+            assert progress is not None
+            seen.append((progress.position, progress.total))
+            assert isinstance(chunk, bytes)
+            yield chunk
+
+    for reply in replies:
+        reply.chunks = functools.partial(watched, reply)  # type: ignore[method-assign]
+    Bench(*replies, part=part, meter=meter).attempt()
+    assert seen == places

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.units import format_seconds, format_size, parse_seconds, printable
+from url_downloader.units import (
+    format_seconds,
+    format_size,
+    parse_seconds,
+    printable,
+    rfc3339,
+)
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
@@ -135,3 +141,22 @@ def test_printable_is_printable(text: str) -> None:
     assert shown.isprintable()
     assert printable(shown) == shown
     assert shown == text or not text.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "1970-01-01T00:00:00.000000Z"),
+        (0.9999999, "1970-01-01T00:00:01.000000Z"),
+        (-0.5, "1969-12-31T23:59:59.500000Z"),
+        (1_700_000_000.125, "2023-11-14T22:13:20.125000Z"),
+        (-62_135_596_800.0, "0001-01-01T00:00:00.000000Z"),
+        (253_402_300_800.0, None),
+        (float("nan"), None),
+        (float("-inf"), None),
+        (None, None),
+    ],
+)
+def test_rfc3339(seconds: float | None, text: str | None) -> None:
+    """Microseconds, always UTC, always of one length; nothing where no year is."""
+    assert rfc3339(seconds) == text

@@ -19,11 +19,15 @@ class ConfigError(UrlDownloaderError):
 
 
 class InputError(UrlDownloaderError):
-    """The list of URLs can't be read (not: one of its lines is bad)."""
+    """The list, or a file that a setting names, can't be read (not: a line is bad)."""
 
 
 class OutputError(UrlDownloaderError):
     """The output directory can't be used."""
+
+
+class LockedError(UrlDownloaderError):
+    """Another run holds the lock. The message says which."""
 
 
 class TransitionError(UrlDownloaderError):

@@ -164,6 +164,23 @@ class DownloadJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFacts:
+    """Where a file came from, and which version of it that is.
+
+    Args:
+        url: that answered, after redirects, without credentials; None where nobody was asked.
+        etag: as it came.
+        modified: the server's Last-Modified, seconds since the epoch.
+        digests: of the file, where they were computed; each is what it had to be.
+    """
+
+    url: str | None = None
+    etag: str | None = None
+    modified: float | None = None
+    digests: tuple[Checksum, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
     """The facts of one finished attempt; a success is one with no error kind.
 
@@ -176,7 +193,9 @@ class JobResult:
         outcome: how it came there; of a failure it says nothing.
         retry_after: seconds the server asked to wait, counted from the reply.
         seconds: how long the attempt took.
+        received: bytes of the file that came in this attempt, as they were encoded on the way.
         is_length_known: False where only the close of the connection ended the body.
+        source: of the file; None for a failure.
     """
 
     kind: ErrorKind | None = None
@@ -187,7 +206,9 @@ class JobResult:
     outcome: Outcome = Outcome.DOWNLOADED
     retry_after: float | None = None
     seconds: float = 0.0
+    received: int = 0
     is_length_known: bool = True
+    source: SourceFacts | None = None
 
     @property
     def is_excused(self) -> bool:
@@ -234,6 +255,11 @@ class JobRecord:
     due: float | None = None
     result: JobResult | None = None
 
+    @property
+    def reason(self) -> str:
+        """Why the last attempt failed, for people; empty if it did not."""
+        return self.result.message if self.result else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
@@ -257,4 +283,4 @@ EventListener = Callable[[JobEvent], None]
 
 def without_credentials(url: str) -> str:
     """`url`, which need not be a valid one, without userinfo (RFC 3986 §3.2.1)."""
-    return _USERINFO.sub(r"\1", url, count=1)
+    return _USERINFO.sub(r"\1", url, count=1) if "@" in url else url

@@ -1,0 +1,292 @@
+"""The front door for other programs: what `download` does, and what it leaves alone."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import url_downloader
+from tests.support.cli import ROOT, clean_environment
+from tests.support.scripted_server import Reply, ScriptedServer, Stall
+from url_downloader import (
+    ConfigError,
+    ErrorKind,
+    Existing,
+    JobEvent,
+    JobStatus,
+    OutputError,
+    Url,
+    download,
+)
+from url_downloader.config import Settings
+from url_downloader.library import _names_in, _settings_with
+
+PATIENT = 60.0
+
+
+def python(code: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """A script that runs to its end, with the package importable from elsewhere."""
+    environment = {**clean_environment(), "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENT,
+        check=False,
+    )
+
+
+def test_the_package_is_cheap(tmp_path: Path) -> None:
+    """Who imports the package for its version loads nothing with it."""
+    code = (
+        "import sys; before = set(sys.modules); import url_downloader;"
+        "url_downloader.__version__; print(*sorted(set(sys.modules) - before))"
+    )
+    assert python(code, tmp_path).stdout.split() == ["url_downloader"]
+
+
+def test_names_are_handed_out() -> None:
+    """Each name of `__all__` is there and is the library's; another is an error as usual."""
+    for name in url_downloader.__all__:
+        assert getattr(url_downloader, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        url_downloader.nonsense  # noqa: B018
+
+
+def test_example_of_the_readme(server: ScriptedServer, tmp_path: Path) -> None:
+    """The example runs as it stands: one file comes, one failure is told, nothing else is."""
+    server.play("/a.pdf", Reply(body=b"%PDF"))
+    readme = (ROOT / "README.md").read_text("utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    result = python(example.replace("https://example.org/", server.url("/")), tmp_path)
+    assert (tmp_path / "papers" / "a.pdf").read_bytes() == b"%PDF"
+    assert "404" in result.stdout
+    assert server.url("/b.pdf") in result.stdout
+    assert (result.returncode, result.stderr) == (1, "")
+
+
+def test_files_and_options(server: ScriptedServer, tmp_path: Path) -> None:
+    """URLs may come alone or with options, and a listener hears where each file is."""
+    server.play("/a", Reply(body=b"1"))
+    server.play("/b", Reply(body=b"2"))
+    paths: list[str | None] = []
+
+    def listen(event: JobEvent) -> None:
+        if event.record.status is JobStatus.SUCCESS and event.record.result:
+            paths.append(event.record.result.path)
+
+    options: dict[str, object] = {
+        "out": "c/d",
+        "header": ["X-One: 1", "X-Two: 2"],
+        "max_retries": 0,
+    }
+    urls: list[Url] = [
+        server.url("/a"),
+        (server.url("/b"), options),
+        server.url("/a"),
+        "",
+        "# none",
+    ]
+    summary = download(urls, directory=str(tmp_path), listeners=[listen], max_workers=1)
+    assert summary.is_success
+    assert paths == [str(tmp_path / "a"), str(tmp_path / "c" / "d")]
+    assert (tmp_path / "c" / "d").read_bytes() == b"2"
+    (request,) = server.requests("/b")
+    assert {("X-One", "1"), ("X-Two", "2")} <= set(request.headers)
+    assert server.count() == 2
+
+
+def test_nothing_is_lost(server: ScriptedServer, tmp_path: Path) -> None:
+    """What is no URL stops nothing, and the summary has it with its position and reason."""
+    server.play("/a", Reply(body=b"1"))
+    bad_out = (server.url("/b"), {"out": "../b"})
+    urls: list[Url] = [
+        "ftp://h/x",
+        server.url("/a"),
+        " out=../x",
+        bad_out,
+        "http://h/\n out=x",
+        "\udce9",
+    ]
+    summary = download(urls, directory=tmp_path)
+    assert summary.counts[JobStatus.SUCCESS] == 1
+    assert not summary.is_success
+    assert [each.line for each in summary.rejected] == [1, 3, 4, 5, 6]
+    assert str(summary.rejected[0]).startswith("urls:1: not a valid http(s) URL")
+    assert "'..'" in summary.rejected[2].reason
+
+
+def test_failures_have_reasons(server: ScriptedServer, tmp_path: Path) -> None:
+    """Each failed job comes back with its URL, kind and reason."""
+    summary = download([server.url("/gone")], directory=tmp_path)
+    (record,) = summary.failures
+    assert record.job.shown_url == server.url("/gone")
+    assert record.result is not None
+    assert record.result.kind is ErrorKind.CLIENT_ERROR
+    assert "404" in record.reason
+    assert not summary.is_success
+
+
+def test_read_as_it_is_needed(server: ScriptedServer, tmp_path: Path) -> None:
+    """A URL is downloaded before the next one is there."""
+    server.play("/a", Reply(body=b"1"))
+    ended = threading.Event()
+
+    def urls() -> Iterator[str]:
+        yield server.url("/a")
+        assert ended.wait(PATIENT)
+
+    def listen(event: JobEvent) -> None:
+        if event.record.status.is_terminal:
+            ended.set()
+
+    assert download(urls(), directory=tmp_path, listeners=[listen]).is_success
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_worker": 3}, "no setting 'max_worker'; did you mean 'max_workers'?"),
+        ({"retry": None}, "no setting 'retry'"),
+        ({"interval": 1}, "no setting 'interval'"),
+    ],
+)
+def test_unknown_settings(settings: dict[str, object], message: str) -> None:
+    """A setting that does not exist is an error that names the nearest one."""
+    with pytest.raises(TypeError, match=re.escape(message)):
+        download([], **settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("urls", "message"),
+    [
+        ("http://h/a", "put the one into a list"),
+        ([b"http://h/a"], "not b'http://h/a'"),
+        ([("http://h/a", {"outt": "b"})], "no option 'outt'; did you mean 'out'?"),
+    ],
+)
+def test_wrong_urls(tmp_path: Path, urls: object, message: str) -> None:
+    """What is not of the right type is an error of the caller's, not a failed download."""
+    with pytest.raises(TypeError, match=re.escape(message)):
+        download(urls, directory=tmp_path)  # type: ignore[arg-type]
+
+
+def test_wrong_values(tmp_path: Path) -> None:
+    """A value out of its range, or a directory that can't be one, is an error of its kind."""
+    with pytest.raises(ConfigError, match="from 1 to 1024"):
+        download([], max_workers=0)
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError):
+        download([], directory=tmp_path / "file")
+
+
+def test_settings_are_flat() -> None:
+    """Every setting has a name of its own, and setting it reaches its part."""
+    names = [*_names_in(Settings())]
+    assert len(names) == len(set(names))
+    changed = _settings_with({"timeout": 5, "max_workers": 2, "existing": Existing.SKIP})
+    assert changed.transfer.limits.timeout == 5
+    assert (changed.pool.max_workers, changed.output.existing) == (2, Existing.SKIP)
+    assert {field.name for field in fields(Settings())}.isdisjoint(names)
+
+
+def test_errors_of_the_urls(server: ScriptedServer, tmp_path: Path) -> None:
+    """What the caller's own generator raises comes back to him, after an orderly end."""
+    server.play("/a", Reply(body=b"1", delivery=Stall(0)))
+
+    def urls() -> Iterator[str]:
+        yield server.url("/a")
+        server.wait_for_requests(1)
+        raise LookupError("no more")
+
+    with pytest.raises(LookupError, match="no more"):
+        download(urls(), directory=tmp_path)
+
+
+def press_when_asked(server: ScriptedServer) -> threading.Thread:
+    """Ctrl-C, once the server was asked for something."""
+
+    def press() -> None:
+        server.wait_for_requests(1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("is_reading", [False, True], ids=["downloading", "reading"])
+def test_interrupt(server: ScriptedServer, tmp_path: Path, *, is_reading: bool) -> None:
+    """Ctrl-C ends the run in order, also while the caller's code waits, and is then raised."""
+    server.play("/a", Reply(body=b"1" * 9, delivery=Stall(4)))
+    handler = signal.getsignal(signal.SIGINT)
+    threads = set(threading.enumerate())
+    ended: list[ErrorKind | None] = []
+
+    def urls() -> Iterator[str]:
+        yield server.url("/a")
+        if is_reading:
+            assert threading.Event().wait(PATIENT)
+
+    def listen(event: JobEvent) -> None:
+        if event.record.status.is_terminal and event.record.result:
+            ended.append(event.record.result.kind)
+
+    threads.add(presser := press_when_asked(server))
+    with pytest.raises(KeyboardInterrupt):
+        download(urls(), directory=tmp_path, listeners=[listen])
+    presser.join()
+    assert ended == [ErrorKind.INTERRUPTED]
+    assert signal.getsignal(signal.SIGINT) is handler
+    own = [each for each in set(threading.enumerate()) - threads if "scripted" not in each.name]
+    assert own == []
+
+
+def test_two_at_the_same_time(server: ScriptedServer, tmp_path: Path) -> None:
+    """Downloads in several threads do not meet, and leave signals alone."""
+    handler = signal.getsignal(signal.SIGINT)
+    both = threading.Barrier(2)
+    for path in ("/1", "/2"):
+        server.play(path, Reply(body=path.encode()))
+    results: dict[str, bool] = {}
+
+    def urls(path: str) -> Iterator[str]:
+        both.wait(PATIENT)
+        assert signal.getsignal(signal.SIGINT) is handler
+        yield server.url(path)
+        both.wait(PATIENT)
+
+    def run(path: str) -> None:
+        results[path] = download(urls(path), directory=tmp_path).is_success
+
+    threads = [threading.Thread(target=run, args=(path,)) for path in ("/1", "/2")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {"/1": True, "/2": True}
+    assert {path.name for path in tmp_path.iterdir()} == {"1", "2"}
+
+
+def test_logging_is_the_callers(tmp_path: Path, server: ScriptedServer) -> None:
+    """A failure is logged for whoever listens; nobody's handlers or levels are changed."""
+    code = (
+        "import logging; from url_downloader import download;"
+        f"download([{server.url('/gone')!r}], directory='d');"
+        "print(logging.getLogger().handlers, logging.getLogger('url_downloader').level)"
+    )
+    result = python(code, tmp_path)
+    assert (result.stdout, result.stderr) == ("[] 0\n", "")
+    assert logging.getLogger("url_downloader").propagate

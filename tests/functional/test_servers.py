@@ -1,0 +1,367 @@
+"""What servers are told of the user, and by which ways: headers, logins, proxies, TLS."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+from cryptography.hazmat.primitives import serialization
+
+from tests.support.nginx import Nginx, running_nginx
+from tests.support.proxies import Proxy, http_proxy, socks_proxy
+from tests.support.scripted_server import Reply, ScriptedServer
+from url_downloader import __version__
+from url_downloader.config import TransferSettings
+from url_downloader.http_client import HttpClient, client_context
+from url_downloader.resolver import Resolver
+from url_downloader.seams import Fields
+from url_downloader.server_settings import ServerSettings
+from url_downloader.shared.errors import AttemptError, InputError
+from url_downloader.shared.models import AttemptLimits, ErrorKind
+
+PATIENT = 60.0
+SECRET = "s3cret"
+BODY = b"0123456789"
+
+
+@pytest.fixture(autouse=True)
+def _no_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """This machine has no proxies, no bundle and no logins of its own."""
+    for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy", "curl_ca_bundle"]:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+
+
+@contextmanager
+def client(settings: ServerSettings, *, is_trusted: bool = False) -> Iterator[HttpClient]:
+    """A client with these settings; `is_trusted` is --location-trusted."""
+    crashes: list[BaseException] = []
+    resolver = Resolver(on_crash=crashes.append)
+    transfer = TransferSettings(is_location_trusted=is_trusted)
+    running = HttpClient(
+        client_context(settings, transfer), max_idle=10, look_up=resolver.look_up
+    )
+    yield running
+    running.close()
+    assert crashes == []
+
+
+def get(running: HttpClient, url: str, headers: Fields = ()) -> tuple[int, bytes]:
+    """Status and body."""
+    limits = AttemptLimits(timeout=PATIENT, connect_timeout=PATIENT)
+    reply = running.open(url, headers, conditions=(), limits=limits)
+    try:
+        return reply.status, b"".join(reply.chunks())
+    finally:
+        reply.close()
+
+
+def fetch(settings: ServerSettings, url: str) -> bytes:
+    """The body that a client with these settings gets."""
+    with client(settings) as running:
+        return get(running, url)[1]
+
+
+def failure(settings: ServerSettings, url: str) -> AttemptError:
+    """The error that it gets instead."""
+    with pytest.raises(AttemptError) as caught:
+        fetch(settings, url)
+    return caught.value
+
+
+def basic(name: str, password: str) -> str:
+    """What Basic authorization looks like."""
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+def netrc(tmp_path: Path, *hosts: str) -> Path:
+    """A file with logins for hosts."""
+    path = tmp_path / "logins"
+    path.write_text("".join(f"machine {host} login net password rc\n" for host in hosts))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("headers", "of_entry", "user", "expected"),
+    [
+        ((), (), "", basic("net", "rc")),
+        ((), (), "me:pw@", basic("me", "pw")),
+        ((("authorization", "mine"),), (), "me:pw@", "mine"),
+        ((("Authorization", "mine"),), (("AUTHORIZATION", "entry's"),), "me:pw@", "entry's"),
+    ],
+)
+def test_who_is_heard_first(
+    server: ScriptedServer,
+    tmp_path: Path,
+    headers: Fields,
+    of_entry: Fields,
+    user: str,
+    expected: str,
+) -> None:
+    """The list's header beats -H, that the credentials of the URL, and those the netrc."""
+    server.play("/a", Reply(body=BODY))
+    settings = ServerSettings(headers=headers, netrc=netrc(tmp_path, "127.0.0.1"))
+    with client(settings) as running:
+        get(running, server.url("/a").replace("//", f"//{user}"), of_entry)
+    assert server.requests()[0].header("Authorization") == expected
+
+
+def test_no_netrc_means_none(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is found by itself is used, unless that is forbidden."""
+    monkeypatch.setenv("NETRC", str(netrc(tmp_path, "127.0.0.1")))
+    for settings in (ServerSettings(), ServerSettings(uses_netrc=False)):
+        fetch(settings, server.url("/a"))
+    sent = [request.header("Authorization") for request in server.requests()]
+    assert sent == [basic("net", "rc"), None]
+
+
+def test_headers_of_a_run(server: ScriptedServer) -> None:
+    """Those of one name are joined; a header of one's own beats -U and --referer."""
+    headers = (("X-A", "1"), ("x-a", "2"), ("Cookie", "a=1"), ("Cookie", "b=ä"))
+    own = (("user-agent", "mine"), ("Referer", "http://own.test/"))
+    settings = ServerSettings(headers=headers, user_agent="theirs", referer="http://r.test/")
+    fetch(ServerSettings(), server.url("/a"))
+    fetch(settings, server.url("/a"))
+    fetch(ServerSettings(headers=own, user_agent="x", referer="y"), server.url("/a"))
+    first, second, third = server.requests()
+    assert first.header("User-Agent") == f"url-downloader/{__version__}"
+    assert (second.header("X-A"), second.header("Referer")) == ("1, 2", "http://r.test/")
+    assert str(second.header("Cookie")).encode("latin-1").decode() == "a=1; b=ä"
+    assert second.header("User-Agent") == "theirs"
+    assert (third.header("User-Agent"), third.header("Referer")) == (own[0][1], own[1][1])
+
+
+@pytest.mark.parametrize("is_trusted", [False, True])
+def test_secrets_stay_at_home(
+    server: ScriptedServer, tmp_path: Path, *, is_trusted: bool
+) -> None:
+    """Headers, logins and cookies are for their origin; -U and --referer travel."""
+    cookies = tmp_path / "cookies.txt"
+    cookies.write_text(
+        "# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t0\tc\t1\n"
+        "localhost\tFALSE\t/\tFALSE\t0\td\t2\n"
+    )
+    settings = ServerSettings(
+        headers=(("X-Key", SECRET),),
+        user_agent="agent",
+        referer="http://r.test/",
+        cookies=cookies,
+        netrc=netrc(tmp_path, "127.0.0.1"),
+    )
+    away = server.url("/b").replace("127.0.0.1", "localhost")
+    server.play("/a", Reply(status=302, headers={"Location": away}))
+    with client(settings, is_trusted=is_trusted) as running:
+        get(running, server.url("/a"))
+        get(running, server.url("/a").replace("//", f"//me:{SECRET}@"))
+    home, there, _, there_again = server.requests()
+    assert (home.header("X-Key"), home.header("Authorization")) == (SECRET, basic("net", "rc"))
+    assert there.header("X-Key") == (SECRET if is_trusted else None)
+    assert there.header("Authorization") is None
+    credentials = basic("me", SECRET) if is_trusted else None
+    assert there_again.header("Authorization") == credentials
+    assert (home.header("Cookie"), there.header("Cookie")) == ("c=1", "d=2")
+    assert (there.header("User-Agent"), there.header("Referer")) == ("agent", "http://r.test/")
+
+
+def test_a_referer_does_not_leave_tls(
+    server: ScriptedServer, tls_server: ScriptedServer, ca_bundle: Path
+) -> None:
+    """RFC 9110 §10.1.3: what was said over TLS is not said without it."""
+    tls_server.play("/a", Reply(status=302, headers={"Location": server.url("/b")}))
+    fetch(ServerSettings(referer="https://r.test/", ca_cert=ca_bundle), tls_server.url("/a"))
+    assert tls_server.requests()[0].header("Referer") == "https://r.test/"
+    assert server.requests()[0].header("Referer") is None
+
+
+PROXIES: dict[str, Callable[[ssl.SSLContext], AbstractContextManager[Proxy]]] = {
+    "http": lambda _: http_proxy(),
+    "https": http_proxy,
+    "socks5": lambda _: socks_proxy(),
+    "socks5h": lambda _: socks_proxy(),
+}
+
+
+@pytest.mark.parametrize("is_tls", [False, True], ids=["to-http", "to-https"])
+@pytest.mark.parametrize("scheme", PROXIES)
+def test_a_proxy_is_gone_through(
+    request: pytest.FixtureRequest,
+    tls_context: ssl.SSLContext,
+    ca_bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    scheme: str,
+    is_tls: bool,
+) -> None:
+    """Each kind serves HTTP and HTTPS; it beats the environment's; no server sees its login."""
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "*")
+    site: ScriptedServer = request.getfixturevalue("tls_server" if is_tls else "server")
+    site.play("/a", Reply(body=BODY))
+    url = site.url("/a").replace("127.0.0.1", "localhost")
+    with PROXIES[scheme](tls_context) as proxy:
+        settings = ServerSettings(proxy=proxy.url(scheme=scheme), ca_cert=ca_bundle)
+        with client(settings) as running:
+            assert get(running, url) == get(running, url) == (200, BODY)
+    host = "127.0.0.1" if scheme == "socks5" else "localhost"
+    is_asked = not is_tls and scheme in ("http", "https")
+    called = f"GET {url}" if is_asked else f"CONNECT {host}:{site.port}"
+    assert proxy.served == [called] * (2 if is_asked else 1)
+    assert {request.header("Proxy-Authorization") for request in site.requests()} == {None}
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5h"])
+def test_a_proxy_that_does_not_let_in(tls_server: ScriptedServer, scheme: str) -> None:
+    """That is a failure of the proxy's kind, without its password; the server sees nothing."""
+    with PROXIES[scheme](ssl.create_default_context()) as proxy:
+        error = failure(
+            ServerSettings(proxy=proxy.url(password=f"{SECRET}x")), tls_server.url("/a")
+        )
+    assert error.kind is ErrorKind.PROXY
+    assert SECRET not in error.message
+    assert (tls_server.connections, proxy.served) == (0, [])
+
+
+def test_a_socks_proxy_that_is_not_there(server: ScriptedServer) -> None:
+    """No way round it is taken."""
+    settings = ServerSettings(proxy=f"socks5h://me:{SECRET}@127.0.0.1:9")
+    error = failure(settings, server.url("/a"))
+    assert error.kind is ErrorKind.PROXY
+    assert SECRET not in error.message
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize("scheme", PROXIES)
+def test_a_proxy_that_never_answers(server: ScriptedServer, scheme: str) -> None:
+    """Whatever it is that it does not say, the call can be aborted."""
+    with (
+        ScriptedServer(silent=True) as silent,
+        client(ServerSettings(proxy=silent.url("").replace("http:", f"{scheme}:"))) as running,
+        ThreadPoolExecutor() as others,
+    ):
+        call = others.submit(get, running, server.url("/a").replace("http:", "https:"))
+        silent.wait_for_connections(1)
+        running.abort()
+        error = call.exception(PATIENT)
+    assert isinstance(error, AttemptError)
+    assert error.kind is ErrorKind.INTERRUPTED
+
+
+@pytest.mark.parametrize("proxy", [f"socks://me:{SECRET}@h", f"gopher://me:{SECRET}@h"])
+def test_a_proxy_of_an_unknown_kind(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    """What the environment says may be anything; it is told without its password."""
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    error = failure(ServerSettings(), server.url("/a"))
+    assert error.kind is ErrorKind.PROXY
+    assert SECRET not in error.message
+
+
+def test_whom_to_trust(tmp_path: Path, ca_bundle: Path) -> None:
+    """--ca-cert takes the place of all others, --insecure asks for no proof at all."""
+    other = trustme.CA()
+    other.cert_pem.write_to_path(tmp_path / "other.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    other.issue_cert("127.0.0.1").configure_cert(context)
+    with ScriptedServer({"/a": Reply(body=BODY)}, tls=context) as server:
+        url = server.url("/a")
+        assert fetch(ServerSettings(ca_cert=tmp_path / "other.pem"), url) == BODY
+        assert fetch(ServerSettings(is_verified=False), url) == BODY
+        host = url.replace("127.0.0.1", "localhost")
+        assert fetch(ServerSettings(is_verified=False), host) == BODY
+        for settings in (ServerSettings(), ServerSettings(ca_cert=ca_bundle)):
+            assert failure(settings, url).kind is ErrorKind.CERTIFICATE
+
+
+@pytest.fixture
+def private(ca: trustme.CA, ca_bundle: Path, tmp_path: Path) -> Iterator[Nginx]:
+    """An nginx whose files want a client certificate, but for a redirect to another origin."""
+    root, prefix = tmp_path / "www", tmp_path / "nginx"
+    root.mkdir()
+    prefix.mkdir()
+    (root / "a").write_bytes(BODY)
+    locations = f"""
+        ssl_client_certificate "{ca_bundle}";
+        ssl_verify_client optional;
+        location = /a {{ if ($ssl_client_verify != SUCCESS) {{ return 403; }} }}
+        location = /away {{ return 302 https://localhost:$server_port/a; }}
+    """
+    with running_nginx(root, prefix, ca, locations=locations) as running:
+        yield running
+
+
+def test_a_client_certificate(
+    private: Nginx, ca: trustme.CA, ca_bundle: Path, tmp_path: Path
+) -> None:
+    """It is shown where it is asked for, in one file or two, but not by way of a redirect."""
+    issued = ca.issue_cert("client.test")
+    both, cert, key = (tmp_path / name for name in ("both.pem", "cert.pem", "key.pem"))
+    issued.private_key_and_cert_chain_pem.write_to_path(both)
+    issued.cert_chain_pems[0].write_to_path(cert)
+    issued.private_key_pem.write_to_path(key)
+    url, away = private.url("/a", tls=True), private.url("/away", tls=True)
+    none = ServerSettings(ca_cert=ca_bundle)
+    whole = ServerSettings(ca_cert=ca_bundle, cert=both)
+    for settings in (whole, ServerSettings(ca_cert=ca_bundle, cert=cert, key=key)):
+        assert fetch(settings, url) == BODY
+    with client(none) as running:
+        assert get(running, url)[0] == 403
+    with client(whole) as running:
+        assert [get(running, each)[0] for each in (url, away, url)] == [200, 403, 200]
+    with client(whole, is_trusted=True) as running:
+        assert get(running, away)[0] == 200
+
+
+NETRC = f"machine h login me password {SECRET}\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "content", "words"),
+    [
+        ("netrc", None, "No such file"),
+        ("netrc", f"{NETRC}bogus {SECRET}\n", "file:2: the logins can't be read"),
+        ("netrc", f"machine h passwort {SECRET}\n", "not the format of .netrc"),
+        ("cookies", "nothing", "Netscape"),
+        *[("ca_cert", None, "No such file"), ("ca_cert", "nothing", "the CA bundle")],
+        *[("cert", None, "No such file"), ("cert", "nothing", "in PEM format")],
+    ],
+)
+def test_a_file_that_is_no_use(
+    tmp_path: Path, option: str, content: str | None, words: str
+) -> None:
+    """It is told before anything begins: which file, why, and nothing of what is in it."""
+    path = tmp_path / "file"
+    if content is not None:
+        path.write_text(content)
+    settings: dict[str, Path] = {option: path}
+    with pytest.raises(InputError) as caught:
+        client_context(ServerSettings(**settings), TransferSettings())  # type: ignore[arg-type]
+    assert str(path) in str(caught.value)
+    assert words in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+def test_an_encrypted_key(ca: trustme.CA, tmp_path: Path) -> None:
+    """Nobody is asked for its password; a plain one can be made of it."""
+    issued = ca.issue_cert("client.test")
+    key = serialization.load_pem_private_key(issued.private_key_pem.bytes(), password=None)
+    sealed = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(SECRET.encode()),
+    )
+    (tmp_path / "cert").write_bytes(issued.cert_chain_pems[0].bytes())
+    (tmp_path / "key").write_bytes(sealed)
+    settings = ServerSettings(cert=tmp_path / "cert", key=tmp_path / "key")
+    with pytest.raises(InputError, match="is encrypted; openssl pkey -in"):
+        client_context(settings, TransferSettings())

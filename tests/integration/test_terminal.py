@@ -1,0 +1,255 @@
+"""What a person sees who runs the program at a terminal."""
+
+from __future__ import annotations
+
+import re
+import threading
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import MAIN, run_cli
+from tests.support.scripted_server import Hold, Reply, ScriptedServer
+from tests.support.terminal import Terminal
+from tests.support.without import without
+
+MIB = 1 << 20
+COLOR = re.compile(rb"\x1b\[(\d+;)*[349][0-9]")
+HIDDEN_CURSOR = b"\x1b[?25l"
+
+
+class HeldSite:
+    """A server whose files come half, until it is told to send the rest.
+
+    Args:
+        server: the server.
+        folder: for list and downloads.
+        count: of the files.
+    """
+
+    def __init__(self, server: ScriptedServer, folder: Path, count: int) -> None:
+        self.release = threading.Event()
+        self.names = [f"file{n}.bin" for n in range(count)]
+        for name in self.names:
+            reply = Reply(body=b"x" * 2 * MIB, delivery=Hold(self.release, MIB))
+            server.play(f"/{name}", reply)
+        self.list = folder / "urls.txt"
+        self.list.write_text("".join(f"{server.url(f'/{n}')}\n" for n in self.names))
+        self.target = folder / "out"
+
+    @property
+    def arguments(self) -> tuple[str | Path, ...]:
+        """What the program is to do."""
+        return self.list, "-d", self.target, "--retry-delay=0", f"-w{len(self.names) + 1}"
+
+
+def is_held(rows: list[str], count: int) -> bool:
+    """Whether so many downloads are seen to be at their half."""
+    amounts = (" 1.0 MiB of 2.0 MiB ", " 50% ")
+    return sum(any(each in row for each in amounts) for row in rows) == count
+
+
+def bars(rows: list[str]) -> list[int]:
+    """Where the rows stand that are an overall bar."""
+    return [n for n, row in enumerate(rows) if row and not row.strip("━╸╺")]
+
+
+def assert_no_residue(rows: list[str]) -> None:
+    """Nothing of the display is on the screen."""
+    assert not bars(rows), rows
+    assert not [row for row in rows if re.search(r" done, |KiB/s  |more downloads", row)], rows
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_the_display(server: ScriptedServer, tmp_path: Path, columns: int) -> None:
+    """A row for each download, the run below, the log above; gone at the end, then a table."""
+    site = HeldSite(server, tmp_path, 3)
+    with site.list.open("a") as lines:
+        lines.write(server.url("/missing\n"))
+    with Terminal(*site.arguments, size=(columns, 24)) as terminal:
+        rows = terminal.wait_for(
+            lambda rows: (
+                is_held(rows, 3) and any("1 failed" in row for row in rows) and "/s" in rows[-1]
+            ),
+            what="the display",
+        )
+        (bar,) = bars(rows)
+        assert "ERROR worker-" in rows[0]
+        shown = {row.split()[0] for row in rows[bar - 3 : bar]}
+        assert shown == set(site.names)
+        assert "0 done, 1 failed, 0 retrying of 4" in rows[bar + 1]
+        assert "3.0 MiB, " in " ".join(rows[bar + 1 :])
+        assert len(rows) == bar + (2 if columns == 80 else 3)
+        site.release.set()
+        assert terminal.wait() == 1
+        assert_no_residue(terminal.rows)
+        text = terminal.text
+    assert HIDDEN_CURSOR not in terminal.written
+    assert re.search(r"^downloaded +3 of 4$", text, re.MULTILINE), text
+    assert re.search(r"^failed +1$", text, re.MULTILINE), text
+    assert re.search(r"http-404 +1 x, for example", text), text
+    assert f"main.py -c {site.list} -d {site.target} --retry-delay=0 -w4\n" in text, text
+
+
+def test_another_size(server: ScriptedServer, tmp_path: Path) -> None:
+    """The display takes the size that the window has now, and leaves nothing of the old one."""
+    site = HeldSite(server, tmp_path, 3)
+    with Terminal(*site.arguments) as terminal:
+        for columns, lines in ((80, 24), (40, 24), (80, 30), (50, 12)):
+            terminal.resize(columns, lines)
+            rows = terminal.wait_for(
+                partial(is_as_wide, columns=columns),
+                what=f"{columns} columns",
+            )
+            assert len(bars(rows)) == 1, rows
+            assert sum(" done, " in row for row in rows) == 1, rows
+        site.release.set()
+        assert terminal.wait() == 0
+        assert_no_residue(terminal.rows)
+
+
+def is_as_wide(rows: list[str], *, columns: int) -> bool:
+    """Whether the whole display is there, and takes so many columns."""
+    is_whole = is_held(rows, 3) and rows[-1].endswith("/s")
+    return is_whole and any(len(rows[n]) == columns for n in bars(rows))
+
+
+def test_many_workers(server: ScriptedServer, tmp_path: Path) -> None:
+    """Of 64 downloads as many are shown as fit beside the log, and how many more there are."""
+    site = HeldSite(server, tmp_path, 64)
+    with Terminal(*site.arguments) as terminal:
+        rows = terminal.wait_for(
+            lambda rows: is_held(rows, 12) and "and 52 more downloads" in rows, what="the rest"
+        )
+        assert len(rows) <= 16
+        site.release.set()
+        assert terminal.wait() == 0
+        assert_no_residue(terminal.rows)
+
+
+@pytest.mark.parametrize(
+    ("env", "has_color"), [({"NO_COLOR": "1"}, False), ({}, True)], ids=["NO_COLOR", "color"]
+)
+def test_color(
+    server: ScriptedServer, tmp_path: Path, env: dict[str, str], *, has_color: bool
+) -> None:
+    """The display has colors, unless NO_COLOR asks for none."""
+    site = HeldSite(server, tmp_path, 1)
+    with Terminal(*site.arguments, env=env) as terminal:
+        terminal.wait_for(lambda rows: is_held(rows, 1), what="the display")
+        site.release.set()
+        assert terminal.wait() == 0
+        assert (COLOR.search(terminal.written) is not None) is has_color
+
+
+@pytest.mark.parametrize(
+    ("option", "env", "program"),
+    [
+        ("--progress=auto", {"TERM": "dumb"}, MAIN),
+        ("--progress=never", {}, MAIN),
+        ("--progress=auto", {}, without("rich")),
+        ("--print=paths", {}, MAIN),
+    ],
+    ids=["dumb", "never", "not installed", "stdout is the terminal, too"],
+)
+def test_plain_lines(
+    server: ScriptedServer,
+    tmp_path: Path,
+    *,
+    option: str,
+    env: dict[str, str],
+    program: tuple[str, ...],
+) -> None:
+    """Where there is to be no display, the log says how the run stands, and steers nothing."""
+    site = HeldSite(server, tmp_path, 1)
+    with Terminal(*site.arguments, option, program=program, env=env) as terminal:
+        terminal.wait_for(lambda rows: any("INFO monitor: " in row for row in rows), what="log")
+        site.release.set()
+        assert terminal.wait() == 0
+        assert "1 downloaded, 0 failed of 1" in terminal.text
+    assert b"\x1b" not in terminal.written
+
+
+def test_a_name_steers_nothing(server: ScriptedServer, tmp_path: Path) -> None:
+    """A name that looks like markup is shown as it is; one that is too long shows its end."""
+    site = HeldSite(server, tmp_path, 2)
+    first, second = site.list.read_text().splitlines()
+    name = "[red]x[/red]"
+    site.list.write_text(f"{first}\n out={name}\n{second}\n out={'y' * 99}{name}\n")
+    with Terminal(*site.arguments) as terminal:
+        rows = terminal.wait_for(lambda rows: is_held(rows, 2), what="the display")
+        site.release.set()
+        assert terminal.wait() == 0
+    shown = sorted(row.split()[0] for row in rows[:2])
+    assert shown[1] == name
+    assert re.fullmatch(r"\.\.y+\[red\]x\[/red\]", shown[0])
+
+
+def test_interrupt(server: ScriptedServer, tmp_path: Path) -> None:
+    """Ctrl-C takes the display away and leaves the summary, with what is unfinished."""
+    site = HeldSite(server, tmp_path, 2)
+    with Terminal(*site.arguments, "-w1") as terminal:
+        terminal.wait_for(lambda rows: is_held(rows, 1), what="the display")
+        terminal.type(b"\x03")
+        assert terminal.wait() == 130
+        assert_no_residue(terminal.rows)
+        assert re.search(r"^unfinished +1$", terminal.text, re.MULTILINE), terminal.text
+        assert f"main.py -c {site.list} " in terminal.text
+
+
+def test_hang_up(server: ScriptedServer, tmp_path: Path) -> None:
+    """Under nohup a terminal that goes ends neither the run nor the downloads."""
+    site = HeldSite(server, tmp_path, 1)
+    program = ("sh", "-c", 'trap "" HUP; exec "$@"', "sh", *MAIN)
+    with Terminal(*site.arguments, program=program) as terminal:
+        terminal.wait_for(lambda rows: is_held(rows, 1), what="the display")
+        terminal.hang_up()
+        site.release.set()
+        assert terminal.wait() == 0
+    assert (site.target / "file0.bin").stat().st_size == 2 * MIB
+
+
+def test_in_the_background(server: ScriptedServer, tmp_path: Path) -> None:
+    """A run behind a shell logs, and paints nothing over what the shell shows."""
+    site = HeldSite(server, tmp_path, 1)
+    site.release.set()
+    program = ("sh", "-c", 'set -m; "$@" & wait $!', "sh", *MAIN)
+    with Terminal(*site.arguments, program=program) as terminal:
+        assert terminal.wait() == 0
+    assert b"downloaded" in terminal.written
+    assert b"\x1b[J" not in terminal.written
+    assert " done, " not in terminal.text
+
+
+def test_quiet(server: ScriptedServer, tmp_path: Path) -> None:
+    """With -q a terminal stays empty when all went well."""
+    site = HeldSite(server, tmp_path, 1)
+    site.release.set()
+    with Terminal(*site.arguments, "-q") as terminal:
+        assert terminal.wait() == 0
+    assert terminal.written == b""
+
+
+def test_always(server: ScriptedServer, tmp_path: Path) -> None:
+    """With --progress always the display is drawn whatever stderr is."""
+    site = HeldSite(server, tmp_path, 1)
+    site.release.set()
+    result = run_cli(*site.arguments, "--progress=always")
+    assert result.status == 0, result
+    assert "\x1b[J" in result.stderr, result
+    assert "━" in result.stderr, result
+
+
+@pytest.mark.parametrize(
+    ("options", "package", "extra"),
+    [
+        (["--progress=always"], "rich", "progress"),
+        (["--metrics-file=x.prom"], "prometheus_client", "metrics"),
+    ],
+)
+def test_an_extra_is_missing(options: list[str], package: str, extra: str) -> None:
+    """What needs an extra that is not installed is wrong usage, and told how to get it."""
+    result = run_cli("-", *options, program=without(package))
+    assert result.status == 2, result
+    assert f"pip install 'url-downloader[{extra}]'" in result.stderr, result

@@ -1,0 +1,30 @@
+"""Reading the report as scripts do: each line by itself, held against the schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from importlib import resources
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+SCHEMA: dict[str, Any] = json.loads(
+    resources.files("url_downloader").joinpath("report.schema.json").read_text("utf-8")
+)
+_VALIDATOR = Draft202012Validator(SCHEMA)
+
+
+def read_report(text: str) -> list[dict[str, Any]]:
+    """The records, in the order of their jobs; each line is whole and as the schema says."""
+    assert text == "" or text.endswith("\n"), text[-200:]
+    return checked(json.loads(line) for line in text.splitlines())
+
+
+def checked(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The records, in the order of their jobs, if they are valid and no job has two."""
+    found = sorted(records, key=lambda record: int(record["job"]))
+    for record in found:
+        _VALIDATOR.validate(record)
+    assert len({record["job"] for record in found}) == len(found)
+    return found

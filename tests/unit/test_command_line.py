@@ -1,0 +1,157 @@
+"""From words to arguments: config files, help, and usage errors that help."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from url_downloader.arguments import argument_parser
+from url_downloader.command_line import expanded, parse_command_line
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Writes config files, which are found in the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(**files: str) -> None:
+        for name, text in files.items():
+            Path(name).write_bytes(text.encode("utf-8", "surrogateescape"))
+
+    return write
+
+
+def takes_value(word: str) -> bool:
+    """Whether a word of these tests is an option with a value."""
+    return word in ("-H", "--header", "-d")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("-v\nlist.txt\n", ["-v", "list.txt"]),
+        ("\ufeff-v\r\nlist.txt", ["-v", "list.txt"]),
+        ("# comment\n\n  # another\n  -v  \n", ["-v"]),
+        ("--timeout 30\n-d\t a folder ", ["--timeout", "30", "-d", "a folder"]),
+        ("-H X-Key: y # z", ["-H", "X-Key: y # z"]),
+        ("-HX-Key: y", ["-HX-Key: y"]),
+        ("--header=X-Key: y", ["--header=X-Key: y"]),
+        ("my list.txt", ["my list.txt"]),
+        ("-H @secret\n--header @secret", ["-H", "@secret", "--header", "@secret"]),
+        ("-H\n@secret", ["-H", "@secret"]),
+        ("-d d\udce9", ["-d", "d\udce9"]),
+        ("@other\n-v", ["-q", "-v"]),
+        ("--\n@other", ["--", "@other"]),
+        ("", []),
+    ],
+)
+def test_lines_of_a_config_file(
+    config: Callable[..., None], text: str, words: Sequence[str]
+) -> None:
+    """A line is an argument, or an option and its value; comments and blank lines are none."""
+    config(options=text, other="-q")
+    around = ["-x", "@options"]
+    assert expanded(around, takes_value=takes_value) == ["-x", *words]
+
+
+def test_values_are_no_config_files(config: Callable[..., None]) -> None:
+    """What an option takes, and what follows `--` or has no @ in front, is left alone."""
+    config(secret="never read")
+    for words in (["-H", "@secret"], ["--header=@secret"], ["--", "@secret"], ["./@secret"]):
+        assert expanded(words, takes_value=takes_value) == words
+
+
+def test_a_file_may_be_given_twice(config: Callable[..., None]) -> None:
+    """Only a circle is refused, not a second use."""
+    config(a="@b\n@b", b="-v")
+    assert expanded(["@a", "@b"], takes_value=takes_value) == ["-v"] * 3
+
+
+def test_the_later_option_counts(config: Callable[..., None]) -> None:
+    """What follows a config file on the command line overrides it, and the reverse."""
+    config(options="--timeout 5\n-w 2\nlist.txt")
+    arguments, settings = parse_command_line(["-w", "9", "@options", "-T", "7"])
+    assert (settings.transfer.limits.timeout, settings.pool.max_workers) == (7, 2)
+    assert arguments.list == "list.txt"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["@missing", "-"], ["@missing:", "No such file", "./@missing"]),
+        (["@folder", "-"], ["@folder:", "Is a directory"]),
+        (["@binary", "-"], ["@binary:", "not text"]),
+        (["@self", "-"], ["@self:", "includes itself"]),
+        (["@ring", "-"], ["@ring:", "includes itself"]),
+        (["@typo", "-"], ["--timout", "did you mean --timeout?"]),
+        (["@wrong", "-"], ["--max-workers", "from 1 to 1024", "'many'"]),
+        (["--max_wokers=3", "-"], ["--max_wokers:", "did you mean --max_workers?"]),
+        (["--xyzzy", "-"], ["--xyzzy", "--help lists all"]),
+        (["-Z", "-"], ["-Z", "--help lists all"]),
+        (["-o", "a.pdf", "-"], ["-o", "-d DIR", "out="]),
+        (["-Oq", "-"], ["-O", "out="]),
+        (["-j8", "-"], ["-j", "-w N"]),
+        (["a.txt", "-i", "b.txt"], ["-i", "LIST"]),
+        (["a.txt", "b.txt"], ["'b.txt'", "one LIST"]),
+        ([], ["no LIST", "standard input"]),
+        (["-v"], ["no LIST"]),
+        (["-T"], ["--timeout", "expected one argument"]),
+        (["-T", "5 parsecs", "-"], ["--timeout", "from 0 to 86400", "'5 parsecs'"]),
+        (["--expect-type", "pdf", "-"], ["--expect-type", "application/pdf", "'pdf'"]),
+        (["-c", "-N", "-"], ["-N/--timestamping", "-c/--continue"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_usage_errors(
+    config: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    words: Sequence[str],
+    said: Sequence[str],
+) -> None:
+    """One line names the option, what is wrong and what now; the status is 2."""
+    config(binary="\0\1", self="@self", ring="@gnir", gnir="-v\n@ring")
+    config(typo="--timout 30", wrong="-w many")
+    Path("folder").mkdir()
+    with pytest.raises(SystemExit) as caught:
+        parse_command_line(words)
+    assert caught.value.code == 2
+    output, errors = capsys.readouterr()
+    usage, line = errors.splitlines()
+    assert output == ""
+    assert usage.startswith("usage: url-downloader ")
+    assert line.startswith("url-downloader: error: ")
+    assert [part for part in said if part not in line] == []
+
+
+def documented() -> list[argparse.Action]:
+    """All options of the parser."""
+    return [each for each in argument_parser()._actions if each.option_strings]
+
+
+def test_help_fits(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal of 80 columns no line of the help is broken by the terminal."""
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as caught:
+        parse_command_line(["--help"])
+    assert caught.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if len(line) > 79] == []
+    shown = "\n".join(lines)
+    names = [name for each in documented() for name in each.option_strings]
+    assert [name for name in names if name not in shown] == []
+
+
+@pytest.mark.parametrize("option", documented(), ids=lambda each: each.option_strings[-1])
+def test_help_of_an_option(option: argparse.Action) -> None:
+    """Each option says what it does, and one with a value what its default is."""
+    assert option.help
+    assert option.metavar is None or "(default: " in option.help
+
+
+def test_units_are_explained() -> None:
+    """Whoever meets a TIME, a SIZE or an @FILE finds out how one is written."""
+    epilog = argument_parser().epilog or ""
+    assert [unit for unit in ("TIME", "SIZE", "@FILE") if f"{unit} is " not in epilog] == []

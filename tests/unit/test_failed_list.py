@@ -1,0 +1,211 @@
+"""The list of what failed: what it says is what is read from it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from url_downloader.claims import NameClaims
+from url_downloader.config import RANGES, RetrySettings, Settings, TransferSettings
+from url_downloader.failed_list import (
+    check_place,
+    list_text,
+    reason_of,
+    write_list,
+)
+from url_downloader.filenames import name_from_url
+from url_downloader.input_parser import InputParser, normal_url
+from url_downloader.shared.errors import OutputError
+from url_downloader.shared.models import (
+    AttemptLimits,
+    Checksum,
+    DownloadJob,
+    ErrorKind,
+    JobRecord,
+    JobResult,
+    JobStatus,
+)
+from url_downloader.storage import PARTS_FOLDER
+
+SETTINGS = Settings()
+
+
+def parsed(text: str, settings: Settings = SETTINGS) -> list[DownloadJob]:
+    """The jobs of a list, of which no line may be bad."""
+    complaints: list[str] = []
+    parser = InputParser(
+        source="list",
+        claims=NameClaims(reserved=[PARTS_FOLDER]),
+        limits=settings.transfer.limits,
+        max_retries=settings.retry.max_retries,
+        on_rejected=lambda rejection: complaints.append(str(rejection)),
+        on_note=complaints.append,
+    )
+    jobs = parser.parse(text.encode().split(b"\n"))
+    found = [job for job in jobs if job is not None]
+    assert complaints == []
+    return found
+
+
+def numbers(flag: str) -> st.SearchStrategy[float]:
+    """The values of an option: whole ones and others."""
+    low, high = RANGES[flag]
+    whole = st.integers(int(low), int(high)).map(float)
+    return whole | st.floats(low, high, allow_nan=False).map(abs)
+
+
+LIMITS = st.builds(
+    AttemptLimits,
+    timeout=numbers("--timeout"),
+    connect_timeout=st.none() | numbers("--connect-timeout"),
+    max_time=numbers("--max-time"),
+    speed_limit=numbers("--speed-limit").map(int),
+    speed_time=numbers("--speed-time"),
+)
+TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=30).map(str.strip)
+HEADERS = st.tuples(st.sampled_from(["Authorization", "X-!#$%&'*+.^_`|~1"]), TEXT)
+CHECKSUMS = st.sampled_from([Checksum("md5", "0a" * 16), Checksum("sha-512", "b1" * 64)])
+PATHS = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40)
+URLS = TEXT.map(lambda text: normal_url(f"http://u:p%20w@host/{text}"))
+
+
+@st.composite
+def jobs(draw: st.DrawFn, settings: Settings) -> DownloadJob:
+    """A job that a list can ask for."""
+    url = draw(URLS)
+    limits = draw(st.just(settings.transfer.limits) | LIMITS)
+    if limits.connect_timeout is None:
+        limits = replace(limits, connect_timeout=settings.transfer.limits.connect_timeout)
+    name = name_from_url(url)
+    return DownloadJob(
+        job_id=1,
+        url=url,
+        output=draw(st.sampled_from([name, "a b/c=d #", f"x.{name}"[:60].rstrip(" .")])),
+        limits=limits,
+        max_retries=draw(st.just(settings.retry.max_retries) | st.integers(0, 1000)),
+        headers=tuple(draw(st.lists(HEADERS, max_size=3))),
+        checksum=draw(st.none() | CHECKSUMS),
+    )
+
+
+OTHERS = Settings(
+    transfer=TransferSettings(limits=AttemptLimits(timeout=7.5, connect_timeout=0.25)),
+    retry=RetrySettings(max_retries=0),
+)
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, OTHERS], ids=["defaults", "others"])
+@given(data=st.data(), reason=st.text(max_size=300))
+def test_what_is_written_is_read(settings: Settings, data: st.DataObject, reason: str) -> None:
+    """A job comes back as it was, name and secrets included, whatever the reason says."""
+    job = data.draw(jobs(settings))
+    (found,) = parsed("".join(list_text([(job, reason)], settings)), settings)
+    assert replace(found, is_named=job.is_named) == job
+
+
+def test_names_are_kept() -> None:
+    """A file whose name was made longer for another's sake keeps it in a list without that."""
+    first, second = parsed("http://h/a/x.txt\nhttp://h/b/x.txt\n")
+    text = "".join(list_text([(second, "failed")], SETTINGS))
+    assert parsed(text)[0].output == second.output != first.output
+    assert "".join(list_text([(first, "why")], SETTINGS)) == "# why\nhttp://h/a/x.txt\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "written"),
+    [
+        ("timeout=1", "timeout=1"),
+        ("timeout=10m", "timeout=600"),
+        ("timeout=601", "x-timeout=601"),
+        ("timeout=0", "x-timeout=0"),
+        ("timeout=1.5", "x-timeout=1.5"),
+        ("connect-timeout=0.0000001", "x-connect-timeout=0.0000001"),
+        ("connect-timeout=2", "connect-timeout=2"),
+        ("max-time=2.5", "max-time=2.5"),
+        ("speed-limit=1G", "speed-limit=1073741824"),
+    ],
+)
+def test_values_that_aria2_takes(line: str, written: str) -> None:
+    """What aria2c would refuse is written under a name that it skips."""
+    text = "".join(
+        list_text([(each, "") for each in parsed(f"http://h/\n {line}\n")], SETTINGS)
+    )
+    assert text.splitlines()[2:] == [f"  {written}"]
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "reason"),
+    [
+        (JobStatus.FAILED, "HTTP 404", "failed: HTTP 404"),
+        (JobStatus.PENDING, None, "unfinished: not begun"),
+        (
+            JobStatus.RETRY_SCHEDULED,
+            "HTTP 503",
+            "unfinished: waiting for a retry after: HTTP 503",
+        ),
+    ],
+)
+def test_reasons(status: JobStatus, message: str | None, reason: str) -> None:
+    """Each says whether the job has failed, or was not done with."""
+    job = DownloadJob(job_id=1, url="http://h/", output="x", max_retries=0)
+    result = message and JobResult(kind=ErrorKind.INTERNAL, message=message)
+    record = JobRecord(
+        job=job, status=status, attempts=1, created_at=0, since=0, result=result or None
+    )
+    assert reason_of(record) == reason
+
+
+def test_it_is_for_its_owner_and_appears_at_once(tmp_path: Path) -> None:
+    """Until all is written the old list stays, behind a link as well; nothing else is left."""
+    target, link = tmp_path / "list", tmp_path / "link"
+    target.write_text("old")
+    link.symlink_to(target)
+
+    def texts() -> Sequence[str]:
+        assert target.read_text() == "old"
+        return ["new ", "list"]
+
+    check_place(link)
+    write_list(link, (text for text in texts()))
+    assert link.is_symlink()
+    assert target.read_text() == "new list"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert {path.name for path in tmp_path.iterdir()} == {"list", "link"}
+
+
+def test_a_failure_leaves_the_old_list(tmp_path: Path) -> None:
+    """Whatever goes wrong while it is written, the old one is there, and nothing else."""
+    target = tmp_path / "list"
+    target.write_text("old")
+    with pytest.raises(ZeroDivisionError):
+        write_list(target, (f"{1 // number}" for number in (1, 0)))
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_pipes_and_devices_stay(tmp_path: Path) -> None:
+    """What is no file is written to, not replaced."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    check_place(fifo)
+    got: list[str] = []
+    reader = threading.Thread(target=lambda: got.append(fifo.read_text()))
+    reader.start()
+    write_list(fifo, ["a list"])
+    reader.join()
+    assert got == ["a list"]
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+
+
+@pytest.mark.parametrize("name", ["missing/list", "."])
+def test_a_place_where_it_can_t_be(tmp_path: Path, name: str) -> None:
+    """That is seen before anything is downloaded."""
+    with pytest.raises(OutputError, match=r"can't be written there: \w"):
+        check_place(tmp_path / name)

@@ -1,0 +1,109 @@
+"""Lines that go to full disks, slow readers and closed pipes."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from url_downloader.line_writer import LineWriter
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """The two ends of a pipe."""
+    reader, writer = os.pipe()
+    yield reader, writer
+    for descriptor in (reader, writer):
+        try:
+            os.close(descriptor)
+        except OSError:
+            continue
+
+
+def at_once() -> bool:
+    """Give up."""
+    return True
+
+
+def never() -> bool:
+    """Wait for ever."""
+    return False
+
+
+def test_a_reader_that_does_not_read(pipe: tuple[int, int]) -> None:
+    """Nobody waits for it, and it gets each byte in its order when it reads."""
+    reader, descriptor = pipe
+    writer = LineWriter(descriptor, name="x")
+    lines = [b"%d" % number * 1000 + b"\n" for number in range(300)]
+    for line in lines:
+        writer.write(line)
+    assert not writer.drain(gave_up=at_once)
+    got, wanted = b"", b"".join(lines)
+    while len(got) < len(wanted):
+        got += os.read(reader, 1 << 16)
+        writer.flush()
+    assert got == wanted
+    assert writer.drain(gave_up=never)
+
+
+def test_a_reader_that_has_gone(
+    pipe: tuple[int, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said once, and is no failure."""
+    reader, descriptor = pipe
+    writer = LineWriter(descriptor, name="x")
+    writer.write(b"1\n")
+    os.close(reader)
+    for _ in range(3):
+        writer.write(b"2\n")
+    assert writer.drain(gave_up=never)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_a_device_that_is_full(caplog: pytest.LogCaptureFixture) -> None:
+    """It is said once, and at the end what is missing; nobody waits."""
+    descriptor = os.open("/dev/full", os.O_WRONLY)
+    writer = LineWriter(descriptor, name="x")
+    writer.write(b"1\n")
+    writer.write(b"2\n")
+    assert not writer.drain(gave_up=never)
+    os.close(descriptor)
+    assert [record.getMessage() for record in caplog.records] == [
+        "x: can't be written: No space left on device",
+        "x: 2 lines are missing there",
+    ]
+
+
+@pytest.mark.parametrize("flags", [0, os.O_APPEND])
+def test_a_file_holds_whole_lines_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: int
+) -> None:
+    """A line that fits in part is taken back, and is written when there is room again."""
+    path, room, real = tmp_path / "lines", [5], os.write
+
+    def write(descriptor: int, data: bytes) -> int:
+        if not room[0]:
+            raise OSError(errno.ENOSPC, "full")
+        taken = real(descriptor, data[: room[0]])
+        room[0] -= taken
+        return taken
+
+    monkeypatch.setattr(os, "write", write)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flags)
+    writer = LineWriter(descriptor, name="x")
+    writer.write(b"abc\n")
+    writer.write(b"defg\n")
+    assert path.read_bytes() == b"abc\n"
+    assert not writer.drain(gave_up=never)
+    room[0] = 100
+    writer.write(b"h\n")
+    assert path.read_bytes() == b"abc\ndefg\nh\n"
+    assert writer.drain(gave_up=never)
+    writer.close()
+    writer.write(b"too late\n")
+    os.close(descriptor)
+    assert path.read_bytes() == b"abc\ndefg\nh\n"

@@ -1,0 +1,206 @@
+"""The rows of the live display, and what erases them."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+
+import pytest
+from rich.cells import cell_len
+from rich.text import Text
+
+from url_downloader.attempt_meter import Progress
+from url_downloader.metrics import MetricsSnapshot
+from url_downloader.monitor import PoolState
+from url_downloader.progress import Display
+from url_downloader.progress_rows import Rates, fitted, frame, shown_name
+from url_downloader.screen import erasure
+from url_downloader.seams import Phase
+from url_downloader.shared.models import DownloadJob, JobRecord, JobStatus
+
+MIB = 1 << 20
+
+
+def progress(
+    number: int = 1,
+    *,
+    position: int = 0,
+    total: int | None = None,
+    phase: Phase = Phase.REPLYING,
+) -> Progress:
+    """An attempt that began at second 90 and has got so far."""
+    job = DownloadJob(job_id=1, url="http://h/a", output="file.bin", max_retries=0)
+    return Progress(number, job, 90.0, position, position, total, phase=phase)
+
+
+class FakeRun:
+    """A run as it is seen at second 100, 50 seconds old."""
+
+    def __init__(
+        self,
+        *attempts: Progress,
+        counts: dict[JobStatus, int] | None = None,
+        is_list_read: bool = False,
+    ) -> None:
+        self._attempts = attempts
+        self._state = PoolState(
+            tasks=0,
+            retries=0,
+            counts=dict.fromkeys(JobStatus, 0) | (counts or {}),
+            metrics=MetricsSnapshot(seconds=50.0, received=3 * MIB, rate=2048.0),
+            is_list_read=is_list_read,
+        )
+
+    def state(self) -> PoolState:
+        return self._state
+
+    def attempts(self) -> Sequence[tuple[str, Progress]]:
+        return [(f"worker-{n}", each) for n, each in enumerate(self._attempts)]
+
+    def waiting(self) -> Sequence[JobRecord]:
+        return ()
+
+    def now(self) -> float:
+        return 100.0
+
+
+def texts(run: FakeRun, columns: int = 80, rows: int = 24) -> list[str]:
+    """The rows of text that are shown of it."""
+    shown = frame(run, Rates(), size=(columns, rows), encoding="utf-8")
+    return [row.plain for row in shown if isinstance(row, Text)]
+
+
+@pytest.mark.parametrize(
+    ("attempt", "cells"),
+    [
+        (progress(position=5 * MIB, total=10 * MIB), "5.0 MiB of 10.0 MiB 512.0 KiB/s 10.0 s"),
+        (progress(position=5 * MIB), "5.0 MiB 512.0 KiB/s"),
+        (progress(phase=Phase.CONNECTING), "connecting 0 B/s"),
+        (progress(phase=Phase.WAITING, total=7), "waiting for a reply 0 B/s"),
+        (progress(position=MIB, total=MIB, phase=Phase.WORKING), "busy here 102.4 KiB/s 0.0 s"),
+        (progress(position=1, total=1 << 50), "1 B of 1024.0 TiB 0 B/s"),
+    ],
+)
+def test_a_download(attempt: Progress, cells: str) -> None:
+    """Its name, bytes of its total, rate and time left; what is not known is left out."""
+    row = texts(FakeRun(attempt))[0]
+    assert row.split() == ["file.bin", *cells.split()]
+    assert len(row) == 80
+
+
+@pytest.mark.parametrize("columns", [40, 63, 64, 80, 100])
+def test_a_row_fills_the_window(columns: int) -> None:
+    """However long its numbers are, a row is as wide as the window, and its name is seen."""
+    row = texts(FakeRun(progress(position=1023 * MIB, total=1023 * MIB)), columns)[0]
+    assert len(row) == columns
+    assert row.startswith("file.bin ")
+
+
+@pytest.mark.parametrize(
+    ("ended", "is_read", "line"),
+    [
+        (0, True, "0 done, 0 failed, 3 retrying of 13 | 3.0 MiB, 2.0 KiB/s"),
+        (10, True, "10 done, 0 failed, 3 retrying of 23 | 3.0 MiB, 2.0 KiB/s, 1m05s left"),
+        (10, False, "10 done, 0 failed, 3 retrying of 23 so far | 3.0 MiB, 2.0 KiB/s"),
+    ],
+)
+def test_the_whole_run(ended: int, line: str, *, is_read: bool) -> None:
+    """Counts, bytes, rate; and how long it will take once the whole list is known."""
+    counts = {
+        JobStatus.SUCCESS: ended,
+        JobStatus.PENDING: 10,
+        JobStatus.RETRY_SCHEDULED: 3,
+    }
+    run = FakeRun(counts=counts, is_list_read=is_read)
+    assert texts(run) == [line]
+    assert texts(run, 40) == line.split(" | ")
+
+
+@pytest.mark.parametrize(("rows", "shown"), [(24, 13), (30, 17), (12, 5), (3, 1)])
+def test_many_downloads(rows: int, shown: int) -> None:
+    """As many are shown as fit, and how many others there are."""
+    lines = texts(FakeRun(*[progress()] * 64), rows=rows)
+    assert len(lines) == shown + 1
+    assert lines[-2] == f"and {65 - shown} more downloads"
+
+
+def test_the_rate_of_the_moment() -> None:
+    """A download that stalls is slow after a few seconds; the next one begins anew."""
+    rates = Rates()
+    first = [rates.rate("w", progress(position=MIB), now=now) for now in range(91, 100)]
+    assert first[0] == MIB
+    assert first[-1] == 0
+    assert rates.rate("w", progress(2, position=MIB), now=100.0) == MIB / 10
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "expected"),
+    [
+        ("file", 6, "file  "),
+        ("file", 4, "file"),
+        ("long-file.iso", 8, "..le.iso"),
+        ("文件.iso", 8, "文件.iso"),
+        ("文文件.iso", 9, "..件.iso "),
+        ("file", 1, "."),
+        ("file", 0, ""),
+    ],
+)
+def test_a_name_that_fits(name: str, columns: int, expected: str) -> None:
+    """A name takes exactly its room; of a long one the end is seen."""
+    assert fitted(name, columns) == expected
+    assert cell_len(expected) == columns
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("utf-8", "ü\\x1b[2J"), ("ascii", "\\xfc\\x1b[2J")]
+)
+def test_a_name_that_can_be_shown(encoding: str, shown: str) -> None:
+    """What steers a terminal, or is not in its encoding, is an escape."""
+    assert shown_name("ü\x1b[2J", encoding=encoding) == shown
+
+
+@pytest.mark.parametrize(
+    ("widths", "columns", "rows"),
+    [([10], 80, 1), ([80, 0, 80], 80, 3), ([80, 0, 80], 40, 5), ([81], 40, 3)],
+)
+def test_what_is_erased(widths: list[int], columns: int, rows: int) -> None:
+    """As many rows go as there are now, in a window that may have become narrower."""
+    assert erasure(widths, columns) == f"\r\x1b[{rows}A\x1b[J"
+
+
+def test_nothing_is_erased_where_nothing_was_painted() -> None:
+    """The first rows leave what stands above them alone."""
+    assert erasure([], 80) == ""
+
+
+def test_lines_above() -> None:
+    """Whole lines are written above at the next look, half ones when they or all end."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
+    display = Display(stream)
+    seen = []
+    for text in ("one\ntw", "o\nthree", ""):
+        display.write(text)
+        display.show(FakeRun())
+        seen.append(stream.buffer.getvalue().decode())
+    display.close()
+    stream.seek(0)
+    written = stream.read()
+    assert "one\n" in seen[0]
+    assert "tw" not in seen[0]
+    assert "two\n" in seen[1]
+    assert "three" not in seen[2]
+    assert written.endswith("\x1b[Jthree")
+
+
+def test_a_terminal_that_is_gone() -> None:
+    """Its display paints in vain, and breaks nothing."""
+    master, slave = os.openpty()
+    stream = os.fdopen(slave, "w", encoding="utf-8")
+    display = Display(stream)
+    os.close(master)
+    display.write("line\n")
+    display.show(FakeRun(progress()))
+    display.close()
+    with pytest.raises(OSError, match="Input/output error"):
+        stream.close()

@@ -1,0 +1,192 @@
+"""What the report says of each job, held against its schema and against what happened."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.support.reports import SCHEMA, read_report
+from url_downloader.report import Report
+from url_downloader.shared.job_registry import JobRegistry
+from url_downloader.shared.models import (
+    Checksum,
+    DownloadJob,
+    ErrorKind,
+    JobResult,
+    Outcome,
+    SourceFacts,
+)
+
+README = Path(__file__).parents[2] / "README.md"
+BUSY = JobResult(kind=ErrorKind.SERVER_ERROR, message="HTTP 503", http_status=503, received=7)
+LOST = JobResult(kind=ErrorKind.INTERRUPTED, message="interrupted")
+SHA = Checksum("sha-256", "ab" * 32)
+SOURCE = SourceFacts(
+    url="http://mirror/f",
+    etag='W/"\xff"',
+    modified=1_700_000_000.0,
+    digests=(Checksum("md5", "0" * 32), SHA),
+)
+DONE = JobResult(http_status=200, size=10, path="d/\udcff", received=3, source=SOURCE)
+
+
+class Bench:
+    """A registry whose clock is set by hand, and the report that listens to it."""
+
+    def __init__(self) -> None:
+        self.clock = 100.0
+        self.text = b""
+        self.report = Report(self._write, utc_now=self._utc_now)
+        self.registry = JobRegistry(
+            listeners=[self.report.on_event], now=lambda: self.clock, utc_now=self._utc_now
+        )
+
+    def add(self, number: int = 1) -> None:
+        """Register a job."""
+        url = f"http://user:secret@host/{number}"
+        job = DownloadJob(job_id=number, url=url, output=str(number), max_retries=4)
+        self.registry.add(job)
+
+    def attempt(self, result: JobResult, *, number: int = 1, wait: float = -1) -> None:
+        """Half a second later, a job works for two, and ends, or waits so long."""
+        self.clock += 0.5
+        self.registry.start(number)
+        self.clock += 2
+        if wait >= 0:
+            self.registry.schedule_retry(number, result, due=self.clock + wait)
+            self.clock += wait
+        elif result.kind is None:
+            self.registry.succeed(number, result)
+        else:
+            self.registry.fail(number, result)
+
+    def end(self) -> list[dict[str, Any]]:
+        """End the run; the report."""
+        self.report.add_unfinished(self.registry.snapshot())
+        assert b"secret" not in self.text
+        return read_report(self.text.decode())
+
+    def _utc_now(self) -> float:
+        return self.clock + 1_000_000_000.25
+
+    def _write(self, line: bytes) -> None:
+        self.text += line
+
+
+def at(seconds: float) -> str:
+    """The bench's time of day, so long after its beginning."""
+    whole, rest = divmod(seconds + 0.25, 1)
+    return f"2001-09-09T01:48:{20 + int(whole):02}.{int(rest * 1_000_000):06}Z"
+
+
+def test_a_success_after_a_retry() -> None:
+    """All that is known of a job is in one line, every attempt with its own times."""
+    bench = Bench()
+    bench.add()
+    bench.attempt(BUSY, wait=4.0)
+    assert bench.text == b""
+    bench.attempt(DONE)
+    assert bench.end() == [
+        {
+            "job": 1,
+            "url": "http://host/1",
+            "path": "d/\udcff",
+            "status": "success",
+            "outcome": "downloaded",
+            "error_kind": None,
+            "error_message": None,
+            "final_url": "http://mirror/f",
+            "size": 10,
+            "is_length_known": True,
+            "etag": 'W/"\xff"',
+            "last_modified": "2023-11-14T22:13:20.000000Z",
+            "sha256": SHA.digest,
+            "queued_at": at(0),
+            "started_at": at(0.5),
+            "finished_at": at(9),
+            "attempts": [
+                {
+                    "started_at": at(0.5),
+                    "http_status": 503,
+                    "bytes": 7,
+                    "seconds": 2.0,
+                    "error_kind": "http-5xx",
+                    "wait": 4.0,
+                },
+                {
+                    "started_at": at(7),
+                    "http_status": 200,
+                    "bytes": 3,
+                    "seconds": 2.0,
+                    "error_kind": None,
+                    "wait": None,
+                },
+            ],
+        }
+    ]
+
+
+def test_each_way_to_end() -> None:
+    """A job that has not ended is unfinished, with the attempts that it had."""
+    bench = Bench()
+    for number in range(1, 5):
+        bench.add(number)
+    bench.attempt(LOST, number=2)
+    bench.attempt(BUSY, number=3, wait=0)
+    bench.attempt(BUSY, number=3, wait=60)
+    bench.attempt(JobResult(path="4", outcome=Outcome.SKIPPED), number=4)
+    ends = [
+        (each["status"], each["outcome"], each["error_kind"], len(each["attempts"]))
+        for each in bench.end()
+    ]
+    assert ends == [
+        ("unfinished", None, None, 0),
+        ("failed", None, "interrupted", 1),
+        ("unfinished", None, "http-5xx", 2),
+        ("success", "skipped", None, 1),
+    ]
+
+
+@pytest.mark.parametrize("modified", [-1e15, 1e15, float("inf"), float("nan")])
+def test_a_time_that_no_calendar_has(modified: float) -> None:
+    """A server's odd date is left out."""
+    bench = Bench()
+    bench.add()
+    bench.attempt(JobResult(path="1", source=SourceFacts(modified=modified)))
+    assert bench.end()[0]["last_modified"] is None
+
+
+def test_the_schema_is_one() -> None:
+    """It is valid itself, and knows the kinds and outcomes that the program knows."""
+    Draft202012Validator.check_schema(SCHEMA)
+    fields = SCHEMA["properties"]
+    attempt = fields["attempts"]["items"]["properties"]
+    assert fields["error_kind"]["enum"] == attempt["error_kind"]["enum"]
+    assert fields["error_kind"]["enum"] == [*map(str, ErrorKind), None]
+    assert fields["outcome"]["enum"] == [*map(str, Outcome), None]
+
+
+def test_the_readme_names_each_field() -> None:
+    """The README's table of the report has the schema's fields, in its words."""
+    section = README.read_text("utf-8").partition("### The report")[2].partition("\n#")[0]
+    rows = dict(re.findall(r"^\| `([a-z0-9_.\[\]]+)` \| (.*) \|$", section, re.MULTILINE))
+    fields = SCHEMA["properties"]
+    attempt = fields["attempts"]["items"]["properties"]
+    described = {name: field["description"] for name, field in fields.items()}
+    described |= {f"attempts[].{name}": each["description"] for name, each in attempt.items()}
+    assert rows == described
+
+
+def test_lines_are_plain_ascii() -> None:
+    """Whatever is in them, each is one line that every tool can read."""
+    bench = Bench()
+    bench.add()
+    bench.attempt(JobResult(kind=ErrorKind.INTERNAL, message="\n\r\x1b\u2028 \xe4"))
+    assert bench.text.isascii()
+    assert bench.text.count(b"\n") == len(bench.text.splitlines()) == 1
+    assert json.loads(bench.text)["error_message"] == "\n\r\x1b\u2028 \xe4"

@@ -1,0 +1,85 @@
+"""The command that retries what failed, and what it keeps to itself."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from url_downloader.retry_command import retry_words, shown_command
+
+PROGRAM = ["python", "main.py"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "failed_out", "is_continuing", "expected"),
+    [
+        (["urls", "-w", "8"], None, False, ["-c", "urls", "-w", "8"]),
+        (["-N", "--", "urls"], None, True, ["-N", "--", "urls"]),
+        (["-w8", "urls"], "bad", False, ["-w8", "bad"]),
+        (["--", "urls"], "bad", False, ["--", "bad"]),
+        # Where it can't be known which of the words is the list, it stays.
+        (["urls", "-d", "urls"], "bad", False, ["-c", "urls", "-d", "urls"]),
+        (["@options", "-d", "urls"], "bad", False, ["-c", "@options", "-d", "urls"]),
+        (["@options"], "bad", True, ["@options"]),
+    ],
+)
+def test_what_is_run_again(
+    arguments: list[str],
+    failed_out: str | None,
+    *,
+    is_continuing: bool,
+    expected: list[str],
+) -> None:
+    """The list of what failed takes the list's place; without one, files there are left."""
+    words = retry_words(
+        PROGRAM,
+        arguments,
+        source="urls",
+        failed_out=failed_out,
+        is_continuing=is_continuing,
+    )
+    assert words == [*PROGRAM, *expected]
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["my list"], "'my list'"),
+        (["$x", "a'b"], """'$x' 'a'"'"'b'"""),
+        (["-H", "Authorization: Bearer abc"], "-H 'Authorization: ***'"),
+        (["-HCookie:a=b"], "'-HCookie:***'"),
+        (["--header=X-Api-Key: abc"], "'--header=X-Api-Key: ***'"),
+        (["-H", "private-token:abc"], "-H 'private-token:***'"),
+        (["-H", "Accept: text/html"], "-H 'Accept: text/html'"),
+        (["--proxy", "http://me:pw@h:1/"], "--proxy 'http://***@h:1/'"),
+        (["--proxy=socks5://me@h"], "'--proxy=socks5://***@h'"),
+        (["--referer", "http://h/a@b"], "--referer http://h/a@b"),
+        (["--key", "private.pem"], "--key private.pem"),
+    ],
+)
+def test_what_is_shown(words: list[str], shown: str) -> None:
+    """A shell takes it as it is; no password, cookie or token is in it."""
+    assert shown_command(words) == shown
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["-H", "X-Any: s3cret"], ["-H", "X-Any: ***"]),
+        (["-kH", "X-Any:s3cret\ns3cret"], ["-kH", "X-Any:***"]),
+        (["-HX-Any: s3cret"], ["-HX-Any: ***"]),
+        (["--header=X-Any: s3cret"], ["--header=X-Any: ***"]),
+        (["--header", "Authorization: Bearer s3cret"], ["--header", "Authorization: ***"]),
+        (["-H", "@dir/file: x"], ["-H", "@dir/file: x"]),
+        (["-H", "Accept: text/html"], ["-H", "Accept: text/html"]),
+        (["--proxy", "me:s3cret@h:1"], ["--proxy", "***@h:1"]),
+        (["--proxy=me:s3cret@h:1"], ["--proxy=***@h:1"]),
+        (["--proxy=socks5h://me:s3cret@h"], ["--proxy=socks5h://***@h"]),
+        (["--referer", "http://me:s3cret@h/x"], ["--referer", "http://***@h/x"]),
+        (["-d", "me@home", "a: b", "@file"], ["-d", "me@home", "a: b", "@file"]),
+    ],
+)
+def test_no_secret_is_shown(words: list[str], shown: list[str]) -> None:
+    """Values of headers and logins are not, whichever way they are written; the rest is."""
+    assert shlex.split(shown_command(words)) == shown

@@ -1,0 +1,118 @@
+"""The options of the group "talking to servers": what they mean, and how they refuse."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from url_downloader.arguments import argument_parser, settings_from
+from url_downloader.config import Settings
+from url_downloader.server_settings import ServerSettings
+from url_downloader.shared.errors import ConfigError
+
+SECRET = "s3cret"
+
+
+def parsed(*arguments: str) -> Settings:
+    """The settings that they ask for."""
+    return settings_from(argument_parser().parse_args([*arguments, "list"]))
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The last line of what is said instead."""
+    with pytest.raises(SystemExit) as caught:
+        parsed(*arguments)
+    assert caught.value.code == 2
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def test_nothing_asked_for_is_the_default() -> None:
+    """The command line's defaults are those of the settings."""
+    assert parsed() == Settings()
+
+
+def test_each_option_has_its_setting(tmp_path: Path) -> None:
+    """All of them at once; headers keep their order, whichever way they come."""
+    (tmp_path / "h").write_bytes(b"\xef\xbb\xbf# of a file\r\nB: 2:3\r\n\r\n \t\nC:\n#D: x\n")
+    settings = parsed(
+        *("-H", "A: 1", "--header", f"@{tmp_path / 'h'}", "-H", "E: 5", "-U", "agent"),
+        *("--referer", f"http://me:{SECRET}@r.test/x?y#z", "--cookies", "c", "--netrc", "n"),
+        *("--proxy", "h:3128", "-k", "--ca-cert", "a", "--cert", "b", "--key", "k"),
+        *("--max-redirects", "0", "--location-trusted"),
+    )
+    assert settings.server == ServerSettings(
+        headers=(("A", "1"), ("B", "2:3"), ("C", ""), ("E", "5")),
+        user_agent="agent",
+        referer="http://r.test/x?y",
+        cookies=Path("c"),
+        netrc=Path("n"),
+        proxy="http://h:3128",
+        is_verified=False,
+        ca_cert=Path("a"),
+        cert=Path("b"),
+        key=Path("k"),
+    )
+    assert settings.transfer.max_redirects == 0
+    assert settings.transfer.is_location_trusted
+    assert not parsed("--no-netrc").server.uses_netrc
+
+
+def test_secrets_are_in_no_repr() -> None:
+    """What is logged by mistake shows none."""
+    settings = parsed("-H", f"A: {SECRET}", "--proxy", f"socks5h://me:{SECRET}@h")
+    assert SECRET not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("-H", SECRET, "it should read Name: value"),
+        ("-H", f"A b: {SECRET}", "it should read Name: value"),
+        ("-H", f"A: {SECRET}\r\nB: 2", "it should read Name: value"),
+        ("-H", "range: bytes=0-9", "range is set by this program"),
+        ("-H", "Content-Length: 5", "Content-Length is set by this program"),
+        *[("-H", "@none/x", "none/x: the headers can't be read"), ("-H", "@/", "Is a dir")],
+        *[("-U", f"{SECRET}\n", "control"), ("--referer", f"{SECRET}\r", "control")],
+        *[("--proxy", f"{scheme}://me:{SECRET}@h", "http, https") for scheme in ("ftp", "x")],
+        *[("--proxy", f"me:{SECRET}@{place}", "http, https") for place in ("", "h:0", "h:x")],
+        ("--max-redirects", "some", "from 0 to 1000"),
+    ],
+)
+def test_what_is_wrong_is_refused(
+    capsys: pytest.CaptureFixture[str], option: str, value: str, words: str
+) -> None:
+    """The option and the reason are named; a value that may be secret is not shown."""
+    message = refusal(capsys, option, value)
+    assert option in message
+    assert words in message
+    assert SECRET not in message
+
+
+def test_a_bad_line_of_headers_has_its_number(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Where it is can be found, though it is not shown."""
+    (tmp_path / "h").write_text(f"A: 1\n\n{SECRET}\n")
+    message = refusal(capsys, "-H", f"@{tmp_path / 'h'}")
+    assert f"{tmp_path / 'h'}:3: not a header" in message
+    assert SECRET not in message
+    (tmp_path / "h").write_bytes(b"A: \xff")
+    assert "not UTF-8" in refusal(capsys, "-H", f"@{tmp_path / 'h'}")
+
+
+def test_socks_without_its_package(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What to install is said before anything begins."""
+    monkeypatch.setattr("url_downloader.option_types.find_spec", lambda _: None)
+    assert "pip install 'requests[socks]'" in refusal(capsys, "--proxy", "socks5h://h")
+    assert importlib.util.find_spec("socks"), "the tests go through a SOCKS proxy"
+
+
+def test_what_does_not_go_together(capsys: pytest.CaptureFixture[str]) -> None:
+    """A key needs its certificate, and a netrc can't be both wanted and not."""
+    with pytest.raises(ConfigError, match="--key: needs --cert"):
+        parsed("--key", "k")
+    assert "not allowed with" in refusal(capsys, "--netrc", "n", "--no-netrc")

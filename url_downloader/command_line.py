@@ -1,0 +1,120 @@
+"""From the words of a command line to arguments and Settings, or to a usage error.
+
+Config files are expanded here and not by argparse, which takes any word with an @ for one, also
+the value of an option, and ends files that include each other in a traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from url_downloader.arguments import argument_parser, settings_from
+from url_downloader.config import Settings
+from url_downloader.message_arguments import check_extras
+from url_downloader.report_arguments import check_reports
+from url_downloader.shared.errors import ConfigError, InputError
+
+_FOREIGN: Mapping[str, str] = {
+    "-o": "-d DIR is where files go, and an out= line in LIST names one",
+    "-O": "an out= line in LIST names a file",
+    "-i": "LIST needs no option before it",
+    "-j": "-w N is how many are downloaded at a time",
+    "-t": "--max-retries N is how often a failed download is tried again",
+    "-L": "redirects are followed anyway",
+    "-s": "-q is quiet",
+}
+"""Options of wget, curl and aria2c that mean something else here, or nothing."""
+
+_OPTION_AND_VALUE = re.compile(r"(--[^\s=]+|-\S)\s+(.*)")
+
+
+def parse_command_line(argv: Sequence[str]) -> tuple[argparse.Namespace, Settings]:
+    """The arguments, and the settings that they ask for.
+
+    Raises:
+        SystemExit: a usage error, which has been told; or help was asked for, and given.
+    """
+    parser = argument_parser()
+    options = parser._option_string_actions
+
+    def takes_value(word: str) -> bool:
+        return word in options and options[word].nargs != 0
+
+    try:
+        words = expanded(argv, takes_value=takes_value)
+        arguments, unknown = parser.parse_known_args(words)
+        if unknown:
+            parser.error(_unknown(unknown, [*options]))
+        if arguments.list is None:
+            parser.error("no LIST: name a file with one URL per line, or - for standard input")
+        arguments.words = argv
+        check_reports(arguments)
+        settings = settings_from(arguments)
+        check_extras(arguments)
+    except (ConfigError, InputError) as error:
+        parser.error(str(error))
+    return arguments, settings
+
+
+def expanded(words: Sequence[str], *, takes_value: Callable[[str], bool]) -> list[str]:
+    """The words, with those of a config file in the place of each `@FILE`.
+
+    An `@FILE` that is the value of an option, or comes after `--`, stays as it is.
+
+    Args:
+        words: of the command line.
+        takes_value: whether a word is an option, and the next one its value.
+
+    Raises:
+        InputError: a file can't be read, or includes itself.
+    """
+    result: list[str] = []
+    waiting: deque[tuple[str, tuple[Path, ...]]] = deque((word, ()) for word in words)
+    while waiting:
+        word, origin = waiting.popleft()
+        is_value = bool(result) and takes_value(result[-1])
+        if not word.startswith("@") or is_value or "--" in result:
+            result.append(word)
+            continue
+        path = Path(word[1:]).absolute()
+        if path in origin:
+            raise InputError(f"{word}: the config file includes itself; take that line out")
+        lines = [(each, (*origin, path)) for each in _words_of(word[1:])]
+        waiting.extendleft(reversed(lines))
+    return result
+
+
+def _words_of(name: str) -> Iterator[str]:
+    """The arguments in a config file: one a line, or an option and its value."""
+    try:
+        text = Path(name).read_text("utf-8-sig", "surrogateescape")
+    except OSError as error:
+        raise InputError(
+            f"@{name}: the config file can't be read: {error.strerror}; a LIST of that name is"
+            f" written ./@{name}"
+        ) from error
+    if "\0" in text:
+        raise InputError(f"@{name}: the config file is not text; give one argument per line")
+    for line in map(str.strip, text.split("\n")):
+        match = _OPTION_AND_VALUE.fullmatch(line)
+        if match is not None:
+            yield from match.groups()
+        elif line and not line.startswith("#"):
+            yield line
+
+
+def _unknown(words: Sequence[str], options: Sequence[str]) -> str:
+    """What is wrong with words that nothing has taken, and what to do."""
+    word = next((each for each in words if re.match("-.", each)), None)
+    if word is None:
+        return f"one LIST is taken, and {words[0]!r} is one more: join them by cat, and give -"
+    flag = word.partition("=")[0] if word.startswith("--") else word[:2]
+    nearest = difflib.get_close_matches(flag, options, n=1) if len(flag) > 2 else []
+    if nearest:
+        return f"unknown option {flag}: did you mean {nearest[0]}?"
+    return f"unknown option {flag}: {_FOREIGN.get(flag, '--help lists all')}"

@@ -1,0 +1,231 @@
+"""The front door for other programs: `download`, and the names that go with it.
+
+Sets up no logging and reads no command line; `url_downloader` itself hands these names out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from url_downloader.claims import NameClaims
+from url_downloader.config import Existing, FailureLimit, MonitorSettings, Settings
+from url_downloader.input_parser import InputParser
+from url_downloader.list_entry import OPTIONS, Rejection
+from url_downloader.process_jobs import process_jobs
+from url_downloader.shared.errors import ConfigError, OutputError, UrlDownloaderError
+from url_downloader.shared.models import (
+    DownloadJob,
+    ErrorKind,
+    EventListener,
+    JobEvent,
+    JobRecord,
+    JobResult,
+    JobStatus,
+    Outcome,
+    StopReason,
+)
+from url_downloader.signals import InterruptBox, deferred_interrupt
+from url_downloader.storage import PARTS_FOLDER
+from url_downloader.summary import RunSummary
+
+__all__ = [
+    "ConfigError",
+    "DownloadJob",
+    "ErrorKind",
+    "EventListener",
+    "Existing",
+    "FailureLimit",
+    "JobEvent",
+    "JobRecord",
+    "JobResult",
+    "JobStatus",
+    "Outcome",
+    "OutputError",
+    "Rejection",
+    "RunSummary",
+    "StopReason",
+    "Url",
+    "UrlDownloaderError",
+    "download",
+]
+
+log = logging.getLogger(__name__)
+# Without it Python would print warnings for a program that has not set up logging.
+logging.getLogger("url_downloader").addHandler(logging.NullHandler())
+
+Url = str | tuple[str, Mapping[str, object]]
+"""A URL, or a URL and the options that the lines below it would give it in a list."""
+Part = TypeVar("Part")
+
+_VALUES = (FailureLimit,)
+"""Dataclasses that are one setting, not a part with settings of its own."""
+_OTHERS = (MonitorSettings,)
+"""Parts that say nothing here: nobody watches but the listeners."""
+
+
+def download(
+    urls: Iterable[Url], *, listeners: Sequence[EventListener] = (), **settings: object
+) -> RunSummary:
+    """Download all URLs; returns when each has succeeded or failed.
+
+    Args:
+        urls: URLs, or pairs of a URL and a mapping of what an option line of a list can say:
+            `("https://example.org/a", {"out": "b", "timeout": 60})`. Read lazily, in this
+            thread. What is no URL stops nothing; the summary has it in `rejected`.
+        listeners: called with each JobEvent, from several threads.
+        settings: fields of the parts of `url_downloader.config.Settings`.
+
+    Raises:
+        TypeError: there is no such setting or option.
+        ConfigError: a setting is out of its range.
+        OutputError: no files can be written in the directory.
+        KeyboardInterrupt: after the run was ended in order. So does what `urls` raises.
+    """
+    if isinstance(urls, str):
+        raise TypeError("download() takes several URLs: put the one into a list")
+    chosen = _settings_with(settings)
+    with deferred_interrupt() as interrupt:
+        source = _Source(urls, interrupt=interrupt)
+        summary = _run(source, chosen, listeners=listeners)
+    if source.error is not None:
+        raise source.error
+    return replace(summary, rejected=tuple(source.rejected))
+
+
+class _Source:
+    """The caller's URLs, as the lines of a list.
+
+    Args:
+        urls: what `download` was given.
+        interrupt: told when the caller's own code runs.
+
+    Attributes:
+        error: what that code raised.
+        rejected: what led to no job; their lines are positions in `urls`, from 1.
+    """
+
+    def __init__(self, urls: Iterable[Url], *, interrupt: InterruptBox) -> None:
+        self.error: Exception | None = None
+        self.rejected: list[Rejection] = []
+        self._urls = urls
+        self._interrupt = interrupt
+        self._position = 0
+
+    def lines(self) -> Iterator[bytes | None]:
+        """Lines for InputParser; a None after each URL, so that it does not wait for more."""
+        try:
+            for self._position, url in enumerate(self._read(), start=1):  # noqa: B020
+                yield from _lines_of(url)
+                yield None
+        except Exception as error:  # noqa: BLE001 - raised again when the run has ended
+            self.error = error
+
+    def must_end(self) -> bool:
+        """Whether the run has to end before its time."""
+        return self._interrupt.came or self.error is not None
+
+    def note_rejection(self, rejection: Rejection) -> None:
+        """One of the URLs led to no job."""
+        self.rejected.append(replace(rejection, line=self._position))
+
+    def _read(self) -> Iterator[Url]:
+        urls = iter(self._urls)
+        while True:
+            with self._interrupt.passed_on():
+                try:
+                    url = next(urls)
+                except StopIteration:
+                    return
+            yield url
+
+
+def _run(
+    source: _Source, settings: Settings, *, listeners: Sequence[EventListener]
+) -> RunSummary:
+    claims = NameClaims(reserved=[PARTS_FOLDER])
+    parser = InputParser(
+        source="urls",
+        claims=claims,
+        limits=settings.transfer.limits,
+        max_retries=settings.retry.max_retries,
+        on_rejected=source.note_rejection,
+        on_note=lambda note: log.info("%s", note),
+    )
+    return process_jobs(
+        parser.parse(source.lines()),
+        settings,
+        name=claims.claim,
+        listeners=listeners,
+        should_stop=source.must_end,
+    )
+
+
+def _lines_of(url: Url) -> Iterator[bytes]:
+    match url:
+        case str(text):
+            options: Mapping[str, object] = {}
+        case (str(text), Mapping() as options):
+            pass
+        case _:
+            raise TypeError(f"download() takes URLs, and (URL, options), not {url!r}")
+    # A blank in front would make it an option of the URL before.
+    yield _encoded(text.strip())
+    for name, value in options.items():
+        key = name.replace("_", "-")
+        _check_names([key], OPTIONS, what="option")
+        for each in value if isinstance(value, (list, tuple)) else (value,):
+            yield _encoded(f" {key}={each}")
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _settings_with(values: Mapping[str, object]) -> Settings:
+    """The default settings, with these instead of some.
+
+    Raises:
+        TypeError: there are none of that name.
+        ConfigError: a value is out of its range.
+    """
+    if isinstance(directory := values.get("directory"), str):
+        values = {**values, "directory": Path(directory)}
+    _check_names(values, [*_names_in(Settings())], what="setting")
+    return _changed(Settings(), values)
+
+
+def _names_in(part: object) -> Iterator[str]:
+    for field in fields(part):  # type: ignore[arg-type]
+        value = getattr(part, field.name)
+        if _is_part(value):
+            yield from _names_in(value)
+        elif not isinstance(value, _OTHERS):
+            yield field.name
+
+
+def _changed(part: Part, values: Mapping[str, object]) -> Part:
+    changes = {}
+    for field in fields(part):  # type: ignore[arg-type]
+        value = getattr(part, field.name)
+        if _is_part(value):
+            changes[field.name] = _changed(value, values)
+        elif field.name in values:
+            changes[field.name] = values[field.name]
+    return replace(part, **changes)  # type: ignore[type-var]
+
+
+def _is_part(value: object) -> bool:
+    return is_dataclass(value) and not isinstance(value, (*_VALUES, *_OTHERS))
+
+
+def _check_names(given: Iterable[str], known: Collection[str], *, what: str) -> None:
+    for name in given:
+        if name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+            raise TypeError(f"download() knows no {what} {name!r}{hint}")

@@ -1,0 +1,93 @@
+"""Where the log goes: to people on stderr, and to a file."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from url_downloader.units import printable
+
+ALWAYS_HEARD = "url_downloader.monitor.state"
+"""The logger of what somebody asks for while the run goes on."""
+STATUS_LINES = "url_downloader.monitor"
+"""The logger of what a live display shows better."""
+_FORMAT = "%(asctime)s %(levelname)s %(threadName)s: %(message)s"
+
+
+class PrintableFormatter(logging.Formatter):
+    """Lets no control character of a list or a server through to a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(printable(line) for line in super().format(record).split("\n"))
+
+
+class Stderr:
+    """Whatever stands for stderr at the moment of each write.
+
+    Threads: as every stream.
+    """
+
+    def write(self, text: str) -> None:
+        sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+class Console(logging.StreamHandler[Stderr]):
+    """Tells people on stderr.
+
+    Args:
+        level: of what they want to hear, beside what they ask for.
+
+    Attributes:
+        is_display_active: whether they see the state of the run anyhow.
+
+    Threads: as every handler.
+    """
+
+    def __init__(self, level: int) -> None:
+        super().__init__(Stderr())
+        self._least = level
+        self.is_display_active = False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether they are told of it."""
+        if record.name == STATUS_LINES and self.is_display_active:
+            return False
+        return record.levelno >= self._least or record.name == ALWAYS_HEARD
+
+
+@contextmanager
+def logging_to(file: Path | None, *, verbose: bool, quiet: bool) -> Iterator[Console]:
+    """Log to stderr, and to the file if there is one, which no `quiet` silences.
+
+    Raises:
+        OutputError: the file can't be opened.
+    """
+    # A closed or full stderr must not end a download, and no full disk under a log.
+    logging.raiseExceptions = False
+    spoken = logging.DEBUG if verbose else logging.ERROR if quiet else logging.INFO
+    console = Console(spoken)
+    console.setFormatter(PrintableFormatter(_FORMAT))
+    logger = logging.getLogger("url_downloader")
+    logger.handlers = [console]
+    logger.propagate = False
+    logger.setLevel(spoken if file is None else min(spoken, logging.INFO))
+    logging.getLogger(ALWAYS_HEARD).setLevel(logging.INFO)
+    if file is None:
+        yield console
+        return
+    # Here, because it stands on much that takes long to import.
+    from url_downloader.log_file import LogFile  # noqa: PLC0415
+
+    with closing(LogFile(file)) as writer:
+        writer.setFormatter(PrintableFormatter(_FORMAT))
+        logger.addHandler(writer)
+        try:
+            yield console
+        finally:
+            logger.removeHandler(writer)

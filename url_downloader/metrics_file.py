@@ -1,0 +1,143 @@
+"""The counters of a run as a file that Prometheus' node_exporter collects."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, write_to_textfile
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+
+from url_downloader.metrics import MetricsSnapshot
+from url_downloader.shared.models import JobStatus
+
+log = logging.getLogger(__name__)
+
+_LAST_SUCCESS = "url_downloader_last_success_timestamp_seconds"
+
+
+class MetricsFile:
+    """Replaces the file, in one step, each time it is told how the run stands.
+
+    Args:
+        path: of the file.
+        utc_now: wall clock, seconds since the epoch.
+
+    Attributes:
+        error: why the last write failed, if it did.
+
+    Threads: one after the other.
+    """
+
+    def __init__(self, path: Path, *, utc_now: Callable[[], float] = time.time) -> None:
+        self.error: OSError | None = None
+        self._path = path
+        self._utc_now = utc_now
+        self._began = utc_now()
+        self._last_success = _last_success(path)
+
+    def write(
+        self,
+        counts: Mapping[JobStatus, int],
+        metrics: MetricsSnapshot,
+        *,
+        is_list_read: bool,
+        exit_status: int | None = None,
+    ) -> None:
+        """Tell how the run stands; trouble is logged once, until a write succeeds again.
+
+        Args:
+            counts: jobs by status.
+            metrics: the counters.
+            is_list_read: whether no more jobs will come.
+            exit_status: of the run, once it has ended.
+        """
+        if exit_status == 0:
+            self._last_success = self._utc_now()
+        run = _run_families(counts, metrics, is_list_read=is_list_read)
+        self._replace(_Families(*run, *self._time_families(exit_status)))
+
+    def _replace(self, families: Collector) -> None:
+        registry = CollectorRegistry()
+        registry.register(families)
+        try:
+            write_to_textfile(os.fspath(self._path), registry)
+        except OSError as error:
+            if self.error is None:
+                log.error("%s: the metrics can't be written: %s", self._path, error.strerror)
+            self.error = error
+        else:
+            self.error = None
+
+    def _time_families(self, exit_status: int | None) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "url_downloader_run_start_timestamp_seconds",
+            "When the last run began.",
+            self._began,
+        )
+        if exit_status is not None:
+            yield GaugeMetricFamily(
+                "url_downloader_run_end_timestamp_seconds",
+                "When the last run ended; not there while it goes on.",
+                self._utc_now(),
+            )
+            yield GaugeMetricFamily(
+                "url_downloader_exit_status",
+                "Exit status of the last run; not there while it goes on.",
+                exit_status,
+            )
+        if self._last_success is not None:
+            text = "When a run last ended with exit status 0."
+            yield GaugeMetricFamily(_LAST_SUCCESS, text, self._last_success)
+
+
+class _Families(Collector):
+    """Shows a registry what is there."""
+
+    def __init__(self, *families: Metric) -> None:
+        self._families = families
+
+    def collect(self) -> tuple[Metric, ...]:
+        return self._families
+
+
+def _run_families(
+    counts: Mapping[JobStatus, int], metrics: MetricsSnapshot, *, is_list_read: bool
+) -> Iterator[Metric]:
+    jobs = GaugeMetricFamily("url_downloader_jobs", "Jobs by state.", labels=["state"])
+    for status in JobStatus:
+        jobs.add_metric([status.value], counts[status])
+    yield jobs
+    for name, value, text in (
+        ("list_read", is_list_read, "Whether the list was read to its end."),
+        ("in_flight_attempts", metrics.in_flight, "Attempts that are going on."),
+    ):
+        yield GaugeMetricFamily(f"url_downloader_{name}", text, value)
+    for name, value, text in (
+        ("received_bytes", metrics.received, "Bytes that came from servers."),
+        ("retries", metrics.retries, "Retries that were scheduled."),
+    ):
+        yield CounterMetricFamily(f"url_downloader_{name}", text, value)
+    for name, label, values, text in (
+        ("failures", "cause", metrics.failures, "Failed jobs by cause."),
+        ("http_responses", "code", metrics.http_statuses, "Final replies by status code."),
+    ):
+        family = CounterMetricFamily(f"url_downloader_{name}", text, labels=[label])
+        for value_of_label, count in values.items():
+            family.add_metric([str(value_of_label)], count)
+        yield family
+
+
+def _last_success(path: Path) -> float | None:
+    """What an earlier run left there; its alert must not fall silent because we begin."""
+    try:
+        families = text_string_to_metric_families(path.read_text(encoding="utf-8"))
+        samples = (sample for family in families for sample in family.samples)
+        return next((each.value for each in samples if each.name == _LAST_SUCCESS), None)
+    except (OSError, ValueError):
+        return None

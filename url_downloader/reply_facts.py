@@ -1,0 +1,48 @@
+"""What the head of a reply says of the file. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from url_downloader.resume import ContentRange, SavedPart, content_range
+from url_downloader.seams import Reply
+from url_downloader.shared.models import Checksum, SourceFacts, without_credentials
+from url_downloader.units import http_date
+
+
+def file_headers(reply: Reply) -> Mapping[str, str]:
+    """The header fields that speak of the file: those of a 416 speak of its own body."""
+    return reply.headers if reply.status < 400 else {}
+
+
+def span_of(reply: Reply) -> ContentRange | None:
+    """What part of the file a 206 carries."""
+    is_partial = reply.status == HTTPStatus.PARTIAL_CONTENT
+    return content_range(reply.headers) if is_partial else None
+
+
+def length_of(headers: Mapping[str, str]) -> int | None:
+    """Bytes of the body, where the reply says so."""
+    length = headers.get("Content-Length", "")
+    # Where it frames nothing (204), it may be anything.
+    return int(length) if length.isascii() and length.isdecimal() and len(length) < 19 else None
+
+
+def total_of(reply: Reply, saved: SavedPart | None) -> int | None:
+    """Bytes of the whole file, as it comes, where the reply or what is here already says so."""
+    span = span_of(reply)
+    if span is None:
+        return length_of(reply.headers)
+    return span.total if span.total is not None or saved is None else saved.total
+
+
+def source_of(reply: Reply, *, digests: tuple[Checksum, ...] = ()) -> SourceFacts:
+    """Where the file came from, and which version of it that is."""
+    headers = file_headers(reply)
+    return SourceFacts(
+        url=without_credentials(reply.url),
+        etag=headers.get("ETag"),
+        modified=http_date(headers.get("Last-Modified", "")),
+        digests=digests,
+    )

@@ -1,0 +1,57 @@
+"""The command that retries what failed: told to people, so without secrets. Pure functions."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shlex
+from collections.abc import Sequence
+
+_USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")
+_PROXY_LOGIN = re.compile(r"^((?:--proxy=)?)(?![a-z0-9]+://)[^/?#\s]*@", re.IGNORECASE)
+_HEADER_FLAG = re.compile(r"--header|-[a-z]*H", re.ASCII)
+_IN_ONE_WORD = re.compile(r"--header=|-[a-z]*H", re.ASCII)
+_HEADER = re.compile(r"^((?:-[a-z]*H|--header=)?[^@\s:][^\s:]*:\s*)\S.*", re.ASCII | re.DOTALL)
+_HARMLESS = re.compile(r"(?:-[a-z]*H|--header=)?(?:accept|user-agent)[\w-]*:", re.IGNORECASE)
+
+
+def shown_command(words: Sequence[str]) -> str:
+    """A command line as it may be shown and pasted: quoted for a shell, secrets as `***`."""
+    return shlex.join(
+        _without_secrets(word, before=before)
+        for before, word in itertools.pairwise(("", *words))
+    )
+
+
+def retry_words(
+    program: Sequence[str],
+    arguments: Sequence[str],
+    *,
+    source: str,
+    failed_out: str | None,
+    is_continuing: bool,
+) -> Sequence[str]:
+    """The command that downloads what a run of `program` with `arguments` did not.
+
+    Args:
+        program: its name, or how it was started.
+        arguments: what followed.
+        source: the list that was read, a file.
+        failed_out: the list of what failed, if one was written.
+        is_continuing: whether it leaves files that are there alone, as it is.
+    """
+    # A list that comes from an @file, or whose name is an option's value too, stays.
+    is_plain = not any(word.startswith("@") for word in arguments)
+    if failed_out is not None and is_plain and arguments.count(source) == 1:
+        return [*program, *(failed_out if word == source else word for word in arguments)]
+    return [*program, *(() if is_continuing else ("-c",)), *arguments]
+
+
+def _without_secrets(word: str, *, before: str) -> str:
+    """The word, which stands after `before`, without a password or a header's value."""
+    is_header = _HEADER_FLAG.fullmatch(before) or _IN_ONE_WORD.match(word)
+    if is_header and not _HARMLESS.match(word):
+        return _HEADER.sub(r"\1***", word)
+    if before == "--proxy" or word.startswith("--proxy="):
+        word = _PROXY_LOGIN.sub(r"\1***@", word)
+    return _USERINFO.sub("***@", word)
