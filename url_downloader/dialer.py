@@ -9,14 +9,17 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
+from urllib3 import HTTPResponse
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.ssltransport import SSLTransport
 
-from url_downloader.http_wire import StrictResponse, WireError
+from url_downloader.http_head import WireError, request_head
+from url_downloader.http_wire import StrictResponse
 from url_downloader.lifeline import Lifeline
 from url_downloader.seams import Address, LookUp, Phase
 from url_downloader.shared.models import ErrorKind
@@ -49,13 +52,61 @@ class AbortableConnection(HTTPConnection):
         if not isinstance(self.sock, ssl.SSLSocket | SSLTransport):
             _expect_silence(self.sock)
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        """Send a request on a connection that the lifeline holds."""
+    def request(  # type: ignore[override]
+        self,
+        method: str,
+        url: str,
+        body: None = None,
+        headers: Mapping[str, str | bytes] | None = None,
+        **_: Any,
+    ) -> None:
+        """Send a request without a body, in one piece; `http.client` takes ten times as long.
+
+        Args:
+            method: of the request.
+            url: its target; absolute where a proxy is asked.
+            body: none.
+            headers: all that are sent but Host.
+        """
         self.lifeline.enter(Phase.WAITING)
-        if self.sock is not None:
-            # TLS within that of a proxy is no socket, but has one.
-            self.lifeline.hold(getattr(self.sock, "socket", self.sock))
-        super().request(*args, **kwargs)
+        if self.sock is None:
+            self.connect()
+        # TLS within that of a proxy is no socket, but has one.
+        self.lifeline.hold(getattr(self.sock, "socket", self.sock))
+        fields = {"Host": self._host_field(url), **(headers or {})}
+        self.sock.sendall(request_head(method, url, headers=fields))
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+        """The head of the reply; the body is to be read before the next request is sent."""
+        # To set it is a system call.
+        if self.sock.gettimeout() != self.timeout:
+            self.sock.settimeout(self.timeout)
+        reply = self.response_class(self.sock, method="GET")
+        try:
+            reply.begin()
+        except BaseException:
+            reply.close()
+            raise
+        if reply.will_close:
+            # The reply has it now.
+            self.close()
+        return HTTPResponse(
+            body=reply,
+            headers=reply.headers,
+            status=reply.status,
+            reason=reply.reason,
+            preload_content=False,
+            decode_content=False,
+            original_response=reply,
+            request_method="GET",
+        )
+
+    def _host_field(self, url: str) -> str:
+        """The value of Host (RFC 9110 §7.2)."""
+        if not url.startswith("/"):
+            return urlsplit(url).netloc
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == self.default_port else f"{host}:{self.port}"
 
     def response_class(self, *args: Any, **kwargs: Any) -> StrictResponse:  # type: ignore[override]
         """The reply that comes on this connection."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
 
 from url_downloader.dialer import AbortableConnection, abortable
 from url_downloader.lifeline import Lifeline
+from url_downloader.routes import Route
 from url_downloader.seams import LookUp
 from url_downloader.socks_dialer import SocksConnection
 from url_downloader.trust import Trust, ssl_context
@@ -28,15 +29,63 @@ class AbortableAdapter(HTTPAdapter):
         self._lifeline = lifeline
         self._look_up = look_up
         self._trust = trust
+        # That of the last request: the one pool that no other has driven out.
+        self._last: tuple[Route, str | None, HTTPConnectionPool] | None = None
         super().__init__(pool_connections=max_idle, pool_maxsize=1)
+
+    def exchange(
+        self,
+        request: requests.PreparedRequest,
+        *,
+        route: Route,
+        cert: str | None,
+        timeout: Timeout,
+    ) -> BaseHTTPResponse:
+        """Send a GET and return the head of the reply: what `send` does for us, and no more.
+
+        Args:
+            request: prepared.
+            route: to its origin; one object for each.
+            cert: the client's, if it is to be shown.
+            timeout: for connecting, and for silence.
+        """
+        proxies, headers = dict(route.proxies), cast("dict[str, str]", dict(request.headers))
+        pool = self._pool(request, route=route, cert=cert)
+        return pool.urlopen(
+            "GET",
+            url=self.request_url(request, proxies) if proxies else request.path_url,
+            headers=headers,
+            retries=self.max_retries,
+            redirect=False,
+            assert_same_host=False,
+            timeout=timeout,
+            preload_content=False,
+            decode_content=False,
+        )
+
+    def _pool(
+        self, request: requests.PreparedRequest, *, route: Route, cert: str | None
+    ) -> HTTPConnectionPool:
+        last = self._last
+        if last is None or last[0] is not route or last[1] != cert:
+            proxies = dict(route.proxies)
+            pool = self.get_connection_with_tls_context(request, True, proxies, cert)
+            self._last = last = route, cert, pool
+        return last[2]
+
+    def close(self) -> None:
+        """Close all connections; a pool does so when nobody knows it any more."""
+        self._last = None
+        super().close()
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
         """The pool for a request, with connections that can be cut."""
         pool = super().get_connection_with_tls_context(*args, **kwargs)
-        if not issubclass(pool.ConnectionCls, AbortableConnection):
+        base: type[Any] = pool.ConnectionCls
+        if not issubclass(base, AbortableConnection):
             is_socks = "_socks_options" in pool.conn_kw
             pool.ConnectionCls = abortable(
-                pool.ConnectionCls,
+                base,
                 lifeline=self._lifeline,
                 look_up=self._look_up,
                 kind=SocksConnection if is_socks else AbortableConnection,

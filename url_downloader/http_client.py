@@ -6,13 +6,16 @@ The only room that drives `requests`. Knows nothing of jobs, files and retries.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import requests
 from requests.auth import HTTPBasicAuth
 from requests.cookies import extract_cookies_to_jar
+from requests.structures import CaseInsensitiveDict
 from requests.utils import requote_uri
+from urllib3 import Timeout
 
 from url_downloader.config import TransferSettings
 from url_downloader.cookies import CallCookies, KnownCookies, read_cookies
@@ -32,6 +35,13 @@ from url_downloader.trust import Trust, trust_of
 log = logging.getLogger(__name__)
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+PLAIN_URL = re.compile(
+    r"https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,3}|:[1-5][0-9]{4})?"
+    r"(?:/(?!\.)[\w!$&'()*+,;=:@.~-]*)+(?:\?[\w!$&'()*+,;=:@/?.~-]+)?",
+    re.ASCII,
+)
+"""Those that are in normal form: no escapes, no user, no dot segments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,12 +180,15 @@ class HttpClient:
     ) -> requests.PreparedRequest:
         origin = origin_of(url)
         cookies.come_to(origin[1] or "")
-        bare_url = without_credentials(url)
-        request = requests.Request("GET", bare_url, headers=dict(fields), cookies=cookies)
+        auth = None
         # What the user wrote as a header is meant so.
         if "authorization" not in map(str.lower, fields):
             login = login or self._context.routes.route_to(origin).login
-            request.auth = HTTPBasicAuth(*login) if login else None
+            auth = HTTPBasicAuth(*login) if login else None
+        if auth is None and not cookies and PLAIN_URL.fullmatch(url):
+            return _as_it_is(url, fields)
+        bare_url = without_credentials(url)
+        request = requests.Request("GET", bare_url, dict(fields), cookies=cookies, auth=auth)
         try:
             return request.prepare()
         except LIBRARY_ERRORS as error:
@@ -190,25 +203,29 @@ class HttpClient:
         is_home: bool,
     ) -> HttpReply:
         url = str(request.url)
-        proxies = self._context.routes.route_to(origin_of(url)).proxies
-        timeout = (limits.connect_seconds or None, limits.timeout or None)
+        route = self._context.routes.route_to(origin_of(url))
+        timeout = Timeout(connect=limits.connect_seconds or None, read=limits.timeout or None)
         cert = self._context.trust.cert if is_home else None
         if (failure := self._lifeline.failure()) is not None:
             raise failure
         try:
-            response = self._adapter.send(
-                request,
-                stream=True,
-                timeout=timeout,
-                cert=str(cert) if cert else None,
-                proxies=dict(proxies),
+            response = self._adapter.exchange(
+                request, route=route, cert=str(cert) if cert else None, timeout=timeout
             )
         except LIBRARY_ERRORS as error:
             self._lifeline.release()
             raise self._lifeline.failure() or attempt_error(error) from error
         if "Set-Cookie" in response.headers:
-            extract_cookies_to_jar(cookies, request, response.raw)
+            extract_cookies_to_jar(cookies, request, response)
         return HttpReply(response, url, lifeline=self._lifeline)
+
+
+def _as_it_is(url: str, fields: Mapping[str, str | bytes]) -> requests.PreparedRequest:
+    """What requests makes of a plain URL, in a fraction of the time."""
+    request = requests.PreparedRequest()
+    request.method, request.url = "GET", url
+    request.headers = CaseInsensitiveDict(fields)
+    return request
 
 
 def _note_visit(request: requests.PreparedRequest, visited: set[tuple[str, str]]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import requests
 import urllib3.exceptions as urllib3_errors
 
-from url_downloader.http_wire import WireError
+from url_downloader.http_head import WireError
 from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError
 from url_downloader.shared.models import ErrorKind
 

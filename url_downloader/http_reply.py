@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-import requests
+from urllib3 import BaseHTTPResponse
 
 from url_downloader.http_errors import LIBRARY_ERRORS, attempt_error
 from url_downloader.lifeline import Lifeline
@@ -28,11 +28,11 @@ class HttpReply:
     Threads: used in the transport's thread.
     """
 
-    def __init__(self, response: requests.Response, url: str, *, lifeline: Lifeline) -> None:
-        self.status = response.status_code
+    def __init__(self, response: BaseHTTPResponse, url: str, *, lifeline: Lifeline) -> None:
+        self.status = response.status
         self.headers: Mapping[str, str] = response.headers
         self.url = url
-        self._raw: Any = response.raw
+        self._raw: Any = response
         self._lifeline = lifeline
         # What is done with the head, and later with the file, is no slowness of the server.
         lifeline.enter(Phase.WORKING)

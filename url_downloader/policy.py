@@ -5,6 +5,7 @@ Knows no clock, no queue and no job: the caller brings the numbers and the luck.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -142,10 +143,9 @@ def status_failure(status: int, headers: Mapping[str, str]) -> tuple[ErrorKind, 
         status: after redirects were followed.
         headers: of that reply.
     """
-    reason = f"HTTP {status} {_phrase(status)}".rstrip()
+    reason = _reason(status)
     if 400 <= status < 500:
-        hint = " (--retry-on 429 would try again)" if status == 429 else ""
-        return ErrorKind.CLIENT_ERROR, reason + hint
+        return ErrorKind.CLIENT_ERROR, reason
     if 500 <= status < 600:
         return ErrorKind.SERVER_ERROR, reason
     if status == HTTPStatus.PARTIAL_CONTENT:
@@ -155,6 +155,13 @@ def status_failure(status: int, headers: Mapping[str, str]) -> tuple[ErrorKind, 
             f"{reason}, which was not asked for ({content_range})",
         )
     return ErrorKind.UNEXPECTED_STATUS, f"{reason}, which was not asked for"
+
+
+@functools.lru_cache(maxsize=1000)
+def _reason(status: int) -> str:
+    """One string for all jobs: in a long list it would be most of what a failure takes."""
+    hint = " (--retry-on 429 would try again)" if status == 429 else ""
+    return f"HTTP {status} {_phrase(status)}".rstrip() + hint
 
 
 def _phrase(status: int) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import trustme
 
 from tests.support.replies import Framing
@@ -30,8 +31,8 @@ from tests.support.scripted_server import (
 )
 from url_downloader.config import TransferSettings
 from url_downloader.dialer import AbortableConnection
-from url_downloader.http_client import HttpClient, client_context
-from url_downloader.http_wire import HeaderReader, StrictResponse
+from url_downloader.http_client import PLAIN_URL, HttpClient, client_context
+from url_downloader.http_wire import StrictResponse
 from url_downloader.resolver import Resolver
 from url_downloader.seams import Fields
 from url_downloader.server_settings import ServerSettings
@@ -502,14 +503,22 @@ def test_the_libraries_call_what_is_overridden(
 
         monkeypatch.setattr(owner, name, counted)
 
-    for name in ("_new_conn", "request"):
+    for name in ("_new_conn", "request", "getresponse"):
         spy(AbortableConnection, name)
     for name in ("begin", "read1"):
         spy(StrictResponse, name)
-    spy(HeaderReader, "readline")
     any_server.play("/a", Reply(body=BODY))
     for _ in range(2):
         get(client, any_server.url("/a"))
     assert calls.pop("read1") >= 2
-    # Three lines: status, length, and the end of the block.
-    assert calls == {"_new_conn": 1, "request": 2, "begin": 2, "readline": 2 * 3}
+    assert calls == {"_new_conn": 1, "request": 2, "getresponse": 2, "begin": 2}
+
+
+def test_a_plain_url_is_asked_for_as_requests_would() -> None:
+    """What takes the short way is what requests leaves as it is."""
+    for rest in ("/", "/a.b/c~d;e=f", "/a?b=c&d=/?", "//", "/a/..b", "/./a", "/%7e", "?a", ""):
+        for start in ("http://a.test", "https://1.2.3.4:8443", "http://a.test:99999"):
+            if PLAIN_URL.fullmatch(start + rest):
+                assert requests.Request("GET", start + rest).prepare().url == start + rest
+    assert PLAIN_URL.fullmatch("http://a.test:80/a.b?c")
+    assert not any(map(PLAIN_URL.fullmatch, ("http://a.test/a/../b", "http://u@a.test/")))

@@ -20,7 +20,7 @@ ROOMS = {
     " policy reply_facts resume retry_command seams server_settings units",
     # Hands: one outside thing or one lock each.
     2: "claims cookies descriptors dialer failed_list free_space http_adapter http_client"
-    " http_errors http_reply http_wire input_parser lifeline line_reader line_writer"
+    " http_errors http_head http_reply http_wire input_parser lifeline line_reader line_writer"
     " log_file metrics metrics_file part_file part_note report routes run_limits"
     " run_lock shared.job_registry socks_dialer storage summary summary_text trust",
     # The attempt.
@@ -51,10 +51,12 @@ SIDEWAYS = {
     ("reply_facts", "units"),
     ("resume", "units"),
     ("seams", "resume"),
+    ("dialer", "http_head"),
     ("dialer", "http_wire"),
     ("dialer", "lifeline"),
     ("http_adapter", "dialer"),
     ("http_adapter", "lifeline"),
+    ("http_adapter", "routes"),
     ("http_adapter", "socks_dialer"),
     ("http_adapter", "trust"),
     ("http_client", "cookies"),
@@ -64,9 +66,10 @@ SIDEWAYS = {
     ("http_client", "lifeline"),
     ("http_client", "routes"),
     ("http_client", "trust"),
-    ("http_errors", "http_wire"),
+    ("http_errors", "http_head"),
     ("http_reply", "http_errors"),
     ("http_reply", "lifeline"),
+    ("http_wire", "http_head"),
     ("input_parser", "claims"),
     ("socks_dialer", "dialer"),
     ("input_parser", "line_reader"),
@@ -136,12 +139,12 @@ ATTEMPT = 3
 """An attempt gets its hands through Protocols and imports none."""
 
 LIBRARIES = {
-    "requests": {
-        *("cookies", "http_adapter", "http_client", "http_errors", "http_reply", "routes"),
-        "trust",
-    },
+    "requests": {"cookies", "http_adapter", "http_client", "http_errors", "routes", "trust"},
     "socks": {"socks_dialer"},
-    "urllib3": {"dialer", "http_adapter", "http_errors", "socks_dialer", "trust"},
+    "urllib3": {
+        *("dialer", "http_adapter", "http_client", "http_errors", "http_reply", "http_wire"),
+        *("socks_dialer", "trust"),
+    },
     "validators": {"input_parser"},
     "rich": {"progress", "progress_rows", "screen"},
     "prometheus_client": {"metrics_file"},
@@ -181,6 +184,8 @@ MAX_LINES_WITHOUT_DOCSTRING = 5
 FIXED_SIGNATURES = {
     # requests calls it by position.
     ("http_adapter", "AbortableAdapter.build_connection_pool_key_attributes"),
+    # urllib3 does so, too.
+    ("dialer", "AbortableConnection.request"),
     # Exceptions are pickled by position.
     ("shared.errors", "TransitionError.__init__"),
 }
@@ -503,7 +508,7 @@ BAD: dict[Check, list[tuple[str, str, str]]] = {
         ("main", "from url_downloader.new_room import X", "which has no floor"),
     ],
     check_libraries: [
-        ("downloader", "import requests", "http_reply and routes and trust only"),
+        ("downloader", "import requests", "http_errors and routes and trust only"),
         ("storage", "from urllib3.util import Retry", "urllib3 is for"),
         ("http_wire", "import requests.adapters as a", "requests is for"),
         ("policy", "from validators import url", "input_parser only"),

@@ -24,7 +24,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool
 
 from url_downloader.http_errors import LIBRARY_ERRORS, attempt_error
-from url_downloader.http_wire import StrictResponse, WireError
+from url_downloader.http_head import WireError
+from url_downloader.http_wire import StrictResponse
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 

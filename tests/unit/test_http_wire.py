@@ -10,12 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.http_wire import (
-    MAX_HEADER_BYTES,
-    MAX_INTERIM,
-    StrictResponse,
-    WireError,
-)
+from url_downloader.http_head import MAX_HEADER_BYTES, MAX_INTERIM, WireError, request_head
+from url_downloader.http_wire import StrictResponse
 
 OK = b"HTTP/1.1 200 OK\r\n"
 BIG = 1 << 20
@@ -115,7 +111,7 @@ def test_the_end_of_the_stream_within_a_header_block(whole: bytes) -> None:
 def test_any_header_block_is_read_whole_or_not_at_all(fields: list[bytes], place: int) -> None:
     """Whatever the fields are, their block is taken to its last byte, or it is an error."""
     whole = head(*fields)
-    assert len(reply(whole).headers) == len(fields)
+    assert len(list(reply(whole).headers.iteritems())) == len(fields)
     cut = whole[: 1 + place % (len(whole) - 1)]
     assert refusal(cut) == CUT_HEAD
 
@@ -133,7 +129,7 @@ def test_interim_replies_are_skipped(status: int, times: int) -> None:
     interim = b"HTTP/1.1 %d Interim\r\nContent-Length: 9\r\nX-Interim: 1\r\n\r\n" % status
     response = reply(interim * times + head(b"X: y", b"Content-Length: 4") + b"data" + NEXT)
     assert response.status == 200
-    assert response.headers.items() == [("X", "y"), ("Content-Length", "4")]
+    assert list(response.headers.items()) == [("X", "y"), ("Content-Length", "4")]
     assert body_of(response) == b"data"
 
 
@@ -272,7 +268,7 @@ def test_content_length(fields: list[bytes], length: int) -> None:
     """One length, given once or several times, ends the body and is seen as one field."""
     response = reply(head(*fields) + b"12345" + NEXT)
     assert response.length == length
-    assert [int(v) for v in response.headers.get_all("Content-Length", [])] == [length]
+    assert [int(v) for v in response.headers.getlist("Content-Length")] == [length]
     if length == 5:
         assert body_of(response) == b"12345"
 
@@ -428,3 +424,34 @@ def test_what_has_arrived_is_returned(field: bytes, framed: bytes) -> None:
     """A read never waits for its buffer to fill: a trickle is seen byte by byte."""
     response = reply(io.BufferedReader(Slow(head(field), framed % b"a", b"b", b"cd"), BIG))
     assert [response.read1(BIG) for _ in range(3)] == [b"a", b"b", b"cd"]
+
+
+def test_a_request_is_one_piece() -> None:
+    """The head of a request has its fields in their order, bytes as they are."""
+    fields: dict[str, str | bytes] = {"Host": "a.test", "X-Name": "caf\xe9", "Y": b"\xc3\xa9"}
+    assert request_head("GET", "/a?b", headers=fields) == (
+        b"GET /a?b HTTP/1.1\r\nHost: a.test\r\nX-Name: caf\xe9\r\nY: \xc3\xa9\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "fields"),
+    [("/a\r\nX: y", {}), ("/", {"A\n": "b"}), ("/", {"A": "b\r"}), ("/", {"A": b"b\0"})],
+)
+def test_nothing_ends_a_line_of_a_request(target: str, fields: dict[str, str | bytes]) -> None:
+    """What would smuggle in a header field is refused."""
+    with pytest.raises(ValueError, match="line end"):
+        request_head("GET", target, headers=fields)
+
+
+@given(fields=FIELDS)
+def test_the_short_way_and_the_long_way(fields: list[bytes]) -> None:
+    """A header block means the same when it comes whole and when it comes line by line."""
+    block = head(*fields, b"Content-Length: 0", b"Set-Cookie: a", b"Set-Cookie: b")
+    # A blank more, and it is read line by line.
+    odd = block.replace(b"HTTP/1.1 200", b"HTTP/1.1  200", 1)
+    short, long = reply(block), reply(odd)
+    assert list(short.headers.iteritems()) == list(long.headers.iteritems())
+    assert vars(short).keys() == vars(long).keys()
+    for name in ("status", "reason", "version", "length", "chunked", "will_close"):
+        assert getattr(short, name) == getattr(long, name)

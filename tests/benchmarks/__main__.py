@@ -1,0 +1,130 @@
+"""`python -m tests.benchmarks`: this tool beside others, on the same work in one run.
+
+Every run's files are checked. The tools take turns, so that what else the machine does hits
+all of them. Only the ratios mean anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.benchmarks.goals import goals_of
+from tests.benchmarks.rows import ROWS, Kind, Row
+from tests.benchmarks.site import Site, running_site
+from tests.benchmarks.stopwatch import Cost, cost_of
+from tests.benchmarks.table import Entry, as_json, entry_of, table_lines
+from tests.benchmarks.tools import OURS, TOOLS, Order, Tool
+
+_IN_MEMORY = Path("/dev/shm")
+_START = "start"
+_LONG = 100_000
+
+
+def main() -> None:
+    """Measure what is asked for, and print it."""
+    arguments = _arguments()
+    table: dict[tuple[str, str], Entry] = {}
+    rows = [row for row in ROWS if row.key in arguments.rows]
+    rows = [row.quick() for row in rows] if arguments.quick else rows
+    in_memory = _IN_MEMORY if _IN_MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(dir=in_memory, prefix="benchmarks-") as scratch:
+        bench = Bench(Path(scratch), runs=1 if arguments.quick else arguments.runs)
+        with running_site(Path(scratch)) as site:
+            for row in rows:
+                tools = [each for each in TOOLS if row.takes(each)]
+                tools = [each for each in tools if each.name in arguments.tools]
+                for entry in bench.measure(row, tools, site=site):
+                    table[entry.row, entry.tool] = entry
+            if _START in arguments.rows:
+                for entry in bench.measure_start(site):
+                    table[entry.row, entry.tool] = entry
+    goals = list(goals_of(table))
+    for line in (*table_lines(rows, table), "", *map(str, goals)):
+        print(line)  # noqa: T201
+    if arguments.json:
+        arguments.json.write_text(json.dumps(as_json(table, goals), indent=1) + "\n")
+
+
+class Bench:
+    """Has tools do their work, and looks at how long it takes them.
+
+    Args:
+        scratch: a folder for everything, best in memory.
+        runs: how often each is done.
+    """
+
+    def __init__(self, scratch: Path, *, runs: int) -> None:
+        self._scratch = scratch
+        self._runs = runs
+        self._run = 0
+
+    def measure(self, row: Row, tools: Sequence[Tool], *, site: Site) -> Iterator[Entry]:
+        """Each tool's entry for a row; they take turns."""
+        site.prepare(row)
+        costs: dict[str, list[Cost]] = defaultdict(list)
+        for turn in range(1 if row.count > _LONG else self._runs):
+            for tool in (*tools[turn % len(tools) :], *tools[: turn % len(tools)]):
+                costs[tool.name].append(self._once(row, tool, site=site))
+        for tool in tools:
+            yield entry_of(row, tool.name, count=row.count_for(tool), costs=costs[tool.name])
+
+    def measure_start(self, site: Site) -> Iterator[Entry]:
+        """What it takes before there is anything to do."""
+        (row,) = (row for row in ROWS if row.key == "small")
+        row = Row(key=_START, title="", kind=row.kind, count=1, workers=1)
+        (ours,) = (tool for tool in TOOLS if tool.name == OURS)
+        site.prepare(row)
+        python = [sys.executable]
+        commands = {
+            "--help": [*python, "-m", "url_downloader", "--help"],
+            "import requests": [*python, "-c", "import requests"],
+        }
+        costs: dict[str, list[Cost]] = defaultdict(list)
+        for _ in range(self._runs * 2):
+            for name, command in commands.items():
+                costs[name].append(cost_of(command))
+            costs["one tiny file"].append(self._once(row, ours, site=site))
+        for name, each in costs.items():
+            yield entry_of(row, name, count=1, costs=each)
+
+    def _once(self, row: Row, tool: Tool, *, site: Site) -> Cost:
+        self._run += 1
+        folder = self._scratch / "downloads"
+        folder.mkdir()
+        count = row.count_for(tool)
+        urls = site.urls(row, count, run=self._run)
+        order = Order(urls=urls, workers=row.workers, folder=folder, scratch=self._scratch)
+        command = tool.command(order) + list(tool.retries or () if row.is_flaky else ())
+        cost = cost_of(command)
+        wrong = site.wrong_files(row, folder, count=count)
+        if wrong or (cost.status and row.kind is not Kind.MISSING):
+            message = f"{tool.name}, {row.key}: status {cost.status}, {len(wrong)} wrong files"
+            raise SystemExit(f"{message}: {wrong[:3]}")
+        shutil.rmtree(folder)
+        print(f"{row.key}: {tool.name}: {cost}", file=sys.stderr)  # noqa: T201
+        return cost
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    keys = [*(row.key for row in ROWS), _START]
+    names = [tool.name for tool in TOOLS]
+    parser.add_argument("--rows", nargs="+", choices=keys, default=keys, metavar="ROW")
+    parser.add_argument("--tools", nargs="+", choices=names, default=names, metavar="TOOL")
+    parser.add_argument("--runs", type=int, default=5, help="of each (default: 5)")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the work, once")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the numbers there, too"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""What is to be reached, as ratios within one run of the benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.benchmarks.table import Entry, Table
+from tests.benchmarks.tools import OURS
+
+_BIG_RIVALS = ("curl -Z", "aria2c", "wget2")
+_BASE, _SHORT, _LONG = "missing-10", "missing-5000", "missing-500000"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A number and its bound.
+
+    Args:
+        text: what it is.
+        value: measured.
+        bound: that it has to keep.
+        is_floor: whether more is better.
+    """
+
+    text: str
+    value: float
+    bound: float
+    is_floor: bool = False
+
+    def __str__(self) -> str:
+        is_kept = self.value >= self.bound if self.is_floor else self.value <= self.bound
+        sign = "at least" if self.is_floor else "at most"
+        verdict = "reached" if is_kept else "MISSED"
+        return f"{verdict}: {self.text}: {self.value:.3g}, {sign} {self.bound:g}"
+
+
+def goals_of(table: Table) -> Iterator[Goal]:
+    """The goals of all rows that were measured."""
+    for goals in (_small, _waits, _big, _flaky, _long, _start):
+        try:
+            yield from goals(table)
+        except KeyError:  # not all that it compares was measured
+            continue
+
+
+def _small(table: Table) -> Iterator[Goal]:
+    ours = table["small", OURS].seconds_each
+    for tool, bound in (("requests", 1.3), ("xargs curl", 4.0)):
+        ratio = table["small", tool].seconds_each / ours
+        yield Goal(f"small files: throughput, {tool} = 1", ratio, bound, is_floor=True)
+
+
+def _waits(table: Table) -> Iterator[Goal]:
+    for key, bound in (("wait-8", 1.05), ("wait-64", 1.10)):
+        if (key, OURS) in table:
+            yield Goal(f"{key}: time, ideal = 1", _of_ideal(table[key, OURS]), bound)
+    ratio = table["wait-256", OURS].seconds / table["wait-256", "requests"].seconds
+    yield Goal("wait-256: time, requests = 1", ratio, 0.5)
+
+
+def _big(table: Table) -> Iterator[Goal]:
+    ours = table["big", OURS]
+    rivals = [table["big", tool].seconds for tool in _BIG_RIVALS if ("big", tool) in table]
+    yield Goal(
+        "big files: time, fastest of curl, aria2c, wget2 = 1", ours.seconds / min(rivals), 1
+    )
+    yield Goal("big files: CPU, curl = 1", ours.cpu / table["big", "curl -Z"].cpu, 1.2)
+
+
+def _flaky(table: Table) -> Iterator[Goal]:
+    yield Goal("503 by turns: time, ideal = 1", _of_ideal(table["flaky", OURS]), 1.25)
+
+
+def _long(table: Table) -> Iterator[Goal]:
+    base, short, long = (table[key, OURS] for key in (_BASE, _SHORT, _LONG))
+    yield Goal("base: MB", base.memory / 1e6, 45)
+    ratio = _cpu_each(long, base) / _cpu_each(short, base)
+    yield Goal("long list: CPU per job, that of 5,000 = 1, both without the base", ratio, 1.1)
+    grown = (long.memory - base.memory) / long.count
+    yield Goal("long list: bytes of memory per job over the base", grown, 700)
+
+
+def _start(table: Table) -> Iterator[Goal]:
+    yield Goal("--help: CPU seconds", table["start", "--help"].cpu, 0.2)
+    more = table["start", "one tiny file"].cpu - table["start", "import requests"].cpu
+    yield Goal("one tiny file: CPU seconds more than `import requests`", more, 0.35)
+
+
+def _of_ideal(entry: Entry) -> float:
+    assert entry.ideal is not None
+    return entry.seconds / entry.ideal
+
+
+def _cpu_each(entry: Entry, base: Entry) -> float:
+    return (entry.cpu - base.cpu) / entry.count

@@ -1,0 +1,119 @@
+"""Where everything is downloaded from: an nginx and a slow server on the loopback address."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+
+from tests.benchmarks.rows import Kind, Row
+from tests.benchmarks.slow_server import body_of
+from tests.support.nginx import Nginx, running_nginx
+from tests.support.processes import start_bound, stop
+from tests.support.waiting import wait_until
+
+SMALL_SIZE = 1024
+BIG_SIZE = 256 << 20
+_BLOCK = 4 << 20
+# What is written for each 404 says nothing about who asks.
+_QUIET = "access_log off; log_not_found off;"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The servers, and what is right.
+
+    Args:
+        nginx: serves the files of its root.
+        slow_port: where the slow server listens.
+    """
+
+    nginx: Nginx
+    slow_port: int
+
+    def prepare(self, row: Row) -> None:
+        """Make the files of a row, if they have to be there."""
+        if row.kind in (Kind.SLOW, Kind.MISSING):
+            return
+        folder = self._folder(row)
+        folder.mkdir(exist_ok=True)
+        for name in row.names():
+            if not (folder / name).exists():
+                _fill(folder / name, BIG_SIZE if row.kind is Kind.BIG else SMALL_SIZE)
+
+    def urls(self, row: Row, count: int, *, run: int) -> Sequence[str]:
+        """The first `count` URLs of a row; a slow server knows the runs apart."""
+        names = [name for name, _ in zip(row.names(), range(count), strict=False)]
+        if row.kind is not Kind.SLOW:
+            return [self.nginx.url(f"/{row.kind.name.lower()}/{name}") for name in names]
+        start = f"http://127.0.0.1:{self.slow_port}/{row.milliseconds}"
+        return [f"{start}/{row.failures(n)}/{run}/{name}" for n, name in enumerate(names)]
+
+    def wrong_files(self, row: Row, folder: Path, *, count: int) -> Sequence[str]:
+        """The names of what is in a folder and should not be there, or the other way round."""
+        wanted = set() if row.kind is Kind.MISSING else set(list(row.names())[:count])
+        there = {path.name for path in folder.iterdir()}
+        wrong = [name for name in wanted & there if not self._is_right(row, folder / name)]
+        return sorted(wrong + list(wanted ^ there))
+
+    def _is_right(self, row: Row, path: Path) -> bool:
+        if row.kind is Kind.SLOW:
+            return path.read_bytes() == body_of(path.name)
+        return _are_equal(path, self._folder(row) / path.name)
+
+    def _folder(self, row: Row) -> Path:
+        return self.nginx.root / row.kind.name.lower()
+
+
+@contextmanager
+def running_site(scratch: Path) -> Iterator[Site]:
+    """The servers, from the start of the block to its end.
+
+    Args:
+        scratch: an empty folder for all their files.
+    """
+    root, prefix = scratch / "www", scratch / "nginx"
+    root.mkdir()
+    prefix.mkdir()
+    with (
+        running_nginx(root, prefix, trustme.CA(), locations=_QUIET) as nginx,
+        _running_slow_server(scratch / "slow.log") as port,
+    ):
+        yield Site(nginx=nginx, slow_port=port)
+
+
+@contextmanager
+def _running_slow_server(log: Path) -> Iterator[int]:
+    script = Path(__file__).with_name("slow_server.py")
+    process = start_bound([sys.executable, str(script)], log=log)
+    try:
+        wait_until(lambda: _has_ended(process) or log.read_text().endswith("\n"), what="a port")
+        yield int(log.read_text())
+    finally:
+        stop(process)
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    return process.poll() is not None
+
+
+def _fill(path: Path, size: int) -> None:
+    """A file of which no two are alike."""
+    with path.open("wb") as file:
+        while size > 0:
+            block = os.urandom(min(size, 4096)) * 1024
+            size -= file.write(block[: min(size, _BLOCK)])
+
+
+def _are_equal(one: Path, other: Path) -> bool:
+    with one.open("rb") as first, other.open("rb") as second:
+        while (block := first.read(_BLOCK)) == second.read(_BLOCK):
+            if not block:
+                return True
+    return False
