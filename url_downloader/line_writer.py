@@ -5,6 +5,7 @@ Knows descriptors only; nothing of what the lines say.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import os
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 MOMENT = 0.1
 """Seconds for which lines may wait for others, so that all are written at once."""
+_BATCH = 1000
+"""Lines that are written at once."""
 _SLICE = 0.1
 """Seconds between two looks around while a reader is waited for."""
 
@@ -27,9 +30,10 @@ _SLICE = 0.1
 class LineWriter:
     """Writes lines as they come. Nobody ever waits for a slow reader but `drain`.
 
-    Where many lines come, those of a moment are written together: each call lets all other
-    threads go first. What can't be written now is kept, and tried again with what follows. In
-    a file there is never a part of a line, however the process ends.
+    Where many lines come, those of a moment are made and written together: one by
+    one, in between all that the threads do, it costs several times as much. What can't be
+    written now is kept, and tried again with what follows. In a file there is never a part of
+    a line, however the process ends.
 
     Args:
         descriptor: to write to; not closed here.
@@ -50,18 +54,23 @@ class LineWriter:
         self._readiness.register(descriptor, select.POLLOUT)
         # Leaf lock; guards all fields below.
         self._lock = threading.Lock()
+        self._fresh: list[Callable[[], bytes]] = []
         self._waiting: deque[bytes] = deque()
         self._written_at = -math.inf
         self._is_closed = False
         self._error: OSError | None = None
         self._is_told = False
 
-    def write(self, line: bytes) -> None:
-        """Write a line, its end included, in a moment or when it is possible."""
+    def write(self, line: Callable[[], bytes]) -> None:
+        """Write a line, its end included, in a moment or when it is possible.
+
+        Args:
+            line: makes it, in any thread.
+        """
         with self._lock:
             if self._is_closed:
                 return
-            self._waiting.append(line)
+            self._fresh.append(line)
             is_early = self._now() < self._written_at + MOMENT
         if not is_early:
             self.flush()
@@ -69,8 +78,12 @@ class LineWriter:
     def flush(self) -> None:
         """Write what is waiting, if that is possible."""
         with self._lock:
-            if self._is_closed or not self._waiting:
+            fresh, self._fresh = self._fresh, []
+        lines = [line() for line in fresh]
+        with self._lock:
+            if self._is_closed:
                 return
+            self._waiting.extend(lines)
             self._written_at = self._now()
             error = self._error = self._write_waiting()
             is_news, self._is_told = not self._is_told, self._is_told or error is not None
@@ -100,23 +113,30 @@ class LineWriter:
 
     def _write_waiting(self) -> OSError | None:
         """Write what can be written now. The caller holds the lock."""
-        block, written = b"".join(self._waiting), 0
         try:
-            while written < len(block) and self._is_ready():
-                # A pipe that is ready takes so much at once.
-                end = len(block) if self._is_file else written + select.PIPE_BUF
-                written += os.write(self._descriptor, block[written:end])
+            while self._waiting and self._write_batch():
+                pass
         except BlockingIOError:
-            pass
+            return None
         except BrokenPipeError as error:
             self._is_closed = True
             self._waiting.clear()
             return error
         except OSError as error:
             return error
+        return None
+
+    def _write_batch(self) -> bool:
+        """Write some lines; whether all of them went. The caller holds the lock."""
+        block, written = b"".join(itertools.islice(self._waiting, _BATCH)), 0
+        try:
+            while written < len(block) and self._is_ready():
+                # A pipe that is ready takes so much at once.
+                end = len(block) if self._is_file else written + select.PIPE_BUF
+                written += os.write(self._descriptor, block[written:end])
         finally:
             self._forget(written)
-        return None
+        return written == len(block)
 
     def _is_ready(self) -> bool:
         return self._is_file or bool(self._readiness.poll(0))

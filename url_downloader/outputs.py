@@ -124,7 +124,7 @@ def _writer(descriptor: int, outputs: Outputs, *, name: str, stack: ExitStack) -
     """A writer that keeps trying; before the descriptor is closed it stops."""
     writer = LineWriter(descriptor, name=name)
     stack.callback(writer.close)
-    tell = Observer(name=f"flush{name}", interval=MOMENT, tell=lambda _: writer.flush())
+    tell = Observer(name=f"{name[2:]}-writer", interval=MOMENT, tell=lambda _: writer.flush())
     outputs.observers.append(tell)
     return writer
 
@@ -146,7 +146,8 @@ def _add_paths(outputs: Outputs, writer: LineWriter, *, end: bytes) -> None:
         if event.record.status is JobStatus.SUCCESS and result and result.path:
             # No program is to take a name that a server chose for an option.
             guard = b"./" if result.path.startswith("-") else b""
-            writer.write(guard + os.fsencode(result.path) + end)
+            line = guard + os.fsencode(result.path) + end
+            writer.write(lambda: line)
 
     outputs.listeners.append(print_path)
     outputs.endings.append(lambda run: _drain(writer, run))

@@ -5,6 +5,7 @@ Knows records and events, and whom to give the lines to.
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 import time
@@ -35,14 +36,17 @@ class Report:
     """Writes a line for each job when it ends.
 
     Args:
-        write: takes each line, its end included.
+        write: takes what makes each line, its end included.
         utc_now: wall clock, seconds since the epoch.
 
     Threads: all methods from any thread.
     """
 
     def __init__(
-        self, write: Callable[[bytes], None], *, utc_now: Callable[[], float] = time.time
+        self,
+        write: Callable[[Callable[[], bytes]], None],
+        *,
+        utc_now: Callable[[], float] = time.time,
     ) -> None:
         self._write = write
         self._utc_now = utc_now
@@ -58,14 +62,13 @@ class Report:
             self._remember(record, wait)
         elif record.status.is_terminal:
             earlier = self._recall(record) if record.attempts > 1 else []
-            last = _attempt(record, earlier, ended_at=record.finished_at)
-            self._put(record, [*earlier, last])
+            self._write(functools.partial(_line_of_ended, record, earlier))
 
     def add_unfinished(self, records: Iterable[JobRecord]) -> None:
         """The run is over; write a line for each of these that has not ended."""
         for record in records:
             if not record.status.is_terminal:
-                self._put(record, self._recall(record))
+                self._write(functools.partial(_line, record, self._recall(record)))
 
     def _remember(self, record: JobRecord, wait: float | None) -> None:
         now = self._utc_now()
@@ -77,8 +80,14 @@ class Report:
         with self._lock:
             return self._earlier.pop(record.job.job_id, [])
 
-    def _put(self, record: JobRecord, attempts: list[Attempt]) -> None:
-        self._write(f"{_encode(job_fields(record, attempts))}\n".encode("ascii"))
+
+def _line_of_ended(record: JobRecord, earlier: list[Attempt]) -> bytes:
+    last = _attempt(record, earlier, ended_at=record.finished_at)
+    return _line(record, [*earlier, last])
+
+
+def _line(record: JobRecord, attempts: list[Attempt]) -> bytes:
+    return f"{_encode(job_fields(record, attempts))}\n".encode("ascii")
 
 
 def job_fields(record: JobRecord, attempts: list[Attempt]) -> dict[str, Any]:

@@ -24,6 +24,11 @@ def pipe() -> Iterator[tuple[int, int]]:
             continue
 
 
+def write(writer: LineWriter, line: bytes) -> None:
+    """Write a line that is made already."""
+    writer.write(lambda: line)
+
+
 def at_once() -> bool:
     """Give up."""
     return True
@@ -40,7 +45,7 @@ def test_a_reader_that_does_not_read(pipe: tuple[int, int]) -> None:
     writer = LineWriter(descriptor, name="x")
     lines = [b"%d" % number * 1000 + b"\n" for number in range(300)]
     for line in lines:
-        writer.write(line)
+        write(writer, line)
     assert not writer.drain(gave_up=at_once)
     got, wanted = b"", b"".join(lines)
     while len(got) < len(wanted):
@@ -56,10 +61,10 @@ def test_a_reader_that_has_gone(
     """It is said once, and is no failure."""
     reader, descriptor = pipe
     writer = LineWriter(descriptor, name="x")
-    writer.write(b"1\n")
+    write(writer, b"1\n")
     os.close(reader)
     for _ in range(3):
-        writer.write(b"2\n")
+        write(writer, b"2\n")
         writer.flush()
     assert writer.drain(gave_up=never)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
@@ -69,8 +74,8 @@ def test_a_device_that_is_full(caplog: pytest.LogCaptureFixture) -> None:
     """It is said once, and at the end what is missing; nobody waits."""
     descriptor = os.open("/dev/full", os.O_WRONLY)
     writer = LineWriter(descriptor, name="x")
-    writer.write(b"1\n")
-    writer.write(b"2\n")
+    write(writer, b"1\n")
+    write(writer, b"2\n")
     assert not writer.drain(gave_up=never)
     os.close(descriptor)
     assert [record.getMessage() for record in caplog.records] == [
@@ -86,28 +91,28 @@ def test_a_file_holds_whole_lines_only(
     """A line that fits in part is taken back, and is written when there is room again."""
     path, room, real = tmp_path / "lines", [5], os.write
 
-    def write(descriptor: int, data: bytes) -> int:
+    def write_some(descriptor: int, data: bytes) -> int:
         if not room[0]:
             raise OSError(errno.ENOSPC, "full")
         taken = real(descriptor, data[: room[0]])
         room[0] -= taken
         return taken
 
-    monkeypatch.setattr(os, "write", write)
+    monkeypatch.setattr(os, "write", write_some)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flags)
     writer = LineWriter(descriptor, name="x")
-    writer.write(b"abc\n")
-    writer.write(b"defg\n")
+    write(writer, b"abc\n")
+    write(writer, b"defg\n")
     writer.flush()
     assert path.read_bytes() == b"abc\n"
     assert not writer.drain(gave_up=never)
     room[0] = 100
-    writer.write(b"h\n")
+    write(writer, b"h\n")
     writer.flush()
     assert path.read_bytes() == b"abc\ndefg\nh\n"
     assert writer.drain(gave_up=never)
     writer.close()
-    writer.write(b"too late\n")
+    write(writer, b"too late\n")
     os.close(descriptor)
     assert path.read_bytes() == b"abc\ndefg\nh\n"
 
@@ -118,19 +123,19 @@ def test_lines_of_a_moment_are_written_together(
     """The first line is there at once; those that follow soon come together, and in order."""
     sizes, real, clock = list[int](), os.write, [0.0]
 
-    def write(descriptor: int, data: bytes) -> int:
+    def write_some(descriptor: int, data: bytes) -> int:
         sizes.append(len(data))
         return real(descriptor, data)
 
-    monkeypatch.setattr(os, "write", write)
+    monkeypatch.setattr(os, "write", write_some)
     path = tmp_path / "lines"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
     writer = LineWriter(descriptor, name="x", now=lambda: clock[0])
     for number in range(4):
-        writer.write(b"%d\n" % number)
+        write(writer, b"%d\n" % number)
         clock[0] += MOMENT / 2.5
     assert sizes == [2, 6]
-    writer.write(b"4\n")
+    write(writer, b"4\n")
     assert sizes == [2, 6]
     writer.flush()
     writer.flush()

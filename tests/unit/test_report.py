@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,8 @@ class Bench:
     def _utc_now(self) -> float:
         return self.clock + 1_000_000_000.25
 
-    def _write(self, line: bytes) -> None:
-        self.text += line
+    def _write(self, line: Callable[[], bytes]) -> None:
+        self.text += line()
 
 
 def at(seconds: float) -> str:
