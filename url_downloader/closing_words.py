@@ -74,11 +74,13 @@ def _retry(summary: RunSummary, arguments: argparse.Namespace, *, is_told: bool)
     failed_out = arguments.failed_out if is_told else None
     if arguments.list == "-" and failed_out is None:
         return "standard input is gone; with --failed-out FILE, the next run leaves a list"
+    if arguments.list == "-" and arguments.place is None:
+        return f"standard input is gone; give {failed_out} instead of -"
     return shown_command(
         retry_words(
             _program(arguments.words),
             arguments.words,
-            source=arguments.list,
+            place=arguments.place,
             failed_out=None if failed_out is None else str(failed_out),
             is_continuing=arguments.existing is not Existing.REPLACE,
         )

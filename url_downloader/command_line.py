@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import itertools
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,7 +44,7 @@ def parse_command_line(argv: Sequence[str]) -> tuple[argparse.Namespace, Setting
     options = parser._option_string_actions
 
     def takes_value(word: str) -> bool:
-        return word in options and options[word].nargs != 0
+        return takes_next(word, options)
 
     try:
         words = expanded(argv, takes_value=takes_value)
@@ -53,12 +54,44 @@ def parse_command_line(argv: Sequence[str]) -> tuple[argparse.Namespace, Setting
         if arguments.list is None:
             parser.error("no LIST: name a file with one URL per line, or - for standard input")
         arguments.words = argv
+        arguments.place = place_of(arguments.list, argv, takes_value=takes_value)
         check_reports(arguments)
         settings = settings_from(arguments)
         check_extras(arguments)
     except (ConfigError, InputError) as error:
         parser.error(str(error))
     return arguments, settings
+
+
+def takes_next(word: str, options: Mapping[str, argparse.Action]) -> bool:
+    """Whether an option's value is not in this word, such as `-d` or `-qd`, but the next."""
+    if word in options:
+        return options[word].nargs != 0
+    letters = "" if word.startswith("--") or not word.startswith("-") else word[1:]
+    for position, letter in enumerate(letters, start=1):
+        option = options.get(f"-{letter}")
+        if option is None or option.nargs != 0:
+            return option is not None and position == len(letters)
+    return False
+
+
+def place_of(
+    name: str, words: Sequence[str], *, takes_value: Callable[[str], bool]
+) -> int | None:
+    """Which of the words is LIST; None if none is for certain, as when a config file names it.
+
+    Args:
+        name: of the list.
+        words: of the command line.
+        takes_value: whether the word after this one is its value.
+    """
+    pairs = itertools.pairwise(("", *words))
+    places = [
+        place
+        for place, (before, word) in enumerate(pairs)
+        if word == name and not takes_value(before)
+    ]
+    return places[0] if len(places) == 1 else None
 
 
 def expanded(words: Sequence[str], *, takes_value: Callable[[str], bool]) -> list[str]:

@@ -27,7 +27,7 @@ def retry_words(
     program: Sequence[str],
     arguments: Sequence[str],
     *,
-    source: str,
+    place: int | None,
     failed_out: str | None,
     is_continuing: bool,
 ) -> Sequence[str]:
@@ -36,14 +36,14 @@ def retry_words(
     Args:
         program: its name, or how it was started.
         arguments: what followed.
-        source: the list that was read, a file.
+        place: which of them is the list that was read; None if that is not known.
         failed_out: the list of what failed, if one was written.
         is_continuing: whether it leaves files that are there alone, as it is.
     """
-    # A list that comes from an @file, or whose name is an option's value too, stays.
-    is_plain = not any(word.startswith("@") for word in arguments)
-    if failed_out is not None and is_plain and arguments.count(source) == 1:
-        return [*program, *(failed_out if word == source else word for word in arguments)]
+    if failed_out is not None and place is not None:
+        # Not to be taken for an option or a config file.
+        source = f"./{failed_out}" if failed_out.startswith(("-", "@")) else failed_out
+        return [*program, *arguments[:place], source, *arguments[place + 1 :]]
     return [*program, *(() if is_continuing else ("-c",)), *arguments]
 
 

@@ -155,3 +155,28 @@ def test_units_are_explained() -> None:
     """Whoever meets a TIME, a SIZE or an @FILE finds out how one is written."""
     epilog = argument_parser().epilog or ""
     assert [unit for unit in ("TIME", "SIZE", "@FILE") if f"{unit} is " not in epilog] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        (["urls", "-w", "8"], 0),
+        (["-", "--report", "-"], 0),
+        (["--report", "-", "-"], 2),
+        (["-w8", "urls"], 1),
+        (["-d", "urls", "urls"], 2),
+        (["-qd", "urls", "urls"], 2),
+        (["-qc", "urls"], 1),
+        (["-qH", "@headers", "urls"], 2),
+        (["@options", "--report=urls", "--", "urls"], 3),
+        (["@names-urls", "-d", "urls"], None),
+        (["@names-urls", "-qd", "urls"], None),
+    ],
+)
+def test_which_word_is_the_list(
+    config: Callable[..., None], words: Sequence[str], place: int | None
+) -> None:
+    """It is told from an option's value that reads the same; a config file may name it, too."""
+    config(headers="X-A: b", options="-v", **{"names-urls": "urls"})
+    arguments, _ = parse_command_line(words)
+    assert arguments.place == place

@@ -12,20 +12,23 @@ PROGRAM = ["python", "main.py"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "failed_out", "is_continuing", "expected"),
+    ("arguments", "place", "failed_out", "is_continuing", "expected"),
     [
-        (["urls", "-w", "8"], None, False, ["-c", "urls", "-w", "8"]),
-        (["-N", "--", "urls"], None, True, ["-N", "--", "urls"]),
-        (["-w8", "urls"], "bad", False, ["-w8", "bad"]),
-        (["--", "urls"], "bad", False, ["--", "bad"]),
-        # Where it can't be known which of the words is the list, it stays.
-        (["urls", "-d", "urls"], "bad", False, ["-c", "urls", "-d", "urls"]),
-        (["@options", "-d", "urls"], "bad", False, ["-c", "@options", "-d", "urls"]),
-        (["@options"], "bad", True, ["@options"]),
+        (["urls", "-w", "8"], 0, None, False, ["-c", "urls", "-w", "8"]),
+        (["-N", "--", "urls"], 2, None, True, ["-N", "--", "urls"]),
+        (["-w8", "urls"], 1, "bad", False, ["-w8", "bad"]),
+        (["--", "urls"], 1, "bad", False, ["--", "bad"]),
+        (["-", "--report", "-"], 0, "bad", False, ["bad", "--report", "-"]),
+        (["urls"], 0, "-bad", False, ["./-bad"]),
+        (["urls"], 0, "@bad", False, ["./@bad"]),
+        # Where it is not known which of the words is the list, it stays.
+        (["@options", "-d", "urls"], None, "bad", False, ["-c", "@options", "-d", "urls"]),
+        (["@options"], None, "bad", True, ["@options"]),
     ],
 )
 def test_what_is_run_again(
     arguments: list[str],
+    place: int | None,
     failed_out: str | None,
     *,
     is_continuing: bool,
@@ -35,7 +38,7 @@ def test_what_is_run_again(
     words = retry_words(
         PROGRAM,
         arguments,
-        source="urls",
+        place=place,
         failed_out=failed_out,
         is_continuing=is_continuing,
     )
