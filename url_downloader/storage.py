@@ -88,7 +88,8 @@ class OutputDirectory:
         try:
             probe = self._parts / f"probe-{os.getpid()}"
             self._in_parts_folder(probe.touch)
-            probe.unlink()
+            # Another run of this process may probe at the same time.
+            probe.unlink(missing_ok=True)
             self._root = Path(os.path.realpath(self._directory))
         except OSError as error:
             raise OutputError(
