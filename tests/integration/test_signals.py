@@ -175,7 +175,7 @@ def test_random_moments(server: ScriptedServer, tmp_path: Path, seed: int) -> No
         assert there.items() <= right.items(), (moment, sorted(there))
         assert result.status != 0 or there == right, (moment, result)
         if int(moment.run.partition("-")[2]) % RERUN_EVERY == 0:
-            again = run_cli(urls, "-d", target, "-c", *BUSY)
+            again = run_cli(urls, "-d", target, "-c", *BUSY, "--max-retries=30")
             assert again.status == 0, (moment, again)
             assert finished(target) == right, moment
         return result
