@@ -139,7 +139,7 @@ def _overall(state: PoolState, *, columns: int) -> Iterator[RenderableType]:
         f"{done} done, ",
         (f"{failed} failed", "red" if failed else ""),
         f", {state.counts[JobStatus.RETRY_SCHEDULED]} retrying of {total}",
-        "" if state.is_list_read else " so far",
+        "" if state.is_list_read else "+",
     )
     traffic = f"{format_size(metrics.received)}, {format_size(metrics.rate)}/s"
     if known is not None and done + failed:

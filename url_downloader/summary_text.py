@@ -114,9 +114,11 @@ def _failure_lines(summary: RunSummary) -> Iterator[str]:
 def list_rows(account: Account) -> Iterator[tuple[str, str]]:
     """What was wrong with the list."""
     if account.rejected:
-        yield "bad lines", f"{account.rejected} bad lines in the list"
+        lines = "line" if account.rejected == 1 else "lines"
+        yield "bad lines", f"{account.rejected} bad {lines} in the list"
     if account.repeated:
-        yield "repeated", f"{account.repeated} repeated URLs count once"
+        urls = "URL counts" if account.repeated == 1 else "URLs count"
+        yield "repeated", f"{account.repeated} repeated {urls} once"
     if not sum(account.summary.counts.values()) and not account.rejected:
         yield "empty", "the list has no URLs"
 

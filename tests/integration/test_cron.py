@@ -312,10 +312,11 @@ def test_the_lock_goes_with_its_holder(
 def test_a_lock_that_is_something_else(
     server: ScriptedServer, urls: Path, target: Path
 ) -> None:
-    """A file that is no lock file, such as the list, is left as it is."""
-    before = urls.read_bytes()
-    result = run_cli(urls, "-d", target, "--lock", urls)
+    """A file that is no lock file is left as it is."""
+    other = urls.with_name("other")
+    other.write_text("precious")
+    result = run_cli(urls, "-d", target, "--lock", other)
     assert result.status == 3, result
     assert "is no lock file" in result.stderr, result
-    assert urls.read_bytes() == before
+    assert other.read_text() == "precious"
     assert server.count() == 0

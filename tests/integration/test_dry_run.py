@@ -65,7 +65,7 @@ def test_what_is_told(tmp_path: Path, target: Path, *, from_stdin: bool) -> None
         f"{name}:5: not a valid http(s) URL",
         f"{name}:6: repeated, first seen in line 2",
         "3 to download, 1 of them with a checksum",
-        "1 bad lines",
+        "1 bad line in",
     ):
         assert words in result.stderr, result
     assert "secret" not in result.stdout + result.stderr

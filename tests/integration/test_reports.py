@@ -257,10 +257,12 @@ def test_nowhere_to_write(site: Site, option: str, place: str) -> None:
 
 
 def test_the_list_is_not_overwritten(site: Site) -> None:
-    """A report that would go where the list is goes nowhere."""
+    """A report that would go where the list is goes nowhere, whatever the list is called."""
     path = site.write_list()
     before = path.read_bytes()
-    result = run_cli(path, "-d", site.folder / "d", "--report", path)
+    link = path.with_name("link")
+    link.hardlink_to(path)
+    result = run_cli(path, "-d", site.folder / "d", "--report", link)
     assert result.status == 3, result
     assert path.read_bytes() == before
 

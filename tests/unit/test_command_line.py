@@ -168,7 +168,7 @@ def test_units_are_explained() -> None:
         (["-qd", "urls", "urls"], 2),
         (["-qc", "urls"], 1),
         (["-qH", "@headers", "urls"], 2),
-        (["@options", "--report=urls", "--", "urls"], 3),
+        (["@options", "--referer=urls", "--", "urls"], 3),
         (["@names-urls", "-d", "urls"], None),
         (["@names-urls", "-qd", "urls"], None),
     ],
@@ -180,3 +180,35 @@ def test_which_word_is_the_list(
     config(headers="X-A: b", options="-v", **{"names-urls": "urls"})
     arguments, _ = parse_command_line(words)
     assert arguments.place == place
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--metrics-file urls", "--metrics-file urls: is the file of LIST, too"),
+        ("--log-file ./urls", "--log-file urls: is the file of LIST, too"),
+        ("--report link", "--report link: is the file of LIST, too"),
+        ("--report a --failed-out a", "--failed-out a: is the file of --report, too"),
+        ("--log-file a --lock b/../a", "--lock b/../a: is the file of --log-file, too"),
+        ("--failed-out urls --lock urls", "--lock urls: is the file of LIST, too"),
+        ("--failed-out -", "--failed-out -: needs the name of a file"),
+        ("--failed-out urls", None),
+        ("--report /dev/null --log-file /dev/null", None),
+        ("--report - --failed-out a --log-file b", None),
+    ],
+)
+def test_no_file_is_written_over(
+    config: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    words: str,
+    message: str | None,
+) -> None:
+    """Two options never share a file; only the list of what failed may replace the list."""
+    config(urls="")
+    Path("link").symlink_to("urls")
+    if message is None:
+        parse_command_line(["urls", *words.split()])
+        return
+    with pytest.raises(SystemExit):
+        parse_command_line(["urls", *words.split()])
+    assert message in capsys.readouterr().err

@@ -102,7 +102,7 @@ def test_a_row_fills_the_window(columns: int) -> None:
     [
         (0, True, "0 done, 0 failed, 3 retrying of 13 | 3.0 MiB, 2.0 KiB/s"),
         (10, True, "10 done, 0 failed, 3 retrying of 23 | 3.0 MiB, 2.0 KiB/s, 1m05s left"),
-        (10, False, "10 done, 0 failed, 3 retrying of 23 so far | 3.0 MiB, 2.0 KiB/s"),
+        (10, False, "10 done, 0 failed, 3 retrying of 23+ | 3.0 MiB, 2.0 KiB/s"),
     ],
 )
 def test_the_whole_run(ended: int, line: str, *, is_read: bool) -> None:

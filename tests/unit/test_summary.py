@@ -184,14 +184,14 @@ def test_the_rest_of_the_account() -> None:
     account = Account(
         summary=summary_of(failed(1)),
         rejected=2,
-        repeated=3,
+        repeated=1,
         files=[("log", "run.log")],
         retry="url-downloader -c urls",
     )
     assert list(account_lines(account))[-5:] == [
         "failed: http://h/1: HTTP 404 Not Found",
         "2 bad lines in the list",
-        "3 repeated URLs count once",
+        "1 repeated URL counts once",
         "log: run.log",
         "to retry: url-downloader -c urls",
     ]
@@ -201,7 +201,7 @@ def test_the_rest_of_the_account() -> None:
         ("received", "0 B in 0.0 s, 0 B/s"),
         ("http-404", "1 x, for example http://h/1"),
         ("bad lines", "2 bad lines in the list"),
-        ("repeated", "3 repeated URLs count once"),
+        ("repeated", "1 repeated URL counts once"),
         ("log", "run.log"),
     ]
     assert list(lines_below(account)) == [
