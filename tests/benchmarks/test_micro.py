@@ -1,6 +1,6 @@
 """What is done for each job, line, name and chunk, on its own.
 
-`pytest -n0 tests/benchmarks --benchmark-enable` measures; in the test suite each is just run once.
+`pytest -n0 tests/benchmarks --benchmark-enable` measures; in the suite each is just run once.
 """
 
 from __future__ import annotations
