@@ -56,7 +56,7 @@ def check_reports(arguments: argparse.Namespace) -> None:
 
 def _check_files(arguments: argparse.Namespace) -> None:
     """See that no file is written for two options, or over the list."""
-    owners = {os.path.realpath(arguments.list): _LIST}
+    owners = {_place(arguments.list): _LIST}
     for flag in _WRITTEN:
         path = getattr(arguments, flag[2:].replace("-", "_"))
         if path is None or (path == STDOUT and flag == "--report"):
@@ -65,10 +65,18 @@ def _check_files(arguments: argparse.Namespace) -> None:
             raise ConfigError(f"{flag} -: needs the name of a file")
         if _is_shared(path):
             continue
-        owner = owners.setdefault(os.path.realpath(path), flag)
+        owner = owners.setdefault(_place(path), flag)
         # What failed may take the list's place: it is written when that has been read.
         if owner != flag and (flag, owner) != ("--failed-out", _LIST):
             raise ConfigError(f"{flag} {path}: is the file of {owner}, too; name another")
+
+
+def _place(path: str | Path) -> str:
+    """Where links lead to."""
+    try:
+        return os.path.realpath(path)
+    except OSError:
+        return str(path)  # the working directory is gone
 
 
 def _is_shared(path: Path) -> bool:
