@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import itertools
+import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -107,14 +108,14 @@ def expanded(words: Sequence[str], *, takes_value: Callable[[str], bool]) -> lis
         InputError: a file can't be read, or includes itself.
     """
     result: list[str] = []
-    waiting: deque[tuple[str, tuple[Path, ...]]] = deque((word, ()) for word in words)
+    waiting: deque[tuple[str, tuple[str, ...]]] = deque((word, ()) for word in words)
     while waiting:
         word, origin = waiting.popleft()
         is_value = bool(result) and takes_value(result[-1])
         if not word.startswith("@") or is_value or "--" in result:
             result.append(word)
             continue
-        path = Path(word[1:]).absolute()
+        path = os.path.normpath(word[1:])
         if path in origin:
             raise InputError(f"{word}: the config file includes itself; take that line out")
         lines = [(each, (*origin, path)) for each in _words_of(word[1:])]

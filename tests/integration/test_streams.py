@@ -296,6 +296,14 @@ def test_relative_list_in_deleted_cwd(target: Path, odd_folder: Path) -> None:
     assert "urls.txt: the list can't be read" in result.stderr, result
 
 
+def test_relative_config_file_in_deleted_cwd(odd_folder: Path) -> None:
+    """A config file that is gone with its folder is one that can't be read."""
+    program = (sys.executable, "-c", IN_DELETED_FOLDER, str(odd_folder), *ABSOLUTE)
+    result = run_cli("@options", "-", program=program)
+    assert result.status == 2, result
+    assert "@options: the config file can't be read" in result.stderr, result
+
+
 def test_cwd_goes_in_mid_run(
     server: ScriptedServer, right: dict[str, bytes], target: Path, odd_folder: Path
 ) -> None:
