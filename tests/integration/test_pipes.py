@@ -309,6 +309,7 @@ def test_signal_while_stdin_is_silent(
     assert_stopped(result, status, target, {"one"} if count else set())
 
 
+@pytest.mark.leaves_parts
 def test_second_signal_is_immediate(server: ScriptedServer, target: Path) -> None:
     """Two signals at once end the run too, whichever of the two ways it is."""
     server.play("/stalled", Reply(body=bytes(100), delivery=Stall(10)))
