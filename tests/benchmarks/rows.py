@@ -121,7 +121,6 @@ ROWS = (
         workers=8,
         milliseconds=20,
         is_flaky=True,
-        # Its waits between attempts are whole seconds in which a slot is idle.
         without=frozenset({"wget2"}),
     ),
     _missing(50_000, is_ours_alone=False),
