@@ -23,6 +23,7 @@ from url_downloader.http_wire import StrictResponse
 from url_downloader.lifeline import Lifeline
 from url_downloader.seams import Address, LookUp, Phase
 from url_downloader.shared.models import ErrorKind
+from url_downloader.turn import TURN
 
 _SLICE = 0.05
 """Seconds after which one that waits for a look-up looks whether the attempt is over."""
@@ -70,7 +71,8 @@ class AbortableConnection(HTTPConnection):
         """
         self.lifeline.enter(Phase.WAITING)
         if self.sock is None:
-            self.connect()
+            with TURN.given():
+                self.connect()
         # TLS within that of a proxy is no socket, but has one.
         self.lifeline.hold(getattr(self.sock, "socket", self.sock))
         fields = {"Host": self._host_field(url), **(headers or {})}

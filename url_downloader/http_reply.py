@@ -12,6 +12,7 @@ from url_downloader.http_errors import LIBRARY_ERRORS, attempt_error
 from url_downloader.lifeline import Lifeline
 from url_downloader.seams import Phase
 from url_downloader.shared.errors import AttemptError
+from url_downloader.turn import TURN
 
 CHUNK_SIZE = 256 * 1024
 """Bytes per read; twice as fast as 64 KiB on big bodies."""
@@ -52,6 +53,7 @@ class HttpReply:
         self._lifeline.enter(Phase.REPLYING)
         while chunk := self._read(CHUNK_SIZE):
             yield chunk
+        TURN.take()
         self._lifeline.enter(Phase.WORKING)
 
     def drain(self) -> None:
@@ -64,6 +66,7 @@ class HttpReply:
                 self._lifeline.count(len(data))
         except AttemptError:
             pass
+        TURN.take()
         self.close()
 
     def close(self) -> None:

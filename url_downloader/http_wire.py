@@ -24,6 +24,7 @@ from url_downloader.http_head import (
     malformed,
 )
 from url_downloader.shared.models import ErrorKind
+from url_downloader.turn import TURN
 
 _MAX_CHUNK_LINE = 4096
 _PLAIN_BYTES = 8192
@@ -56,6 +57,7 @@ class StrictResponse(http.client.HTTPResponse):
         super().__init__(*args, **kwargs)
         self._on_begun = on_begun
         self._on_bytes = on_bytes
+        self._is_here = False
 
     def begin(self) -> None:
         """Read the header block and decide how the body is framed (RFC 9112 §6.3).
@@ -64,7 +66,9 @@ class StrictResponse(http.client.HTTPResponse):
             WireError: the header block or the framing is not to be trusted.
         """
         body: Any = self.fp
-        if there := body.peek(1):
+        with TURN.given():
+            there = body.peek(1)
+        if there:
             self._on_begun()
             check_start(there)
         if (head := PLAIN_HEAD.match(there, 0, _PLAIN_BYTES)) is not None:
@@ -73,6 +77,8 @@ class StrictResponse(http.client.HTTPResponse):
         else:
             self._read_by_line(b"\r\n\r\n" in there)
         self._frame()
+        if head is not None and self.length is not None:
+            self._is_here = self.length <= len(there) - head.end()
         if self.length is None and not self.chunked:
             self.will_close = True
 
@@ -133,6 +139,8 @@ class StrictResponse(http.client.HTTPResponse):
         Raises:
             WireError: a chunk is malformed, or the connection closed inside one.
         """
+        if not self._is_here:
+            TURN.give()
         if not self.chunked or self.fp is None:
             return super().read1(n)
         if not self._chunk_bytes_left:

@@ -47,6 +47,7 @@ from url_downloader.shared.threads import StoppableThread
 from url_downloader.storage import OutputDirectory
 from url_downloader.summary import RunSummary
 from url_downloader.transfer import TransferContext
+from url_downloader.turn import TURN
 from url_downloader.watchdog import Watchdog
 from url_downloader.worker import Attempter, Worker, WorkerContext
 
@@ -176,16 +177,29 @@ class JobPool:
         """Register each job and hand it over; blocks while the workers can't keep up."""
         if self._must_stop():
             return
+        try:
+            self._produce(jobs)
+        finally:
+            TURN.give()
+
+    def _produce(self, jobs: Iterable[DownloadJob | None]) -> None:
         for job in jobs:
             if job is not None:
                 self.registry.add(job)
                 self._registered += 1
-                put_until(self._tasks, job, gave_up=self._must_stop)
+                self._hand_over(job)
             # Before the next one is drawn: what was drawn and not registered would be lost.
             if self._must_stop():
                 return
         self._is_list_read = True
         self._limits.note_end_of_list()
+
+    def _hand_over(self, job: DownloadJob) -> None:
+        try:
+            self._tasks.put_nowait(job)
+        except queue.Full:
+            with TURN.given():
+                put_until(self._tasks, job, gave_up=self._must_stop)
 
     def await_terminal_states(self) -> None:
         """Take one permit for each registered job."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import queue
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,6 +16,7 @@ from url_downloader.shared.errors import TransitionError
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import DownloadJob, ErrorKind, JobRecord, JobResult
 from url_downloader.shared.threads import StoppableThread
+from url_downloader.turn import TURN
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ class Worker(StoppableThread):
 
     def run_once(self) -> bool:
         """Take a job and see to it; None means that no more will come."""
-        job = self._pool.tasks.get()
+        job = self._next_job()
         if job is None:
             return False
         if not self._pool.is_cancelled():
@@ -76,6 +78,7 @@ class Worker(StoppableThread):
 
     def teardown(self) -> None:
         """Close the downloader."""
+        TURN.give()
         if self._attempter is not None:
             self._attempter.close()
 
@@ -92,6 +95,13 @@ class Worker(StoppableThread):
         """End the attempt of this number, if it is still going on. Never blocks."""
         if self._attempter is not None:
             self._attempter.expire(attempt, reason)
+
+    def _next_job(self) -> DownloadJob | None:
+        try:
+            return self._pool.tasks.get_nowait()
+        except queue.Empty:
+            with TURN.given():
+                return self._pool.tasks.get()
 
     def _process(self, job: DownloadJob) -> None:
         record = self._pool.registry.start(job.job_id)

@@ -22,7 +22,7 @@ ROOMS = {
     2: "claims cookies descriptors dialer failed_list free_space http_adapter http_client"
     " http_errors http_head http_reply http_wire input_parser lifeline line_reader line_writer"
     " log_file metrics metrics_file part_file part_note report routes run_limits"
-    " run_lock shared.job_registry socks_dialer storage summary summary_text trust",
+    " run_lock shared.job_registry socks_dialer storage summary summary_text trust turn",
     # The attempt.
     3: "attempt_meter downloader transfer",
     # Threads.
@@ -54,6 +54,7 @@ SIDEWAYS = {
     ("dialer", "http_head"),
     ("dialer", "http_wire"),
     ("dialer", "lifeline"),
+    ("dialer", "turn"),
     ("http_adapter", "dialer"),
     ("http_adapter", "lifeline"),
     ("http_adapter", "routes"),
@@ -69,7 +70,9 @@ SIDEWAYS = {
     ("http_errors", "http_head"),
     ("http_reply", "http_errors"),
     ("http_reply", "lifeline"),
+    ("http_reply", "turn"),
     ("http_wire", "http_head"),
+    ("http_wire", "turn"),
     ("input_parser", "claims"),
     ("socks_dialer", "dialer"),
     ("input_parser", "line_reader"),

@@ -1,0 +1,104 @@
+"""The turn goes from thread to thread, and nobody is kept by one that is stuck."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from url_downloader.turn import PAUSE, Turn
+
+LIMIT = 30.0
+
+
+class Neighbour:
+    """Another thread, in which one thing is done."""
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self._is_done = threading.Event()
+        self._action = action
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        self._action()
+        self._is_done.set()
+
+    def is_done(self, seconds: float = LIMIT) -> bool:
+        """Whether it was done within so many seconds."""
+        return self._is_done.wait(seconds)
+
+
+def test_one_at_a_time() -> None:
+    """Threads that compute between their waits never do so together."""
+    turn = Turn()
+    inside, most = 0, 0
+
+    def compute() -> None:
+        nonlocal inside, most
+        for _ in range(300):
+            turn.take()
+            inside += 1
+            most = max(most, inside)
+            inside -= 1
+            turn.give()
+
+    neighbours = [Neighbour(compute) for _ in range(4)]
+    assert all(each.is_done() for each in neighbours)
+    assert most == 1
+
+
+def test_taking_and_giving_again_does_nothing() -> None:
+    """Who has the turn may take it, who has it not may give it."""
+    turn = Turn()
+    turn.take()
+    turn.take()
+    turn.give()
+    turn.give()
+    assert Neighbour(turn.take).is_done()
+
+
+def test_another_thread_can_not_give_it() -> None:
+    """Only its holder gives the turn."""
+    now = [0.0]
+    turn = Turn(now=lambda: now[0])
+    turn.take()
+    assert Neighbour(turn.give).is_done()
+    assert Neighbour(turn.take).is_done()
+    # Not had by the neighbour, for whom it took too long: everybody pauses.
+    assert Neighbour(turn.take).is_done()
+
+
+def test_a_wait_gives_it_away() -> None:
+    """Another can take and give it meanwhile; afterwards it is back."""
+    turn = Turn()
+
+    def use() -> None:
+        turn.take()
+        turn.give()
+
+    turn.take()
+    with turn.given():
+        assert Neighbour(use).is_done()
+    waiting = Neighbour(turn.take)
+    turn.give()
+    assert waiting.is_done()
+
+
+def test_nobody_waits_for_one_that_is_stuck() -> None:
+    """After a moment they go on without, and for a while do not even try."""
+    now = [0.0]
+    turn = Turn(now=lambda: now[0])
+    assert Neighbour(turn.take).is_done()
+    turn.take()
+    now[0] += PAUSE / 2
+    turn.take()
+    turn.give()
+    now[0] += PAUSE
+    turn.take()
+    turn.give()
+
+
+def test_an_interpreter_without_a_lock_needs_no_turns() -> None:
+    """There all compute at once."""
+    turn = Turn(is_needed=False)
+    turn.take()
+    assert Neighbour(turn.take).is_done()
