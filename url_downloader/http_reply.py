@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
-from urllib3 import BaseHTTPResponse
+from urllib3 import BaseHTTPResponse, HTTPHeaderDict
 
 from url_downloader.http_errors import LIBRARY_ERRORS, attempt_error
 from url_downloader.lifeline import Lifeline
@@ -17,6 +17,28 @@ from url_downloader.turn import TURN
 CHUNK_SIZE = 256 * 1024
 """Bytes per read; twice as fast as 64 KiB on big bodies."""
 _DRAIN_LIMIT = 64 * 1024
+
+T = TypeVar("T")
+
+
+class ReplyFields(dict[str, str]):
+    """Header fields, whose names have no case; asked for again and again, so without ado.
+
+    Args:
+        fields: as they came.
+    """
+
+    def __init__(self, fields: HTTPHeaderDict) -> None:
+        super().__init__((name.lower(), value) for name, value in fields.itermerged())
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+    def get(self, name: str, default: T = None) -> str | T:  # type: ignore[assignment]
+        return super().get(name.lower(), default)
 
 
 class HttpReply:
@@ -31,7 +53,7 @@ class HttpReply:
 
     def __init__(self, response: BaseHTTPResponse, url: str, *, lifeline: Lifeline) -> None:
         self.status = response.status
-        self.headers: Mapping[str, str] = response.headers
+        self.headers: Mapping[str, str] = ReplyFields(response.headers)
         self.url = url
         self._raw: Any = response
         self._lifeline = lifeline

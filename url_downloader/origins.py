@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 Origin = tuple[str, str | None, int]
@@ -10,6 +11,7 @@ Login = tuple[str, str] | tuple[bytes, bytes]
 """User name and password."""
 
 
+@functools.lru_cache(maxsize=256)
 def origin_of(url: str) -> Origin:
     """Scheme, host and port (RFC 9110 §4.3.1)."""
     parts = urlsplit(url)
@@ -17,6 +19,7 @@ def origin_of(url: str) -> Origin:
     return parts.scheme, parts.hostname, parts.port or default
 
 
+@functools.lru_cache(maxsize=256)
 def login_of(url: str) -> Login | None:
     """User name and password in the URL, as UTF-8 (RFC 7617 §2.1)."""
     parts = urlsplit(url)

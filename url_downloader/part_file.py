@@ -7,28 +7,23 @@ process leaves either a usable pair or a part without a note, which is worth not
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from url_downloader.free_space import FreeSpace
+from url_downloader.local_errors import LocalErrors
 from url_downloader.part_note import PartNote, note_path, read_note
 from url_downloader.resume import SavedPart
-from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError
-from url_downloader.shared.models import ErrorKind, without_credentials
+from url_downloader.shared.models import without_credentials
 
 WORTH_RESUMING = 1024 * 1024
 """Bytes from which on a part gets a note; a smaller one is not worth another request."""
 CHECK_EVERY = 4 * 1024 * 1024
 """Bytes of one file after which the disk is looked at again."""
-_LOCAL_KINDS = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), ErrorKind.DISK_FULL),
-    **dict.fromkeys(NO_DESCRIPTORS, ErrorKind.NO_DESCRIPTORS),
-}
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 BLOCK = 1024 * 1024
 """Bytes per read from the disk."""
@@ -100,7 +95,7 @@ class PartFile:
             AttemptError: the disk refuses.
         """
         self.size = 0
-        with local_errors(self.path):
+        with LocalErrors(self.path):
             self._forget()
             if not self._is_empty:
                 os.lseek(self._descriptor, 0, os.SEEK_SET)
@@ -115,7 +110,7 @@ class PartFile:
         Raises:
             AttemptError: the disk doesn't take them.
         """
-        with local_errors(self.path):
+        with LocalErrors(self.path):
             if self.size >= self._next_check:
                 self._next_check = self.size + CHECK_EVERY
                 self._space.check(self)
@@ -133,7 +128,7 @@ class PartFile:
         Raises:
             AttemptError: the disk doesn't give them.
         """
-        with local_errors(self.path):
+        with LocalErrors(self.path):
             os.lseek(self._descriptor, 0, os.SEEK_SET)
             while data := os.read(self._descriptor, BLOCK):
                 update(data)
@@ -144,7 +139,7 @@ class PartFile:
         Raises:
             AttemptError: the disk refuses.
         """
-        with local_errors(self.path):
+        with LocalErrors(self.path):
             if modified is not None:
                 with suppress(OverflowError):
                     os.utime(self._descriptor, (modified, modified))
@@ -168,7 +163,7 @@ class PartFile:
         """The part has become the file: let go of it."""
         self._space.leave(self)
         self._forget()
-        with local_errors(self.path):
+        with LocalErrors(self.path):
             self._close()
 
     def keep(self) -> bool:
@@ -260,17 +255,6 @@ def remove_leftover(path: Path) -> None:
                 path.unlink()
         finally:
             os.close(descriptor)
-
-
-@contextmanager
-def local_errors(path: Path) -> Iterator[None]:
-    """What the system refuses becomes an AttemptError that names `path`."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        kind = _LOCAL_KINDS.get(error.errno or 0, ErrorKind.LOCAL)
-        raise AttemptError(kind, f"{path}: {reason}") from error
 
 
 def _locked(path: Path) -> int | None:

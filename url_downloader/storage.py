@@ -5,6 +5,7 @@ Knows no network and no job states. What the system refuses becomes an AttemptEr
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import stat
@@ -16,7 +17,8 @@ from typing import Self, TypeVar
 
 from url_downloader.config import Existing, OutputSettings
 from url_downloader.free_space import FreeSpace
-from url_downloader.part_file import BLOCK, PartFile, local_errors, open_part, remove_leftover
+from url_downloader.local_errors import LocalErrors
+from url_downloader.part_file import BLOCK, PartFile, open_part, remove_leftover
 from url_downloader.part_note import note_path
 from url_downloader.shared.errors import AttemptError, OutputError
 from url_downloader.shared.models import DownloadJob, ErrorKind
@@ -51,7 +53,7 @@ class ExistingFile:
         Raises:
             AttemptError: the disk doesn't give them.
         """
-        with local_errors(Path(self.path)), Path(self.path).open("rb") as file:
+        with LocalErrors(Path(self.path)), Path(self.path).open("rb") as file:
             while data := file.read(BLOCK):
                 update(data)
 
@@ -71,6 +73,8 @@ class OutputDirectory:
         self._parts = settings.directory / PARTS_FOLDER
         self._space = FreeSpace(settings.directory, min_free=settings.min_free)
         self._root = self._directory
+        # A part is looked for, and then made.
+        self._part_path = functools.lru_cache(maxsize=1024)(self._path_of_part)
 
     def __enter__(self) -> Self:
         self.prepare()
@@ -113,8 +117,8 @@ class OutputDirectory:
 
     def reopen(self, job: DownloadJob) -> PartFile | None:
         """The part of an earlier attempt, of this run or another, that can be resumed."""
-        path = self._part_path(job)
-        with local_errors(path):
+        path = self._part_path(job.url)
+        with LocalErrors(path):
             if not note_path(path).exists():
                 return None
             part = self._open_part(path, job)
@@ -129,8 +133,8 @@ class OutputDirectory:
         Raises:
             AttemptError: it can't be made.
         """
-        path = self._part_path(job)
-        with local_errors(path):
+        path = self._part_path(job.url)
+        with LocalErrors(path):
             return self._in_parts_folder(lambda: self._open_part(path, job))
 
     def tidy(self) -> None:
@@ -149,7 +153,7 @@ class OutputDirectory:
         part.finish(
             modified=modified if settings.keeps_mtime else None, is_synced=settings.is_synced
         )
-        with local_errors(target):
+        with LocalErrors(target):
             if "/" in output:
                 self._make_folder(target.parent)
             part.path.replace(target)
@@ -180,8 +184,8 @@ class OutputDirectory:
     def _open_part(self, path: Path, job: DownloadJob) -> PartFile:
         return open_part(path, job.url, on_publish=self._publish, space=self._space)
 
-    def _part_path(self, job: DownloadJob) -> Path:
-        return self._parts / f"{hashlib.sha256(job.url.encode()).hexdigest()[:32]}.part"
+    def _path_of_part(self, url: str) -> Path:
+        return self._parts / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.part"
 
 
 def _sync_folder(folder: Path) -> None:

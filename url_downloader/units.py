@@ -40,6 +40,7 @@ def parse_size(text: str) -> int:
     return int(match[1]) << 10 * " kmgt".index(match[2].lower() or " ")
 
 
+@functools.lru_cache(maxsize=256)
 def http_date(text: str) -> float | None:
     """Seconds since the epoch of an HTTP-date (RFC 9110 §5.6.7), None if it is none."""
     try:

@@ -16,8 +16,8 @@ ROOMS = {
     # Words: what everybody may say.
     0: "__init__ shared.__init__ shared.errors shared.models shared.threads",
     # Rules: pure functions and values.
-    1: "checksums config decoding disposition filenames header_fields list_entry origins"
-    " policy reply_facts resume retry_command seams server_settings units",
+    1: "checksums config decoding disposition filenames header_fields list_entry local_errors"
+    " origins policy reply_facts resume retry_command seams server_settings units",
     # Hands: one outside thing or one lock each.
     2: "claims cookies descriptors dialer failed_list free_space http_adapter http_client"
     " http_errors http_head http_reply http_wire input_parser lifeline line_reader line_writer"

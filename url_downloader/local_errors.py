@@ -1,0 +1,37 @@
+"""What the system refuses, in our words: one kind and one line for people."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError
+from url_downloader.shared.models import ErrorKind
+
+_KINDS = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), ErrorKind.DISK_FULL),
+    **dict.fromkeys(NO_DESCRIPTORS, ErrorKind.NO_DESCRIPTORS),
+}
+
+
+class LocalErrors:
+    """What the system refuses in a `with` block becomes an AttemptError.
+
+    Args:
+        path: that it names.
+    """
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *raised: object) -> None:
+        _, error, _ = raised
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error)
+            kind = _KINDS.get(error.errno or 0, ErrorKind.LOCAL)
+            raise AttemptError(kind, f"{self._path}: {reason}") from error
