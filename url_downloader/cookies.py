@@ -12,8 +12,10 @@ from http.cookiejar import (
     MozillaCookieJar,
 )
 from pathlib import Path
+from typing import Any
 
-from requests.cookies import RequestsCookieJar
+import requests
+from requests.cookies import MockRequest, MockResponse, RequestsCookieJar
 
 from url_downloader.shared.errors import InputError
 
@@ -67,6 +69,12 @@ class CallCookies(RequestsCookieJar):
             if identity not in self._taken:
                 self._taken.add(identity)
                 self.set_cookie(cookie)
+
+    def take_from(self, headers: Any, request: requests.PreparedRequest) -> None:
+        """Take what the header fields of the reply to this request set."""
+        reply: Any = MockResponse(headers)
+        asked: Any = MockRequest(request)
+        self.extract_cookies(reply, asked)
 
 
 def read_cookies(path: Path) -> KnownCookies:

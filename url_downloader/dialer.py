@@ -10,6 +10,7 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -76,9 +77,12 @@ class AbortableConnection(HTTPConnection):
         # TLS within that of a proxy is no socket, but has one.
         self.lifeline.hold(getattr(self.sock, "socket", self.sock))
         fields = {"Host": self._host_field(url), **(headers or {})}
-        self.sock.sendall(request_head(method, url, headers=fields))
+        head = request_head(method, url, headers=fields)
+        # What the server has said before it hung up is still to be read.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.sock.sendall(head)
 
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+    def reply(self) -> StrictResponse:
         """The head of the reply; the body is to be read before the next request is sent."""
         # To set it is a system call.
         if self.sock.gettimeout() != self.timeout:
@@ -92,6 +96,11 @@ class AbortableConnection(HTTPConnection):
         if reply.will_close:
             # The reply has it now.
             self.close()
+        return reply
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+        """The reply as urllib3's pools want to have it."""
+        reply = self.reply()
         return HTTPResponse(
             body=reply,
             headers=reply.headers,

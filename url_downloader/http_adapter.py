@@ -1,4 +1,4 @@
-"""requests' adapter as this program needs it: connections to be cut, trust read once."""
+"""What goes through proxies: requests' adapter, its connections to be cut, trust read once."""
 
 from __future__ import annotations
 
@@ -29,8 +29,6 @@ class AbortableAdapter(HTTPAdapter):
         self._lifeline = lifeline
         self._look_up = look_up
         self._trust = trust
-        # That of the last request: the one pool that no other has driven out.
-        self._last: tuple[Route, str | None, HTTPConnectionPool] | None = None
         super().__init__(pool_connections=max_idle, pool_maxsize=1)
 
     def exchange(
@@ -45,16 +43,16 @@ class AbortableAdapter(HTTPAdapter):
 
         Args:
             request: prepared.
-            route: to its origin; one object for each.
+            route: to its origin.
             cert: the client's, if it is to be shown.
             timeout: for connecting, and for silence.
         """
-        proxies, headers = dict(route.proxies), cast("dict[str, str]", dict(request.headers))
-        pool = self._pool(request, route=route, cert=cert)
+        proxies = dict(route.proxies)
+        pool = self.get_connection_with_tls_context(request, True, proxies, cert)
         return pool.urlopen(
             "GET",
-            url=self.request_url(request, proxies) if proxies else request.path_url,
-            headers=headers,
+            url=self.request_url(request, proxies),
+            headers=cast("dict[str, str]", dict(request.headers)),
             retries=self.max_retries,
             redirect=False,
             assert_same_host=False,
@@ -62,21 +60,6 @@ class AbortableAdapter(HTTPAdapter):
             preload_content=False,
             decode_content=False,
         )
-
-    def _pool(
-        self, request: requests.PreparedRequest, *, route: Route, cert: str | None
-    ) -> HTTPConnectionPool:
-        last = self._last
-        if last is None or last[0] is not route or last[1] != cert:
-            proxies = dict(route.proxies)
-            pool = self.get_connection_with_tls_context(request, True, proxies, cert)
-            self._last = last = route, cert, pool
-        return last[2]
-
-    def close(self) -> None:
-        """Close all connections; a pool does so when nobody knows it any more."""
-        self._last = None
-        super().close()
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
         """The pool for a request, with connections that can be cut."""

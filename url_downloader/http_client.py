@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import requests
 from requests.auth import HTTPBasicAuth
-from requests.cookies import extract_cookies_to_jar
 from requests.structures import CaseInsensitiveDict
 from requests.utils import requote_uri
 from urllib3 import Timeout
 
 from url_downloader.config import TransferSettings
+from url_downloader.connections import Connections
 from url_downloader.cookies import CallCookies, KnownCookies, read_cookies
 from url_downloader.header_fields import combined
 from url_downloader.http_adapter import AbortableAdapter
 from url_downloader.http_errors import LIBRARY_ERRORS, attempt_error
-from url_downloader.http_reply import HttpReply
+from url_downloader.http_reply import HttpReply, Message
 from url_downloader.lifeline import Lifeline
 from url_downloader.origins import Login, Origin, http_url, login_of, origin_of
 from url_downloader.routes import Routes
@@ -97,8 +97,10 @@ class HttpClient:
     def __init__(self, context: ClientContext, *, max_idle: int, look_up: LookUp) -> None:
         self._context = context
         self._lifeline = Lifeline()
+        trust = context.trust
+        self._connections = Connections(self._lifeline, look_up, trust=trust, max_idle=max_idle)
         self._adapter = AbortableAdapter(
-            self._lifeline, look_up, trust=context.trust, max_idle=max_idle
+            self._lifeline, look_up, trust=trust, max_idle=max_idle
         )
 
     def open(
@@ -155,6 +157,7 @@ class HttpClient:
     def close(self) -> None:
         """Close all connections."""
         self._lifeline.release()
+        self._connections.close()
         self._adapter.close()
 
     def _base_fields(self, home: Origin, url: str) -> Fields:
@@ -202,22 +205,33 @@ class HttpClient:
         cookies: CallCookies,
         is_home: bool,
     ) -> HttpReply:
-        url = str(request.url)
-        route = self._context.routes.route_to(origin_of(url))
-        timeout = Timeout(connect=limits.connect_seconds or None, read=limits.timeout or None)
-        cert = self._context.trust.cert if is_home else None
         if (failure := self._lifeline.failure()) is not None:
             raise failure
         try:
-            response = self._adapter.exchange(
-                request, route=route, cert=str(cert) if cert else None, timeout=timeout
-            )
+            message, let_go = self._exchange(request, limits=limits, is_home=is_home)
         except LIBRARY_ERRORS as error:
             self._lifeline.release()
             raise self._lifeline.failure() or attempt_error(error) from error
-        if "Set-Cookie" in response.headers:
-            extract_cookies_to_jar(cookies, request, response)
-        return HttpReply(response, url, lifeline=self._lifeline)
+        if "Set-Cookie" in message.headers:
+            cookies.take_from(message.headers, request)
+        return HttpReply(message, str(request.url), let_go=let_go, lifeline=self._lifeline)
+
+    def _exchange(
+        self, request: requests.PreparedRequest, *, limits: AttemptLimits, is_home: bool
+    ) -> tuple[Message, Callable[[], None]]:
+        origin = origin_of(str(request.url))
+        route = self._context.routes.route_to(origin)
+        cert = self._context.trust.cert if is_home else None
+        if not route.proxies:
+            place = origin, cert is not None
+            return self._connections.exchange(
+                request.path_url, request.headers, place=place, limits=limits
+            )
+        timeout = Timeout(connect=limits.connect_seconds or None, read=limits.timeout or None)
+        response = self._adapter.exchange(
+            request, route=route, cert=str(cert) if cert else None, timeout=timeout
+        )
+        return response, response.close
 
 
 def _as_it_is(url: str, fields: Mapping[str, str | bytes]) -> requests.PreparedRequest:

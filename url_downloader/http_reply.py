@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar
 
-from urllib3 import BaseHTTPResponse, HTTPHeaderDict
+from urllib3 import HTTPHeaderDict
 
 from url_downloader.http_errors import LIBRARY_ERRORS, attempt_error
 from url_downloader.lifeline import Lifeline
@@ -19,6 +19,16 @@ CHUNK_SIZE = 256 * 1024
 _DRAIN_LIMIT = 64 * 1024
 
 T = TypeVar("T")
+
+
+class Message(Protocol):
+    """A reply as http.client and urllib3 show it."""
+
+    status: int
+    headers: HTTPHeaderDict
+    chunked: bool
+
+    def read1(self, n: int, /) -> bytes: ...
 
 
 class ReplyFields(dict[str, str]):
@@ -45,17 +55,21 @@ class HttpReply:
     """The final reply to a GET, its body still to be read.
 
     Args:
-        response: as it came.
+        message: as it came.
         url: the address that answered, after redirects.
+        let_go: called at its end, read or not.
 
     Threads: used in the transport's thread.
     """
 
-    def __init__(self, response: BaseHTTPResponse, url: str, *, lifeline: Lifeline) -> None:
-        self.status = response.status
-        self.headers: Mapping[str, str] = ReplyFields(response.headers)
+    def __init__(
+        self, message: Message, url: str, *, let_go: Callable[[], None], lifeline: Lifeline
+    ) -> None:
+        self.status = message.status
+        self.headers: Mapping[str, str] = ReplyFields(message.headers)
         self.url = url
-        self._raw: Any = response
+        self._message = message
+        self._let_go = let_go
         self._lifeline = lifeline
         # What is done with the head, and later with the file, is no slowness of the server.
         lifeline.enter(Phase.WORKING)
@@ -63,7 +77,7 @@ class HttpReply:
     @property
     def is_length_known(self) -> bool:
         """Whether the framing tells that the body is complete (RFC 9112 §6.3)."""
-        has_length = "Content-Length" in self.headers or bool(self._raw.chunked)
+        has_length = "Content-Length" in self.headers or bool(self._message.chunked)
         return has_length or self.status == HTTPStatus.NO_CONTENT
 
     def chunks(self) -> Iterator[bytes]:
@@ -93,16 +107,17 @@ class HttpReply:
 
     def close(self) -> None:
         """Give the connection back if the body was read to its end, else drop it."""
-        self._raw.close()
-        self._raw.release_conn()
+        self._let_go()
         self._lifeline.release_closed()
 
     def _read(self, size: int) -> bytes:
         try:
-            data: bytes = self._raw.read1(size, decode_content=False)
+            data = self._message.read1(size)
         except LIBRARY_ERRORS as error:
+            self.close()
             raise self._lifeline.failure() or attempt_error(error) from error
         # A connection that was cut ends like one that was closed well.
         if (failure := self._lifeline.failure()) is not None:
+            self.close()
             raise failure
         return data

@@ -58,6 +58,7 @@ class StrictResponse(http.client.HTTPResponse):
         self._on_begun = on_begun
         self._on_bytes = on_bytes
         self._is_here = False
+        self._has_last_chunk = False
 
     def begin(self) -> None:
         """Read the header block and decide how the body is framed (RFC 9112 §6.3).
@@ -137,16 +138,35 @@ class StrictResponse(http.client.HTTPResponse):
         """What has arrived of the body, at most `n` bytes; empty at its end.
 
         Raises:
-            WireError: a chunk is malformed, or the connection closed inside one.
+            WireError: a chunk is malformed, or the connection closed inside the body.
         """
         if not self._is_here:
             TURN.give()
-        if not self.chunked or self.fp is None:
-            return super().read1(n)
+        if self.isclosed():
+            return b""
+        if self.chunked:
+            return self._read_chunked(n)
+        return super().read1(n) if self.length is None else self._read_counted(n)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the body was read to an end that the framing tells."""
+        return self._has_last_chunk if self.chunked else self.length == 0
+
+    def _read_counted(self, n: int) -> bytes:
+        left = self.length or 0
+        data: bytes = self.fp.read1(left if n < 0 else min(n, left)) if left else b""
+        if left and not data and n:
+            raise WireError(ErrorKind.TRUNCATED, "connection closed inside the body")
+        self.length = left - len(data)
+        return data
+
+    def _read_chunked(self, n: int) -> bytes:
         if not self._chunk_bytes_left:
             self._chunk_bytes_left = self._next_chunk_size()
             if not self._chunk_bytes_left:
                 self._skip_trailer()
+                self._has_last_chunk = True
                 self.close()
                 return b""
         wanted = self._chunk_bytes_left if n < 0 else min(n, self._chunk_bytes_left)

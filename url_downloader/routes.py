@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from requests.utils import get_environ_proxies, get_netrc_auth
+from requests.utils import get_environ_proxies, get_netrc_auth, select_proxy
 
 from url_downloader.origins import Login, Origin, url_of
 from url_downloader.server_settings import ServerSettings
@@ -20,7 +20,7 @@ class Route:
     """Through what an origin is reached, and as whom.
 
     Args:
-        proxies: by scheme.
+        proxies: by scheme; none if the way is direct.
         login: for a request that has none.
     """
 
@@ -47,12 +47,14 @@ class Routes:
         self.route_to = functools.lru_cache(maxsize=1024)(self._find)
 
     def _find(self, origin: Origin) -> Route:
+        url = url_of(origin)
         proxies = (
             {"http": self._proxy, "https": self._proxy}
             if self._proxy
-            else get_environ_proxies(url_of(origin))
+            else get_environ_proxies(url)
         )
-        return Route(proxies=proxies, login=self._login(origin))
+        is_direct = select_proxy(url, proxies) is None
+        return Route(proxies={} if is_direct else proxies, login=self._login(origin))
 
     def _login(self, origin: Origin) -> Login | None:
         if not self._uses_netrc:

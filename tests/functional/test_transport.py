@@ -503,7 +503,7 @@ def test_the_libraries_call_what_is_overridden(
 
         monkeypatch.setattr(owner, name, counted)
 
-    for name in ("_new_conn", "request", "getresponse"):
+    for name in ("_new_conn", "request", "reply"):
         spy(AbortableConnection, name)
     for name in ("begin", "read1"):
         spy(StrictResponse, name)
@@ -511,7 +511,7 @@ def test_the_libraries_call_what_is_overridden(
     for _ in range(2):
         get(client, any_server.url("/a"))
     assert calls.pop("read1") >= 2
-    assert calls == {"_new_conn": 1, "request": 2, "getresponse": 2, "begin": 2}
+    assert calls == {"_new_conn": 1, "request": 2, "reply": 2, "begin": 2}
 
 
 def test_a_plain_url_is_asked_for_as_requests_would() -> None:

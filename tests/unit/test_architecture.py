@@ -19,9 +19,9 @@ ROOMS = {
     1: "checksums config decoding disposition filenames header_fields list_entry local_errors"
     " origins policy reply_facts resume retry_command seams server_settings units",
     # Hands: one outside thing or one lock each.
-    2: "claims cookies descriptors dialer failed_list free_space http_adapter http_client"
-    " http_errors http_head http_reply http_wire input_parser lifeline line_reader line_writer"
-    " log_file metrics metrics_file part_file part_note report routes run_limits"
+    2: "claims connections cookies descriptors dialer failed_list free_space http_adapter"
+    " http_client http_errors http_head http_reply http_wire input_parser lifeline line_reader"
+    " line_writer log_file metrics metrics_file part_file part_note report routes run_limits"
     " run_lock shared.job_registry socks_dialer storage summary summary_text trust turn",
     # The attempt.
     3: "attempt_meter downloader transfer",
@@ -60,6 +60,11 @@ SIDEWAYS = {
     ("http_adapter", "routes"),
     ("http_adapter", "socks_dialer"),
     ("http_adapter", "trust"),
+    ("connections", "dialer"),
+    ("connections", "http_wire"),
+    ("connections", "lifeline"),
+    ("connections", "trust"),
+    ("http_client", "connections"),
     ("http_client", "cookies"),
     ("http_client", "http_adapter"),
     ("http_client", "http_errors"),
@@ -145,8 +150,8 @@ LIBRARIES = {
     "requests": {"cookies", "http_adapter", "http_client", "http_errors", "routes", "trust"},
     "socks": {"socks_dialer"},
     "urllib3": {
-        *("dialer", "http_adapter", "http_client", "http_errors", "http_reply", "http_wire"),
-        *("socks_dialer", "trust"),
+        *("connections", "dialer", "http_adapter", "http_client", "http_errors", "http_reply"),
+        *("http_wire", "socks_dialer", "trust"),
     },
     "validators": {"input_parser"},
     "rich": {"progress", "progress_rows", "screen"},
