@@ -19,6 +19,7 @@ DEFAULT_NAME = "index.html"
 _NOT_TEXT = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories of controls, format (bidi) controls, surrogates and line separators."""
 
+_PATH_END = re.compile("[?#]")
 _PARTS = re.compile(r"(.+?)((?:\.tar)?\.[^.\s]{1,16})?", re.IGNORECASE | re.DOTALL)
 _DEVICE = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\..*)?", re.IGNORECASE
@@ -27,7 +28,7 @@ _DEVICE = re.compile(
 
 def name_from_url(url: str) -> str:
     """The safe form of the last segment of the URL's path, or `index.html`."""
-    path = re.split("[?#]", url, maxsplit=1)[0].partition("://")[2].partition("/")[2]
+    path = _PATH_END.split(url, maxsplit=1)[0].partition("://")[2].partition("/")[2]
     return safe_component(unquote(path.rpartition("/")[2])) or DEFAULT_NAME
 
 
