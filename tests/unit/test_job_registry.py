@@ -7,6 +7,7 @@ import logging
 import random
 import sys
 import threading
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -251,6 +252,21 @@ def test_even_an_interrupt_in_a_listener_leaves_the_permit() -> None:
         registry.fail(1, BAD)
     assert registry.get(1).status is FAILED
     assert permits == [None]
+
+
+def test_a_job_that_has_ended_takes_little() -> None:
+    """A few hundred bytes are all that is kept of it: a list may have a million."""
+    registry, count = JobRegistry(), 2000
+    tracemalloc.start()
+    try:
+        for number in range(1, count + 1):
+            registry.add(job(number))
+            registry.start(number)
+            registry.fail(number, WORSE)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken / count < 300
 
 
 LISTED = {

@@ -20,7 +20,7 @@ from url_downloader.shared.models import (
     JobResult,
     JobStatus,
 )
-from url_downloader.shared.packed_records import Kept, Records, packed, unpacked
+from url_downloader.shared.packed_records import Kept, Records, packed, status_of, unpacked
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,8 @@ class JobRegistry:
         self._on_terminal = on_terminal
         self._now = now
         self._utc_now = utc_now
-        # Guards _kept, _live, _counts and _sequence. _kept has all records, by position.
+        # Guards _counts, _sequence, _kept, which has all records in order, and _live, which has
+        # those that have not ended.
         self._lock = threading.Lock()
         self._kept: list[Kept] = []
         self._live: dict[int, JobRecord] = {}
@@ -178,7 +179,7 @@ class JobRegistry:
     def _refusal(self, job_id: int, wanted: JobStatus) -> TransitionError:
         """Why a job can't become that. The caller holds the lock."""
         is_known = 0 < job_id <= len(self._kept)
-        current = unpacked(self._kept[job_id - 1]).status if is_known else None
+        current = status_of(self._kept[job_id - 1]) if is_known else None
         return TransitionError(job_id, current, wanted)
 
     def _publish(self, event: JobEvent) -> None:

@@ -5,7 +5,6 @@ Nobody replaces such a record any more, and hardly anyone looks at it before the
 
 from __future__ import annotations
 
-import functools
 import marshal
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
@@ -46,7 +45,7 @@ class Records(Sequence[JobRecord]):
 
     def with_status(self, *statuses: JobStatus) -> Records:
         """Those that stand in one of these states."""
-        return Records([each for each in self._kept if _status_of(each) in statuses])
+        return Records([each for each in self._kept if status_of(each) in statuses])
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -56,13 +55,15 @@ class Records(Sequence[JobRecord]):
     @overload
     def __getitem__(self, index: slice) -> Records: ...
     def __getitem__(self, index: int | slice) -> JobRecord | Records:
-        kept = self._kept[index]
-        return unpacked(kept) if isinstance(kept, (bytes, JobRecord)) else Records(kept)
+        if isinstance(index, slice):
+            return Records(self._kept[index])
+        return unpacked(self._kept[index])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        return hash(tuple(self))
 
     def __repr__(self) -> str:
         return f"Records({list(self)!r})"
@@ -97,16 +98,17 @@ def unpacked(kept: Kept) -> JobRecord:
     return JobRecord(
         job=DownloadJob(
             **_named(_JOB, job),
-            limits=_limits(limits),
+            limits=AttemptLimits(**_named(_LIMITS, limits)),
             checksum=None if checksum is None else Checksum(*checksum),
         ),
-        status=_status_of(kept),
+        status=status_of(kept),
         result=None if result is None else _result(result),
         **_named(_RECORD, record),
     )
 
 
-def _status_of(kept: Kept) -> JobStatus:
+def status_of(kept: Kept) -> JobStatus:
+    """The record's status, which can be told without unpacking it."""
     return _STATUSES[kept[-1]] if isinstance(kept, bytes) else kept.status
 
 
@@ -138,12 +140,6 @@ def _source(values: Values) -> SourceFacts:
     *others, digests = values
     found = tuple(Checksum(*each) for each in digests)
     return SourceFacts(**_named(_SOURCE, others), digests=found)
-
-
-@functools.lru_cache(maxsize=100)
-def _limits(values: Values) -> AttemptLimits:
-    """One for all jobs that ask for the same."""
-    return AttemptLimits(**_named(_LIMITS, values))
 
 
 def _names(words: type, *, without: Iterable[str] = ()) -> Sequence[str]:
