@@ -33,7 +33,9 @@ CHECKSUMS = any_of(Checksum)
 FACTS = any_of(SourceFacts, digests=st.lists(CHECKSUMS, max_size=2).map(tuple))
 LIMITS = any_of(AttemptLimits)
 JOBS = any_of(DownloadJob, limits=LIMITS, checksum=st.none() | CHECKSUMS)
-RESULTS = any_of(JobResult, source=st.none() | FACTS)
+PATHS = st.text(st.characters(exclude_categories=()))
+"""A folder's name may be no UTF-8; Python makes surrogates of it."""
+RESULTS = any_of(JobResult, path=st.none() | PATHS, source=st.none() | FACTS)
 RECORDS = any_of(JobRecord, job=JOBS, result=st.none() | RESULTS)
 
 MISSING = JobResult(kind=ErrorKind.CLIENT_ERROR, message="HTTP 404 Not Found", http_status=404)
