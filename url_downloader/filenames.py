@@ -19,6 +19,9 @@ DEFAULT_NAME = "index.html"
 _NOT_TEXT = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories of controls, format (bidi) controls, surrogates and line separators."""
 
+_PLAIN = re.compile(r"[\w.-]{,200}[\w-]", re.ASCII)
+"""What most names are, and what needs no closer look, unless it is a device."""
+_PATH_END = re.compile("[?#]")
 _PARTS = re.compile(r"(.+?)((?:\.tar)?\.[^.\s]{1,16})?", re.IGNORECASE | re.DOTALL)
 _DEVICE = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\..*)?", re.IGNORECASE
@@ -27,7 +30,7 @@ _DEVICE = re.compile(
 
 def name_from_url(url: str) -> str:
     """The safe form of the last segment of the URL's path, or `index.html`."""
-    path = re.split("[?#]", url, maxsplit=1)[0].partition("://")[2].partition("/")[2]
+    path = _PATH_END.split(url, maxsplit=1)[0].partition("://")[2].partition("/")[2]
     return safe_component(unquote(path.rpartition("/")[2])) or DEFAULT_NAME
 
 
@@ -37,8 +40,7 @@ def safe_component(raw: str) -> str:
     Safe is what Unix and Windows both take and what no terminal or file manager is fooled
     by. A safe component comes back as it is.
     """
-    text = "".join(map(_safe_character, _nfc(raw)))
-    name = _shortened(text.strip(" "))
+    name = raw if _PLAIN.fullmatch(raw) else _made_safe(raw)
     return _shortened(f"_{name}") if _DEVICE.fullmatch(name) else name
 
 
@@ -88,6 +90,11 @@ def fold(name: str) -> str:
 
 def _nfc(text: str) -> str:
     return unicodedata.normalize("NFC", text)
+
+
+def _made_safe(raw: str) -> str:
+    text = "".join(map(_safe_character, _nfc(raw)))
+    return _shortened(text.strip(" "))
 
 
 def _safe_character(character: str) -> str:

@@ -6,6 +6,7 @@ Knows nothing of files, nor of what becomes of a job.
 from __future__ import annotations
 
 import codecs
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote, urlsplit
@@ -198,20 +199,34 @@ def normal_url(text: str) -> str:
         ValueError: it is not an http(s) URL that has a host; the text without secrets.
     """
     try:
-        url = _quoted_url(text)
+        origin, rest = quoted_url(text)
     except ValueError:
-        url = ""
-    # The validator refuses what networks at home and at work have: http://my_server/?query.
-    probe = url.replace("_", "x")
-    if url.startswith(("http://", "https://")) and validators.url(
-        probe, simple_host=True, rfc_2782=True, rfc_1034=True, strict_query=False
-    ):
-        return url
+        origin = rest = ""
+    if is_valid_origin(origin):
+        return origin + rest
     shown = _PERHAPS_SECRET.sub(r"\1***@", text)
     raise ValueError(f"not a valid http(s) URL: {shown}")
 
 
-def _quoted_url(text: str) -> str:
+@functools.lru_cache(maxsize=1000)
+def is_valid_origin(origin: str) -> bool:
+    """Whether all quoted URLs that begin so, up to their path, are http(s) URLs.
+
+    What is quoted decides nothing; so the validator, which takes its time, is asked once.
+    """
+    # It refuses what networks at home and at work have: http://my_server.
+    probe = origin.replace("_", "x")
+    return origin.startswith(("http://", "https://")) and bool(
+        validators.url(probe, simple_host=True, rfc_2782=True, rfc_1034=True)
+    )
+
+
+def quoted_url(text: str) -> tuple[str, str]:
+    """The URL as browsers would send it, up to its path and from there, fragment left out.
+
+    Raises:
+        ValueError: it has no host, or control characters.
+    """
     head, mark, query = text.partition("#")[0].partition("?")
     parts = urlsplit(head.replace("\\", "/"))
     if not parts.netloc or _CONTROL.search(text):
@@ -221,7 +236,7 @@ def _quoted_url(text: str) -> str:
     login = f"{_quoted(user)}{colon}{_quoted(password)}{at}" if userinfo else ""
     netloc = login + _ascii_host(host.lower())
     path = _quoted(parts.path, "/:@")
-    return f"{parts.scheme}://{netloc}{path}{mark}{_quoted(query, '/:@?[]')}"
+    return f"{parts.scheme}://{netloc}", f"{path}{mark}{_quoted(query, '/:@?[]')}"
 
 
 def _quoted(text: str, also_safe: str = "") -> str:

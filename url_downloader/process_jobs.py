@@ -45,7 +45,7 @@ from url_downloader.shared.models import (
 )
 from url_downloader.shared.threads import StoppableThread
 from url_downloader.storage import OutputDirectory
-from url_downloader.summary import RunSummary
+from url_downloader.summary import LEFT_OVER, RunSummary
 from url_downloader.transfer import TransferContext
 from url_downloader.turn import TURN
 from url_downloader.watchdog import Watchdog
@@ -223,11 +223,7 @@ class JobPool:
         return RunSummary(
             counts=self.registry.counts(),
             metrics=self.metrics.snapshot(),
-            leftovers=tuple(
-                record
-                for record in self.registry.snapshot()
-                if record.status is not JobStatus.SUCCESS
-            ),
+            leftovers=self.registry.snapshot().with_status(*LEFT_OVER),
             was_stopped=not self._is_complete,
             stopped_by=None if self._is_complete else self._limits.reason(),
             is_list_read=self._is_list_read,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from url_downloader.list_entry import Rejection
 from url_downloader.metrics import MetricsSnapshot
-from url_downloader.shared.models import ErrorKind, JobRecord, JobStatus, StopReason
+from url_downloader.shared.models import ErrorKind, JobStatus, StopReason
+from url_downloader.shared.packed_records import Records
 
-_LOCAL_KINDS = frozenset({ErrorKind.LOCAL, ErrorKind.DISK_FULL, ErrorKind.NO_DESCRIPTORS})
+LEFT_OVER = frozenset(JobStatus) - {JobStatus.SUCCESS}
+"""How jobs stand that did not succeed."""
+_LOCAL_KINDS = (ErrorKind.LOCAL, ErrorKind.DISK_FULL, ErrorKind.NO_DESCRIPTORS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +32,7 @@ class RunSummary:
 
     counts: Mapping[JobStatus, int]
     metrics: MetricsSnapshot
-    leftovers: tuple[JobRecord, ...] = ()
+    leftovers: Records = field(default_factory=Records)
     was_stopped: bool = False
     stopped_by: StopReason | None = None
     is_list_read: bool = True
@@ -43,9 +46,9 @@ class RunSummary:
         return not (failed or self.was_stopped or self.crash)
 
     @property
-    def failures(self) -> tuple[JobRecord, ...]:
+    def failures(self) -> Records:
         """Records of the failed jobs, in list order."""
-        return tuple(each for each in self.leftovers if each.status is JobStatus.FAILED)
+        return self.leftovers.with_status(JobStatus.FAILED)
 
     @property
     def unfinished(self) -> int:
@@ -55,8 +58,4 @@ class RunSummary:
     @property
     def has_local_trouble(self) -> bool:
         """Whether this machine, not a server, failed a job."""
-        return any(_kind(record) in _LOCAL_KINDS for record in self.failures)
-
-
-def _kind(record: JobRecord) -> ErrorKind | None:
-    return record.result.kind if record.result else None
+        return any(kind in self.metrics.failures for kind in _LOCAL_KINDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from url_downloader.shared.models import ErrorKind, JobRecord, JobStatus
+from url_downloader.shared.models import JobStatus
 from url_downloader.summary import RunSummary
 from url_downloader.units import format_seconds, format_size
 
@@ -71,12 +71,15 @@ def lines_below(account: Account) -> Iterator[str]:
 
 def causes(summary: RunSummary) -> Iterator[tuple[int, str, str]]:
     """How many jobs failed for each cause, the most frequent first, each with a URL."""
-    groups: dict[str, list[JobRecord]] = {}
+    counts = summary.metrics.failures
+    examples: dict[str, str] = {}
     for record in summary.failures:
-        cause = record.result.cause if record.result else str(ErrorKind.INTERNAL)
-        groups.setdefault(cause, []).append(record)
-    for cause, records in sorted(groups.items(), key=lambda group: -len(group[1])):
-        yield len(records), cause, records[0].job.shown_url
+        if len(examples) == len(counts):
+            break
+        if record.result is not None:
+            examples.setdefault(record.result.cause, record.job.shown_url)
+    for cause in sorted(examples, key=counts.__getitem__, reverse=True):
+        yield counts[cause], cause, examples[cause]
 
 
 def _number_lines(summary: RunSummary) -> Iterator[str]:
@@ -103,10 +106,11 @@ def _end_lines(summary: RunSummary) -> Iterator[str]:
 
 
 def _failure_lines(summary: RunSummary) -> Iterator[str]:
-    for record in summary.failures[:MAX_FAILURES_SHOWN]:
+    failures = summary.failures
+    for record in failures[:MAX_FAILURES_SHOWN]:
         message = record.result.message if record.result else "unknown"
         yield f"failed: {record.job.shown_url}: {message}"
-    others = len(summary.failures) - MAX_FAILURES_SHOWN
+    others = len(failures) - MAX_FAILURES_SHOWN
     if others > 0:
         yield f"and {others} more failed"
 

@@ -73,6 +73,7 @@ class Run:
             listeners=[self._listen],
             should_stop=until,
         )
+        self._jobs = 0
         assert summary.crash is None, summary.crash
 
     @property

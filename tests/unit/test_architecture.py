@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[2] / PACKAGE
 
 ROOMS = {
     # Words: what everybody may say.
-    0: "__init__ shared.__init__ shared.errors shared.models shared.threads",
+    0: "__init__ shared.__init__ shared.errors shared.models shared.packed_records"
+    " shared.threads",
     # Rules: pure functions and values.
     1: "checksums config decoding disposition filenames header_fields list_entry local_errors"
     " origins policy reply_facts resume retry_command seams server_settings units",
@@ -36,6 +37,7 @@ FLOORS = {room: floor for floor, rooms in ROOMS.items() for room in rooms.split(
 
 SIDEWAYS = {
     ("shared.errors", "shared.models"),
+    ("shared.packed_records", "shared.models"),
     ("config", "server_settings"),
     ("disposition", "filenames"),
     ("header_fields", "seams"),

@@ -21,7 +21,7 @@ from url_downloader.failed_list import (
     reason_of,
     write_list,
 )
-from url_downloader.filenames import name_from_url
+from url_downloader.filenames import fold, name_from_url
 from url_downloader.input_parser import InputParser, normal_url
 from url_downloader.shared.errors import OutputError
 from url_downloader.shared.models import (
@@ -74,7 +74,10 @@ TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=30).map(
 HEADERS = st.tuples(st.sampled_from(["Authorization", "X-!#$%&'*+.^_`|~1"]), TEXT)
 CHECKSUMS = st.sampled_from([Checksum("md5", "0a" * 16), Checksum("sha-512", "b1" * 64)])
 PATHS = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40)
-URLS = TEXT.map(lambda text: normal_url(f"http://u:p%20w@host/{text}"))
+URLS = TEXT.map(lambda text: normal_url(f"http://u:p%20w@host/{text}")).filter(
+    lambda url: fold(name_from_url(url)) != PARTS_FOLDER
+)
+"""Their names are none that is reserved: no job has such a one."""
 
 
 @st.composite

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from hypothesis import given
+import validators
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from url_downloader.claims import NameClaims
 from url_downloader.filenames import fold, with_suffix
-from url_downloader.input_parser import InputParser, normal_url
+from url_downloader.input_parser import InputParser, is_valid_origin, normal_url, quoted_url
 from url_downloader.line_reader import MAX_LINE, read_lines
 from url_downloader.list_entry import Rejection
 from url_downloader.shared.models import AttemptLimits, DownloadJob
@@ -537,6 +538,43 @@ OPTION_LINES = st.sampled_from(
     [b" out=a", b" out=a/b", b"\tout=../a", b" x=1", b" timeout=1", b" ="]
 )
 ANY_LINES = st.lists(st.none() | st.binary() | URL_LINES | OPTION_LINES)
+
+
+URL_TEXTS = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["http://", "https://", "HTTP:\\\\", "ftp://", ""]),
+    st.sampled_from(
+        [
+            "h",
+            "h.example.",
+            "my_server:80",
+            "u:p@h",
+            "é.example",
+            "[::1]:8",
+            "-h",
+            "h:0",
+            "1.2.3",
+        ]
+    )
+    | st.text(max_size=8),
+    st.text(max_size=12) | st.text("/?#&;=%[]:@._~+ a1\u3000\U0001f600\ufdd0", max_size=20),
+)
+
+
+@given(URL_TEXTS)
+@settings(max_examples=1000)
+def test_a_valid_origin_makes_a_valid_url(text: str) -> None:
+    """What is asked once for an origin is what the validator says of each whole URL."""
+    try:
+        origin, rest = quoted_url(text)
+    except ValueError:
+        return
+    probe = f"{origin}{rest}".replace("_", "x")
+    verdict = validators.url(
+        probe, simple_host=True, rfc_2782=True, rfc_1034=True, strict_query=False
+    )
+    is_web = origin.startswith(("http://", "https://"))
+    assert is_valid_origin(origin) is (is_web and bool(verdict))
 
 
 @given(ANY_LINES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import pickle
 from collections.abc import Iterator
 
@@ -15,6 +16,7 @@ from url_downloader.shared.models import (
     JobResult,
     JobStatus,
 )
+from url_downloader.shared.packed_records import Records
 from url_downloader.summary import RunSummary
 from url_downloader.summary_text import Account, account_lines, account_rows, lines_below
 
@@ -22,6 +24,7 @@ NONE_OF_EACH = dict.fromkeys(JobStatus, 0)
 MISSING = JobResult(kind=ErrorKind.CLIENT_ERROR, message="HTTP 404 Not Found", http_status=404)
 BUSY = JobResult(kind=ErrorKind.SERVER_ERROR, message="HTTP 503", http_status=503)
 NO_HOST = JobResult(kind=ErrorKind.DNS, message="host name not resolved")
+BUG = JobResult(kind=ErrorKind.INTERNAL, message="bug of ours")
 FULL = JobResult(kind=ErrorKind.LOCAL, message="no space left")
 
 
@@ -44,10 +47,11 @@ def summary_of(
     metrics: MetricsSnapshot | None = None,
 ) -> RunSummary:
     """The summary of a run in which these failed, and nothing else happened unless told."""
+    causes = collections.Counter(record.result.cause for record in failures if record.result)
     return RunSummary(
         counts=NONE_OF_EACH | {JobStatus.FAILED: len(failures)} | (counts or {}),
-        metrics=metrics or MetricsSnapshot(),
-        leftovers=failures,
+        metrics=metrics or MetricsSnapshot(failures=causes),
+        leftovers=Records(failures),
     )
 
 
@@ -107,7 +111,7 @@ def test_a_run_of_no_time() -> None:
 def test_failures_are_grouped_by_cause() -> None:
     """Each cause comes with its number and its first URL, the most frequent first."""
     failures = [failed(1, NO_HOST), failed(2, BUSY), failed(3), failed(4), failed(5)]
-    failures += [failed(6, BUSY), failed(7, None)]
+    failures += [failed(6, BUSY), failed(7, BUG)]
     assert lines_after_the_numbers(summary_of(*failures))[:4] == [
         "3 x http-404, for example http://h/3",
         "2 x http-503, for example http://h/2",
@@ -119,7 +123,7 @@ def test_failures_are_grouped_by_cause() -> None:
 def test_each_failure_has_its_reason() -> None:
     """URL and reason of each failed job are listed in the order of the list."""
     failures = [failed(2, NO_HOST), failed(5), failed(9, None)]
-    assert lines_after_the_numbers(summary_of(*failures))[3:] == [
+    assert lines_after_the_numbers(summary_of(*failures))[2:] == [
         "failed: http://h/2: host name not resolved",
         "failed: http://h/5: HTTP 404 Not Found",
         "failed: http://h/9: unknown",

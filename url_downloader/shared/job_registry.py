@@ -9,7 +9,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from url_downloader.shared.errors import TransitionError
 from url_downloader.shared.models import (
@@ -21,12 +20,13 @@ from url_downloader.shared.models import (
     JobResult,
     JobStatus,
 )
+from url_downloader.shared.packed_records import Kept, Records, packed, status_of, unpacked
 
 log = logging.getLogger(__name__)
 
 
 class JobRegistry:
-    """Holds one frozen record per job and replaces it at each transition.
+    """Holds one frozen record per job and replaces it at each transition; packs the last one.
 
     Args:
         listeners: called with each event, in the thread that made the transition, after the
@@ -53,9 +53,11 @@ class JobRegistry:
         self._on_terminal = on_terminal
         self._now = now
         self._utc_now = utc_now
-        # Guards _records, _counts and _sequence.
+        # Guards _counts, _sequence, _kept, which has all records in order, and _live, which has
+        # those that have not ended.
         self._lock = threading.Lock()
-        self._records: dict[int, JobRecord] = {}
+        self._kept: list[Kept] = []
+        self._live: dict[int, JobRecord] = {}
         self._counts = dict.fromkeys(JobStatus, 0)
         self._sequence = 0
 
@@ -63,7 +65,7 @@ class JobRegistry:
         """Register a new job as PENDING.
 
         Raises:
-            TransitionError: the id is registered already.
+            TransitionError: the id is registered already, or it is not the next one.
         """
         now = self._now()
         record = JobRecord(
@@ -74,9 +76,9 @@ class JobRegistry:
             since=now,
         )
         with self._lock:
-            if job.job_id in self._records:
-                known = self._records[job.job_id].status
-                raise TransitionError(job.job_id, known, JobStatus.PENDING)
+            if job.job_id != len(self._kept) + 1:
+                raise self._refusal(job.job_id, JobStatus.PENDING)
+            self._kept.append(record)
             event = self._store(record, previous=None, now=now)
         self._publish(event)
         return record
@@ -120,21 +122,27 @@ class JobRegistry:
             KeyError: there is no such job.
         """
         with self._lock:
-            return self._records[job_id]
+            if not 0 < job_id <= len(self._kept):
+                raise KeyError(job_id)
+            kept = self._kept[job_id - 1]
+        return unpacked(kept)
 
-    def snapshot(self) -> list[JobRecord]:
+    def snapshot(self) -> Records:
         """All records in order of registration, as they were at one moment."""
         with self._lock:
-            return list(self._records.values())
+            return Records(self._kept.copy())
 
     def counts(self) -> Mapping[JobStatus, int]:
         """How many jobs stand in each state, at one moment."""
         with self._lock:
             return self._counts.copy()
 
-    def with_status(self, status: JobStatus) -> list[JobRecord]:
+    def with_status(self, status: JobStatus) -> Records:
         """The records that stand in one state, in order of registration."""
-        return [record for record in self.snapshot() if record.status is status]
+        if status.is_terminal:
+            return self.snapshot().with_status(status)
+        with self._lock:
+            return Records([each for each in self._live.values() if each.status is status])
 
     def _move(
         self,
@@ -146,9 +154,9 @@ class JobRegistry:
     ) -> JobRecord:
         now, utc_now = self._now(), self._utc_now()
         with self._lock:
-            old = self._records.get(job_id)
+            old = self._live.get(job_id)
             if old is None or status not in TRANSITIONS[old.status]:
-                raise TransitionError(job_id, old.status if old else None, status)
+                raise self._refusal(job_id, status)
             new = _moved(old, status, now=now, utc_now=utc_now, result=result, due=due)
             event = self._store(new, previous=old.status, now=now)
         self._publish(event)
@@ -156,12 +164,23 @@ class JobRegistry:
 
     def _store(self, record: JobRecord, *, previous: JobStatus | None, now: float) -> JobEvent:
         """Replace the record. The caller holds the lock."""
-        self._records[record.job.job_id] = record
+        job_id, is_over = record.job.job_id, record.status.is_terminal
+        self._kept[job_id - 1] = packed(record) if is_over else record
+        if is_over:
+            del self._live[job_id]
+        else:
+            self._live[job_id] = record
         if previous is not None:
             self._counts[previous] -= 1
         self._counts[record.status] += 1
         self._sequence += 1
         return JobEvent(sequence=self._sequence, time=now, previous=previous, record=record)
+
+    def _refusal(self, job_id: int, wanted: JobStatus) -> TransitionError:
+        """Why a job can't become that. The caller holds the lock."""
+        is_known = 0 < job_id <= len(self._kept)
+        current = status_of(self._kept[job_id - 1]) if is_known else None
+        return TransitionError(job_id, current, wanted)
 
     def _publish(self, event: JobEvent) -> None:
         try:
@@ -196,10 +215,11 @@ def _moved(
     spent = now - old.since
     was_working = old.status is JobStatus.RUNNING
     is_starting = status is JobStatus.RUNNING
-    return replace(
-        old,
+    return JobRecord(
+        job=old.job,
         status=status,
         attempts=old.attempts + is_starting,
+        created_at=old.created_at,
         since=now,
         started_at=utc_now if is_starting and old.started_at is None else old.started_at,
         finished_at=utc_now if status.is_terminal else None,

@@ -1,0 +1,163 @@
+"""Records of jobs that have ended, as a few bytes each: a long list has many of them.
+
+Nobody replaces such a record any more, and hardly anyone looks at it before the run ends.
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, overload
+
+from url_downloader.shared.models import (
+    AttemptLimits,
+    Checksum,
+    DownloadJob,
+    ErrorKind,
+    JobRecord,
+    JobResult,
+    JobStatus,
+    Outcome,
+    SourceFacts,
+)
+
+Kept = bytes | JobRecord
+"""A record, packed or as it is."""
+Values = tuple[Any, ...]
+
+_STATUSES = tuple(JobStatus)
+_MARKS = {status: bytes([number]) for number, status in enumerate(_STATUSES)}
+
+
+class Records(Sequence[JobRecord]):
+    """Records in order of registration, each unpacked when it is looked at.
+
+    Args:
+        kept: what they are kept as; must not change any more.
+
+    Threads: any.
+    """
+
+    def __init__(self, kept: Sequence[Kept] = ()) -> None:
+        self._kept = kept
+
+    def with_status(self, *statuses: JobStatus) -> Records:
+        """Those that stand in one of these states."""
+        return Records([each for each in self._kept if status_of(each) in statuses])
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @overload
+    def __getitem__(self, index: int) -> JobRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> Records: ...
+    def __getitem__(self, index: int | slice) -> JobRecord | Records:
+        if isinstance(index, slice):
+            return Records(self._kept[index])
+        return unpacked(self._kept[index])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return f"Records({list(self)!r})"
+
+    def __reduce__(self) -> tuple[type[Records], tuple[list[JobRecord]]]:
+        # What is packed is for the Python that packed it.
+        return Records, (list(self),)
+
+
+def packed(record: JobRecord) -> Kept:
+    """The record in bytes; itself where it holds values that have no such form."""
+    job = record.job
+    values = (
+        _of_record(record),
+        _of_job(job),
+        _of_limits(job.limits),
+        None if job.checksum is None else _of_checksum(job.checksum),
+        None if record.result is None else _plain_result(record.result),
+    )
+    try:
+        return marshal.dumps(values) + _MARKS[record.status]
+    except ValueError:
+        return record
+
+
+def unpacked(kept: Kept) -> JobRecord:
+    """The record, equal to the one that was packed."""
+    if isinstance(kept, JobRecord):
+        return kept
+    # No danger: nobody else wrote it. Of what follows its value, marshal takes no notice.
+    record, job, limits, checksum, result = marshal.loads(kept)  # noqa: S302
+    return JobRecord(
+        job=DownloadJob(
+            **_named(_JOB, job),
+            limits=AttemptLimits(**_named(_LIMITS, limits)),
+            checksum=None if checksum is None else Checksum(*checksum),
+        ),
+        status=status_of(kept),
+        result=None if result is None else _result(result),
+        **_named(_RECORD, record),
+    )
+
+
+def status_of(kept: Kept) -> JobStatus:
+    """The record's status, which can be told without unpacking it."""
+    return _STATUSES[kept[-1]] if isinstance(kept, bytes) else kept.status
+
+
+def _plain_result(result: JobResult) -> Values:
+    kind, source = result.kind, result.source
+    return (
+        *_of_result(result),
+        None if kind is None else kind.value,
+        result.outcome.value,
+        None if source is None else _plain_source(source),
+    )
+
+
+def _result(values: Values) -> JobResult:
+    *others, kind, outcome, source = values
+    return JobResult(
+        **_named(_RESULT, others),
+        kind=None if kind is None else ErrorKind(kind),
+        outcome=Outcome(outcome),
+        source=None if source is None else _source(source),
+    )
+
+
+def _plain_source(source: SourceFacts) -> Values:
+    return (*_of_source(source), tuple(map(_of_checksum, source.digests)))
+
+
+def _source(values: Values) -> SourceFacts:
+    *others, digests = values
+    found = tuple(Checksum(*each) for each in digests)
+    return SourceFacts(**_named(_SOURCE, others), digests=found)
+
+
+def _names(words: type, *, without: Iterable[str] = ()) -> Sequence[str]:
+    return [field.name for field in fields(words) if field.name not in without]
+
+
+def _named(names: Sequence[str], values: Iterable[Any]) -> dict[str, Any]:
+    return dict(zip(names, values, strict=True))
+
+
+_RECORD = _names(JobRecord, without=("job", "status", "result"))
+_JOB = _names(DownloadJob, without=("limits", "checksum"))
+_LIMITS = _names(AttemptLimits)
+_RESULT = _names(JobResult, without=("kind", "outcome", "source"))
+_SOURCE = _names(SourceFacts, without=("digests",))
+_of_record = attrgetter(*_RECORD)
+_of_job = attrgetter(*_JOB)
+_of_limits = attrgetter(*_LIMITS)
+_of_result = attrgetter(*_RESULT)
+_of_source = attrgetter(*_SOURCE)
+_of_checksum = attrgetter(*_names(Checksum))
