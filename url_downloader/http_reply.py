@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from urllib3 import HTTPHeaderDict
 
@@ -18,8 +18,6 @@ CHUNK_SIZE = 256 * 1024
 """Bytes per read; twice as fast as 64 KiB on big bodies."""
 _DRAIN_LIMIT = 64 * 1024
 
-T = TypeVar("T")
-
 
 class Message(Protocol):
     """A reply as http.client and urllib3 show it."""
@@ -29,26 +27,6 @@ class Message(Protocol):
     chunked: bool
 
     def read1(self, n: int, /) -> bytes: ...
-
-
-class ReplyFields(dict[str, str]):
-    """Header fields, whose names have no case; asked for again and again, so without ado.
-
-    Args:
-        fields: as they came.
-    """
-
-    def __init__(self, fields: HTTPHeaderDict) -> None:
-        super().__init__((name.lower(), value) for name, value in fields.itermerged())
-
-    def __getitem__(self, name: str) -> str:
-        return super().__getitem__(name.lower())
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and super().__contains__(name.lower())
-
-    def get(self, name: str, default: T = None) -> str | T:  # type: ignore[assignment]
-        return super().get(name.lower(), default)
 
 
 class HttpReply:
@@ -66,7 +44,7 @@ class HttpReply:
         self, message: Message, url: str, *, let_go: Callable[[], None], lifeline: Lifeline
     ) -> None:
         self.status = message.status
-        self.headers: Mapping[str, str] = ReplyFields(message.headers)
+        self.headers: Mapping[str, str] = message.headers
         self.url = url
         self._message = message
         self._let_go = let_go
