@@ -6,6 +6,7 @@ Knows which option asks for what; nothing of what is in the files.
 from __future__ import annotations
 
 import argparse
+import functools
 import logging
 import os
 import stat
@@ -144,13 +145,16 @@ def _add_paths(outputs: Outputs, writer: LineWriter, *, end: bytes) -> None:
     def print_path(event: JobEvent) -> None:
         result = event.record.result
         if event.record.status is JobStatus.SUCCESS and result and result.path:
-            # No program is to take a name that a server chose for an option.
-            guard = b"./" if result.path.startswith("-") else b""
-            line = guard + os.fsencode(result.path) + end
-            writer.write(lambda: line)
+            writer.write(functools.partial(_path_line, result.path, end))
 
     outputs.listeners.append(print_path)
     outputs.endings.append(lambda run: _drain(writer, run))
+
+
+def _path_line(path: str, end: bytes) -> bytes:
+    # No program is to take a name that a server chose for an option.
+    guard = b"./" if path.startswith("-") else b""
+    return guard + os.fsencode(path) + end
 
 
 def _drain(writer: LineWriter, run: RunEnd) -> bool:
