@@ -28,6 +28,7 @@ from url_downloader.failed_list import (
     write_list,
 )
 from url_downloader.line_writer import MOMENT, LineWriter
+from url_downloader.list_skimmer import ListSkimmer
 from url_downloader.monitor import Observer
 from url_downloader.report import Report
 from url_downloader.shared.errors import OutputError
@@ -51,12 +52,14 @@ class RunEnd:
     Args:
         summary: of the run.
         jobs: what the list goes on with; None: nothing yet.
+        skimmer: of its lines; None if it can't be skimmed.
         is_list_file: whether the list is a file, whose end is there already.
         must_hurry: whether the run has to end soon.
     """
 
     summary: RunSummary
     jobs: Iterable[DownloadJob | None]
+    skimmer: ListSkimmer | None
     is_list_file: bool
     must_hurry: Callable[[], bool]
 
@@ -167,8 +170,9 @@ def _add_failed_list(outputs: Outputs, path: Path, *, settings: Settings) -> Non
 
     def end(run: RunEnd) -> bool:
         failed = ((record.job, reason_of(record)) for record in run.summary.leftovers)
+        unread = _unread_text(run, path, settings=settings)
         try:
-            write_list(path, list_text(chain(failed, _unread(run, path)), settings))
+            write_list(path, chain(list_text(failed, settings), unread))
         except OSError as error:
             log.error("%s: the failed URLs can't be written: %s", path, error.strerror)
             return False
@@ -177,8 +181,22 @@ def _add_failed_list(outputs: Outputs, path: Path, *, settings: Settings) -> Non
     outputs.endings.append(end)
 
 
-def _unread(run: RunEnd, path: Path) -> Iterator[Item]:
-    """What is in the list and has not been read from it."""
+def _unread_text(run: RunEnd, path: Path, *, settings: Settings) -> Iterator[str]:
+    """The text of what is in the list and has not been read from it."""
+    unread = _unread(run, path)
+    if run.skimmer is None:
+        yield from list_text((item for item in unread if item), settings)
+        return
+    run.skimmer.skim()
+    for item in unread:
+        yield from run.skimmer.take()
+        if item is not None:
+            yield from list_text([item], settings)
+    yield from run.skimmer.take()
+
+
+def _unread(run: RunEnd, path: Path) -> Iterator[Item | None]:
+    """What is in the list and has not been read from it; None: nothing yet."""
     if run.summary.is_list_read:
         return
     log.info("reading the rest of the list for %s", path)
@@ -191,6 +209,7 @@ def _unread(run: RunEnd, path: Path) -> Iterator[Item]:
             yield job, NOT_BEGUN
         else:
             quiet += 1
+            yield None
         is_quiet = quiet >= _QUIET_LOOKS and now > last + _QUIET_TIME
         if not run.is_list_file and (is_quiet or now > began + _REST_TIME):
             log.warning("the list has not ended; what comes now is not in %s", path)
