@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeGuard
 
 from url_downloader.filenames import DEFAULT_NAME
 
@@ -67,41 +66,39 @@ class ListSkimmer:
             if held is not None and not _is_idle(raw):
                 yield from self._pass_by(held, has_options=_is_indented(raw))
                 held = None
-            if held is None and self._is_plain(raw):
-                held = raw
-            else:
-                self._is_open = True
-                yield raw
+            if held is None and (held := self._plain(raw)):
+                continue
+            self._is_open = True
+            yield raw
         if held is not None:
             yield from self._pass_by(held, has_options=False)
 
-    def _is_plain(self, raw: bytes | None) -> TypeGuard[bytes]:
-        return self._is_skimming and raw is not None and bool(PLAIN_URL.fullmatch(raw))
+    def _plain(self, raw: bytes | None) -> re.Match[bytes] | None:
+        return PLAIN_URL.fullmatch(raw) if self._is_skimming and raw else None
 
-    def _pass_by(self, raw: bytes, *, has_options: bool) -> Iterator[bytes | None]:
+    def _pass_by(self, plain: re.Match[bytes], *, has_options: bool) -> Iterator[bytes | None]:
         if has_options:
             self._is_open = True
-            yield raw
+            yield plain[0]
             return
         if self._is_open:
             # The parser is to be done with the URL before: the order of the list is kept.
             yield None
         self._is_open = False
-        self._keep(raw)
+        self._keep(plain)
         yield b""
 
-    def _keep(self, raw: bytes) -> None:
-        match = PLAIN_URL.fullmatch(raw)
-        if match is None or raw in self._seen:
+    def _keep(self, plain: re.Match[bytes]) -> None:
+        if plain[0] in self._seen:
             return
-        url, name = raw.decode(), match[1].decode() or DEFAULT_NAME
+        url, name = plain[0].decode(), plain[1].decode() or DEFAULT_NAME
         claimed = self._claim(name, url)
         is_taken = claimed != name
         if is_taken and self._is_known(url):
             return
         if not self._seen:
             self._kept.append(_HEADING)
-        self._seen.add(raw)
+        self._seen.add(plain[0])
         self._kept.append(f"{url}\n  out={claimed}\n" if is_taken else f"{url}\n")
 
 
