@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import RunningCli
+from tests.support.cli import RunningCli, run_cli
 from tests.support.reports import read_report
 from tests.support.scripted_server import Reply, ScriptedServer
 from tests.support.waiting import wait_until
@@ -65,3 +65,18 @@ def test_interrupted(urls: list[str], tmp_path: Path) -> None:
     assert sum(line.startswith("  header=X-Number: ") for line in lines) == WITH_OPTIONS
     # Of the 1000 names that come twice, the later file of each has its own.
     assert sum(line.startswith("  out=") for line in lines) == 1000
+
+
+def test_checksums(server: ScriptedServer, tmp_path: Path) -> None:
+    """What a file of checksums says goes with the URLs that were not read, too."""
+    source, sums, failed = (tmp_path / name for name in ("list", "sums", "failed"))
+    names = [f"{number}.bin" for number in range(100)]
+    digest = "ab" * 32
+    source.write_text("".join(f"{server.url(f'/{name}')}\n" for name in names))
+    sums.write_text("".join(f"{digest}  {name}\n" for name in names))
+    options = ("-w1", "--queue-size=1", "--max-failures=1", "--checksums", sums)
+    result = run_cli(source, "-d", tmp_path / "d", "--failed-out", failed, *options)
+    assert result.status == 5, result
+    lines = [line for line in failed.read_text().splitlines() if not line.startswith("#")]
+    assert lines[::2] == source.read_text().splitlines()
+    assert lines[1::2] == [f"  checksum=sha-256={digest}"] * len(names)
