@@ -10,7 +10,6 @@ import logging
 import os
 import signal
 import stat
-from collections.abc import Iterable
 from contextlib import ExitStack
 
 from url_downloader.claims import NameClaims
@@ -18,7 +17,7 @@ from url_downloader.closing_words import account_of, command_words, say_account
 from url_downloader.config import Settings
 from url_downloader.dry_run import DryRun
 from url_downloader.input_parser import InputParser
-from url_downloader.list_source import open_list, read_list
+from url_downloader.list_source import ListedJobs, open_list, read_list
 from url_downloader.logs import Console, logging_to
 from url_downloader.metrics import MetricsSnapshot
 from url_downloader.outputs import RunEnd, open_outputs
@@ -26,7 +25,7 @@ from url_downloader.process_jobs import process_jobs
 from url_downloader.retry_command import shown_command
 from url_downloader.run_lock import held_lock
 from url_downloader.shared.errors import InputError, LockedError, OutputError
-from url_downloader.shared.models import DownloadJob, JobStatus
+from url_downloader.shared.models import JobStatus
 from url_downloader.signals import SignalBox, caught_signals
 from url_downloader.storage import PARTS_FOLDER
 from url_downloader.streams import say
@@ -79,21 +78,22 @@ def run(
 ) -> int:
     """Download the list that can be read from `descriptor`; returns the exit status."""
     claims = NameClaims(reserved=[PARTS_FOLDER])
-    parser, jobs = read_list(descriptor, arguments, settings=settings, claims=claims)
+    listed = read_list(descriptor, arguments, settings=settings, claims=claims)
+    parser = listed.parser
     outputs = open_outputs(arguments, settings, list_descriptor=descriptor)
     metrics = MetricsWatch(arguments)
     with outputs as opened, caught_signals() as signals:
         observers = (*log_observers(settings.monitor, signals), *opened.observers)
         with display_observers(arguments, console) as display:
             summary = process_jobs(
-                jobs,
+                listed.jobs,
                 settings,
                 name=claims.claim,
                 listeners=opened.listeners,
                 observers=(*observers, *metrics.observers(settings.monitor), *display),
                 should_stop=lambda: signals.stop is not None,
             )
-        is_told = opened.finish(end_of(summary, jobs, descriptor=descriptor, signals=signals))
+        is_told = opened.finish(end_of(summary, listed, descriptor=descriptor, signals=signals))
         if parser.error is not None:
             log.error("%s", parser.error)
         status = exit_status(summary, parser, stopped_by=signals.stop, is_told=is_told)
@@ -106,7 +106,7 @@ def run(
 
 def end_of(
     summary: RunSummary,
-    jobs: Iterable[DownloadJob | None],
+    listed: ListedJobs,
     *,
     descriptor: int,
     signals: SignalBox,
@@ -114,7 +114,8 @@ def end_of(
     """The end of a run, for those who write it down; the list is read from `descriptor`."""
     return RunEnd(
         summary=summary,
-        jobs=jobs,
+        jobs=listed.jobs,
+        skimmer=listed.skimmer,
         is_list_file=stat.S_ISREG(os.fstat(descriptor).st_mode),
         must_hurry=lambda: summary.was_stopped or signals.stop is not None,
     )
@@ -123,10 +124,11 @@ def end_of(
 def rehearse(descriptor: int, arguments: argparse.Namespace, *, settings: Settings) -> int:
     """Print what `run` would download; returns the exit status."""
     claims = NameClaims(reserved=[PARTS_FOLDER])
-    parser, jobs = read_list(descriptor, arguments, settings=settings, claims=claims)
+    listed = read_list(descriptor, arguments, settings=settings, claims=claims)
+    parser = listed.parser
     dry_run = DryRun(settings.output.directory)
     with caught_signals() as signals:
-        dry_run.go(jobs, should_stop=lambda: signals.stop is not None)
+        dry_run.go(listed.jobs, should_stop=lambda: signals.stop is not None)
         if parser.error is not None:
             log.error("%s", parser.error)
         summary = RunSummary(

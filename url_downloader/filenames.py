@@ -83,7 +83,7 @@ def safe_relative_path(text: str) -> str:
 
 def fold(name: str) -> str:
     """What names are compared by: equal for two that some file system takes for one."""
-    folded = _nfc(_nfc(name).casefold())
+    folded = name.lower() if name.isascii() else _nfc(_nfc(name).casefold())
     # The same string, not an equal one: it is kept for as long as the run goes on.
     return name if folded == name else folded
 

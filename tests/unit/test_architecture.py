@@ -22,8 +22,9 @@ ROOMS = {
     # Hands: one outside thing or one lock each.
     2: "claims connections cookies descriptors dialer failed_list free_space http_adapter"
     " http_client http_errors http_head http_reply http_wire input_parser lifeline line_reader"
-    " line_writer log_file metrics metrics_file part_file part_note report routes run_limits"
-    " run_lock shared.job_registry socks_dialer storage summary summary_text trust turn",
+    " line_writer list_skimmer log_file metrics metrics_file part_file part_note report routes"
+    " run_limits run_lock shared.job_registry socks_dialer storage summary summary_text trust"
+    " turn",
     # The attempt.
     3: "attempt_meter downloader transfer",
     # Threads.

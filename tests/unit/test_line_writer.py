@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from url_downloader.line_writer import MOMENT, LineWriter
+from url_downloader.line_writer import MAX_FRESH, LineWriter
 
 
 @pytest.fixture
@@ -117,28 +120,74 @@ def test_a_file_holds_whole_lines_only(
     assert path.read_bytes() == b"abc\ndefg\nh\n"
 
 
-def test_lines_of_a_moment_are_written_together(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first line is there at once; those that follow soon come together, and in order."""
-    sizes, real, clock = list[int](), os.write, [0.0]
+def sizes_of_writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Filled with how many bytes are written each time."""
+    sizes, real = list[int](), os.write
 
     def write_some(descriptor: int, data: bytes) -> int:
         sizes.append(len(data))
         return real(descriptor, data)
 
     monkeypatch.setattr(os, "write", write_some)
-    path = tmp_path / "lines"
+    return sizes
+
+
+def test_lines_of_a_moment_are_written_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has a line does not even make it; all come together, and in order."""
+    sizes, path = sizes_of_writes(monkeypatch), tmp_path / "lines"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
-    writer = LineWriter(descriptor, name="x", now=lambda: clock[0])
+    writer = LineWriter(descriptor, name="x")
     for number in range(4):
         write(writer, b"%d\n" % number)
-        clock[0] += MOMENT / 2.5
-    assert sizes == [2, 6]
-    write(writer, b"4\n")
-    assert sizes == [2, 6]
+    assert sizes == []
     writer.flush()
+    writer.flush()
+    assert sizes == [8]
+    write(writer, b"4\n")
     writer.flush()
     os.close(descriptor)
-    assert sizes == [2, 6, 2]
+    assert sizes == [8, 2]
     assert path.read_bytes() == b"0\n1\n2\n3\n4\n"
+
+
+def test_lines_that_nobody_makes(tmp_path: Path) -> None:
+    """Where the thread that is to make them does not come, whoever has too many does it."""
+    path = tmp_path / "lines"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+    writer = LineWriter(descriptor, name="x")
+    for _ in range(MAX_FRESH):
+        write(writer, b"x\n")
+    assert path.stat().st_size == 0
+    write(writer, b"x\n")
+    os.close(descriptor)
+    assert path.stat().st_size == 2 * (MAX_FRESH + 1)
+
+
+def test_many_hands(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Lines of many threads are all there, each once and whole, whoever writes them."""
+    path, threads, count = tmp_path / "lines", 8, 2000
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+    writer = LineWriter(descriptor, name="x")
+    start = threading.Barrier(threads)
+
+    def hand_over(first: int) -> None:
+        start.wait()
+        for number in range(first, first + count):
+            write(writer, b"%d\n" % number)
+            if number % 100 == 0:
+                writer.flush()
+
+    hands = [
+        threading.Thread(target=hand_over, args=(index * count,)) for index in range(threads)
+    ]
+    request.addfinalizer(functools.partial(sys.setswitchinterval, sys.getswitchinterval()))
+    sys.setswitchinterval(1e-6)
+    for hand in hands:
+        hand.start()
+    for hand in hands:
+        hand.join()
+    assert writer.drain(gave_up=never)
+    os.close(descriptor)
+    assert sorted(map(int, path.read_bytes().split())) == list(range(threads * count))

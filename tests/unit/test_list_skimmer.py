@@ -1,0 +1,138 @@
+"""What is left of a list, without making jobs of it: the same jobs come of it later."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from url_downloader.claims import NameClaims
+from url_downloader.config import Settings
+from url_downloader.failed_list import list_text
+from url_downloader.filenames import DEFAULT_NAME, name_from_url
+from url_downloader.input_parser import InputParser, normal_url
+from url_downloader.list_skimmer import PLAIN_URL, ListSkimmer
+from url_downloader.shared.models import DownloadJob
+
+SETTINGS = Settings()
+ENTRIES = [
+    "http://h/a/x.txt",
+    "http://h/b/x.txt",
+    "http://h/c/X.TXT",
+    "http://h/d/x.txt?q=1",
+    "http://h/",
+    "http://i/",
+    "http://h/nul",
+    "http://h/a%20b",
+    "HTTP://H/upper",
+    "http://h/fragment#here",
+    "http://h/caf\u00e9",
+    "http://h/crlf \r",
+    "\ufeffhttp://h/bom",
+    "  http://h/indented",
+    "http://user:secret@h/secret",
+    "http://o/x.txt\n  header=A: b",
+    "http://o/out\n  out=y/x.txt",
+    "http://o/y\n# a comment\n\n\tmax-retries=1\n timeout=7",
+    "http://o/bad-option\n  timeout=never",
+    "# a comment",
+    "",
+    "no URL",
+]
+
+
+class Reading:
+    """A list that is read as the program does it, with the parser's messages."""
+
+    def __init__(self, text: str) -> None:
+        self.said: list[str] = []
+        claims = NameClaims(reserved=[".parts"])
+        parser = InputParser(
+            source="list",
+            claims=claims,
+            limits=SETTINGS.transfer.limits,
+            max_retries=SETTINGS.retry.max_retries,
+            on_rejected=lambda rejection: self.said.append(str(rejection)),
+            on_note=self.said.append,
+        )
+        lines: Iterable[bytes] = text.encode().split(b"\n")
+        self.skimmer = ListSkimmer(lines, claim=claims.claim, is_known=parser.is_known)
+        self._jobs = parser.parse(self.skimmer)
+
+    def read(self, count: int) -> list[DownloadJob]:
+        """So many jobs, or all that there are."""
+        found: list[DownloadJob] = []
+        while len(found) < count and (job := next(self._jobs, self)) is not self:
+            assert not isinstance(job, Reading)
+            found += [] if job is None else [job]
+        return found
+
+    def skim(self) -> str:
+        """The rest, as a list."""
+        text: list[str] = []
+        self.skimmer.skim()
+        for job in self._jobs:
+            text += self.skimmer.take()
+            text += [] if job is None else list_text([(job, "not begun")], SETTINGS)
+        return "".join([*text, *self.skimmer.take()])
+
+
+def essence(jobs: Sequence[DownloadJob]) -> list[tuple[object, ...]]:
+    """What the jobs ask for."""
+    return [
+        (each.url, each.output, each.headers, each.limits, each.max_retries) for each in jobs
+    ]
+
+
+@given(entries=st.lists(st.sampled_from(ENTRIES), max_size=12), count=st.integers(0, 6))
+def test_the_rest_is_what_would_have_come(entries: list[str], count: int) -> None:
+    """Wherever the reading stops, the same jobs come of the rest: their order, their names."""
+    text = "\n".join(entries)
+    whole, parted = Reading(text), Reading(text)
+    begun = parted.read(count)
+    rest = Reading(parted.skim())
+    assert essence([*begun, *rest.read(99)]) == essence(whole.read(99))
+    assert rest.said == []
+    assert {line for line in whole.said if "repeated" not in line} == {
+        line for line in parted.said if "repeated" not in line
+    }
+
+
+@given(url=st.from_regex(PLAIN_URL, fullmatch=True))
+def test_plain_is_as_it_will_be_asked_for(url: bytes) -> None:
+    """A plain URL is its own normal form, and its name is the one that is found without."""
+    text, match = url.decode(), PLAIN_URL.fullmatch(url)
+    assert match is not None
+    assert name_from_url(text) == (match[1].decode() or DEFAULT_NAME)
+    try:
+        normal = normal_url(text)
+    except ValueError:
+        return
+    assert normal == text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        b"http://h/a.txt",
+        b"https://h.example:8443/a/b.c/~d/e-f_1.tar.gz?x=1&y=a,b",
+        b"http://127.0.0.1:80/",
+    ],
+)
+def test_what_most_lists_have_is_plain(url: bytes) -> None:
+    """It is not only theory."""
+    assert PLAIN_URL.fullmatch(url)
+
+
+def test_one_comment_for_all() -> None:
+    """The rest is copied as it stands, under one comment."""
+    urls = [f"http://h/{number}\n" for number in range(250)]
+    reading = Reading("".join(urls))
+    assert len(reading.read(10)) == 10
+    text = reading.skim()
+    # The tenth job came when the eleventh URL was seen: that one is a job, too.
+    assert re.sub(r"^#.*\n", "", text, flags=re.MULTILINE) == "".join(urls[10:])
+    assert text.count("#") == 2
