@@ -39,6 +39,11 @@ def note_path(part: Path) -> Path:
     return part.with_suffix(".json")
 
 
+def is_note(path: Path) -> bool:
+    """Whether it is the note of a part, by its name."""
+    return path.suffix == ".json"
+
+
 def read_note(part: Path) -> PartNote | None:
     """The note beside the part; None if there is none that is sound.
 

@@ -19,7 +19,7 @@ from url_downloader.config import Existing, OutputSettings
 from url_downloader.free_space import FreeSpace
 from url_downloader.local_errors import LocalErrors
 from url_downloader.part_file import BLOCK, PartFile, open_part, remove_leftover
-from url_downloader.part_note import note_path
+from url_downloader.part_note import is_note, note_path
 from url_downloader.shared.errors import AttemptError, OutputError
 from url_downloader.shared.models import DownloadJob, ErrorKind
 
@@ -73,6 +73,7 @@ class OutputDirectory:
         self._parts = settings.directory / PARTS_FOLDER
         self._space = FreeSpace(settings.directory, min_free=settings.min_free)
         self._root = self._directory
+        self._has_leftovers = False
         # A part is looked for, and then made.
         self._part_path = functools.lru_cache(maxsize=1024)(self._path_of_part)
 
@@ -94,12 +95,20 @@ class OutputDirectory:
             self._in_parts_folder(probe.touch)
             # Another run of this process may probe at the same time.
             probe.unlink(missing_ok=True)
+            self._has_leftovers = self._in_parts_folder(
+                lambda: any(map(is_note, self._parts.iterdir()))
+            )
             self._root = Path(os.path.realpath(self._directory))
         except OSError as error:
             raise OutputError(
                 f"{self._directory}: no files can be written there: {error.strerror}; choose"
                 " another directory with --dir"
             ) from error
+
+    @property
+    def has_leftovers(self) -> bool:
+        """Whether parts that can be resumed were there before the run."""
+        return self._has_leftovers
 
     def existing(self, output: str) -> ExistingFile | None:
         """The regular file of this name, if there is one. Links are not followed."""

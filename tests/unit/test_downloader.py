@@ -134,6 +134,8 @@ class Bench:
     def existing(self, output: str) -> None:
         raise AssertionError(f"nobody asked whether {output} is there")
 
+    has_leftovers = True
+
     def reopen(self, job: DownloadJob) -> None:
         self.jobs.append(job)
 

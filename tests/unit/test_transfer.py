@@ -235,6 +235,10 @@ class Bench:
     def existing(self, output: str) -> File | None:
         return self.there
 
+    @property
+    def has_leftovers(self) -> bool:
+        return self.part is not None
+
     def reopen(self, job: DownloadJob) -> Part | None:
         if self.part is not None:
             assert not self.part.is_open
