@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Mapping
 
 from url_downloader.seams import Fields
 
@@ -33,7 +35,8 @@ def is_field_value(text: str) -> bool:
     return re.fullmatch(_VALUE, text) is not None
 
 
-def combined(*groups: Fields) -> dict[str, str | bytes]:
+@functools.lru_cache(maxsize=256)
+def combined(*groups: Fields) -> Mapping[str, str | bytes]:
     """The fields to send: those of a later group take the place of an earlier group's.
 
     Within a group, those of one name are joined as RFC 9110 §5.3 allows. What is beyond ASCII

@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import requests
 from requests.auth import HTTPBasicAuth
@@ -238,7 +239,8 @@ def _as_it_is(url: str, fields: Mapping[str, str | bytes]) -> requests.PreparedR
     """What requests makes of a plain URL, in a fraction of the time."""
     request = requests.PreparedRequest()
     request.method, request.url = "GET", url
-    request.headers = CaseInsensitiveDict(fields)
+    # Only read from here on, under the names that they have.
+    request.headers = cast("CaseInsensitiveDict[str | bytes]", fields)
     return request
 
 

@@ -7,6 +7,7 @@ Knows lines; nothing of connections and bodies.
 
 from __future__ import annotations
 
+import functools
 import http.client
 import re
 from collections.abc import Callable, Mapping
@@ -159,10 +160,20 @@ def request_head(method: str, target: str, *, headers: Mapping[str, str | bytes]
     Raises:
         ValueError: what is in it would end a line.
     """
-    lines = [f"{method} {target} HTTP/1.1".encode("ascii")]
-    for name, value in headers.items():
+    return _line(f"{method} {target} HTTP/1.1".encode("ascii")) + _block(*headers.items())
+
+
+@functools.lru_cache(maxsize=256)
+def _block(*fields: tuple[str, str | bytes]) -> bytes:
+    """Header lines and the end of their block; those of most requests are the same."""
+    lines = []
+    for name, value in fields:
         octets = value.encode("latin-1") if isinstance(value, str) else value
-        lines.append(b"%b: %b" % (name.encode("ascii"), octets))
-    if any(_LINE_END.search(line) for line in lines):
+        lines.append(_line(b"%b: %b" % (name.encode("ascii"), octets)))
+    return b"".join([*lines, b"\r\n"])
+
+
+def _line(octets: bytes) -> bytes:
+    if _LINE_END.search(octets):
         raise ValueError("a line end in the header of a request")
-    return b"\r\n".join([*lines, b"", b""])
+    return octets + b"\r\n"
