@@ -41,7 +41,7 @@ def account_of(
         summary=summary,
         rejected=parser.rejected,
         repeated=parser.repeated,
-        files=[(name, str(path)) for name, path in _files(arguments)],
+        files=[(name, str(path)) for name, path in _files(arguments, is_told=is_told)],
         retry=_retry(summary, arguments, is_told=is_told),
     )
 
@@ -60,10 +60,12 @@ def say_account(account: Account, *, as_table: bool) -> None:
         say(printable(line))
 
 
-def _files(arguments: argparse.Namespace) -> Iterator[tuple[str, Path]]:
+def _files(arguments: argparse.Namespace, *, is_told: bool) -> Iterator[tuple[str, Path]]:
     for name, option in FILES:
         path = getattr(arguments, option)
-        if path is not None and str(path) != "-":
+        # What stands there if it was not written is another run's.
+        is_old = option == "failed_out" and not is_told
+        if path is not None and str(path) != "-" and not is_old:
             yield name, path
 
 

@@ -71,6 +71,12 @@ def _option_lines(job: DownloadJob, settings: Settings) -> Iterator[str]:
         yield f"  max-retries={job.max_retries}"
 
 
+def has_options(job: DownloadJob, settings: Settings) -> bool:
+    """Whether the list asks for more than the URL."""
+    lines = _option_lines(job, settings)
+    return job.is_named or not all(line.startswith("  out=") for line in lines)
+
+
 def _limit_name(field: str, value: float) -> str:
     """The option's name; a name that aria2c skips, where it would refuse the value."""
     name = field.replace("_", "-")

@@ -50,6 +50,8 @@ class LineWriter:
         self._readiness.register(descriptor, select.POLLOUT)
         # Appended to without a lock: a worker is to lose no time.
         self._fresh: deque[Callable[[], bytes]] = deque()
+        # Held while lines are made, so that they stay in their order and none is overlooked.
+        self._making = threading.Lock()
         # Leaf lock; guards all fields below, and what is taken from _fresh.
         self._lock = threading.Lock()
         self._waiting: deque[bytes] = deque()
@@ -69,11 +71,13 @@ class LineWriter:
 
     def flush(self) -> None:
         """Write what is waiting, if that is possible."""
-        lines = [line() for line in self._take_fresh()]
+        with self._making:
+            lines = [line() for line in self._take_fresh()]
+            with self._lock:
+                self._waiting.extend(lines)
         with self._lock:
             if self._is_closed:
                 return
-            self._waiting.extend(lines)
             error = self._error = self._write_waiting()
             is_news, self._is_told = not self._is_told, self._is_told or error is not None
         if isinstance(error, BrokenPipeError):

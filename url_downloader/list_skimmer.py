@@ -5,18 +5,19 @@ Knows which URLs the parser would take as they stand, and nothing of what else i
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Iterable, Iterator
 
 from url_downloader.filenames import DEFAULT_NAME
 
 PLAIN_URL = re.compile(
-    rb"https?://[a-z0-9.:-]{1,250}/(?:[\w.~-]{0,250}/){0,50}"
+    rb"(https?://[a-z0-9.:-]{1,250})/(?:[\w.~-]{0,250}/){0,50}"
     rb"(?!(?i:con|prn|aux|nul|com.|lpt.)(?:\.|\?|\Z))((?:[\w.-]{0,150}[\w-])?)"
     rb"(?:\?[\w.~&=+,;:/@-]{0,2000})?",
     re.ASCII,
 )
-"""URLs that are asked for as they stand in a list, and the name that each gives its file."""
+"""URLs asked for as they stand in a list: the origin, and the name that each gives its file."""
 _HEADING = "# unfinished: not begun; so are those below that no comment tells more of\n"
 
 
@@ -30,6 +31,7 @@ class ListSkimmer:
         lines: of the list; None means: nothing yet.
         claim: gives a URL's file a name of its own, as for the other jobs of the list.
         is_known: whether a URL without options came before and has been given on.
+        is_valid_origin: whether a server can be there; else the parser says what is wrong.
 
     Threads: used by the main thread only.
     """
@@ -40,11 +42,15 @@ class ListSkimmer:
         *,
         claim: Callable[[str, str], str],
         is_known: Callable[[str], bool],
+        is_valid_origin: Callable[[str], bool],
     ) -> None:
         self._lines = lines
         self._claim = claim
         self._is_known = is_known
+        self._is_valid_origin = is_valid_origin
         self._is_skimming = False
+        # Without one, the parser would take what is no text for another kind of file.
+        self._has_given_one = False
         self._kept: list[str] = []
         self._seen: set[bytes] = set()
         # Whether the last URL that was given on may still wait for its options.
@@ -53,6 +59,10 @@ class ListSkimmer:
     def skim(self) -> None:
         """Keep back what is plain, from now on."""
         self._is_skimming = True
+
+    def has(self, url: str) -> bool:
+        """Whether it has been kept back."""
+        return url.encode() in self._seen
 
     def take(self) -> list[str]:
         """What has been kept back since the last time, as the text of a list."""
@@ -74,7 +84,11 @@ class ListSkimmer:
             yield from self._pass_by(held, has_options=False)
 
     def _plain(self, raw: bytes | None) -> re.Match[bytes] | None:
-        return PLAIN_URL.fullmatch(raw) if self._is_skimming and raw else None
+        plain = PLAIN_URL.fullmatch(raw) if self._is_skimming and raw else None
+        if plain is None or not self._is_valid_origin(plain[1].decode()):
+            return None
+        has_given_one, self._has_given_one = self._has_given_one, True
+        return plain if has_given_one else None
 
     def _pass_by(self, plain: re.Match[bytes], *, has_options: bool) -> Iterator[bytes | None]:
         if has_options:
@@ -91,7 +105,7 @@ class ListSkimmer:
     def _keep(self, plain: re.Match[bytes]) -> None:
         if plain[0] in self._seen:
             return
-        url, name = plain[0].decode(), plain[1].decode() or DEFAULT_NAME
+        url, name = plain[0].decode(), plain[2].decode() or DEFAULT_NAME
         claimed = self._claim(name, url)
         is_taken = claimed != name
         if is_taken and self._is_known(url):
@@ -104,8 +118,12 @@ class ListSkimmer:
 
 def _is_idle(raw: bytes | None) -> bool:
     """Whether it may stand between a URL and its options without being one."""
-    return raw is not None and (not (bare := raw.strip()) or bare.startswith(b"#"))
+    return raw is not None and (not (bare := _bare(raw).strip()) or bare.startswith(b"#"))
 
 
 def _is_indented(raw: bytes | None) -> bool:
-    return raw is not None and raw.startswith((b" ", b"\t"))
+    return raw is not None and _bare(raw).startswith((b" ", b"\t"))
+
+
+def _bare(raw: bytes) -> bytes:
+    return raw.removeprefix(codecs.BOM_UTF8)

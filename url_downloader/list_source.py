@@ -16,7 +16,7 @@ from pathlib import Path
 from url_downloader.checksums import parse_sums
 from url_downloader.claims import NameClaims
 from url_downloader.config import Settings
-from url_downloader.input_parser import InputParser
+from url_downloader.input_parser import InputParser, is_valid_origin
 from url_downloader.line_reader import read_lines
 from url_downloader.list_skimmer import ListSkimmer
 from url_downloader.shared.errors import InputError
@@ -87,7 +87,12 @@ def read_list(
         on_rejected=lambda rejection: log.error("%s", rejection),
         on_note=lambda note: log.info("%s", note),
     )
-    skimmer = ListSkimmer(read_lines(descriptor), claim=claims.claim, is_known=parser.is_known)
+    skimmer = ListSkimmer(
+        read_lines(descriptor),
+        claim=claims.claim,
+        is_known=parser.is_known,
+        is_valid_origin=is_valid_origin,
+    )
     jobs = with_checksums(parser.parse(skimmer), checksums)
     can_skim = stat.S_ISREG(os.fstat(descriptor).st_mode) and not checksums
     return ListedJobs(parser, jobs, skimmer if can_skim else None)

@@ -23,6 +23,7 @@ from url_downloader.failed_list import (
     NOT_BEGUN,
     Item,
     check_place,
+    has_options,
     list_text,
     reason_of,
     write_list,
@@ -191,9 +192,14 @@ def _unread_text(run: RunEnd, path: Path, *, settings: Settings) -> Iterator[str
     run.skimmer.skim()
     for item in unread:
         yield from run.skimmer.take()
-        if item is not None:
+        if item is not None and not _is_kept(item[0], run.skimmer, settings=settings):
             yield from list_text([item], settings)
     yield from run.skimmer.take()
+
+
+def _is_kept(job: DownloadJob, skimmer: ListSkimmer, *, settings: Settings) -> bool:
+    """Whether the URL has been copied already, from a line that spells it otherwise."""
+    return skimmer.has(job.url) and not has_options(job, settings)
 
 
 def _unread(run: RunEnd, path: Path) -> Iterator[Item | None]:

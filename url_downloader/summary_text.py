@@ -123,7 +123,8 @@ def list_rows(account: Account) -> Iterator[tuple[str, str]]:
     if account.repeated:
         urls = "URL counts" if account.repeated == 1 else "URLs count"
         yield "repeated", f"{account.repeated} repeated {urls} once"
-    if not sum(account.summary.counts.values()) and not account.rejected:
+    summary = account.summary
+    if summary.is_list_read and not sum(summary.counts.values()) and not account.rejected:
         yield "empty", "the list has no URLs"
 
 

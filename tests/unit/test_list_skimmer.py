@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from url_downloader.claims import NameClaims
 from url_downloader.config import Settings
-from url_downloader.failed_list import list_text
+from url_downloader.failed_list import has_options, list_text
 from url_downloader.filenames import DEFAULT_NAME, name_from_url
-from url_downloader.input_parser import InputParser, normal_url
+from url_downloader.input_parser import InputParser, is_valid_origin, normal_url
 from url_downloader.list_skimmer import PLAIN_URL, ListSkimmer
 from url_downloader.shared.models import DownloadJob
 
@@ -41,6 +41,11 @@ ENTRIES = [
     "# a comment",
     "",
     "no URL",
+    "x\0y",
+    "http://h/fragment",
+    "http://127.0.0.1:99999/x.txt",
+    "http://a..b/x.txt",
+    "http://o/bom\n\ufeff  out=z",
 ]
 
 
@@ -59,7 +64,12 @@ class Reading:
             on_note=self.said.append,
         )
         lines: Iterable[bytes] = text.encode().split(b"\n")
-        self.skimmer = ListSkimmer(lines, claim=claims.claim, is_known=parser.is_known)
+        self.skimmer = ListSkimmer(
+            lines,
+            claim=claims.claim,
+            is_known=parser.is_known,
+            is_valid_origin=is_valid_origin,
+        )
         self._jobs = parser.parse(self.skimmer)
 
     def read(self, count: int) -> list[DownloadJob]:
@@ -76,7 +86,8 @@ class Reading:
         self.skimmer.skim()
         for job in self._jobs:
             text += self.skimmer.take()
-            text += [] if job is None else list_text([(job, "not begun")], SETTINGS)
+            if job and not (self.skimmer.has(job.url) and not has_options(job, SETTINGS)):
+                text += list_text([(job, "not begun")], SETTINGS)
         return "".join([*text, *self.skimmer.take()])
 
 
@@ -106,7 +117,7 @@ def test_plain_is_as_it_will_be_asked_for(url: bytes) -> None:
     """A plain URL is its own normal form, and its name is the one that is found without."""
     text, match = url.decode(), PLAIN_URL.fullmatch(url)
     assert match is not None
-    assert name_from_url(text) == (match[1].decode() or DEFAULT_NAME)
+    assert name_from_url(text) == (match[2].decode() or DEFAULT_NAME)
     try:
         normal = normal_url(text)
     except ValueError:
@@ -133,6 +144,6 @@ def test_one_comment_for_all() -> None:
     reading = Reading("".join(urls))
     assert len(reading.read(10)) == 10
     text = reading.skim()
-    # The tenth job came when the eleventh URL was seen: that one is a job, too.
+    # The tenth job came when the eleventh URL was seen: that one is a job, and so is the next.
     assert re.sub(r"^#.*\n", "", text, flags=re.MULTILINE) == "".join(urls[10:])
-    assert text.count("#") == 2
+    assert text.count("#") == 3
