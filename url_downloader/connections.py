@@ -79,7 +79,8 @@ class Connections:
         kept = self._idle.pop(place, None)
         if kept is None:
             return self._made(place)
-        if kept.is_connected:
+        # What TLS has decrypted already, nobody asked for; the socket does not show it.
+        if kept.is_connected and not getattr(kept.sock, "pending", int)():
             return kept
         kept.close()
         return self._made(place)
@@ -104,6 +105,8 @@ class Connections:
         if not can_serve:
             connection.close()
             return
+        if (other := self._idle.pop(place, None)) is not None:
+            other.close()
         self._idle[place] = connection
         if len(self._idle) > self._max_idle:
             self._idle.popitem(last=False)[1].close()

@@ -16,6 +16,7 @@ from typing import Any
 
 import requests
 from requests.cookies import MockRequest, MockResponse, RequestsCookieJar
+from requests.structures import CaseInsensitiveDict
 
 from url_downloader.shared.errors import InputError
 
@@ -72,6 +73,8 @@ class CallCookies(RequestsCookieJar):
 
     def take_from(self, headers: Any, request: requests.PreparedRequest) -> None:
         """Take what the header fields of the reply to this request set."""
+        # Names have no case; it asks for Host.
+        request.headers = CaseInsensitiveDict(request.headers)
         reply: Any = MockResponse(headers)
         asked: Any = MockRequest(request)
         self.extract_cookies(reply, asked)

@@ -68,7 +68,7 @@ class AbortableConnection(HTTPConnection):
             method: of the request.
             url: its target; absolute where a proxy is asked.
             body: none.
-            headers: all that are sent but Host.
+            headers: all that are sent, if need be without Host.
         """
         self.lifeline.enter(Phase.WAITING)
         if self.sock is None:
@@ -76,7 +76,9 @@ class AbortableConnection(HTTPConnection):
                 self.connect()
         # TLS within that of a proxy is no socket, but has one.
         self.lifeline.hold(getattr(self.sock, "socket", self.sock))
-        fields = {"Host": self._host_field(url), **(headers or {})}
+        fields = headers or {}
+        if not any(name.lower() == "host" for name in fields):
+            fields = {"Host": self._host_field(url), **fields}
         head = request_head(method, url, headers=fields)
         # What the server has said before it hung up is still to be read.
         with suppress(BrokenPipeError, ConnectionResetError):

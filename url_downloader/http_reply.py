@@ -67,8 +67,8 @@ class HttpReply:
         self._lifeline.enter(Phase.REPLYING)
         while chunk := self._read(CHUNK_SIZE):
             yield chunk
-        TURN.take()
         self._lifeline.enter(Phase.WORKING)
+        TURN.take()
 
     def drain(self) -> None:
         """Read a small body away, so that the connection can serve again; then close."""
@@ -80,12 +80,15 @@ class HttpReply:
                 self._lifeline.count(len(data))
         except AttemptError:
             pass
+        self._lifeline.enter(Phase.WORKING)
         TURN.take()
         self.close()
 
     def close(self) -> None:
         """Give the connection back if the body was read to its end, else drop it."""
-        self._let_go()
+        # Once: the next request may be on the connection already.
+        let_go, self._let_go = self._let_go, lambda: None
+        let_go()
         self._lifeline.release_closed()
 
     def _read(self, size: int) -> bytes:

@@ -68,9 +68,9 @@ class StrictResponse(http.client.HTTPResponse):
         """
         body: Any = self.fp
         with TURN.given():
-            there = body.peek(1)
+            if there := body.peek(1):
+                self._on_begun()
         if there:
-            self._on_begun()
             check_start(there)
         if (head := PLAIN_HEAD.match(there, 0, _PLAIN_BYTES)) is not None:
             body.read(head.end())
@@ -79,7 +79,11 @@ class StrictResponse(http.client.HTTPResponse):
             self._read_by_line(b"\r\n\r\n" in there)
         self._frame()
         if head is not None and self.length is not None:
-            self._is_here = self.length <= len(there) - head.end()
+            surplus = len(there) - head.end() - self.length
+            self._is_here = surplus >= 0
+            if surplus > 0:
+                # It is no reply to what will be asked next.
+                self.will_close = True
         if self.length is None and not self.chunked:
             self.will_close = True
 

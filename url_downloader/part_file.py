@@ -19,6 +19,7 @@ from url_downloader.local_errors import LocalErrors
 from url_downloader.part_note import PartNote, note_path, read_note
 from url_downloader.resume import SavedPart
 from url_downloader.shared.models import without_credentials
+from url_downloader.turn import TURN
 
 WORTH_RESUMING = 1024 * 1024
 """Bytes from which on a part gets a note; a smaller one is not worth another request."""
@@ -144,7 +145,8 @@ class PartFile:
                 with suppress(OverflowError):
                     os.utime(self._descriptor, (modified, modified))
             if is_synced:
-                os.fsync(self._descriptor)
+                with TURN.given():
+                    os.fsync(self._descriptor)
 
     def publish(self, output: str, *, modified: float | None, etag: str | None) -> str:
         """Give the finished part its name, in one step; returns its path.

@@ -184,7 +184,10 @@ class JobPool:
 
     def _produce(self, jobs: Iterable[DownloadJob | None]) -> None:
         for job in jobs:
-            if job is not None:
+            if job is None:
+                TURN.give()
+            else:
+                TURN.take()
                 self.registry.add(job)
                 self._registered += 1
                 self._hand_over(job)

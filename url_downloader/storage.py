@@ -22,6 +22,7 @@ from url_downloader.part_file import BLOCK, PartFile, open_part, remove_leftover
 from url_downloader.part_note import is_note, note_path
 from url_downloader.shared.errors import AttemptError, OutputError
 from url_downloader.shared.models import DownloadJob, ErrorKind
+from url_downloader.turn import TURN
 
 T = TypeVar("T")
 
@@ -200,7 +201,8 @@ class OutputDirectory:
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        with TURN.given():
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

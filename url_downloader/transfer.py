@@ -98,10 +98,10 @@ class Transfer:
             AttemptError: it did not come to that; what can be resumed is kept.
         """
         try:
-            held, disk = self._context.held.pop(self._job.job_id, None), self._context.disk
-            if self._context.is_resumed and (held is not None or disk.has_leftovers):
+            held, disk = self._context.held, self._context.disk
+            if self._context.is_resumed and (held or disk.has_leftovers):
                 self._part = disk.reopen(self._job)
-                self._counted = held or 0
+                self._counted = held.pop(self._job.job_id, 0)
             while (result := self._ask()) is None:
                 pass
         except AttemptError as error:

@@ -13,8 +13,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-PATIENCE = 0.05
-"""Seconds in which nobody computes for one file; who has the turn for so long waits itself."""
+PATIENCE, TRIES = 0.05, 10
+"""Seconds after which one that waits looks around, and how often."""
+LONG, SOME = 0.005, 3
+"""Seconds for which nobody computes for one file; so many turns in a row that take longer mean
+that whoever has it waits for something: a slow disk."""
 PAUSE = 2.0
 """Seconds for which everybody then goes on without."""
 
@@ -35,9 +38,10 @@ class Turn:
         self._is_needed = is_needed
         self._now = now
         self._lock = threading.Lock()
-        # Both are written by who has the lock.
+        # These are written by who has the lock.
         self._holder: int | None = None
-        self._taken = 0
+        self._since = 0.0
+        self._long_turns = 0
         self._pause_until = 0.0
 
     def take(self) -> None:
@@ -46,12 +50,12 @@ class Turn:
         if self._holder == me or not self._is_needed:
             return
         if self._lock.acquire(blocking=False) or self._wait():
-            self._holder = me
-            self._taken += 1
+            self._holder, self._since = me, self._now()
 
     def give(self) -> None:
         """Let another thread compute; does nothing in one that has not the turn."""
         if self._holder == threading.get_ident():
+            self._look_back()
             self._holder = None
             self._lock.release()
 
@@ -65,16 +69,33 @@ class Turn:
             self.take()
 
     def _wait(self) -> bool:
-        """Whether the turn came; not if one and the same thread had it for all the time."""
-        if self._now() < self._pause_until:
-            return False
-        taken = -1
-        while taken != self._taken:
-            taken = self._taken
+        """Whether the turn came in the time that one waits for it."""
+        for _ in range(TRIES):
+            if (now := self._now()) < self._pause_until:
+                break
             if self._lock.acquire(timeout=PATIENCE):
                 return True
-        self._pause_until = self._now() + PAUSE
+            if self._since <= now:
+                self._give_up()
         return False
+
+    def _give_up(self) -> None:
+        """One and the same thread has had the turn for all the time that another waited."""
+        if self._holder is None:
+            # A signal's handler raised between the lock and its holder's name.
+            self._lock = threading.Lock()
+        self._pause()
+
+    def _look_back(self) -> None:
+        """Notice what the turn that ends says of the others. The caller has it."""
+        is_long = self._now() > self._since + LONG
+        self._long_turns = self._long_turns + 1 if is_long else 0
+        if self._long_turns == SOME:
+            self._long_turns = 0
+            self._pause()
+
+    def _pause(self) -> None:
+        self._pause_until = self._now() + PAUSE
 
 
 TURN = Turn(is_needed=getattr(sys, "_is_gil_enabled", lambda: True)())

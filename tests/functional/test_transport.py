@@ -390,6 +390,58 @@ def test_cookies_last_for_one_call(server: ScriptedServer, client: HttpClient) -
     assert cookies == [None, "a=1", None, "a=1; b=2", None]
 
 
+def test_cookies_come_with_a_host_in_any_case(
+    server: ScriptedServer, client: HttpClient
+) -> None:
+    """The user's own Host is sent as it is, alone, and cookies that are set belong to it."""
+    server.play("/a", redirect("/b", cookie="a=1"))
+    server.play("/b", Reply(body=BODY))
+    get(client, server.url("/a"), (("host", "a.test"),))
+    hosts = [
+        value
+        for request in server.requests()
+        for name, value in request.headers
+        if name.lower() == "host"
+    ]
+    assert hosts == ["a.test"] * 2
+    assert [request.header("Cookie") for request in server.requests()] == [None, "a=1"]
+
+
+def test_a_reply_is_let_go_once(server: ScriptedServer, client: HttpClient) -> None:
+    """To close it again spoils no call that is on its connection by then."""
+    limits = AttemptLimits(timeout=PATIENT)
+    bodies = {f"/{name}": name.encode() * 9 for name in "abc"}
+    for path, body in bodies.items():
+        server.play(path, Reply(body=body))
+    first = client.open(server.url("/a"), (), conditions=(), limits=limits)
+    assert b"".join(first.chunks()) == bodies["/a"]
+    first.close()
+    second = client.open(server.url("/b"), (), conditions=(), limits=limits)
+    first.close()
+    assert get(client, server.url("/c"))[0] == bodies["/c"]
+    assert b"".join(second.chunks()) == bodies["/b"]
+    second.close()
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *[Reply(status=304).message, Reply(status=204).message, Reply().message],
+        Reply(body=bytes(8192 - len(Reply(body=bytes(8000)).head))).message,
+    ],
+)
+def test_what_was_not_asked_for_is_no_reply(
+    client: HttpClient, any_server: ScriptedServer, reply: bytes
+) -> None:
+    """Bytes that come after a reply never pass for the next one, TLS or not."""
+    forged = Reply(body=b"forged").message
+    any_server.play("/a", Raw(reply + forged, keep_alive=True))
+    any_server.play("/b", Reply(body=b"next"))
+    get(client, any_server.url("/a"))
+    assert get(client, any_server.url("/b"))[0] == b"next"
+
+
 class Call(threading.Thread):
     """A call without a timeout, in a thread of its own; then the error that it ended with."""
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from url_downloader.turn import PAUSE, Turn
+import pytest
+
+from url_downloader.turn import LONG, PAUSE, SOME, Turn
 
 LIMIT = 30.0
 
@@ -102,3 +104,34 @@ def test_an_interpreter_without_a_lock_needs_no_turns() -> None:
     turn = Turn(is_needed=False)
     turn.take()
     assert Neighbour(turn.take).is_done()
+
+
+def test_turns_that_take_long_keep_nobody() -> None:
+    """Who computes for so long waits for a disk; then all may do so at once."""
+    now = [0.0]
+    turn = Turn(now=lambda: now[0])
+    for _ in range(SOME):
+        turn.take()
+        now[0] += 2 * LONG
+        turn.give()
+    turn.take()
+    neighbours = [Neighbour(turn.take) for _ in range(4)]
+    assert all(each.is_done() for each in neighbours)
+
+
+def test_a_turn_that_is_lost_is_found() -> None:
+    """An error between the lock and its holder's name takes it from nobody for ever."""
+    now = [0.0]
+
+    def broken() -> float:
+        raise InterruptedError
+
+    turn = Turn(now=lambda: now[0])
+    turn._now = broken
+    with pytest.raises(InterruptedError):
+        turn.take()
+    turn._now = lambda: now[0]
+    assert Neighbour(turn.take).is_done()
+    now[0] += PAUSE
+    turn.take()
+    turn.give()
