@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 PATIENCE, TRIES = 0.05, 10
 """Seconds after which one that waits looks around, and how often."""
-LONG, SOME = 0.005, 3
+LONG, SOME = 0.002, 3
 """Seconds for which nobody computes for one file; so many turns in a row that take longer mean
 that whoever has it waits for something: a slow disk."""
 PAUSE = 2.0
