@@ -102,6 +102,8 @@ class StrictResponse(http.client.HTTPResponse):
 
     def _read_by_line(self, is_whole: bool) -> None:
         body: Any = self.fp
+        if not is_whole:
+            TURN.give()
         lines = body if is_whole else LinesInPieces(body, self._on_bytes)
         self.fp = HeaderReader(lines)  # type: ignore[assignment]
         try:

@@ -76,15 +76,9 @@ class Turn:
             if self._lock.acquire(timeout=PATIENCE):
                 return True
             if self._since <= now:
-                self._give_up()
+                # One and the same thread has had it for all the time.
+                self._pause()
         return False
-
-    def _give_up(self) -> None:
-        """One and the same thread has had the turn for all the time that another waited."""
-        if self._holder is None:
-            # A signal's handler raised between the lock and its holder's name.
-            self._lock = threading.Lock()
-        self._pause()
 
     def _look_back(self) -> None:
         """Notice what the turn that ends says of the others. The caller has it."""

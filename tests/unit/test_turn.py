@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-import pytest
-
 from url_downloader.turn import LONG, PAUSE, SOME, Turn
 
 LIMIT = 30.0
@@ -117,21 +115,3 @@ def test_turns_that_take_long_keep_nobody() -> None:
     turn.take()
     neighbours = [Neighbour(turn.take) for _ in range(4)]
     assert all(each.is_done() for each in neighbours)
-
-
-def test_a_turn_that_is_lost_is_found() -> None:
-    """An error between the lock and its holder's name takes it from nobody for ever."""
-    now = [0.0]
-
-    def broken() -> float:
-        raise InterruptedError
-
-    turn = Turn(now=lambda: now[0])
-    turn._now = broken
-    with pytest.raises(InterruptedError):
-        turn.take()
-    turn._now = lambda: now[0]
-    assert Neighbour(turn.take).is_done()
-    now[0] += PAUSE
-    turn.take()
-    turn.give()
