@@ -442,6 +442,15 @@ def test_what_was_not_asked_for_is_no_reply(
     assert get(client, any_server.url("/b"))[0] == b"next"
 
 
+def test_a_surplus_ends_its_connection(server: ScriptedServer, client: HttpClient) -> None:
+    """More of it may be on its way."""
+    server.play("/a", Raw(Reply(body=BODY).message + b"more", keep_alive=True))
+    server.play("/b", Reply(body=b"next"))
+    assert get(client, server.url("/a"))[0] == BODY
+    assert get(client, server.url("/b"))[0] == b"next"
+    assert server.connections == 2
+
+
 class Call(threading.Thread):
     """A call without a timeout, in a thread of its own; then the error that it ended with."""
 

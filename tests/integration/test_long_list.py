@@ -80,3 +80,14 @@ def test_checksums(server: ScriptedServer, tmp_path: Path) -> None:
     lines = [line for line in failed.read_text().splitlines() if not line.startswith("#")]
     assert lines[::2] == source.read_text().splitlines()
     assert lines[1::2] == [f"  checksum=sha-256={digest}"] * len(names)
+
+
+def test_other_spellings(server: ScriptedServer, tmp_path: Path) -> None:
+    """A URL that was not read is in the failed list once, however the list repeats it."""
+    source, failed = tmp_path / "list", tmp_path / "failed"
+    urls = [server.url(f"/{name}") for name in ("z", "a", "b")]
+    source.write_text("\n".join([*urls, f"{urls[2]}#part", f"{urls[2]} ", ""]))
+    options = ("-d", tmp_path / "d", "--deadline=0.0001", "--failed-out", failed)
+    assert run_cli(source, *options).status == 5
+    lines = failed.read_text().splitlines()
+    assert [line for line in lines if not line.startswith("#")] == urls

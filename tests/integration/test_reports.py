@@ -256,6 +256,16 @@ def test_nowhere_to_write(site: Site, option: str, place: str) -> None:
     assert site.server.count() == 0
 
 
+def test_what_was_not_written_is_not_named(site: Site) -> None:
+    """What stands there is no list of this run's."""
+    source = site.folder / "one"
+    source.write_text(site.server.url("/missing"))
+    result = run_cli(source, "-d", site.folder / "d", "--failed-out", "/dev/full")
+    assert result.status == 3, result
+    assert "/dev/full: the failed URLs can't be written" in result.stderr
+    assert "list of what failed" not in result.stderr
+
+
 def test_the_list_is_not_overwritten(site: Site) -> None:
     """A report that would go where the list is goes nowhere, whatever the list is called."""
     path = site.write_list()

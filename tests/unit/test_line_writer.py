@@ -191,3 +191,30 @@ def test_many_hands(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     assert writer.drain(gave_up=never)
     os.close(descriptor)
     assert sorted(map(int, path.read_bytes().split())) == list(range(threads * count))
+
+
+def test_a_line_in_the_making_is_not_overlooked(tmp_path: Path) -> None:
+    """Who drains waits for the lines that another thread is about to write."""
+    path = tmp_path / "lines"
+    with path.open("wb") as file:
+        writer = LineWriter(file.fileno(), name="x")
+        is_making, may_end = threading.Event(), threading.Event()
+
+        def slow() -> bytes:
+            is_making.set()
+            may_end.wait(60)
+            return b"slow\n"
+
+        writer.write(slow)
+        flusher = threading.Thread(target=writer.flush)
+        flusher.start()
+        assert is_making.wait(60)
+        write(writer, b"quick\n")
+        drainer = threading.Thread(target=functools.partial(writer.drain, gave_up=never))
+        drainer.start()
+        drainer.join(0.2)
+        assert drainer.is_alive()
+        may_end.set()
+        for thread in (flusher, drainer):
+            thread.join(60)
+        assert path.read_bytes() == b"slow\nquick\n"

@@ -106,12 +106,19 @@ def test_an_interpreter_without_a_lock_needs_no_turns() -> None:
 
 def test_turns_that_take_long_keep_nobody() -> None:
     """Who computes for so long waits for a disk; then all may do so at once."""
-    now = [0.0]
-    turn = Turn(now=lambda: now[0])
+    now, looks = [0.0], [0]
+
+    def look() -> float:
+        looks[0] += 1
+        return now[0]
+
+    turn = Turn(now=look)
     for _ in range(SOME):
         turn.take()
         now[0] += 2 * LONG
         turn.give()
     turn.take()
-    neighbours = [Neighbour(turn.take) for _ in range(4)]
-    assert all(each.is_done() for each in neighbours)
+    before = looks[0]
+    assert Neighbour(turn.take).is_done()
+    # One look at the clock: it did not wait until it had to look again.
+    assert looks[0] == before + 1
