@@ -171,6 +171,7 @@ def _add_failed_list(outputs: Outputs, path: Path, *, settings: Settings) -> Non
     check_place(path)
 
     def end(run: RunEnd) -> bool:
+        """Write the list; whether it could be written."""
         failed = ((record.job, reason_of(record)) for record in run.summary.leftovers)
         unread = _unread_text(run, path, settings=settings)
         try:
