@@ -93,6 +93,7 @@ class StrictResponse(http.client.HTTPResponse):
         self.code = self.status = int(head[1])
         self.reason = (head[2] or b"").strip().decode("latin-1")
         self.headers = HTTPHeaderDict()
+        self.msg = self.headers  # type: ignore[assignment]  # urllib3 and requests ask for it by this name
         for line in head[3].decode("latin-1").split("\r\n")[:-1]:
             name, _, value = line.partition(":")
             self.headers.add(name, value.strip(" \t"))
