@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-from urllib3 import HTTPResponse
+from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.ssltransport import SSLTransport
@@ -105,7 +105,7 @@ class AbortableConnection(HTTPConnection):
         reply = self.reply()
         return HTTPResponse(
             body=reply,
-            headers=reply.headers,
+            headers=HTTPHeaderDict(reply.headers.lines),
             status=reply.status,
             reason=reply.reason,
             preload_content=False,

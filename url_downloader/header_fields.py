@@ -1,12 +1,15 @@
-"""Header fields that users ask for: what one looks like, and which beats which."""
+"""Header fields: those that users ask for, and which beats which; those of a reply."""
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar, overload
 
 from url_downloader.seams import Fields
+
+T = TypeVar("T")
 
 _VALUE = r"[^\0-\x08\n-\x1f\x7f]*"
 # RFC 9110 §5.1 and §5.5: a token; of the controls only the tab.
@@ -55,3 +58,57 @@ def _joined(group: Fields) -> dict[str, tuple[str, str]]:
         separator = "; " if name.lower() == "cookie" else ", "
         fields[name.lower()] = (known_name, f"{known}{separator}{value}" if known else value)
     return fields
+
+
+class ReplyFields(Mapping[str, str]):
+    """The header fields of a reply. Names have no case; values of one name are joined.
+
+    Args:
+        lines: name and value of each, in their order.
+
+    Attributes:
+        lines: as given.
+    """
+
+    __slots__ = ("_values", "lines")
+
+    def __init__(self, lines: Sequence[tuple[str, str]] = ()) -> None:
+        self.lines = lines
+        values: dict[str, str] = {}
+        for name, value in lines:
+            key = name.lower()
+            values[key] = f"{values[key]}, {value}" if key in values else value
+        self._values = values
+
+    def without(self, name: str) -> ReplyFields:
+        """All but those of this name."""
+        return ReplyFields([line for line in self.lines if line[0].lower() != name.lower()])
+
+    @overload
+    def get_all(self, name: str) -> list[str] | None: ...
+    @overload
+    def get_all(self, name: str, default: T) -> list[str] | T: ...
+    def get_all(self, name: str, default: object = None) -> object:
+        """The values of one name, each for itself; `http.cookiejar` asks for them so."""
+        found = [value for each, value in self.lines if each.lower() == name.lower()]
+        return found or default
+
+    @overload
+    def get(self, name: str, /) -> str | None: ...
+    @overload
+    def get(self, name: str, /, default: str | T) -> str | T: ...
+    def get(self, name: str, /, default: object = None) -> object:
+        """The value of this name, or `default`."""
+        return self._values.get(name.lower(), default)
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)

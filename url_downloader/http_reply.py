@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Protocol
 
-from urllib3 import HTTPHeaderDict
-
 from url_downloader.http_errors import LIBRARY_ERRORS, attempt_error
 from url_downloader.lifeline import Lifeline
 from url_downloader.seams import Phase
@@ -23,9 +21,10 @@ class Message(Protocol):
     """A reply as http.client and urllib3 show it."""
 
     status: int
-    headers: HTTPHeaderDict
     chunked: bool
 
+    @property
+    def headers(self) -> Mapping[str, str]: ...
     def read1(self, n: int, /) -> bytes: ...
 
 
@@ -44,7 +43,7 @@ class HttpReply:
         self, message: Message, url: str, *, let_go: Callable[[], None], lifeline: Lifeline
     ) -> None:
         self.status = message.status
-        self.headers: Mapping[str, str] = message.headers
+        self.headers = message.headers
         self.url = url
         self._message = message
         self._let_go = let_go

@@ -13,8 +13,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from urllib3 import HTTPHeaderDict
-
+from url_downloader.header_fields import ReplyFields
 from url_downloader.http_head import (
     PLAIN_HEAD,
     HeaderReader,
@@ -31,6 +30,7 @@ _PLAIN_BYTES = 8192
 _MAX_TRAILER_BYTES = 64 * 1024
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[^\r\n\0]*)?\r\n")
 _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
+_BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
 class StrictResponse(http.client.HTTPResponse):
@@ -43,7 +43,7 @@ class StrictResponse(http.client.HTTPResponse):
     Threads: as a socket: read by one thread at a time.
     """
 
-    headers: HTTPHeaderDict  # type: ignore[assignment]
+    headers: ReplyFields  # type: ignore[assignment]
     _chunk_bytes_left = 0
     _is_first_chunk = True
 
@@ -78,6 +78,7 @@ class StrictResponse(http.client.HTTPResponse):
         else:
             self._read_by_line(b"\r\n\r\n" in there)
         self._frame()
+        self.msg = self.headers  # type: ignore[assignment]  # requests asks by this name
         if head is not None and self.length is not None:
             surplus = len(there) - head.end() - self.length
             self._is_here = surplus >= 0
@@ -92,11 +93,11 @@ class StrictResponse(http.client.HTTPResponse):
         self.version = 11
         self.code = self.status = int(head[1])
         self.reason = (head[2] or b"").strip().decode("latin-1")
-        self.headers = HTTPHeaderDict()
-        self.msg = self.headers  # type: ignore[assignment]  # urllib3 and requests ask for it by this name
+        lines = []
         for line in head[3].decode("latin-1").split("\r\n")[:-1]:
             name, _, value = line.partition(":")
-            self.headers.add(name, value.strip(" \t"))
+            lines.append((name, value.strip(" \t")))
+        self.headers = ReplyFields(lines)
         self.will_close = "close" in self.headers.get("Connection", "").lower()
         self.length = None
 
@@ -111,13 +112,13 @@ class StrictResponse(http.client.HTTPResponse):
         finally:
             if self.fp is not None:
                 self.fp = body
-        self.headers = HTTPHeaderDict(self.headers.items())
+        self.headers = ReplyFields(list(self.headers.items()))
 
     def _frame(self) -> None:
-        codings = _tokens(self.headers.getlist("Transfer-Encoding"))
-        lengths = set(_tokens(self.headers.getlist("Content-Length")))
+        codings = _tokens(self.headers.get("Transfer-Encoding"))
+        lengths = _tokens(self.headers.get("Content-Length"))
         self.chunked = False
-        if self.status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+        if self.status in _BODILESS:
             self.length = 0
         elif codings - {"identity"}:
             self._frame_by_coding(codings - {"identity"})
@@ -127,7 +128,7 @@ class StrictResponse(http.client.HTTPResponse):
     def _frame_by_coding(self, codings: set[str]) -> None:
         if codings != {"chunked"}:
             raise malformed(f"transfer coding not supported: {', '.join(sorted(codings))[:60]}")
-        self.headers.discard("Content-Length")
+        self.headers = self.headers.without("Content-Length")
         self.chunked = True
         self.length = None
 
@@ -137,7 +138,9 @@ class StrictResponse(http.client.HTTPResponse):
             raise malformed("differing Content-Length values")
         if not _LENGTH.fullmatch(length):
             raise malformed(f"not a Content-Length: {length[:60]!r}")
-        self.headers["Content-Length"] = length
+        if self.headers["Content-Length"] != length:
+            others = self.headers.without("Content-Length").lines
+            self.headers = ReplyFields([*others, ("Content-Length", length)])
         self.length = int(length)
 
     def read1(self, n: int = -1) -> bytes:
@@ -207,5 +210,5 @@ class StrictResponse(http.client.HTTPResponse):
                 raise malformed(f"trailer section over {_MAX_TRAILER_BYTES // 1024} KiB")
 
 
-def _tokens(values: list[str]) -> set[str]:
-    return {token.strip().lower() for value in values for token in value.split(",")}
+def _tokens(value: str | None) -> set[str]:
+    return set() if value is None else {token.strip().lower() for token in value.split(",")}

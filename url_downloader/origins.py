@@ -11,18 +11,31 @@ Login = tuple[str, str] | tuple[bytes, bytes]
 """User name and password."""
 
 
-@functools.lru_cache(maxsize=256)
 def origin_of(url: str) -> Origin:
-    """Scheme, host and port (RFC 9110 §4.3.1)."""
-    parts = urlsplit(url)
+    """Scheme, host and port of an absolute URL (RFC 9110 §4.3.1)."""
+    return _origin_of_start(_start(url))
+
+
+def login_of(url: str) -> Login | None:
+    """User name and password in an absolute URL, as UTF-8 (RFC 7617 §2.1)."""
+    return _login_of_start(_start(url))
+
+
+def _start(url: str) -> str:
+    """The URL up to its path: many have the same."""
+    return "/".join(url.split("/", 3)[:3])
+
+
+@functools.lru_cache(maxsize=256)
+def _origin_of_start(start: str) -> Origin:
+    parts = urlsplit(start)
     default = 443 if parts.scheme == "https" else 80
     return parts.scheme, parts.hostname, parts.port or default
 
 
 @functools.lru_cache(maxsize=256)
-def login_of(url: str) -> Login | None:
-    """User name and password in the URL, as UTF-8 (RFC 7617 §2.1)."""
-    parts = urlsplit(url)
+def _login_of_start(start: str) -> Login | None:
+    parts = urlsplit(start)
     if "@" not in parts.netloc:
         return None
     name, password = parts.username or "", parts.password or ""

@@ -1,0 +1,32 @@
+"""The fields of a reply are found by any spelling of their names, and none of them is lost."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from urllib3 import HTTPHeaderDict
+
+from url_downloader.header_fields import ReplyFields
+
+LINES = st.lists(st.tuples(st.sampled_from(["A", "a", "B", "Set-Cookie"]), st.text(max_size=3)))
+
+
+@given(LINES)
+def test_they_are_what_urllib3_makes_of_the_same_lines(lines: list[tuple[str, str]]) -> None:
+    """Each name, in any case, has the value that the library would give it."""
+    fields, known = ReplyFields(lines), HTTPHeaderDict(lines)
+    assert len(fields) == len(known)
+    for name in ("A", "a", "b", "SET-COOKIE", "c"):
+        assert fields.get(name) == known.get(name)
+        assert (name in fields) == (name in known)
+        assert fields.get_all(name, []) == known.getlist(name)
+        rest = fields.without(name)
+        assert [line for line in lines if line[0].lower() != name.lower()] == rest.lines
+
+
+def test_what_is_not_there() -> None:
+    """A name that did not come has no value, or the one that the caller names."""
+    fields = ReplyFields([("A", "1")])
+    assert fields.get_all("B") is None
+    assert fields.get("B", "2") == "2"
+    assert 1 not in fields
