@@ -48,7 +48,7 @@ class KnownCookies:
         ]
 
 
-class CallCookies(RequestsCookieJar):
+class CallCookies:
     """The cookies of one call: what was known of its hosts, and what they have set since.
 
     Args:
@@ -56,12 +56,19 @@ class CallCookies(RequestsCookieJar):
     """
 
     def __init__(self, known: KnownCookies) -> None:
-        # RFC 6265 §5.4: a cookie without a domain of its own is not for subdomains.
-        super().__init__(
-            DefaultCookiePolicy(strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain)
-        )
         self._known = known
         self._taken: set[tuple[str, str, str]] = set()
+
+    def __bool__(self) -> bool:
+        return "jar" in vars(self) and len(self.jar) > 0
+
+    @functools.cached_property
+    def jar(self) -> RequestsCookieJar:
+        """They, as requests wants to have them."""
+        # RFC 6265 §5.4: a cookie without a domain of its own is not for subdomains.
+        return RequestsCookieJar(
+            DefaultCookiePolicy(strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain)
+        )
 
     def come_to(self, host: str) -> None:
         """Take what is known of this host, but nothing that was changed or removed since."""
@@ -69,7 +76,7 @@ class CallCookies(RequestsCookieJar):
             identity = (cookie.domain, cookie.path, cookie.name)
             if identity not in self._taken:
                 self._taken.add(identity)
-                self.set_cookie(cookie)
+                self.jar.set_cookie(cookie)
 
     def take_from(self, headers: Any, request: requests.PreparedRequest) -> None:
         """Take what the header fields of the reply to this request set."""
@@ -77,7 +84,7 @@ class CallCookies(RequestsCookieJar):
         request.headers = CaseInsensitiveDict(request.headers)
         reply: Any = MockResponse(headers)
         asked: Any = MockRequest(request)
-        self.extract_cookies(reply, asked)
+        self.jar.extract_cookies(reply, asked)
 
 
 def read_cookies(path: Path) -> KnownCookies:

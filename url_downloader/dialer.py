@@ -19,7 +19,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.ssltransport import SSLTransport
 
-from url_downloader.http_head import WireError, request_head
+from url_downloader.http_head import WireError, header_block, request_line
 from url_downloader.http_wire import StrictResponse
 from url_downloader.lifeline import Lifeline
 from url_downloader.seams import Address, LookUp, Phase
@@ -37,6 +37,9 @@ class AbortableConnection(HTTPConnection):
 
     lifeline: Lifeline
     look_up: LookUp
+    # Those of most requests are one and the same object.
+    _last_fields: Mapping[str, str | bytes] | None = None
+    _last_block = b""
 
     def connect(self) -> None:
         """Look up, connect and shake hands; `timeout` is for the first two together.
@@ -53,6 +56,12 @@ class AbortableConnection(HTTPConnection):
         # TLS brings session tickets unasked.
         if not isinstance(self.sock, ssl.SSLSocket | SSLTransport):
             _expect_silence(self.sock)
+        self._poll = _poll_of(self.sock)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it can be used: it is open, and nothing has come that nobody asked for."""
+        return self.sock is not None and not self._poll.poll(0)
 
     def request(  # type: ignore[override]
         self,
@@ -76,10 +85,7 @@ class AbortableConnection(HTTPConnection):
                 self.connect()
         # TLS within that of a proxy is no socket, but has one.
         self.lifeline.hold(getattr(self.sock, "socket", self.sock))
-        fields = headers or {}
-        if not any(name.lower() == "host" for name in fields):
-            fields = {"Host": self._host_field(url), **fields}
-        head = request_head(method, url, headers=fields)
+        head = request_line(method, url) + self._header_block(headers or {}, url)
         # What the server has said before it hung up is still to be read.
         with suppress(BrokenPipeError, ConnectionResetError):
             self.sock.sendall(head)
@@ -113,6 +119,14 @@ class AbortableConnection(HTTPConnection):
             original_response=reply,
             request_method="GET",
         )
+
+    def _header_block(self, fields: Mapping[str, str | bytes], url: str) -> bytes:
+        if fields is not self._last_fields:
+            has_host = any(name.lower() == "host" for name in fields)
+            host = {} if has_host else {"Host": self._host_field(url)}
+            self._last_block = header_block({**host, **fields})
+            self._last_fields = fields
+        return self._last_block
 
     def _host_field(self, url: str) -> str:
         """The value of Host (RFC 9110 §7.2)."""
@@ -211,12 +225,16 @@ def _rest(deadline: float | None) -> float | None:
     return None if deadline is None else max(_AT_LEAST, deadline - time.monotonic())
 
 
-def _expect_silence(sock: socket.socket) -> None:
-    """Raise WireError if the server has sent something already."""
+def _poll_of(sock: socket.socket) -> select.poll:
     poll = select.poll()
     poll.register(sock, select.POLLIN)
+    return poll
+
+
+def _expect_silence(sock: socket.socket) -> None:
+    """Raise WireError if the server has sent something already."""
     # What is there may also be the end of the connection, which the request will meet.
-    if poll.poll(0) and sock.recv(1, socket.MSG_PEEK):
+    if _poll_of(sock).poll(0) and sock.recv(1, socket.MSG_PEEK):
         raise WireError(
             ErrorKind.PREMATURE_REPLY, "the server sent something before it was asked"
         )

@@ -97,6 +97,11 @@ class HttpClient:
 
     def __init__(self, context: ClientContext, *, max_idle: int, look_up: LookUp) -> None:
         self._context = context
+        self._fields: Fields = (
+            ("User-Agent", context.settings.user_agent),
+            ("Accept", "*/*"),
+            ("Accept-Encoding", "identity"),
+        )
         self._lifeline = Lifeline()
         trust = context.trust
         self._connections = Connections(self._lifeline, look_up, trust=trust, max_idle=max_idle)
@@ -123,7 +128,7 @@ class HttpClient:
         for _ in range(self._context.max_redirects + 1):
             is_home = self._context.is_location_trusted or origin_of(url) == home
             own = (self._context.settings.headers, headers) if is_home else ()
-            fields = combined(self._base_fields(home, url), *own, conditions)
+            fields = combined(self._fields, self._referer(home, url), *own, conditions)
             login = login_of(url) or (own_login if is_home else None)
             request = self._prepare(url, fields, login=login, cookies=cookies)
             _note_visit(request, visited)
@@ -161,18 +166,12 @@ class HttpClient:
         self._connections.close()
         self._adapter.close()
 
-    def _base_fields(self, home: Origin, url: str) -> Fields:
-        settings = self._context.settings
-        fields: Fields = (
-            ("User-Agent", settings.user_agent),
-            ("Accept", "*/*"),
-            ("Accept-Encoding", "identity"),
-        )
+    def _referer(self, home: Origin, url: str) -> Fields:
+        referer = self._context.settings.referer
         # RFC 9110 §10.1.3: what is known by TLS is not told without it.
-        is_told = home[0] == "http" or origin_of(url)[0] == "https"
-        if settings.referer and is_told:
-            fields += (("Referer", settings.referer),)
-        return fields
+        if not referer or (home[0] == "https" and origin_of(url)[0] == "http"):
+            return ()
+        return (("Referer", referer),)
 
     def _prepare(
         self,
@@ -184,15 +183,16 @@ class HttpClient:
     ) -> requests.PreparedRequest:
         origin = origin_of(url)
         cookies.come_to(origin[1] or "")
-        auth = None
+        login = login or self._context.routes.route_to(origin).login
         # What the user wrote as a header is meant so.
-        if "authorization" not in map(str.lower, fields):
-            login = login or self._context.routes.route_to(origin).login
-            auth = HTTPBasicAuth(*login) if login else None
+        is_login_sent = login and "authorization" not in map(str.lower, fields)
+        auth = HTTPBasicAuth(*login) if login and is_login_sent else None
         if auth is None and not cookies and PLAIN_URL.fullmatch(url):
-            return _as_it_is(url, fields)
+            return _PlainRequest(url, fields)
         bare_url = without_credentials(url)
-        request = requests.Request("GET", bare_url, dict(fields), cookies=cookies, auth=auth)
+        request = requests.Request(
+            "GET", bare_url, dict(fields), cookies=cookies.jar, auth=auth
+        )
         try:
             return request.prepare()
         except LIBRARY_ERRORS as error:
@@ -235,13 +235,19 @@ class HttpClient:
         return response, response.close
 
 
-def _as_it_is(url: str, fields: Mapping[str, str | bytes]) -> requests.PreparedRequest:
+class _PlainRequest(requests.PreparedRequest):
     """What requests makes of a plain URL, in a fraction of the time."""
-    request = requests.PreparedRequest()
-    request.method, request.url = "GET", url
-    # Only read from here on, under the names that they have.
-    request.headers = cast("CaseInsensitiveDict[str | bytes]", fields)
-    return request
+
+    def __init__(self, url: str, fields: Mapping[str, str | bytes]) -> None:
+        super().__init__()
+        self.method, self.url = "GET", url
+        # Only read from here on, under the names that they have.
+        self.headers = cast("CaseInsensitiveDict[str | bytes]", fields)
+
+    @property
+    def path_url(self) -> str:
+        """Path and query."""
+        return "/" + str(self.url).split("/", 3)[3]
 
 
 def _note_visit(request: requests.PreparedRequest, visited: set[tuple[str, str]]) -> None:

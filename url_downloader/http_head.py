@@ -7,7 +7,6 @@ Knows lines; nothing of connections and bodies.
 
 from __future__ import annotations
 
-import functools
 import http.client
 import re
 from collections.abc import Callable, Mapping
@@ -154,20 +153,23 @@ def _not_http(line: bytes) -> WireError:
     return WireError(ErrorKind.NOT_HTTP, f"not an HTTP/1 status line: {line[:60]!r}")
 
 
-def request_head(method: str, target: str, *, headers: Mapping[str, str | bytes]) -> bytes:
-    """The header block of a request (RFC 9112 §2.1), as one piece.
+def request_line(method: str, target: str) -> bytes:
+    """The first line of a request (RFC 9112 §3).
 
     Raises:
-        ValueError: what is in it would end a line.
+        ValueError: what is in it would end the line.
     """
-    return _line(f"{method} {target} HTTP/1.1".encode("ascii")) + _block(*headers.items())
+    return _line(f"{method} {target} HTTP/1.1".encode("ascii"))
 
 
-@functools.lru_cache(maxsize=256)
-def _block(*fields: tuple[str, str | bytes]) -> bytes:
-    """Header lines and the end of their block; those of most requests are the same."""
+def header_block(fields: Mapping[str, str | bytes]) -> bytes:
+    """Header lines and the end of their block (RFC 9112 §2.1).
+
+    Raises:
+        ValueError: what is in them would end a line.
+    """
     lines = []
-    for name, value in fields:
+    for name, value in fields.items():
         octets = value.encode("latin-1") if isinstance(value, str) else value
         lines.append(_line(b"%b: %b" % (name.encode("ascii"), octets)))
     return b"".join([*lines, b"\r\n"])

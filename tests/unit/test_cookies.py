@@ -30,7 +30,7 @@ localhost\tFALSE\t/\tFALSE\t{LATER}\tlocal\t8
 def header(cookies: CallCookies, url: str) -> str | None:
     """The Cookie field of a request for this URL."""
     cookies.come_to(urlsplit(url).hostname or "")
-    sent = requests.Request("GET", url, cookies=cookies).prepare().headers.get("Cookie")
+    sent = requests.Request("GET", url, cookies=cookies.jar).prepare().headers.get("Cookie")
     return None if sent is None else str(sent)
 
 
@@ -66,7 +66,7 @@ def test_what_a_server_sets_lasts_for_the_call(known: KnownCookies) -> None:
     """It beats the file for the rest of the call, for other hosts of the domain too."""
     call = CallCookies(known)
     header(call, "http://example.com/")
-    call.set("domain", "new", domain=".example.com", path="/")
+    call.jar.set("domain", "new", domain=".example.com", path="/")
     assert "domain=new" in str(header(call, "http://www.example.com/"))
     assert header(CallCookies(known), "http://example.com/") == "domain=1"
 
