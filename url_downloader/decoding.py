@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Iterator
+from urllib.parse import urlsplit
 
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
@@ -116,12 +117,13 @@ def _window_bits(coding: str, head: bytes) -> int:
 Decoder = Identity | Inflater
 
 
-def decoder_for(codings: str, *, names: Iterable[str], media_type: str) -> Decoder:
+def decoder_for(codings: str, *, url: str, output: str, media_type: str) -> Decoder:
     """What to do with a body that came with these codings though identity was asked for.
 
     Args:
         codings: value of Content-Encoding, maybe empty.
-        names: of what was asked for; a compressed file is stored as it came.
+        url: that was asked for; a compressed file is stored as it came.
+        output: name of the file; likewise.
         media_type: value of Content-Type; likewise.
 
     Raises:
@@ -129,7 +131,7 @@ def decoder_for(codings: str, *, names: Iterable[str], media_type: str) -> Decod
     """
     asked = [coding for part in codings.split(",") if (coding := part.strip().lower())]
     asked = [coding for coding in asked if coding != "identity"]
-    if not asked or _is_compressed(names, media_type):
+    if not asked or _is_compressed((urlsplit(url).path, output), media_type):
         return Identity()
     if asked in (["gzip"], ["x-gzip"]):
         return Inflater("gzip")

@@ -23,7 +23,7 @@ class LocalErrors:
 
     __slots__ = ("_path",)
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str | Path) -> None:
         self._path = path
 
     def __enter__(self) -> None:

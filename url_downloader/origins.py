@@ -21,6 +21,7 @@ def login_of(url: str) -> Login | None:
     return _login_of_start(_start(url))
 
 
+@functools.lru_cache(maxsize=256)
 def _start(url: str) -> str:
     """The URL up to its path: many have the same."""
     return "/".join(url.split("/", 3)[:3])

@@ -11,12 +11,11 @@ import fcntl
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Protocol
 
 from url_downloader.free_space import FreeSpace
 from url_downloader.local_errors import LocalErrors
-from url_downloader.part_note import PartNote, note_path, read_note
+from url_downloader.part_note import PartNote, draft_path, note_path, read_note
 from url_downloader.resume import SavedPart
 from url_downloader.shared.models import without_credentials
 from url_downloader.turn import TURN
@@ -46,7 +45,7 @@ class PartFile:
 
     def __init__(
         self,
-        path: Path,
+        path: str,
         descriptor: int,
         *,
         url: str,
@@ -184,7 +183,7 @@ class PartFile:
         with suppress(OSError):
             self._forget()
         with suppress(OSError):
-            self.path.unlink()
+            os.unlink(self.path)
         with suppress(OSError):
             self._close()
 
@@ -215,7 +214,7 @@ class PartFile:
     def _forget(self) -> None:
         """Remove the note."""
         if self._may_have_note:
-            note_path(self.path).unlink(missing_ok=True)
+            _unlink(note_path(self.path))
         self._validator = None
         self._has_note = self._may_have_note = False
 
@@ -228,7 +227,7 @@ class Publisher(Protocol):
     ) -> str: ...
 
 
-def open_part(path: Path, url: str, *, on_publish: Publisher, space: FreeSpace) -> PartFile:
+def open_part(path: str, url: str, *, on_publish: Publisher, space: FreeSpace) -> PartFile:
     """The part of this name, or a private one if another run has it locked.
 
     Raises:
@@ -236,30 +235,30 @@ def open_part(path: Path, url: str, *, on_publish: Publisher, space: FreeSpace) 
     """
     descriptor, is_private = _locked(path), False
     while descriptor is None:
-        path = path.with_name(f"{path.stem}-{os.urandom(4).hex()}.part")
+        path = f"{path.removesuffix('.part')}-{os.urandom(4).hex()}.part"
         descriptor, is_private = _locked(path), True
     return PartFile(
         path, descriptor, url=url, on_publish=on_publish, is_private=is_private, space=space
     )
 
 
-def remove_leftover(path: Path) -> None:
+def remove_leftover(path: str) -> None:
     """Remove what a killed run left of a part that nobody holds, unless it can be resumed."""
     with suppress(OSError):
         descriptor = _locked(path)
         if descriptor is None:
             return
         try:
-            path.with_suffix(".draft").unlink(missing_ok=True)
+            _unlink(draft_path(path))
             note = note_path(path)
-            if not (note.exists() and os.fstat(descriptor).st_size):
-                note.unlink(missing_ok=True)
-                path.unlink()
+            if not (os.path.exists(note) and os.fstat(descriptor).st_size):
+                _unlink(note)
+                os.unlink(path)
         finally:
             os.close(descriptor)
 
 
-def _locked(path: Path) -> int | None:
+def _locked(path: str) -> int | None:
     """A descriptor of the file, locked; None if another has it locked."""
     while True:
         descriptor = os.open(path, _FLAGS, 0o666)
@@ -276,9 +275,14 @@ def _locked(path: Path) -> int | None:
         os.close(descriptor)
 
 
-def _is_still_there(path: Path, descriptor: int) -> bool:
+def _is_still_there(path: str, descriptor: int) -> bool:
     """Whether the lock's last holder has not published or removed it since it was opened."""
     try:
-        return os.path.samestat(path.stat(follow_symlinks=False), os.fstat(descriptor))
+        return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(descriptor))
     except FileNotFoundError:
         return False
+
+
+def _unlink(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)

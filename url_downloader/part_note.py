@@ -23,20 +23,25 @@ class PartNote:
     validator: str
     total: int | None
 
-    def write(self, part: Path) -> None:
+    def write(self, part: str) -> None:
         """Put the note beside the part, in one step.
 
         Raises:
             OSError: the disk refuses.
         """
-        draft = part.with_suffix(".draft")
+        draft = Path(draft_path(part))
         draft.write_text(json.dumps(asdict(self)), encoding="utf-8")
         draft.replace(note_path(part))
 
 
-def note_path(part: Path) -> Path:
+def note_path(part: str) -> str:
     """Where the note of a part is."""
-    return part.with_suffix(".json")
+    return part.removesuffix(".part") + ".json"
+
+
+def draft_path(part: str) -> str:
+    """Where it is while it is written."""
+    return part.removesuffix(".part") + ".draft"
 
 
 def is_note(path: Path) -> bool:
@@ -44,14 +49,14 @@ def is_note(path: Path) -> bool:
     return path.suffix == ".json"
 
 
-def read_note(part: Path) -> PartNote | None:
+def read_note(part: str) -> PartNote | None:
     """The note beside the part; None if there is none that is sound.
 
     Raises:
         OSError: too many files are open to know.
     """
     try:
-        note = json.loads(note_path(part).read_text(encoding="utf-8"))
+        note = json.loads(Path(note_path(part)).read_text(encoding="utf-8"))
         url, validator, total = note["url"], note["validator"], note["total"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, OSError) and error.errno in NO_DESCRIPTORS:

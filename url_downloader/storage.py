@@ -71,6 +71,7 @@ class OutputDirectory:
     def __init__(self, settings: OutputSettings) -> None:
         self._settings = settings
         self._directory = settings.directory
+        self._prefix = str(settings.directory / "_")[:-1]
         self._parts = settings.directory / PARTS_FOLDER
         self._space = FreeSpace(settings.directory, min_free=settings.min_free)
         self._root = self._directory
@@ -129,7 +130,7 @@ class OutputDirectory:
         """The part of an earlier attempt, of this run or another, that can be resumed."""
         path = self._part_path(job.url)
         with LocalErrors(path):
-            if not note_path(path).exists():
+            if not os.path.exists(note_path(path)):
                 return None
             part = self._open_part(path, job)
         if part.saved is not None:
@@ -151,28 +152,28 @@ class OutputDirectory:
         """Remove what nobody can use again, and the hidden folder if it is empty."""
         with suppress(OSError):
             for name in {path.stem for path in self._parts.iterdir()}:
-                remove_leftover(self._parts / f"{name}.part")
+                remove_leftover(f"{self._parts}/{name}.part")
             self._parts.rmdir()
 
     def _publish(
         self, part: PartFile, output: str, *, modified: float | None, etag: str | None
     ) -> str:
         """Give the part its name. A link that stands there is replaced, not followed."""
-        target = self._directory / output
+        target = self._prefix + output
         settings = self._settings
         part.finish(
             modified=modified if settings.keeps_mtime else None, is_synced=settings.is_synced
         )
         with LocalErrors(target):
             if "/" in output:
-                self._make_folder(target.parent)
-            part.path.replace(target)
+                self._make_folder(Path(target).parent)
+            os.replace(part.path, target)
             if settings.is_synced:
-                _sync_folder(target.parent)
+                _sync_folder(Path(target).parent)
         part.close_published()
         if etag is not None and settings.existing is Existing.COMPARE:
-            _save_etag(target, etag)
-        return str(target)
+            _save_etag(Path(target), etag)
+        return target
 
     def _make_folder(self, folder: Path) -> None:
         """Make a folder that is in the output directory, whatever links are on the way."""
@@ -191,11 +192,11 @@ class OutputDirectory:
         self._parts.mkdir(parents=True, exist_ok=True)
         return make()
 
-    def _open_part(self, path: Path, job: DownloadJob) -> PartFile:
+    def _open_part(self, path: str, job: DownloadJob) -> PartFile:
         return open_part(path, job.url, on_publish=self._publish, space=self._space)
 
-    def _path_of_part(self, url: str) -> Path:
-        return self._parts / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.part"
+    def _path_of_part(self, url: str) -> str:
+        return f"{self._parts}/{hashlib.sha256(url.encode()).hexdigest()[:32]}.part"
 
 
 def _sync_folder(folder: Path) -> None:

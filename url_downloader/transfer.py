@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from url_downloader.attempt_meter import AttemptMeter
 from url_downloader.checksums import Digester, digests_of
@@ -230,7 +229,8 @@ class Transfer:
         self._context.meter.place(began_at, total_of(reply, part.saved))
         decoder = decoder_for(
             reply.headers.get("Content-Encoding", ""),
-            names=(urlsplit(self._job.url).path, self._job.output),
+            url=self._job.url,
+            output=self._job.output,
             media_type=reply.headers.get("Content-Type", ""),
         )
         for chunk in reply.chunks():

@@ -238,7 +238,7 @@ def test_identity(data: bytes, cuts: list[int]) -> None:
 )
 def test_a_coding_that_was_not_asked_for_is_undone(codings: str, body: bytes) -> None:
     """The decoder is the one that the field names, in any case and with idle parts."""
-    decoder = decoder_for(codings, names=["/page.html"], media_type="text/html")
+    decoder = decoder_for(codings, url="http://a/page.html", output="", media_type="text/html")
     assert decoded(decoder, [body]) == SAMPLE
 
 
@@ -258,7 +258,7 @@ def test_a_coding_that_was_not_asked_for_is_undone(codings: str, body: bytes) ->
 def test_a_coding_that_cannot_be_undone_is_refused(codings: str) -> None:
     """Better no file than one in a coding that its name does not tell of."""
     with pytest.raises(AttemptError, match="Content-Encoding") as caught:
-        decoder_for(codings, names=["/page.html"], media_type="text/html")
+        decoder_for(codings, url="http://a/page.html", output="", media_type="text/html")
     assert caught.value.kind is ErrorKind.ENCODING
     assert codings in caught.value.message
 
@@ -266,7 +266,7 @@ def test_a_coding_that_cannot_be_undone_is_refused(codings: str) -> None:
 def test_a_refusal_is_short() -> None:
     """A server can't fill the log with a name of a coding."""
     with pytest.raises(AttemptError) as caught:
-        decoder_for("x" * 10_000, names=[], media_type="")
+        decoder_for("x" * 10_000, url="http://a/", output="", media_type="")
     assert len(caught.value.message) < 200
 
 
@@ -280,8 +280,10 @@ def test_a_refusal_is_short() -> None:
 )
 def test_a_compressed_file_is_stored_as_it_came(codings: str, name: str) -> None:
     """One of the names is enough: what is meant is the compressed file itself."""
-    for names in ([name], ["/page", name], [name, "page"]):
-        assert isinstance(decoder_for(codings, names=names, media_type="text/plain"), Identity)
+    address = f"http://a/{name.removeprefix('/')}?b=c.html"
+    for url, output in ((address, "page"), ("http://a/page", name), (address, name)):
+        decoder = decoder_for(codings, url=url, output=output, media_type="text/plain")
+        assert isinstance(decoder, Identity)
 
 
 @pytest.mark.parametrize(
@@ -294,7 +296,8 @@ def test_a_compressed_file_is_stored_as_it_came(codings: str, name: str) -> None
 )
 def test_a_compressed_media_type_is_stored_as_it_came(media_type: str) -> None:
     """A server that says what the file is, and that it is compressed, means the file."""
-    assert isinstance(decoder_for("gzip", names=["/a"], media_type=media_type), Identity)
+    decoder = decoder_for("gzip", url="http://a/a", output="a", media_type=media_type)
+    assert isinstance(decoder, Identity)
 
 
 @pytest.mark.parametrize(
@@ -312,7 +315,8 @@ def test_a_compressed_media_type_is_stored_as_it_came(media_type: str) -> None:
 )
 def test_others_are_decoded(name: str, media_type: str) -> None:
     """What only looks a little like a compressed file is not one."""
-    assert isinstance(decoder_for("gzip", names=[name], media_type=media_type), Inflater)
+    decoder = decoder_for("gzip", url=f"http://a{name}", output="", media_type=media_type)
+    assert isinstance(decoder, Inflater)
 
 
 def swollen(coding: str, data: bytes) -> tuple[int, ErrorKind | None]:

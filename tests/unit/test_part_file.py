@@ -36,15 +36,17 @@ JOB = DownloadJob(job_id=1, url=URL, output="file.bin", max_retries=0)
 def publish(part: PartFile, output: str, *, modified: float | None, etag: str | None) -> str:
     """Give a part its name, as the output directory does."""
     part.finish(modified=modified, is_synced=False)
-    target = part.path.with_name(output)
-    part.path.replace(target)
+    target = Path(part.path).with_name(output)
+    Path(part.path).replace(target)
     part.close_published()
     return str(target)
 
 
 def opened(path: Path, url: str = URL) -> PartFile:
     """The part of this name."""
-    return open_part(path, url, on_publish=publish, space=FreeSpace(path.parent, min_free=0))
+    return open_part(
+        str(path), url, on_publish=publish, space=FreeSpace(path.parent, min_free=0)
+    )
 
 
 def saved_pair(path: Path, size: int = MIB + 5) -> Path:
@@ -339,7 +341,7 @@ def test_two_runs_do_not_share_a_part(path: Path) -> None:
     first.begin(ETAG, len(V1))
     first.write(V1[:MIB])
     second = opened(path)
-    assert second.path != path
+    assert second.path != str(path)
     assert second.saved is None
     second.begin('"v2"', len(V2))
     for part, rest in ((first, V1[MIB:]), (second, V2)):
@@ -362,7 +364,7 @@ def test_a_private_part_is_not_kept(path: Path) -> None:
     third.discard()
     assert first.keep()
     last = opened(path)
-    assert (last.path, last.size) == (path, MIB + 5)
+    assert (last.path, last.size) == (str(path), MIB + 5)
     assert content(last) == V1[: MIB + 5]
     last.discard()
 
@@ -407,7 +409,7 @@ def test_a_link_is_no_part(path: Path, planted: str) -> None:
     path.symlink_to(place)
     with pytest.raises(OSError, match="symbolic link"):
         opened(path)
-    remove_leftover(path)
+    remove_leftover(str(path))
     assert path.is_symlink()
     assert place.exists() is (planted != "nowhere")
     assert planted != "file" or place.read_bytes() == b"precious"
@@ -415,13 +417,13 @@ def test_a_link_is_no_part(path: Path, planted: str) -> None:
 
 def test_what_a_leftover_is(path: Path) -> None:
     """Bytes without a note are of no use to anybody; a pair is; what isn't there stays so."""
-    remove_leftover(path)
+    remove_leftover(str(path))
     assert not path.exists()
     note_path = saved_pair(path)
-    remove_leftover(path)
+    remove_leftover(str(path))
     assert path.exists()
     note_path.unlink()
-    remove_leftover(path)
+    remove_leftover(str(path))
     assert not path.exists()
 
 
@@ -433,7 +435,7 @@ def test_a_part_at_work_is_no_leftover(path: Path, is_private: bool) -> None:
     part.begin(ETAG, None)
     part.write(b"abc")
     remove_leftover(part.path)
-    assert part.path.exists()
+    assert Path(part.path).exists()
     for each in {part, holder}:
         each.discard()
 
