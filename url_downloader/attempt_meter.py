@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from url_downloader.seams import Phase
 from url_downloader.shared.models import DownloadJob
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """An attempt that is going on.
 
     Args:
@@ -84,4 +83,4 @@ class AttemptMeter:
         if current is None:
             return None
         received, (offset, total) = self._received, self._place
-        return replace(current, received=received, position=offset + received, total=total)
+        return current._replace(received=received, position=offset + received, total=total)

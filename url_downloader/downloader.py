@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from email.utils import formatdate
 
 from url_downloader.attempt_meter import Progress
@@ -50,7 +49,7 @@ class Downloader:
             result = self._attempt(job)
         finally:
             self._meter.end()
-        return replace(result, seconds=self._now() - began, received=self._meter.received)
+        return result._replace(seconds=self._now() - began, received=self._meter.received)
 
     def progress(self) -> Progress | None:
         """The attempt that is going on, if there is one."""
@@ -60,7 +59,7 @@ class Downloader:
         transport = self._context.transport
         received = progress.received + transport.other_bytes()
         phase, since = transport.phase()
-        return replace(progress, received=received, phase=phase, since=since)
+        return progress._replace(received=received, phase=phase, since=since)
 
     def expire(self, attempt: int, reason: str) -> None:
         """End the attempt of this number, if it is still going on. Never blocks."""
@@ -96,7 +95,7 @@ class Downloader:
                 kind=error.kind, message=error.message, http_status=transfer.http_status
             )
         if result.outcome is Outcome.NOT_MODIFIED and existing is not None:
-            return replace(result, path=existing.path, size=existing.size)
+            return result._replace(path=existing.path, size=existing.size)
         return result
 
     def _skip(self, job: DownloadJob) -> JobResult | None:

@@ -10,7 +10,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from url_downloader.checksums import parse_sums
@@ -120,4 +120,4 @@ def with_checksums(
         if job is None or job.checksum is not None or job.output not in checksums:
             yield job
         else:
-            yield replace(job, checksum=checksums[job.output])
+            yield job._replace(checksum=checksums[job.output])

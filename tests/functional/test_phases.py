@@ -10,7 +10,7 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +198,7 @@ def test_work_of_our_own_is_not_slowness(
 
     monkeypatch.setattr(PartFile, "read_into", read_slowly)
     job = run.job("a", server.url("/a"), limits=SPEED, max_retries=1)
-    run.work([replace(job, checksum=Checksum("sha-256", hashlib.sha256(body).hexdigest()))])
+    run.work([job._replace(checksum=Checksum("sha-256", hashlib.sha256(body).hexdigest()))])
     result = run.ended["a"].result
     assert result is not None
     assert (result.kind, result.size) == (None, len(body)), result

@@ -111,7 +111,7 @@ def test_what_is_written_is_read(settings: Settings, data: st.DataObject, reason
     """A job comes back as it was, name and secrets included, whatever the reason says."""
     job = data.draw(jobs(settings))
     (found,) = parsed("".join(list_text([(job, reason)], settings)), settings)
-    assert replace(found, is_named=job.is_named) == job
+    assert found._replace(is_named=job.is_named) == job
 
 
 def test_names_are_kept() -> None:

@@ -10,7 +10,6 @@ import threading
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TypeVar
 
 import pytest
@@ -85,19 +84,19 @@ def test_the_life_of_a_job_that_needs_two_attempts(watched: Watched) -> None:
     pending = JobRecord(job=job(), status=PENDING, attempts=0, created_at=5_000_000, since=1000)
     assert registry.add(job()) == pending
     watched.pass_by(2)
-    first = replace(
-        pending, status=RUNNING, attempts=1, started_at=5_000_002, since=1002, waited=2
+    first = pending._replace(
+        status=RUNNING, attempts=1, started_at=5_000_002, since=1002, waited=2
     )
     assert registry.start(1) == first
     watched.pass_by(3)
-    waiting = replace(first, status=WAITING, since=1005, worked=3, due=1007.5, result=BAD)
+    waiting = first._replace(status=WAITING, since=1005, worked=3, due=1007.5, result=BAD)
     assert registry.schedule_retry(1, BAD, due=1007.5) == waiting
     watched.pass_by(4)
-    second = replace(waiting, status=RUNNING, attempts=2, since=1009, waited=6, due=None)
+    second = waiting._replace(status=RUNNING, attempts=2, since=1009, waited=6, due=None)
     assert registry.start(1) == second
     watched.pass_by(5)
-    done = replace(
-        second, status=SUCCESS, finished_at=5_000_014, since=1014, worked=8, result=GOOD
+    done = second._replace(
+        status=SUCCESS, finished_at=5_000_014, since=1014, worked=8, result=GOOD
     )
     assert registry.succeed(1, GOOD) == done == registry.get(1)
 

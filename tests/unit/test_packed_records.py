@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
-from dataclasses import fields
 from fractions import Fraction
 from typing import Any
 
@@ -25,8 +25,8 @@ from url_downloader.shared.packed_records import Records, packed, unpacked
 
 
 def any_of(words: type, **others: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Values of a dataclass, all fields of which take whatever their types allow."""
-    return st.builds(words, **dict.fromkeys((f.name for f in fields(words)), ...) | others)
+    """Values of a type, all fields of which take whatever their types allow."""
+    return st.builds(words, **dict.fromkeys(inspect.signature(words).parameters, ...) | others)
 
 
 CHECKSUMS = any_of(Checksum)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from url_downloader.attempt_meter import AttemptMeter, Progress
@@ -46,7 +44,7 @@ class Bench:
 
     def progress(self) -> Progress | None:
         progress = self.meter.progress()
-        return progress and replace(progress, phase=self.phase, since=self.since)
+        return progress and progress._replace(phase=self.phase, since=self.since)
 
     def expire(self, attempt: int, reason: str) -> None:
         self.expired.append((attempt, reason))

@@ -9,6 +9,7 @@ import enum
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to connect where nothing else is said."""
@@ -133,8 +134,7 @@ class AttemptLimits:
         return min(self.timeout or CONNECT_TIMEOUT, CONNECT_TIMEOUT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadJob:
+class DownloadJob(NamedTuple):
     """One URL of the list and what the user asked for it.
 
     Args:
@@ -163,8 +163,7 @@ class DownloadJob:
         return without_credentials(self.url)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceFacts:
+class SourceFacts(NamedTuple):
     """Where a file came from, and which version of it that is.
 
     Args:
@@ -180,8 +179,7 @@ class SourceFacts:
     digests: tuple[Checksum, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobResult:
+class JobResult(NamedTuple):
     """The facts of one finished attempt; a success is one with no error kind.
 
     Args:
@@ -224,8 +222,7 @@ class JobResult:
         return str(self.kind)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobRecord:
+class JobRecord(NamedTuple):
     """All that is known of a job at one moment. Replaced at each transition, never edited.
 
     Args:
@@ -261,8 +258,7 @@ class JobRecord:
         return self.result.message if self.result else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobEvent:
+class JobEvent(NamedTuple):
     """A transition that happened.
 
     Args:

@@ -142,22 +142,22 @@ def _source(values: Values) -> SourceFacts:
     return SourceFacts(**_named(_SOURCE, others), digests=found)
 
 
-def _names(words: type, *, without: Iterable[str] = ()) -> Sequence[str]:
-    return [field.name for field in fields(words) if field.name not in without]
-
-
 def _named(names: Sequence[str], values: Iterable[Any]) -> dict[str, Any]:
     return dict(zip(names, values, strict=True))
 
 
-_RECORD = _names(JobRecord, without=("job", "status", "result"))
-_JOB = _names(DownloadJob, without=("limits", "checksum"))
-_LIMITS = _names(AttemptLimits)
-_RESULT = _names(JobResult, without=("kind", "outcome", "source"))
-_SOURCE = _names(SourceFacts, without=("digests",))
+def _names(fields: Iterable[str], *, without: Iterable[str] = ()) -> Sequence[str]:
+    return [name for name in fields if name not in without]
+
+
+_RECORD = _names(JobRecord._fields, without=("job", "status", "result"))
+_JOB = _names(DownloadJob._fields, without=("limits", "checksum"))
+_LIMITS = [field.name for field in fields(AttemptLimits)]
+_RESULT = _names(JobResult._fields, without=("kind", "outcome", "source"))
+_SOURCE = _names(SourceFacts._fields, without=("digests",))
 _of_record = attrgetter(*_RECORD)
 _of_job = attrgetter(*_JOB)
 _of_limits = attrgetter(*_LIMITS)
 _of_result = attrgetter(*_RESULT)
 _of_source = attrgetter(*_SOURCE)
-_of_checksum = attrgetter(*_names(Checksum))
+_of_checksum = attrgetter("algorithm", "digest")
