@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 
-from url_downloader.resume import ContentRange, SavedPart, content_range
+from url_downloader.resume import PARTIAL, ContentRange, SavedPart, content_range
 from url_downloader.seams import Reply
 from url_downloader.shared.models import Checksum, SourceFacts, without_credentials
 from url_downloader.units import http_date
@@ -18,8 +17,7 @@ def file_headers(reply: Reply) -> Mapping[str, str]:
 
 def span_of(reply: Reply) -> ContentRange | None:
     """What part of the file a 206 carries."""
-    is_partial = reply.status == HTTPStatus.PARTIAL_CONTENT
-    return content_range(reply.headers) if is_partial else None
+    return content_range(reply.headers) if reply.status == PARTIAL else None
 
 
 def length_of(headers: Mapping[str, str]) -> int | None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from url_downloader.units import http_date
 
+PARTIAL = HTTPStatus.PARTIAL_CONTENT.value
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
 _UNSATISFIED_RANGE = re.compile(r"bytes \*/(\d{1,18})", re.ASCII)
@@ -62,11 +63,11 @@ def range_headers(saved: SavedPart | None) -> tuple[tuple[str, str], ...]:
 
 def plan_for(saved: SavedPart | None, status: int, *, headers: Mapping[str, str]) -> Plan:
     """What a final reply to a request with `range_headers(saved)` means."""
-    if saved is not None and status == HTTPStatus.PARTIAL_CONTENT:
+    if saved is not None and status == PARTIAL:
         return Plan.APPEND if _continues(saved, headers) else Plan.START_OVER
     if saved is not None and status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         return Plan.IS_COMPLETE if _was_complete(saved, headers) else Plan.START_OVER
-    if 200 <= status < 300 and status != HTTPStatus.PARTIAL_CONTENT:
+    if 200 <= status < 300 and status != PARTIAL:
         return Plan.TAKE_ALL
     return Plan.REFUSE
 

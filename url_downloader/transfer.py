@@ -144,9 +144,12 @@ class Transfer:
         )
         self.http_status = reply.status
         try:
-            if reply.status == HTTPStatus.NOT_MODIFIED and saved is None and conditions:
+            if saved is None and conditions and reply.status == HTTPStatus.NOT_MODIFIED:
                 return _not_modified(reply)
             match plan_for(saved, reply.status, headers=reply.headers):
+                case Plan.TAKE_ALL:
+                    self._check(reply)
+                    return self._store(reply, self._begun(reply))
                 case Plan.REFUSE:
                     return self._refused(reply)
                 case Plan.START_OVER:
@@ -159,9 +162,6 @@ class Transfer:
                 case Plan.APPEND:
                     self._check(reply)
                     return self._store(reply, self._resumed(reply))
-                case Plan.TAKE_ALL:
-                    self._check(reply)
-                    return self._store(reply, self._begun(reply))
         finally:
             reply.close()
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 PATIENCE, TRIES = 0.05, 10
 """Seconds after which one that waits looks around, and how often."""
@@ -38,6 +37,7 @@ class Turn:
         self._is_needed = is_needed
         self._now = now
         self._lock = threading.Lock()
+        self._given = _Given(self)
         # These are written by who has the lock.
         self._holder: int | None = None
         self._since = 0.0
@@ -59,14 +59,9 @@ class Turn:
             self._holder = None
             self._lock.release()
 
-    @contextmanager
-    def given(self) -> Iterator[None]:
-        """Give the turn away for a wait."""
-        self.give()
-        try:
-            yield
-        finally:
-            self.take()
+    def given(self) -> _Given:
+        """Give the turn away for a wait: that in a `with` block."""
+        return self._given
 
     def _wait(self) -> bool:
         """Whether the turn came in the time that one waits for it."""
@@ -90,6 +85,21 @@ class Turn:
 
     def _pause(self) -> None:
         self._pause_until = self._now() + PAUSE
+
+
+class _Given:
+    """What the turn is given away for. One object for all: it remembers nothing."""
+
+    __slots__ = ("_turn",)
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+
+    def __enter__(self) -> None:
+        self._turn.give()
+
+    def __exit__(self, *_: object) -> None:
+        self._turn.take()
 
 
 TURN = Turn(is_needed=getattr(sys, "_is_gil_enabled", lambda: True)())
