@@ -7,9 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPSConnection
 
-from url_downloader.dialer import AbortableConnection, abortable
+from url_downloader.dialer import AbortableConnection
 from url_downloader.http_wire import StrictResponse
 from url_downloader.lifeline import Lifeline
 from url_downloader.origins import Origin
@@ -19,6 +19,10 @@ from url_downloader.trust import Trust, ssl_context
 
 Place = tuple[Origin, bool]
 """An origin, and whether the client's certificate is shown there."""
+
+
+class _SecureConnection(AbortableConnection, HTTPSConnection):
+    """One with TLS."""
 
 
 class Connections:
@@ -36,10 +40,10 @@ class Connections:
     def __init__(
         self, lifeline: Lifeline, look_up: LookUp, *, trust: Trust, max_idle: int
     ) -> None:
+        self._lifeline = lifeline
+        self._look_up = look_up
         self._trust = trust
         self._max_idle = max_idle
-        self._plain = abortable(HTTPConnection, lifeline=lifeline, look_up=look_up)
-        self._secure = abortable(HTTPSConnection, lifeline=lifeline, look_up=look_up)
         # The one that was used last is at the end.
         self._idle: OrderedDict[Place, AbortableConnection] = OrderedDict()
 
@@ -91,9 +95,8 @@ class Connections:
         if scheme == "https":
             trust = self._trust if shows_cert else self._trust.anonymous
             options["ssl_context"] = ssl_context(trust)
-        made: AbortableConnection = (self._secure if scheme == "https" else self._plain)(
-            **options
-        )
+        made = (_SecureConnection if scheme == "https" else AbortableConnection)(**options)
+        made.lifeline, made.look_up = self._lifeline, self._look_up
         return made
 
     def _let_go(
