@@ -7,24 +7,32 @@ after that.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from url_downloader.command_line import parse_command_line
 from url_downloader.streams import secure_streams, settle_streams
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+def main(
+    argv: Sequence[str] | None = None, *, on_loaded: Callable[[], None] = lambda: None
+) -> int:
+    """Run the command line; returns the exit status.
+
+    Args:
+        argv: the arguments; None: those of the process.
+        on_loaded: called when all that a run needs is imported, and before it begins.
+    """
     secure_streams()
     try:
-        return _main(argv)
+        return _main(argv, on_loaded)
     finally:
         settle_streams()
 
 
-def _main(argv: Sequence[str] | None) -> int:
+def _main(argv: Sequence[str] | None, on_loaded: Callable[[], None]) -> int:
     arguments, settings = parse_command_line(sys.argv[1:] if argv is None else argv)
     # Here, because --help needs none of it, and it takes longer than all before.
     from url_downloader.command import run_command  # noqa: PLC0415
 
+    on_loaded()
     return run_command(arguments, settings)

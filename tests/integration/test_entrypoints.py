@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pstats
 import resource
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import MAIN, run_cli
+from tests.support.cli import MAIN, CliResult, run_cli
 from tests.support.scripted_server import Reply, ScriptedServer
 from url_downloader import __version__
 
@@ -92,6 +93,60 @@ def test_help_imports_little() -> None:
     loaded = set(result.stdout.splitlines()[-1].split())
     assert "url_downloader.arguments" in loaded
     assert loaded.isdisjoint({"requests", "urllib3", "validators", "ssl", "queue"})
+
+
+def python(code: str, *words: str | Path) -> CliResult:
+    """A Python program with these arguments."""
+    return run_cli("-c", code, *words, program=(sys.executable,))
+
+
+STANDING = "lambda *_: print(gc.isenabled(), gc.get_freeze_count() > 0) or 0"
+"""A run that only says whether garbage is looked for, and whether not in all that is there."""
+
+
+def test_garbage_of_a_run() -> None:
+    """It is looked for while the program runs, and only in what the run makes."""
+    code = (
+        "import gc, url_downloader.command as command\n"
+        f"command.run_command = {STANDING}\n"
+        "from url_downloader.__main__ import main; main(['list.txt'])"
+    )
+    result = python(code)
+    assert (result.stdout, result.stderr) == ("True True\n", "")
+
+
+@pytest.mark.parametrize("switch", ["enable", "disable"])
+def test_garbage_of_another_program(tmp_path: Path, switch: str) -> None:
+    """A program that calls `main` gets a status, and its garbage is looked for as before."""
+    code = (
+        f"import gc; gc.{switch}()\n"
+        "from url_downloader.main import main; import sys\n"
+        "print(main(sys.argv[1:]), gc.isenabled(), gc.get_freeze_count())"
+    )
+    (tmp_path / "list.txt").touch()
+    result = python(code, tmp_path / "list.txt", "-d", tmp_path / "out")
+    assert result.stdout == f"0 {switch == 'enable'} 0\n", result
+
+
+def test_what_happens_at_exit(tmp_path: Path) -> None:
+    """What others have registered for the exit happens, and what they have said is heard."""
+    code = (
+        "import atexit, runpy; atexit.register(print, 'the end'); print('x' * 100_000)\n"
+        "runpy.run_module('url_downloader', run_name='__main__', alter_sys=True)"
+    )
+    (tmp_path / "list.txt").write_text("nonsense\n")
+    result = python(code, tmp_path / "list.txt", "-d", tmp_path / "out")
+    assert (result.status, result.stdout) == (4, "x" * 100_000 + "\nthe end\n"), result
+
+
+def test_profile(tmp_path: Path) -> None:
+    """A profiler that runs the program gets to write down what it has seen."""
+    profile, urls = tmp_path / "profile", tmp_path / "list.txt"
+    urls.touch()
+    program = (sys.executable, "-m", "cProfile", "-o", str(profile), "-m", "url_downloader")
+    result = run_cli(urls, "-d", tmp_path / "out", program=program)
+    assert not result.has_traceback, result
+    assert pstats.Stats(str(profile)).total_calls  # type: ignore[attr-defined]
 
 
 def test_config_file(server: ScriptedServer, tmp_path: Path) -> None:
