@@ -10,8 +10,8 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from url_downloader.checksums import parse_sums
 from url_downloader.claims import NameClaims
@@ -55,8 +55,7 @@ def _unreadable(name: str, error: OSError) -> InputError:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ListedJobs:
+class ListedJobs(NamedTuple):
     """A list that is being read.
 
     Args:

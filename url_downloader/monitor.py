@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from url_downloader.attempt_meter import Progress
 from url_downloader.metrics import MetricsSnapshot
@@ -20,8 +19,7 @@ state_log = logging.getLogger(f"{__name__}.state")
 MAX_RETRIES_SHOWN = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolState:
+class PoolState(NamedTuple):
     """What the monitor looks at, read at one moment.
 
     Args:
@@ -61,8 +59,7 @@ class RunView(Protocol):
     def now(self) -> float: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observer:
+class Observer(NamedTuple):
     """One that is shown the run again and again, and a last time at its end.
 
     Args:

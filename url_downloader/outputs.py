@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from url_downloader.config import Settings
 from url_downloader.failed_list import (
@@ -47,8 +48,7 @@ _REST_TIME = 5.0
 """Seconds for the rest of such a list, however much it brings."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunEnd:
+class RunEnd(NamedTuple):
     """The end of a run, as those see it who write it down.
 
     Args:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -21,8 +20,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASC
 _UNSATISFIED_RANGE = re.compile(r"bytes \*/(\d{1,18})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SavedPart:
+class SavedPart(NamedTuple):
     """What is known of the bytes that are here.
 
     Args:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import netrc
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from requests.utils import get_environ_proxies, get_netrc_auth, select_proxy
 
@@ -15,8 +15,7 @@ from url_downloader.server_settings import ServerSettings
 from url_downloader.shared.errors import InputError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(NamedTuple):
     """Through what an origin is reached, and as whom.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from url_downloader.shared.models import JobStatus
 from url_downloader.summary import RunSummary
@@ -12,8 +12,7 @@ from url_downloader.units import format_seconds, format_size
 MAX_FAILURES_SHOWN = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class Account(NamedTuple):
     """A summary, and what else people want to know at the end.
 
     Args:

@@ -6,8 +6,8 @@ import functools
 import os
 import ssl
 import threading
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import urllib3
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
@@ -22,8 +22,7 @@ from url_downloader.shared.models import ErrorKind
 _ssl_context_lock = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trust:
+class Trust(NamedTuple):
     """Whom to trust, and what to show.
 
     Args:
