@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from url_downloader.shared.errors import OutputError
@@ -13,7 +12,6 @@ from url_downloader.shared.models import DownloadJob
 from url_downloader.units import printable
 
 
-@dataclass(slots=True)
 class DryRun:
     """Prints the URL and the path of each job, with a tab between them.
 
@@ -27,10 +25,11 @@ class DryRun:
         with_checksum: how many of them have one.
     """
 
-    directory: Path
-    jobs: int = 0
-    with_checksum: int = 0
-    _is_read: bool = True
+    def __init__(self, directory: Path) -> None:
+        self.jobs = 0
+        self.with_checksum = 0
+        self._directory = directory
+        self._is_read = True
 
     def go(
         self, jobs: Iterable[DownloadJob | None], *, should_stop: Callable[[], bool]
@@ -48,7 +47,7 @@ class DryRun:
                 continue
             self.jobs += 1
             self.with_checksum += job.checksum is not None
-            path = str(self.directory / job.output)
+            path = str(self._directory / job.output)
             shown = printable(path) if sys.stdout.isatty() else path
             self._write(f"{job.shown_url}\t{shown}\n")
         self._write()

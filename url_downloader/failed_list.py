@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import fields
-from decimal import Decimal
 from pathlib import Path
 
 from url_downloader.config import Settings
@@ -85,7 +84,12 @@ def _limit_name(field: str, value: float) -> str:
 
 def _number(value: float) -> str:
     """All its digits, and no exponent."""
-    return str(int(value)) if value == int(value) else f"{Decimal(repr(value)):f}"
+    if value == int(value):
+        return str(int(value))
+    # Here, because it takes long to import, and few lists have such a value.
+    from decimal import Decimal  # noqa: PLC0415
+
+    return f"{Decimal(repr(value)):f}"
 
 
 def check_place(path: Path) -> None:

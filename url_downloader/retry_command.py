@@ -7,12 +7,13 @@ import re
 import shlex
 from collections.abc import Sequence
 
-_USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")
-_PROXY_LOGIN = re.compile(r"^((?:--proxy=)?)(?![a-z0-9]+://)[^/?#\s]*@", re.IGNORECASE)
-_HEADER_FLAG = re.compile(r"--header|-[a-z]*H", re.ASCII)
-_IN_ONE_WORD = re.compile(r"--header=|-[a-z]*H", re.ASCII)
-_HEADER = re.compile(r"^((?:-[a-z]*H|--header=)?[^@\s:][^\s:]*:\s*)\S.*", re.ASCII | re.DOTALL)
-_HARMLESS = re.compile(r"(?:-[a-z]*H|--header=)?(?:accept|user-agent)[\w-]*:", re.IGNORECASE)
+# Compiled when they are needed: a run that goes well shows no command.
+_USERINFO = r"(?<=://)[^/?#\s]*@"
+_PROXY_LOGIN = r"(?i)^((?:--proxy=)?)(?![a-z0-9]+://)[^/?#\s]*@"
+_HEADER_FLAG = r"(?a)--header|-[a-z]*H"
+_IN_ONE_WORD = r"(?a)--header=|-[a-z]*H"
+_HEADER = r"(?as)^((?:-[a-z]*H|--header=)?[^@\s:][^\s:]*:\s*)\S.*"
+_HARMLESS = r"(?i)(?:-[a-z]*H|--header=)?(?:accept|user-agent)[\w-]*:"
 
 
 def shown_command(words: Sequence[str]) -> str:
@@ -49,9 +50,9 @@ def retry_words(
 
 def _without_secrets(word: str, *, before: str) -> str:
     """The word, which stands after `before`, without a password or a header's value."""
-    is_header = _HEADER_FLAG.fullmatch(before) or _IN_ONE_WORD.match(word)
-    if is_header and not _HARMLESS.match(word):
-        return _HEADER.sub(r"\1***", word)
+    is_header = re.fullmatch(_HEADER_FLAG, before) or re.match(_IN_ONE_WORD, word)
+    if is_header and not re.match(_HARMLESS, word):
+        return re.sub(_HEADER, r"\1***", word)
     if before == "--proxy" or word.startswith("--proxy="):
-        word = _PROXY_LOGIN.sub(r"\1***@", word)
-    return _USERINFO.sub("***@", word)
+        word = re.sub(_PROXY_LOGIN, r"\1***@", word)
+    return re.sub(_USERINFO, "***@", word)

@@ -171,6 +171,7 @@ LATE_IMPORTS = {
     ("__init__", "__getattr__"),
     ("logs", "logging_to"),
     ("socks_dialer", "SocksConnection._socket_for"),
+    ("failed_list", "_number"),
     # The doors of the extras.
     ("closing_words", "say_account"),
     ("watching", "MetricsWatch.__init__"),
