@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -66,19 +65,19 @@ class RunEnd(NamedTuple):
     must_hurry: Callable[[], bool]
 
 
-@dataclass(frozen=True, slots=True)
 class Outputs:
     """What has been opened.
 
-    Args:
+    Attributes:
         listeners, observers: for process_jobs.
         endings: called at the end of the run, in this order; each returns whether all that it
             had to write is written.
     """
 
-    listeners: list[EventListener] = field(default_factory=list)
-    observers: list[Observer] = field(default_factory=list)
-    endings: list[Callable[[RunEnd], bool]] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.listeners: list[EventListener] = []
+        self.observers: list[Observer] = []
+        self.endings: list[Callable[[RunEnd], bool]] = []
 
     def finish(self, end: RunEnd) -> bool:
         """Write what is left to write; returns whether all is written."""
