@@ -40,13 +40,15 @@ class NameClaims:
         Raises:
             ValueError: one of its folders can't be one; with the reason.
         """
-        folders = list(itertools.accumulate(fold(path).split("/")[:-1], "{}/{}".format))
+        folded = fold(path)
+        folders = list(_folders(folded)) if "/" in folded else []
         with self._lock:
             self._check(folders)
-            claimed = next(filter(self._is_free, _candidates(path, url)))
-            self._files.add(fold(claimed))
+            if not self._is_free(folded):
+                path, folded = self._free_variation(path, url)
+            self._files.add(folded)
             self._folders.update(folders)
-        return claimed
+        return path
 
     def _check(self, folders: list[str]) -> None:
         for folder in folders:
@@ -55,15 +57,23 @@ class NameClaims:
             if folder in self._files:
                 raise ValueError(f"a file of the list is already named '{folder}'")
 
-    def _is_free(self, path: str) -> bool:
-        folded = fold(path)
-        return not any(
-            folded in taken for taken in (self._reserved, self._files, self._folders)
+    def _free_variation(self, path: str, url: str) -> tuple[str, str]:
+        """The first that nobody has, and the same folded. The caller holds the lock."""
+        variations = ((each, fold(each)) for each in _variations(path, url))
+        return next(pair for pair in variations if self._is_free(pair[1]))
+
+    def _is_free(self, folded: str) -> bool:
+        return not (
+            folded in self._files or folded in self._folders or folded in self._reserved
         )
 
 
-def _candidates(path: str, url: str) -> Iterable[str]:
-    yield path
+def _folders(path: str) -> Iterable[str]:
+    """Each folder on the way to the file, from the top."""
+    return itertools.accumulate(path.split("/")[:-1], "{}/{}".format)
+
+
+def _variations(path: str, url: str) -> Iterable[str]:
     folder, slash, name = path.rpartition("/")
     for n in itertools.count():
         yield folder + slash + with_suffix(name, url, n=n)

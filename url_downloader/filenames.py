@@ -19,9 +19,10 @@ DEFAULT_NAME = "index.html"
 _NOT_TEXT = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories of controls, format (bidi) controls, surrogates and line separators."""
 
-_PLAIN = re.compile(r"[\w.-]{,200}[\w-]", re.ASCII)
-"""What most names are, and what needs no closer look, unless it is a device."""
-_PATH_END = re.compile("[?#]")
+_PLAIN = re.compile(
+    r"(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|\Z))[\w.-]{,200}[\w-]", re.ASCII
+)
+"""What most names are, and what needs no closer look."""
 _PARTS = re.compile(r"(.+?)((?:\.tar)?\.[^.\s]{1,16})?", re.IGNORECASE | re.DOTALL)
 _DEVICE = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\..*)?", re.IGNORECASE
@@ -30,8 +31,10 @@ _DEVICE = re.compile(
 
 def name_from_url(url: str) -> str:
     """The safe form of the last segment of the URL's path, or `index.html`."""
-    path = _PATH_END.split(url, maxsplit=1)[0].partition("://")[2].partition("/")[2]
-    return safe_component(unquote(path.rpartition("/")[2])) or DEFAULT_NAME
+    # Scheme, nothing, host and path.
+    parts = url.partition("#")[0].partition("?")[0].split("/", 3)
+    name = parts[3].rpartition("/")[2] if len(parts) > 3 else ""
+    return safe_component(unquote(name) if "%" in name else name) or DEFAULT_NAME
 
 
 def safe_component(raw: str) -> str:
@@ -40,7 +43,9 @@ def safe_component(raw: str) -> str:
     Safe is what Unix and Windows both take and what no terminal or file manager is fooled
     by. A safe component comes back as it is.
     """
-    name = raw if _PLAIN.fullmatch(raw) else _made_safe(raw)
+    if _PLAIN.fullmatch(raw):
+        return raw
+    name = _made_safe(raw)
     return _shortened(f"_{name}") if _DEVICE.fullmatch(name) else name
 
 

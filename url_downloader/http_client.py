@@ -6,7 +6,6 @@ The only room that drives `requests`. Knows nothing of jobs, files and retries.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -25,7 +24,7 @@ from url_downloader.http_adapter import AbortableAdapter
 from url_downloader.http_errors import LIBRARY_ERRORS, attempt_error
 from url_downloader.http_reply import HttpReply, Message
 from url_downloader.lifeline import Lifeline
-from url_downloader.origins import Login, Origin, http_url, login_of, origin_of
+from url_downloader.origins import PLAIN_URL, Login, Origin, http_url, login_of, origin_of
 from url_downloader.routes import Routes
 from url_downloader.seams import Fields, LookUp, Phase
 from url_downloader.server_settings import ServerSettings
@@ -36,13 +35,6 @@ from url_downloader.trust import Trust, trust_of
 log = logging.getLogger(__name__)
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-PLAIN_URL = re.compile(
-    r"https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,3}|:[1-5][0-9]{4})?"
-    r"(?:/(?!\.)[\w!$&'()*+,;=:@.~-]*)+(?:\?[\w!$&'()*+,;=:@/?.~-]+)?",
-    re.ASCII,
-)
-"""Those that are in normal form: no escapes, no user, no dot segments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

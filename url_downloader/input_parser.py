@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import functools
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote, urlsplit
@@ -17,6 +18,7 @@ from url_downloader.claims import NameClaims
 from url_downloader.filenames import name_from_url
 from url_downloader.line_reader import MAX_LINE
 from url_downloader.list_entry import OPTIONS, Entry, Rejection, parse_option
+from url_downloader.origins import PLAIN_URL
 from url_downloader.shared.errors import InputError
 from url_downloader.shared.models import AttemptLimits, DownloadJob
 
@@ -24,6 +26,8 @@ _SHOWN = 200
 _LOOK_EVERY = 100
 """Lines after which whoever takes the jobs may look around, even if there are none."""
 
+_IDLE = (b"", b"#")
+"""How a line begins that says nothing."""
 _URL_START = re.compile(rb"[a-z][a-z0-9+.-]*:[/\\]", re.IGNORECASE)
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -76,6 +80,7 @@ class InputParser:
         self._without_url = _NO_URL_YET
         self._first_lines: dict[bytes, int] = {}
         self._noted: set[str] = set()
+        self._no_options = Entry(0, "", limits, max_retries).options
 
     def parse(self, lines: Iterable[bytes | None]) -> Iterator[DownloadJob | None]:
         """The jobs in the order of the list; None, as in `lines`, means: nothing yet.
@@ -90,14 +95,18 @@ class InputParser:
                 yield None
                 continue
             self._line += 1
-            if self._line == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                self._reject(1, "the list is UTF-16 and was not read: save it as UTF-8")
-                return
-            if b"\0" in raw and not (self._jobs or self._entry or _URL_START.match(raw)):
-                self._reject(self._line, "the list is not text, and no more of it was read")
+            if (self._line == 1 or b"\0" in raw) and self._is_foreign(raw):
                 return
             # Lists that were joined by cat have one in their middle, too.
-            yield from self._take(raw.removeprefix(codecs.BOM_UTF8))
+            line = raw.removeprefix(codecs.BOM_UTF8)
+            bare = line.strip()
+            if bare[:1] in _IDLE:
+                pass
+            elif line[0] in b" \t" and not _URL_START.match(bare):
+                self._take_option(bare)
+            else:
+                yield from self._finish()
+                self._take_url(bare)
             if self._line % _LOOK_EVERY == 0:
                 yield None
         yield from self._finish()
@@ -105,7 +114,17 @@ class InputParser:
     def is_known(self, url: str) -> bool:
         """Whether the list had this URL before, without options."""
         entry = Entry(self._line, url, self._limits, self._max_retries)
-        return entry.digest in self._first_lines
+        return self._key(entry) in self._first_lines
+
+    def _is_foreign(self, raw: bytes) -> bool:
+        """Whether the line shows that this is no list; then it is told why."""
+        if self._line == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            self._reject(1, "the list is UTF-16 and was not read: save it as UTF-8")
+            return True
+        if b"\0" in raw and not (self._jobs or self._entry or _URL_START.match(raw)):
+            self._reject(self._line, "the list is not text, and no more of it was read")
+            return True
+        return False
 
     def _readable(self, lines: Iterable[bytes | None]) -> Iterator[bytes | None]:
         try:
@@ -116,14 +135,7 @@ class InputParser:
                 f"{error.strerror or error}; what follows there is not downloaded"
             )
 
-    def _take(self, raw: bytes) -> Iterator[DownloadJob]:
-        bare = raw.strip()
-        if not bare or bare.startswith(b"#"):
-            return
-        if raw[0] in b" \t" and not _URL_START.match(bare):
-            self._take_option(bare)
-            return
-        yield from self._finish()
+    def _take_url(self, bare: bytes) -> None:
         try:
             self._entry = self._new_entry(_decoded(bare))
         except ValueError as error:
@@ -149,34 +161,33 @@ class InputParser:
         except ValueError as error:
             self._drop(self._line, str(error))
 
-    def _finish(self) -> Iterator[DownloadJob]:
+    def _finish(self) -> Iterable[DownloadJob]:
         """The job of the entry at hand, if there is one and it is not a repetition."""
         entry, self._entry = self._entry, None
         if entry is None:
-            return
+            return ()
         self._without_url = _TOO_LATE
-        digest = entry.digest
-        if digest in self._first_lines:
+        key = self._key(entry)
+        if key in self._first_lines:
             self.repeated += 1
-            self._note(entry.line, f"repeated, first seen in line {self._first_lines[digest]}")
-            return
+            self._note(entry.line, f"repeated, first seen in line {self._first_lines[key]}")
+            return ()
         try:
             output = self._claims.claim(entry.output or name_from_url(entry.url), entry.url)
         except ValueError as error:
             self._drop(entry.output_line, f"out: {error}")
-            return
-        self._first_lines[digest] = entry.line
+            return ()
+        self._first_lines[key] = entry.line
         self._jobs += 1
-        yield DownloadJob(
-            job_id=self._jobs,
-            url=entry.url,
-            output=output,
-            limits=entry.limits,
-            max_retries=entry.max_retries,
-            headers=entry.headers,
-            checksum=entry.checksum,
-            is_named=entry.output is not None,
-        )
+        return (entry.job(self._jobs, output=output),)
+
+    def _key(self, entry: Entry) -> bytes:
+        """15 bytes, equal for equal URLs with equal options."""
+        asked = entry.url
+        if entry.has_options:
+            asked = f"{entry.options}{entry.url}".removeprefix(self._no_options)
+        # One byte more, and each would take 16 bytes more of memory.
+        return hashlib.blake2b(asked.encode(), digest_size=15).digest()
 
     def _drop(self, line: int, reason: str) -> None:
         """Rejects the URL at hand, and with it what options it has still to come."""
@@ -203,6 +214,9 @@ def normal_url(text: str) -> str:
     Raises:
         ValueError: it is not an http(s) URL that has a host; the text without secrets.
     """
+    plain = PLAIN_URL.fullmatch(text)
+    if plain and is_valid_origin(plain[1]):
+        return text
     try:
         origin, rest = quoted_url(text)
     except ValueError:

@@ -5,7 +5,6 @@ Pure rules. Knows nothing of lines, nor of which names are taken.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from url_downloader.checksums import parse_checksum
 from url_downloader.config import RANGES, range_of
 from url_downloader.filenames import safe_relative_path
 from url_downloader.header_fields import parse_field
-from url_downloader.shared.models import AttemptLimits, Checksum
+from url_downloader.shared.models import AttemptLimits, Checksum, DownloadJob
 from url_downloader.units import parse_seconds, parse_size
 
 _LIMITS: Mapping[str, Callable[[str], float]] = {
@@ -65,6 +64,7 @@ class Entry:
         output_line: where the user did.
         headers: (name, value) pairs.
         checksum: of the file.
+        has_options: whether any was set, be it to what holds without.
     """
 
     line: int
@@ -75,6 +75,7 @@ class Entry:
     output_line: int = 0
     headers: tuple[tuple[str, str], ...] = ()
     checksum: Checksum | None = None
+    has_options: bool = False
 
     def set(self, key: str, value: str, *, line: int) -> None:
         """Takes one of OPTIONS, found in that line.
@@ -82,6 +83,7 @@ class Entry:
         Raises:
             ValueError: the value is none for this key; the reason begins with the key.
         """
+        self.has_options = True
         try:
             match key:
                 case "out":
@@ -100,18 +102,23 @@ class Entry:
             raise ValueError(f"{key}: {error}") from None
 
     @property
-    def digest(self) -> bytes:
-        """15 bytes, equal for equal URLs with equal options."""
-        asked = (
-            self.url,
-            self.limits,
-            self.max_retries,
-            self.output,
-            self.headers,
-            self.checksum,
+    def options(self) -> str:
+        """What is asked beside the URL: the same text for the same, and none begins another."""
+        asked = (self.limits, self.max_retries, self.output, self.headers, self.checksum)
+        return repr(asked)
+
+    def job(self, job_id: int, *, output: str) -> DownloadJob:
+        """What is to be done, as that number, for a file of that name."""
+        return DownloadJob(
+            job_id=job_id,
+            url=self.url,
+            output=output,
+            limits=self.limits,
+            max_retries=self.max_retries,
+            headers=self.headers,
+            checksum=self.checksum,
+            is_named=self.output is not None,
         )
-        # One byte more, and each would take 16 bytes more of memory.
-        return hashlib.blake2b(repr(asked).encode(), digest_size=15).digest()
 
 
 def parse_option(text: str) -> tuple[str, str]:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import functools
+import re
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 Origin = tuple[str, str | None, int]
 """Scheme, host and port."""
 Login = tuple[str, str] | tuple[bytes, bytes]
 """User name and password."""
+
+PLAIN_URL = re.compile(
+    r"(https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,3}|:[1-5][0-9]{4})?)"
+    r"(?:/(?!\.)[\w!$&'()*+,;=:@.~-]*)+(?:\?[\w!$&'()*+,;=:@/?.~-]+)?",
+    re.ASCII,
+)
+"""Those that are in normal form: no escapes, no user, no dot segments. Its group is all that
+comes before the path."""
 
 
 def origin_of(url: str) -> Origin:

@@ -31,8 +31,9 @@ from tests.support.scripted_server import (
 )
 from url_downloader.config import TransferSettings
 from url_downloader.dialer import AbortableConnection
-from url_downloader.http_client import PLAIN_URL, HttpClient, client_context
+from url_downloader.http_client import HttpClient, client_context
 from url_downloader.http_wire import StrictResponse
+from url_downloader.origins import PLAIN_URL
 from url_downloader.resolver import Resolver
 from url_downloader.seams import Fields
 from url_downloader.server_settings import ServerSettings

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from url_downloader.filenames import (
+    DEFAULT_NAME,
     fold,
     name_from_url,
     safe_component,
@@ -112,6 +114,23 @@ def test_a_component_is_safe_and_stays_as_it_is(raw: str) -> None:
     name = safe_component(raw)
     assert name == "" or is_safe(name)
     assert safe_component(name) == name
+
+
+@pytest.mark.parametrize("ending", ["", ".", ".txt", ".tar.gz", " .txt", "x", "-.txt"])
+@pytest.mark.parametrize("stem", ["con", "Prn", "AUX", "nul", "com0", "Lpt9", "con1", "comx"])
+def test_no_device_is_taken_for_a_plain_name(stem: str, ending: str) -> None:
+    """A device stays one with an extension; a longer word is none."""
+    is_device = stem not in ("con1", "comx") and ending not in ("x", "-.txt")
+    name = f"{stem}{ending}"
+    assert safe_component(name) == (f"_{name}" if is_device else name).rstrip(".")
+
+
+@given(st.from_regex(r"[\w.-]{0,3}/?[\w.%~+-]{0,9}[?#]?[\w./?#]{0,9}", fullmatch=True))
+def test_the_name_is_the_last_segment_of_the_path(rest: str) -> None:
+    """Neither the host, nor the query or the fragment gives the file its name."""
+    url = f"http://{rest}"
+    segment = urlsplit(url).path.rpartition("/")[2]
+    assert name_from_url(url) == (safe_component(unquote(segment)) or DEFAULT_NAME)
 
 
 @given(NAMES)

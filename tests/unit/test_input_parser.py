@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import validators
@@ -13,10 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from url_downloader.claims import NameClaims
-from url_downloader.filenames import fold, with_suffix
+from url_downloader.filenames import (
+    DEFAULT_NAME,
+    fold,
+    name_from_url,
+    safe_component,
+    with_suffix,
+)
 from url_downloader.input_parser import InputParser, is_valid_origin, normal_url, quoted_url
 from url_downloader.line_reader import MAX_LINE, read_lines
 from url_downloader.list_entry import Rejection
+from url_downloader.origins import PLAIN_URL
 from url_downloader.shared.models import AttemptLimits, DownloadJob
 
 PATIENCE = 0.001
@@ -426,6 +434,34 @@ def test_another_option_makes_another_job(option: str) -> None:
     assert [job.job_id for job in result.jobs] == [1, 2, 3]
 
 
+OPTIONS = {
+    "timeout=30": "",
+    "timeout=0.5m": "",
+    "max-retries=4": "",
+    "connect-timeout=5": "connect-timeout=5",
+    "max-retries=1": "max-retries=1",
+    "header=A: b": "header=A: b",
+    "header=B: a": "header=B: a",
+    "out=b": "out=b",
+    "out=./b": "out=b",
+}
+"""Options, and what they say that does not hold without them."""
+OPTION_SETS = st.lists(
+    st.sampled_from(sorted(OPTIONS)), max_size=3, unique_by=lambda each: each.partition("=")[0]
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["http://h/a", "http://h/ab"]), OPTION_SETS)))
+def test_the_same_is_what_asks_for_the_same(entries: list[tuple[str, list[str]]]) -> None:
+    """Entries are one job exactly if their URLs and what their options mean are the same."""
+    result = parsed("".join("\n ".join([url, *options]) + "\n" for url, options in entries))
+    asked = {
+        (url, *sorted({OPTIONS[each] for each in options} - {""})) for url, options in entries
+    }
+    assert len(result.jobs) == len(asked)
+    assert result.parser.repeated == len(entries) - len(asked)
+
+
 def test_names_are_given_out_in_list_order() -> None:
     """The first of two equal names is kept, the second gets the hash of its URL."""
     second = with_suffix("A.tar.gz", "http://h/2/A.tar.gz")
@@ -559,6 +595,26 @@ URL_TEXTS = st.builds(
     | st.text(max_size=8),
     st.text(max_size=12) | st.text("/?#&;=%[]:@._~+ a1\u3000\U0001f600\ufdd0", max_size=20),
 )
+
+
+@given(st.from_regex(PLAIN_URL, fullmatch=True))
+def test_a_plain_url_needs_no_quoting(url: str) -> None:
+    """What is taken as it stands is what quoting would have made of it, and so is its name."""
+    match = PLAIN_URL.fullmatch(url)
+    assert match is not None
+    assert quoted_url(url) == (match[1], url.removeprefix(match[1]))
+    segment = urlsplit(url).path.rpartition("/")[2]
+    assert name_from_url(url) == (safe_component(unquote(segment)) or DEFAULT_NAME)
+
+
+@given(st.from_regex(PLAIN_URL, fullmatch=True))
+def test_a_plain_url_is_valid_where_its_origin_is(url: str) -> None:
+    """No URL gets past the validator for being plain."""
+    if is_valid_origin(quoted_url(url)[0]):
+        assert normal_url(url) == url
+    else:
+        with pytest.raises(ValueError, match="not a valid"):
+            normal_url(url)
 
 
 @given(URL_TEXTS)
