@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 
+from url_downloader.seams import Chunk
 from url_downloader.shared.models import Checksum
 
 ALGORITHMS = {"md5": "md5", "sha-1": "sha1", "sha-256": "sha256", "sha-512": "sha512"}
@@ -83,10 +84,10 @@ class Digester:
     def __bool__(self) -> bool:
         return bool(self.wanted)
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: Chunk) -> None:
         """The next bytes of the file."""
         for each in self._hashes.values():
-            each.update(data)
+            each.update(bytes(data))
 
     def mismatch(self) -> str | None:
         """What is wrong, in words, or None."""

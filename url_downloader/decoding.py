@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
+from url_downloader.seams import Chunk
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 
@@ -32,9 +33,9 @@ _COMPRESSED_TYPE = re.compile(
 class Identity:
     """No coding: what came is what is stored."""
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """What `data` stands for."""
-        yield data
+    def feed(self, chunk: Chunk) -> Iterator[Chunk]:
+        """What `chunk` stands for."""
+        yield chunk
 
     def finish(self) -> None:
         """The end of the body was reached."""
@@ -55,12 +56,13 @@ class Inflater:
         self._fed = 0
         self._given = 0
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """The decoded bytes that `data` completes.
+    def feed(self, chunk: Chunk) -> Iterator[Chunk]:
+        """The decoded bytes that `chunk` completes.
 
         Raises:
             AttemptError: the data is not of this coding.
         """
+        data = bytes(chunk)
         self._fed += len(data)
         if not self._window_bits:
             data = self._head = self._head + data

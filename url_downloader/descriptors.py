@@ -9,8 +9,8 @@ from contextlib import suppress
 
 log = logging.getLogger(__name__)
 
-PER_WORKER = 5
-"""A connection and the grip on it, a part and its note, a look-up."""
+PER_WORKER = 6
+"""A connection and the grip on it, a part and its note, a look-up or both ends of a pipe."""
 MOST_IDLE = 10
 FOR_THE_REST = 20
 """Streams, the list, logs, and what libraries open for a moment."""

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Protocol
 
+from url_downloader.body_pipe import PIPE_SIZE
 from url_downloader.http_errors import LIBRARY_ERRORS, attempt_error
+from url_downloader.http_wire import StrictResponse
 from url_downloader.lifeline import Lifeline
-from url_downloader.seams import Phase
+from url_downloader.seams import Chunk, Phase
 from url_downloader.shared.errors import AttemptError
 from url_downloader.turn import TURN
 
@@ -25,7 +27,7 @@ class Message(Protocol):
 
     @property
     def headers(self) -> Mapping[str, str]: ...
-    def read1(self, n: int, /) -> bytes: ...
+    def read1(self, n: int, /) -> Chunk: ...
 
 
 class HttpReply:
@@ -57,14 +59,18 @@ class HttpReply:
         has_length = "Content-Length" in self.headers or bool(self._message.chunked)
         return has_length or self.status == HTTPStatus.NO_CONTENT
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self) -> Iterator[Chunk]:
         """The body as it arrives, still in its content coding.
+
+        Of each chunk all is to be written or looked at before the next one is asked for.
 
         Raises:
             AttemptError: it is cut short, malformed, late, or the transport was aborted.
         """
         self._lifeline.enter(Phase.REPLYING)
-        while chunk := self._read(CHUNK_SIZE):
+        is_piped = isinstance(self._message, StrictResponse) and self._message.pipe_body()
+        size = PIPE_SIZE if is_piped else CHUNK_SIZE
+        while chunk := self._read(size):
             yield chunk
         self._lifeline.enter(Phase.WORKING)
         TURN.take()
@@ -90,7 +96,7 @@ class HttpReply:
         let_go()
         self._lifeline.release_closed()
 
-    def _read(self, size: int) -> bytes:
+    def _read(self, size: int) -> Chunk:
         try:
             data = self._message.read1(size)
         except LIBRARY_ERRORS as error:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import http.client
 import re
+import socket
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
+from url_downloader.body_pipe import BodyPipe, piped
 from url_downloader.header_fields import ReplyFields
 from url_downloader.http_head import (
     PLAIN_HEAD,
@@ -22,11 +24,14 @@ from url_downloader.http_head import (
     check_start,
     malformed,
 )
+from url_downloader.seams import Chunk
 from url_downloader.shared.models import ErrorKind
 from url_downloader.turn import TURN
 
 _MAX_CHUNK_LINE = 4096
 _PLAIN_BYTES = 8192
+WORTH_A_PIPE = 1024 * 1024
+"""Bytes of a body from which on the kernel is asked to move them."""
 _MAX_TRAILER_BYTES = 64 * 1024
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[^\r\n\0]*)?\r\n")
 _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
@@ -37,6 +42,7 @@ class StrictResponse(http.client.HTTPResponse):
     """`http.client`'s reply, but strict in its header block and in the framing of its body.
 
     Args:
+        sock: where it comes from.
         on_begun: called when the first byte is there.
         on_bytes: told of the bytes of a header block that comes in pieces.
 
@@ -44,17 +50,20 @@ class StrictResponse(http.client.HTTPResponse):
     """
 
     headers: ReplyFields  # type: ignore[assignment]
+    _pipe: BodyPipe | None = None
     _chunk_bytes_left = 0
     _is_first_chunk = True
 
     def __init__(
         self,
+        sock: socket.socket,
         *args: Any,
         on_begun: Callable[[], None] = lambda: None,
         on_bytes: Callable[[int], None] = lambda count: None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(sock, *args, **kwargs)
+        self._sock = sock
         self._on_begun = on_begun
         self._on_bytes = on_bytes
         self._is_here = False
@@ -143,7 +152,20 @@ class StrictResponse(http.client.HTTPResponse):
             self.headers = ReplyFields([*others, ("Content-Length", length)])
         self.length = int(length)
 
-    def read1(self, n: int = -1) -> bytes:
+    def pipe_body(self) -> bool:
+        """Have the kernel move a long body, where it can; whether it will."""
+        if (self.length or 0) < WORTH_A_PIPE:
+            return False
+        self._pipe = piped(self.fp, self._sock)
+        return self._pipe is not None
+
+    def close(self) -> None:
+        """Let go of the connection, and of the pipe."""
+        if self._pipe is not None:
+            self._pipe.close()
+        super().close()
+
+    def read1(self, n: int = -1) -> Chunk:  # type: ignore[override]  # bytes in a pipe, too
         """What has arrived of the body, at most `n` bytes; empty at its end.
 
         Raises:
@@ -162,9 +184,10 @@ class StrictResponse(http.client.HTTPResponse):
         """Whether the body was read to an end that the framing tells."""
         return self._has_last_chunk if self.chunked else self.length == 0
 
-    def _read_counted(self, n: int) -> bytes:
+    def _read_counted(self, n: int) -> Chunk:
         left = self.length or 0
-        data: bytes = self.fp.read1(left if n < 0 else min(n, left)) if left else b""
+        body = self._pipe or self.fp
+        data: Chunk = body.read1(left if n < 0 else min(n, left))
         if left and not data and n:
             raise WireError(ErrorKind.TRUNCATED, "connection closed inside the body")
         self.length = left - len(data)

@@ -13,10 +13,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
+from url_downloader.body_pipe import write_all
 from url_downloader.free_space import FreeSpace
 from url_downloader.local_errors import LocalErrors
 from url_downloader.part_note import PartNote, draft_path, note_path, read_note
 from url_downloader.resume import SavedPart
+from url_downloader.seams import Chunk
 from url_downloader.shared.models import without_credentials
 from url_downloader.turn import TURN
 
@@ -104,7 +106,7 @@ class PartFile:
         self._validator, self._total = validator, total
         self._next_check = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Chunk) -> None:
         """Append bytes.
 
         Raises:
@@ -115,9 +117,10 @@ class PartFile:
                 self._next_check = self.size + CHECK_EVERY
                 self._space.check(self)
             self._is_empty = False
-            left = memoryview(data)
-            while left:
-                left = left[os.write(self._descriptor, left) :]
+            if isinstance(data, bytes):
+                write_all(self._descriptor, data)
+            else:
+                data.write_to(self._descriptor)
             self.size += len(data)
             if self.size >= WORTH_RESUMING and not self._has_note:
                 self._write_note()

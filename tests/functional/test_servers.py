@@ -59,7 +59,7 @@ def get(running: HttpClient, url: str, headers: Fields = ()) -> tuple[int, bytes
     limits = AttemptLimits(timeout=PATIENT, connect_timeout=PATIENT)
     reply = running.open(url, headers, conditions=(), limits=limits)
     try:
-        return reply.status, b"".join(reply.chunks())
+        return reply.status, b"".join(map(bytes, reply.chunks()))
     finally:
         reply.close()
 

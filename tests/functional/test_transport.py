@@ -81,7 +81,7 @@ def get(
         url, headers, conditions=conditions, limits=AttemptLimits(timeout=timeout)
     )
     try:
-        return b"".join(reply.chunks()), reply.url, reply.is_length_known
+        return b"".join(map(bytes, reply.chunks())), reply.url, reply.is_length_known
     finally:
         reply.close()
 
@@ -141,7 +141,7 @@ def test_what_has_arrived_is_handed_on(
     chunks = opened.chunks()
     assert next(chunks) == b"0123"
     more.set()
-    assert b"".join(chunks) == b"456789"
+    assert b"".join(map(bytes, chunks)) == b"456789"
     opened.close()
 
 
@@ -415,12 +415,12 @@ def test_a_reply_is_let_go_once(server: ScriptedServer, client: HttpClient) -> N
     for path, body in bodies.items():
         server.play(path, Reply(body=body))
     first = client.open(server.url("/a"), (), conditions=(), limits=limits)
-    assert b"".join(first.chunks()) == bodies["/a"]
+    assert b"".join(map(bytes, first.chunks())) == bodies["/a"]
     first.close()
     second = client.open(server.url("/b"), (), conditions=(), limits=limits)
     first.close()
     assert get(client, server.url("/c"))[0] == bodies["/c"]
-    assert b"".join(second.chunks()) == bodies["/b"]
+    assert b"".join(map(bytes, second.chunks())) == bodies["/b"]
     second.close()
     assert server.connections == 2
 

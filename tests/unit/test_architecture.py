@@ -20,11 +20,11 @@ ROOMS = {
     1: "checksums config decoding disposition filenames header_fields list_entry local_errors"
     " origins policy reply_facts resume retry_command seams server_settings units",
     # Hands: one outside thing or one lock each.
-    2: "claims connections cookies descriptors dialer failed_list free_space http_adapter"
-    " http_client http_errors http_head http_reply http_wire input_parser lifeline line_reader"
-    " line_writer list_skimmer log_file metrics metrics_file part_file part_note report routes"
-    " run_limits run_lock shared.job_registry socks_dialer storage summary summary_text trust"
-    " turn",
+    2: "body_pipe claims connections cookies descriptors dialer failed_list free_space"
+    " http_adapter http_client http_errors http_head http_reply http_wire input_parser lifeline"
+    " line_reader line_writer list_skimmer log_file metrics metrics_file part_file part_note"
+    " report routes run_limits run_lock shared.job_registry socks_dialer storage summary"
+    " summary_text trust turn",
     # The attempt.
     3: "attempt_meter downloader transfer",
     # Threads.
@@ -40,6 +40,8 @@ SIDEWAYS = {
     ("shared.errors", "shared.models"),
     ("shared.packed_records", "shared.models"),
     ("config", "server_settings"),
+    ("checksums", "seams"),
+    ("decoding", "seams"),
     ("disposition", "filenames"),
     ("header_fields", "seams"),
     ("list_entry", "checksums"),
@@ -76,9 +78,12 @@ SIDEWAYS = {
     ("http_client", "routes"),
     ("http_client", "trust"),
     ("http_errors", "http_head"),
+    ("http_reply", "body_pipe"),
     ("http_reply", "http_errors"),
+    ("http_reply", "http_wire"),
     ("http_reply", "lifeline"),
     ("http_reply", "turn"),
+    ("http_wire", "body_pipe"),
     ("http_wire", "http_head"),
     ("http_wire", "turn"),
     ("input_parser", "claims"),
@@ -130,6 +135,7 @@ SIDEWAYS = {
     ("watching", "signals"),
     ("main", "command"),
     ("main", "streams"),
+    ("part_file", "body_pipe"),
     ("part_file", "free_space"),
     ("part_file", "part_note"),
     ("storage", "free_space"),

@@ -58,7 +58,7 @@ def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
 
 def decoded(decoder: Decoder, pieces: Iterable[bytes]) -> bytes:
     """What these pieces of a whole body stand for."""
-    data = b"".join(part for piece in pieces for part in decoder.feed(piece))
+    data = b"".join(bytes(part) for piece in pieces for part in decoder.feed(piece))
     decoder.finish()
     return data
 

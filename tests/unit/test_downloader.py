@@ -12,7 +12,7 @@ from requests.structures import CaseInsensitiveDict
 from url_downloader.config import Existing, TransferSettings
 from url_downloader.downloader import Downloader
 from url_downloader.resume import SavedPart
-from url_downloader.seams import Fields, Phase
+from url_downloader.seams import Chunk, Fields, Phase
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import (
     AttemptLimits,
@@ -166,9 +166,9 @@ class FakePart:
     def begin(self, validator: str | None, total: int | None) -> None:
         self.stored = b""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Chunk) -> None:
         self._enter("write")
-        self.stored += data
+        self.stored += bytes(data)
 
     def read_into(self, update: Callable[[bytes], None]) -> None:
         update(self.stored)

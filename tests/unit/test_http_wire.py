@@ -68,7 +68,7 @@ def body_of(response: StrictResponse, size: int = BIG) -> bytes:
     bites: list[bytes] = []
     while bite := response.read1(size):
         assert len(bite) <= size or size < 0
-        bites.append(bite)
+        bites.append(bytes(bite))
     return b"".join(bites)
 
 

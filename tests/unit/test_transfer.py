@@ -17,7 +17,7 @@ from url_downloader.attempt_meter import AttemptMeter
 from url_downloader.config import Existing, TransferSettings
 from url_downloader.downloader import Downloader
 from url_downloader.resume import SavedPart
-from url_downloader.seams import Fields, Phase
+from url_downloader.seams import Chunk, Fields, Phase
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import (
     AttemptLimits,
@@ -126,9 +126,9 @@ class Part:
     def begin(self, validator: str | None, total: int | None) -> None:
         self.data, self.validator, self.total = bytearray(), validator, total
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Chunk) -> None:
         assert self.is_open
-        self.data += data
+        self.data += bytes(data)
 
     def read_into(self, update: Callable[[bytes], None]) -> None:
         self.bench.read_back.append(self.size)

@@ -1,0 +1,258 @@
+"""Bodies that the kernel moves, and those that it can't: nobody sees a difference."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.in_process import Run
+from tests.support.proxies import http_proxy
+from tests.support.ranges import content, ranged
+from tests.support.scripted_server import (
+    Cut,
+    Framing,
+    Reply,
+    Reset,
+    ScriptedServer,
+    Stall,
+)
+from tests.support.sizes import sizes_of
+from url_downloader import http_wire
+from url_downloader.http_wire import WORTH_A_PIPE
+from url_downloader.shared.models import (
+    AttemptLimits,
+    Checksum,
+    ErrorKind,
+    JobResult,
+    Outcome,
+)
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "splice"), reason="no splice(2) here")
+MIB = 1 << 20
+BODY = content(3 * MIB + 77)
+SHORT = AttemptLimits(timeout=0.3)
+ENDLESS = AttemptLimits(timeout=0)
+PLACES = [2 * MIB, 2 * MIB + 8191, 3 * MIB + 76]
+SURROUNDINGS = "http_proxy https_proxy all_proxy no_proxy"
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch, ca_bundle: Path) -> None:
+    """No proxies, and our own authority is trusted."""
+    for name in SURROUNDINGS.split():
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca_bundle))
+
+
+@pytest.fixture
+def moved(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Bytes of each time that the kernel moved some, into a pipe or out of one."""
+    real, sizes = os.splice, list[int]()
+
+    def splice(*args: Any, **named: Any) -> int:
+        sizes.append(real(*args, **named))
+        return sizes[-1]
+
+    monkeypatch.setattr(os, "splice", splice)
+    return sizes
+
+
+@pytest.fixture(params=["moved", "read"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Whether the kernel moves bodies; a test that has it holds for both."""
+    if request.param == "read":
+        monkeypatch.setattr(http_wire, "piped", lambda *_: None)
+    return str(request.param)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """Runs into an empty directory."""
+    run = Run(tmp_path / "downloads")
+    yield run
+    for path in (run.directory / ".url-downloader").glob("*"):
+        path.unlink()
+
+
+def fetch(run: Run, url: str, limits: AttemptLimits | None = None, **job: Any) -> JobResult:
+    """How a job ended."""
+    run.work([run.job("file", url, limits=limits)._replace(**job)])
+    result = run.ended["file"].result
+    assert result is not None
+    return result
+
+
+def part_of(run: Run) -> bytes:
+    """What is kept of a file that is not finished."""
+    (path,) = run.directory.glob(".url-downloader/*.part")
+    return path.read_bytes()
+
+
+def test_every_byte(server: ScriptedServer, run: Run, moved: list[int]) -> None:
+    """Whatever the sizes are, each body is right, and the connection serves the next."""
+    more = [-1, 0, 1, 8191, 8192, 8193, MIB - 1, MIB, 5 * MIB + 12_345, -MIB]
+    bodies = {f"{n}": content(WORTH_A_PIPE + each) for n, each in enumerate(more)}
+    for name, body in bodies.items():
+        server.play(f"/{name}", Reply(body=body))
+    run.work(run.job(name, server.url(f"/{name}")) for name in bodies)
+    assert run.files == bodies
+    assert server.connections == 1
+    assert sum(moved) > sum(map(len, bodies.values()))
+
+
+@pytest.mark.parametrize("keep_alive", [True, False])
+def test_what_is_counted(
+    server: ScriptedServer, run: Run, moved: list[int], keep_alive: bool
+) -> None:
+    """Each byte once, also of a reply that ends its connection."""
+    server.play("/a", Reply(body=BODY, keep_alive=keep_alive))
+    result = fetch(run, server.url("/a"))
+    assert (result.size, result.received) == (len(BODY), len(BODY))
+    assert run.files == {"file": BODY}
+    assert moved
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("delivery", "kind", "message"),
+    [
+        (Cut, ErrorKind.TRUNCATED, "connection closed inside the body"),
+        (Reset, ErrorKind.RESET, "connection lost: Connection reset by peer"),
+        (Stall, ErrorKind.TIMEOUT, "no byte within the timeout"),
+    ],
+)
+@pytest.mark.usefixtures("way")
+def test_half_a_body(
+    server: ScriptedServer,
+    run: Run,
+    *,
+    delivery: type[Cut | Reset | Stall],
+    kind: ErrorKind,
+    message: str,
+    place: int,
+) -> None:
+    """It ends in the same words either way; what came is kept, and the rest is asked for."""
+    server.play("/a", ranged(BODY, delivery=delivery(place)), ranged(BODY))
+    result = fetch(run, server.url("/a"), SHORT)
+    assert (result.kind, result.message, result.received) == (kind, message, place)
+    assert part_of(run) == BODY[:place]
+    result = fetch(run, server.url("/a"))
+    assert (result.outcome, result.received) == (Outcome.RESUMED, len(BODY) - place)
+    assert run.files == {"file": BODY}
+    assert server.requests()[-1].header("Range") == f"bytes={place}-"
+
+
+@pytest.mark.usefixtures("way")
+def test_interrupted(server: ScriptedServer, run: Run) -> None:
+    """Who waits for a body without a limit of time can be interrupted, and keeps what came."""
+    server.play("/a", ranged(BODY, delivery=Stall(PLACES[0])))
+    parts = run.directory / ".url-downloader"
+    run.work(
+        [run.job("file", server.url("/a"), limits=ENDLESS)],
+        until=lambda: PLACES[0] in sizes_of(parts.glob("*.part")),
+    )
+    result = run.ended["file"].result
+    assert result is not None
+    assert result.kind is ErrorKind.INTERRUPTED
+    assert part_of(run) == BODY[: PLACES[0]]
+
+
+@pytest.mark.usefixtures("way")
+def test_past_its_time(server: ScriptedServer, run: Run) -> None:
+    """The limit of an attempt ends a wait that has none of its own."""
+    server.play("/a", ranged(BODY, delivery=Stall(PLACES[0])))
+    result = fetch(run, server.url("/a"), replace(ENDLESS, max_time=0.5))
+    assert result.kind is ErrorKind.TIMEOUT
+    assert "--max-time" in result.message
+    assert part_of(run) == BODY[: PLACES[0]]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "digest", "kind"),
+    [
+        ("sha-256", hashlib.sha256(BODY).hexdigest(), None),
+        ("sha-256", "0" * 64, ErrorKind.CHECKSUM),
+    ],
+)
+def test_checksum(
+    server: ScriptedServer, run: Run, *, algorithm: str, digest: str, kind: ErrorKind | None
+) -> None:
+    """A file that must have a digest is looked at on its way."""
+    server.play("/a", Reply(body=BODY))
+    result = fetch(run, server.url("/a"), checksum=Checksum(algorithm, digest))
+    assert result.kind is kind
+    assert run.files == ({} if kind else {"file": BODY})
+
+
+def test_encoded(server: ScriptedServer, run: Run) -> None:
+    """A body that is to be decoded is, and what came over the wire is what is counted."""
+    encoded = gzip.compress(BODY)
+    server.play("/a", Reply(body=encoded, headers={"Content-Encoding": "gzip"}))
+    result = fetch(run, server.url("/a"))
+    assert (result.size, result.received) == (len(BODY), len(encoded))
+    assert run.files == {"file": BODY}
+
+
+def test_what_is_worth_a_pipe(server: ScriptedServer, run: Run, moved: list[int]) -> None:
+    """A shorter body is read."""
+    body = content(WORTH_A_PIPE - 1)
+    server.play("/a", Reply(body=body))
+    fetch(run, server.url("/a"))
+    assert run.files == {"file": body}
+    assert moved == []
+
+
+@pytest.mark.parametrize("framing", [Framing.CHUNKED, Framing.CLOSE])
+def test_of_unknown_length(
+    server: ScriptedServer, run: Run, moved: list[int], framing: Framing
+) -> None:
+    """What is not simply counted is read."""
+    server.play("/a", Reply(body=BODY, framing=framing))
+    fetch(run, server.url("/a"))
+    assert run.files == {"file": BODY}
+    assert moved == []
+
+
+def test_tls(tls_server: ScriptedServer, run: Run, moved: list[int]) -> None:
+    """What has to be deciphered is read."""
+    tls_server.play("/a", Reply(body=BODY))
+    fetch(run, tls_server.url("/a"))
+    assert run.files == {"file": BODY}
+    assert moved == []
+
+
+def test_through_a_proxy(
+    server: ScriptedServer, run: Run, moved: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes by way of a proxy is read."""
+    server.play("/a", Reply(body=BODY))
+    with http_proxy() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url())
+        fetch(run, server.url("/a"))
+    assert run.files == {"file": BODY}
+    assert len(proxy.served) == 1
+    assert moved == []
+
+
+def test_no_descriptor_for_a_pipe(
+    server: ScriptedServer, run: Run, moved: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is none, the body is read, and nobody hears of it."""
+
+    def pipe() -> tuple[int, int]:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "pipe", pipe)
+    server.play("/a", Reply(body=BODY))
+    assert fetch(run, server.url("/a")).kind is None
+    assert run.files == {"file": BODY}
+    assert moved == []
