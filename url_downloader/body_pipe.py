@@ -19,6 +19,10 @@ from url_downloader.seams import Chunk
 
 PIPE_SIZE = 1024 * 1024
 """Bytes that are moved at once; with a quarter of that hardly anything is gained."""
+ENOUGH = PIPE_SIZE // 2
+"""Bytes that are worth to be woken for; a fast server sends less than that in one go."""
+MOMENT = 0.02
+"""Seconds in which a fast server sends so many."""
 MOST_PIPES = 16
 """A user with 64 MiB of them gets tiny pipes from then on, in all programs (pipe(7))."""
 _NOT_MOVED = frozenset({errno.EAGAIN, errno.EINVAL, errno.ENOSYS, errno.EPERM})
@@ -91,6 +95,8 @@ class BodyPipe:
         self._poll.register(sock, select.POLLIN)
         self._is_buffer_empty = False
         self._is_moved = True
+        self._is_fast = True
+        self._wakes_at = 1
         self._held = 0
 
     def read1(self, n: int, /) -> Chunk:
@@ -106,6 +112,7 @@ class BodyPipe:
             if self._held:
                 return Pipeful(self, self._held)
             self._is_moved = False
+            self._wake_at(1)
         # What is in the buffer comes first; it is not filled where more is asked for than fits.
         self._is_buffer_empty = True
         return self._stream.read1(n)
@@ -134,13 +141,14 @@ class BodyPipe:
 
     def close(self) -> None:
         """Close the pipe; what is in it is lost."""
+        # The socket may be closed.
+        with suppress(OSError):
+            self._wake_at(1)
         self._resources.close()
 
     def _move(self, size: int) -> int:
         """Move what has arrived into the pipe; 0 if it is to be read, as is the end."""
-        timeout = self._sock.gettimeout()
-        if not self._poll.poll(timeout and timeout * 1000):
-            raise TimeoutError("timed out")
+        self._await(size)
         try:
             return os.splice(
                 self._sock.fileno(), self._writer, size, flags=os.SPLICE_F_NONBLOCK
@@ -149,6 +157,24 @@ class BodyPipe:
             if error.errno in _NOT_MOVED:
                 return 0
             raise
+
+    def _await(self, size: int) -> None:
+        """Wait until something is there; for a moment, if the server is fast, for more."""
+        if self._is_fast and size > ENOUGH:
+            self._wake_at(ENOUGH)
+            if self._poll.poll(MOMENT * 1000):
+                return
+            self._is_fast = False
+        self._wake_at(1)
+        timeout = self._sock.gettimeout()
+        if not self._poll.poll(timeout and timeout * 1000):
+            raise TimeoutError("timed out")
+
+    def _wake_at(self, count: int) -> None:
+        """Have the socket say that it can be read when so many bytes are there, or its end."""
+        if count != self._wakes_at:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
+            self._wakes_at = count
 
 
 def piped(stream: BufferedReader, sock: socket.socket) -> BodyPipe | None:

@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 import struct
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -18,7 +19,15 @@ from typing import Any
 
 import pytest
 
-from url_downloader.body_pipe import MOST_PIPES, PIPE_SIZE, BodyPipe, Pipeful, piped, write_all
+from url_downloader import body_pipe
+from url_downloader.body_pipe import (
+    MOST_PIPES,
+    PIPE_SIZE,
+    BodyPipe,
+    Pipeful,
+    piped,
+    write_all,
+)
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "splice"), reason="no splice(2) here")
 DATA = Random(7).randbytes(100_000)
@@ -131,6 +140,68 @@ def test_what_has_arrived(bench: Bench) -> None:
             assert bytes(pipe.read1(PIPE_SIZE)) == piece
         bench.server.sendall(b"123456")
         assert [bytes(pipe.read1(size)) for size in (1, 2, 3)] == [b"1", b"23", b"456"]
+
+
+def wakes_at(bench: Bench) -> int:
+    """How many bytes make the client's socket say that it can be read."""
+    return bench.client.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT)
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Bytes that are enough to be woken for, as few as are sent in one go."""
+    monkeypatch.setattr(body_pipe, "ENOUGH", 1000)
+    return 1000
+
+
+def test_a_fast_server_is_given_a_moment(
+    bench: Bench, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has sent more by then. At the end of a body nobody waits for more than there is."""
+    monkeypatch.setattr(body_pipe, "MOMENT", LONG)
+    with closing(bench.has_begun()) as pipe:
+        bench.server.sendall(DATA[: few - 1])
+        more = threading.Timer(SHORT, bench.server.sendall, args=[DATA[:1]])
+        more.start()
+        assert bytes(pipe.read1(few + 1)) == DATA[: few - 1] + DATA[:1]
+        more.join()
+        bench.server.sendall(b"end")
+        assert bytes(pipe.read1(few)) == b"end"
+
+
+def test_a_slow_server_is_given_none_again(
+    bench: Bench, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has sent after the moment is taken, and what it sends later at once."""
+    with closing(bench.has_begun()) as pipe:
+        for piece in (DATA[: few - 1], b"b"):
+            bench.server.sendall(piece)
+            assert bytes(pipe.read1(PIPE_SIZE)) == piece
+            assert wakes_at(bench) == 1
+            monkeypatch.setattr(body_pipe, "MOMENT", LONG)
+
+
+def test_the_next_reply_is_waited_for_as_ever(bench: Bench, few: int) -> None:
+    """A body that is read in one go leaves the socket as it was."""
+    with closing(bench.has_begun()) as pipe:
+        bench.server.sendall(DATA[: few + 1])
+        assert bytes(pipe.read1(few + 1)) == DATA[: few + 1]
+        assert wakes_at(bench) == few
+    assert wakes_at(bench) == 1
+
+
+def test_what_is_read_the_ordinary_way_is_waited_for_as_ever(
+    bench: Bench, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing can be moved, each byte counts again."""
+    with closing(bench.has_begun()) as pipe:
+        from_socket = refusing(
+            errno.EINVAL, at=lambda source, _: source == bench.client.fileno()
+        )
+        monkeypatch.setattr(os, "splice", from_socket)
+        bench.server.sendall(DATA[: few + 1])
+        assert pipe.read1(few + 1) == DATA[: few + 1]
+        assert wakes_at(bench) == 1
 
 
 def test_a_look_at_what_is_in_a_pipe(bench: Bench) -> None:
