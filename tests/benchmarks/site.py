@@ -103,6 +103,14 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
     return process.poll() is not None
 
 
+def fill_and_forget(path: Path, size: int) -> None:
+    """Have so many bytes of a file system in memory at hand for whoever writes there next."""
+    with path.open("wb") as file:
+        for _ in range(0, size, _BLOCK):
+            file.write(bytes(_BLOCK))
+    path.unlink()
+
+
 def _fill(path: Path, size: int) -> None:
     """A file of which no two are alike."""
     with path.open("wb") as file:
