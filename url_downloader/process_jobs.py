@@ -117,6 +117,7 @@ class JobPool:
             retries=self._retries, tasks=self._tasks, now=clock.now, on_crash=self._on_crash
         )
         self._workers = self._make_workers(settings, make_attempter)
+        self._waiting_workers = iter(self._workers)
         self._watchers = self._make_watchers(observers)
 
     def _make_registry(self, listeners: Sequence[EventListener]) -> JobRegistry:
@@ -169,8 +170,8 @@ class JobPool:
         return self.summary()
 
     def start(self) -> None:
-        """Start all threads."""
-        for thread in (*self._watchers, self._scheduler, *self._workers):
+        """Start all threads but the workers: each of them is started with a job of its own."""
+        for thread in (*self._watchers, self._scheduler):
             thread.start()
 
     def produce(self, jobs: Iterable[DownloadJob | None]) -> None:
@@ -198,6 +199,9 @@ class JobPool:
         self._limits.note_end_of_list()
 
     def _hand_over(self, job: DownloadJob) -> None:
+        if (worker := next(self._waiting_workers, None)) is not None:
+            with TURN.given():
+                worker.start()
         try:
             self._tasks.put_nowait(job)
         except queue.Full:

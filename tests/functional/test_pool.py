@@ -77,6 +77,7 @@ class Stage:
         clock: Clock | None = None,
     ) -> None:
         self.attempts: list[int] = []
+        self.workers: list[str] = []
         self.aborted = threading.Event()
         self.beside_last = ""
         self._play = play
@@ -107,6 +108,7 @@ class Stage:
         return low
 
     def make(self, *, on_bytes: Callable[[int], None], look_up: LookUp) -> Stage:
+        self.workers.append(threading.current_thread().name)
         return self
 
     def attempt(self, job: DownloadJob) -> JobResult:
@@ -467,6 +469,15 @@ def test_retries_come_in_the_order_of_their_due_times() -> None:
     )
     stage.run(make_jobs(4))
     assert stage.attempts == [1, 2, 3, 4, 4, 2, 1, 3]
+
+
+@pytest.mark.parametrize(("jobs", "workers"), [(0, 0), (1, 1), (3, 3), (4, 4), (50, 4)])
+def test_no_worker_starts_without_a_job(jobs: int, workers: int) -> None:
+    """A short list has as many as it has jobs, however often they are tried; a long one all."""
+    stage = Stage(lambda _, ordinal: OK if ordinal == 3 else BUSY)
+    summary = stage.run(make_jobs(jobs))
+    assert summary.counts[JobStatus.SUCCESS] == jobs
+    assert sorted(stage.workers) == [f"worker-{index}" for index in range(workers)]
 
 
 def test_while_retries_wait_workers_are_busy_with_other_jobs() -> None:
