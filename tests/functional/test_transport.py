@@ -578,7 +578,18 @@ def test_the_libraries_call_what_is_overridden(
 
 def test_a_plain_url_is_asked_for_as_requests_would() -> None:
     """What takes the short way is what requests leaves as it is."""
-    for rest in ("/", "/a.b/c~d;e=f", "/a?b=c&d=/?", "//", "/a/..b", "/./a", "/%7e", "?a", ""):
+    for rest in (
+        "/",
+        "/a.b/c~d;e=f",
+        "/a?b=c&d=/?",
+        "/a?",
+        "//",
+        "/a/..b",
+        "/./a",
+        "/%7e",
+        "?a",
+        "",
+    ):
         for start in ("http://a.test", "https://1.2.3.4:8443", "http://a.test:99999"):
             if PLAIN_URL.fullmatch(start + rest):
                 assert requests.Request("GET", start + rest).prepare().url == start + rest

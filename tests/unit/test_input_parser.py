@@ -426,7 +426,15 @@ def test_a_repeated_url_is_one_job() -> None:
 
 
 @pytest.mark.parametrize(
-    "option", ["timeout=1", "max-retries=1", "out=b", "header=A: b", "header=B: a"]
+    "option",
+    [
+        "timeout=1",
+        "max-retries=1",
+        "out=b",
+        "header=A: b",
+        "header=B: a",
+        f"checksum=md5={'0' * 32}",
+    ],
 )
 def test_another_option_makes_another_job(option: str) -> None:
     """The same URL with an option that differs is downloaded for itself."""
@@ -497,10 +505,11 @@ def test_an_option_after_the_pause_is_rejected() -> None:
     assert "after its URL was started" in result.reasons[0]
 
 
+@pytest.mark.parametrize("first", ["http://h/a", "\u4e2d"])
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
-def test_utf_16_is_told_of_once(encoding: str) -> None:
+def test_utf_16_is_told_of_once(encoding: str, first: str) -> None:
     """A list saved as UTF-16 is rejected with one line that says how to help it."""
-    data = "\ufeffhttp://h/a\nhttp://h/b\n".removeprefix("\ufeff" * (encoding == "utf-16"))
+    data = f"\ufeff{first}\nhttp://h/b\n".removeprefix("\ufeff" * (encoding == "utf-16"))
     result = Parsed(*data.encode(encoding).split(b"\n"))
     assert result.jobs == []
     assert result.reasons == [
@@ -508,11 +517,14 @@ def test_utf_16_is_told_of_once(encoding: str) -> None:
     ]
 
 
-def test_what_is_not_text_is_told_of_once() -> None:
+@pytest.mark.parametrize("before", [0, 1])
+def test_what_is_not_text_is_told_of_once(before: int) -> None:
     """Of a program or a picture the reader hears once; a URL shows that it is a list."""
-    result = Parsed(b"\x7fELF\0\1", b"\0\2", b"http://h/a")
+    result = Parsed(*[b""] * before, b"\x7fELF\0\1", b"\0\2", b"http://h/a")
     assert result.jobs == []
-    assert result.reasons == ["list.txt:1: the list is not text, and no more of it was read"]
+    assert result.reasons == [
+        f"list.txt:{before + 1}: the list is not text, and no more of it was read"
+    ]
     assert Parsed(b"http://h/a", b"\0", b"http://h/b").outputs == ["a", "b"]
 
 
