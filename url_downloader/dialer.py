@@ -132,8 +132,10 @@ class AbortableConnection(HTTPConnection):
         """The value of Host (RFC 9110 §7.2)."""
         if not url.startswith("/"):
             return urlsplit(url).netloc
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == self.default_port else f"{host}:{self.port}"
+        # Through a proxy's tunnel, `host` and `port` are the proxy's.
+        name, port = self._tunnel_host or self.host, self._tunnel_port or self.port
+        host = f"[{name}]" if ":" in name and not name.startswith("[") else name
+        return host if port == self.default_port else f"{host}:{port}"
 
     def response_class(self, *args: Any, **kwargs: Any) -> StrictResponse:  # type: ignore[override]
         """The reply that comes on this connection."""

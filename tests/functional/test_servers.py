@@ -217,6 +217,8 @@ def test_a_proxy_is_gone_through(
     called = f"GET {url}" if is_asked else f"CONNECT {host}:{site.port}"
     assert proxy.served == [called] * (2 if is_asked else 1)
     assert {request.header("Proxy-Authorization") for request in site.requests()} == {None}
+    # RFC 9110 §7.2: the server is asked by its own name, not by the proxy's.
+    assert {request.header("Host") for request in site.requests()} == {f"localhost:{site.port}"}
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5h"])
