@@ -5,21 +5,25 @@ from __future__ import annotations
 import itertools
 import re
 import shlex
+import sys
 from collections.abc import Sequence
 
 # Compiled when they are needed: a run that goes well shows no command.
 _USERINFO = r"(?<=://)[^/?#\s]*@"
-_PROXY_LOGIN = r"(?i)^((?:--proxy=)?)(?![a-z0-9]+://)[^/?#\s]*@"
-_HEADER_FLAG = r"(?a)--header|-[a-z]*H"
-_IN_ONE_WORD = r"(?a)--header=|-[a-z]*H"
-_HEADER = r"(?as)^((?:-[a-z]*H|--header=)?[^@\s:][^\s:]*:\s*)\S.*"
-_HARMLESS = r"(?i)(?:-[a-z]*H|--header=)?(?:accept|user-agent)[\w-]*:"
+# A password that is not quoted may hold any character, also those that end a URL's authority.
+_PROXY_LOGIN = r"(?is)^((?:--proxy=)?(?:[a-z0-9]+://)?).*@"
+_HEADER_FLAG = r"(?a)--header|-\w*H"
+_IN_ONE_WORD = r"(?a)--header=|-\w*H"
+_HEADER = r"(?as)^((?:-\w*?H|--header=)?[^@\s:][^\s:]*:\s*)\S.*"
+_HARMLESS = (
+    r"(?ai)(?:-\w*?H|--header=)?=?(?:accept(?:-charset|-encoding|-language)?|user-agent):"
+)
 
 
 def shown_command(words: Sequence[str]) -> str:
     """A command line as it may be shown and pasted: quoted for a shell, secrets as `***`."""
-    return shlex.join(
-        _without_secrets(word, before=before)
+    return " ".join(
+        _quoted(_without_secrets(word, before=before))
         for before, word in itertools.pairwise(("", *words))
     )
 
@@ -45,7 +49,22 @@ def retry_words(
         # Not to be taken for an option or a config file.
         source = f"./{failed_out}" if failed_out.startswith(("-", "@")) else failed_out
         return [*program, *arguments[:place], source, *arguments[place + 1 :]]
-    return [*program, *(() if is_continuing else ("-c",)), *arguments]
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    own = () if is_continuing else ("-c",)
+    return [*program, *arguments[:end], *own, *arguments[end:]]
+
+
+def _quoted(word: str) -> str:
+    """Return the word as a shell reads it; where it can't be printed, as bash's $'...'."""
+    if word.isprintable():
+        return shlex.quote(word)
+    octets = word.encode(sys.getfilesystemencoding(), "surrogateescape")
+    is_plain = [0x20 <= octet < 0x7F and octet not in b"'\\" for octet in octets]
+    shown = (
+        chr(octet) if plain else f"\\x{octet:02x}"
+        for octet, plain in zip(octets, is_plain, strict=True)
+    )
+    return f"$'{''.join(shown)}'"
 
 
 def _without_secrets(word: str, *, before: str) -> str:

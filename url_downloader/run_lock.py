@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,10 +33,14 @@ def held_lock(path: Path, command: str) -> Iterator[None]:
         OutputError: the file can't be opened, or is none of ours.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        # O_NONBLOCK: the name may be a FIFO's. Only the owner reads who runs what.
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+        descriptor = os.open(path, flags, 0o600)
     except OSError as error:
         raise OutputError(f"{path}: can't be used as lock: {error.strerror}") from error
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OutputError(f"{path}: is no lock file but a pipe or device; name a file")
         _lock(descriptor, path)
         _write(descriptor, path, text=f"{_MARK}{_self()}: {command}\n")
         yield
@@ -58,6 +63,9 @@ def _write(descriptor: int, path: Path, *, text: str) -> None:
     if before and not before.startswith(_MARK):
         raise OutputError(f"{path}: is no lock file; name another, or one that is not there")
     try:
+        # An earlier version let all users read it.
+        with suppress(OSError):
+            os.fchmod(descriptor, 0o600)
         # Emptied first: what a dead holder left is not to be read as ours.
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, text.encode("utf-8", "backslashreplace"), 0)

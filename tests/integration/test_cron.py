@@ -71,7 +71,7 @@ def test_cron_and_something_fails(server: ScriptedServer, urls: Path, target: Pa
     assert "ERROR worker-" in first
     assert rest[0] == "1 downloaded, 1 failed of 2; 0 retries"
     assert rest[-1].startswith("to retry: "), result
-    assert rest[-1].endswith(f"main.py -c {urls} -d {target} -q"), result
+    assert rest[-1].endswith(f"main.py {urls} -d {target} -q -c"), result
 
 
 def test_without_extras(urls: Path, target: Path) -> None:

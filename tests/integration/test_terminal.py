@@ -89,7 +89,7 @@ def test_the_display(server: ScriptedServer, tmp_path: Path, columns: int) -> No
     assert re.search(r"^downloaded +3 of 4$", text, re.MULTILINE), text
     assert re.search(r"^failed +1$", text, re.MULTILINE), text
     assert re.search(r"http-404 +1 x, for example", text), text
-    assert f"main.py -c {site.list} -d {site.target} --retry-delay=0 -w4\n" in text, text
+    assert f"main.py {site.list} -d {site.target} --retry-delay=0 -w4 -c\n" in text, text
 
 
 def test_another_size(server: ScriptedServer, tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_interrupt(server: ScriptedServer, tmp_path: Path) -> None:
         assert terminal.wait() == 130
         assert_no_residue(terminal.rows)
         assert re.search(r"^unfinished +1$", terminal.text, re.MULTILINE), terminal.text
-        assert f"main.py -c {site.list} " in terminal.text
+        assert f"main.py {site.list} " in terminal.text
 
 
 def test_hang_up(server: ScriptedServer, tmp_path: Path) -> None:

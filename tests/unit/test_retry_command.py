@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
 
 import pytest
 
@@ -14,15 +16,16 @@ PROGRAM = ["python", "main.py"]
 @pytest.mark.parametrize(
     ("arguments", "place", "failed_out", "is_continuing", "expected"),
     [
-        (["urls", "-w", "8"], 0, None, False, ["-c", "urls", "-w", "8"]),
+        (["urls", "-w", "8"], 0, None, False, ["urls", "-w", "8", "-c"]),
         (["-N", "--", "urls"], 2, None, True, ["-N", "--", "urls"]),
+        (["-q", "--", "urls"], 2, None, False, ["-q", "-c", "--", "urls"]),
         (["-w8", "urls"], 1, "bad", False, ["-w8", "bad"]),
         (["--", "urls"], 1, "bad", False, ["--", "bad"]),
         (["-", "--report", "-"], 0, "bad", False, ["bad", "--report", "-"]),
         (["urls"], 0, "-bad", False, ["./-bad"]),
         (["urls"], 0, "@bad", False, ["./@bad"]),
         # Where it is not known which of the words is the list, it stays.
-        (["@options", "-d", "urls"], None, "bad", False, ["-c", "@options", "-d", "urls"]),
+        (["@options", "-d", "urls"], None, "bad", False, ["@options", "-d", "urls", "-c"]),
         (["@options"], None, "bad", True, ["@options"]),
     ],
 )
@@ -73,6 +76,18 @@ def test_what_is_shown(words: list[str], shown: str) -> None:
         (["-kH", "X-Any:s3cret\ns3cret"], ["-kH", "X-Any:***"]),
         (["-HX-Any: s3cret"], ["-HX-Any: ***"]),
         (["--header=X-Any: s3cret"], ["--header=X-Any: ***"]),
+        (["-kNHX-Any: s3cret"], ["-kNHX-Any: ***"]),
+        (["-kNH", "X-Any: s3cret"], ["-kNH", "X-Any: ***"]),
+        (["-0qH", "X-Any: s3cret"], ["-0qH", "X-Any: ***"]),
+        (["-HHash: s3cret"], ["-HHash: ***"]),
+        (["-H=X-Any: s3cret"], ["-H=X-Any: ***"]),
+        (["-H", "Accept-Token: s3cret"], ["-H", "Accept-Token: ***"]),
+        (["-H", "User-Agent-Key: s3cret"], ["-H", "User-Agent-Key: ***"]),
+        (["-kHAccepted: s3cret"], ["-kHAccepted: ***"]),
+        (["-kHAccept-Language: de"], ["-kHAccept-Language: de"]),
+        (["-H", "user-agent: me"], ["-H", "user-agent: me"]),
+        (["--proxy", "http://me:s3#c/r?e t@h:1"], ["--proxy", "http://***@h:1"]),
+        (["--proxy=me:s3/cr@et@h:1"], ["--proxy=***@h:1"]),
         (["--header", "Authorization: Bearer s3cret"], ["--header", "Authorization: ***"]),
         (["-H", "@dir/file: x"], ["-H", "@dir/file: x"]),
         (["-H", "Accept: text/html"], ["-H", "Accept: text/html"]),
@@ -86,3 +101,16 @@ def test_what_is_shown(words: list[str], shown: str) -> None:
 def test_no_secret_is_shown(words: list[str], shown: list[str]) -> None:
     """Values of headers and logins are not, whichever way they are written; the rest is."""
     assert shlex.split(shown_command(words)) == shown
+
+
+@pytest.mark.parametrize(
+    "name", [b"caf\xe9", b"a\x1b[2Jb", b"it's\na", b"a\\b\x7f", "caf\u00e9".encode()]
+)
+def test_any_name_can_be_pasted(name: bytes) -> None:
+    """What a terminal can't show is written so that bash makes the very bytes of it."""
+    shown = shown_command([os.fsdecode(name)])
+    assert shown.isprintable()
+    echoed = subprocess.run(
+        ["bash", "-c", f"printf %s {shown}"], check=True, capture_output=True
+    )
+    assert echoed.stdout == name

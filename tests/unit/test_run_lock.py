@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,23 @@ def test_what_is_no_lock(lock: Path, content: bytes) -> None:
     with pytest.raises(OutputError, match="is no lock file"), held_lock(lock, "first"):
         pass
     assert lock.read_bytes() == content
+
+
+@pytest.mark.parametrize("mode", [None, 0o644, 0o666])
+def test_only_the_owner_reads_it(lock: Path, mode: int | None) -> None:
+    """The command in it may tell more than others should know; an older file is closed, too."""
+    if mode is not None:
+        lock.write_text("url-downloader before\n")
+        lock.chmod(mode)
+    with held_lock(lock, "first"):
+        assert stat.S_IMODE(lock.stat().st_mode) == 0o600
+
+
+def test_a_pipe_is_no_lock(lock: Path) -> None:
+    """A FIFO is refused by name, and nobody waits for its other end."""
+    os.mkfifo(lock)
+    with pytest.raises(OutputError, match="name a file"), held_lock(lock, "first"):
+        pass
 
 
 def test_what_cannot_be_opened(tmp_path: Path) -> None:
