@@ -26,6 +26,7 @@ from url_downloader.retry_command import shown_command
 from url_downloader.run_lock import held_lock
 from url_downloader.shared.errors import InputError, LockedError, OutputError
 from url_downloader.shared.models import JobStatus
+from url_downloader.shared.unexpected import log_unexpected
 from url_downloader.signals import SignalBox, caught_signals
 from url_downloader.storage import PARTS_FOLDER
 from url_downloader.streams import say
@@ -68,8 +69,8 @@ def run_command(arguments: argparse.Namespace, settings: Settings) -> int:
         except (InputError, OutputError) as error:
             log.error("%s", error)
             return EXIT_LOCAL
-        except Exception:
-            log.critical("a bug of this program", exc_info=True)
+        except Exception as error:  # noqa: BLE001 - told without its text
+            log_unexpected(log, error, doing="the command")
             return EXIT_BUG
 
 
@@ -155,7 +156,7 @@ def exit_status(
     failed = summary.counts[JobStatus.FAILED] + summary.unfinished + parser.rejected
     if stopped_by is not None:
         return 128 + stopped_by
-    if summary.crash is not None:
+    if summary.crash is not None or summary.has_bug:
         return EXIT_BUG
     if parser.error is not None or summary.has_local_trouble or not is_told:
         return EXIT_LOCAL

@@ -146,7 +146,11 @@ def _unknown(words: Sequence[str], options: Sequence[str]) -> str:
     """What is wrong with words that nothing has taken, and what to do."""
     word = next((each for each in words if re.match("-.", each)), None)
     if word is None:
-        return f"one LIST is taken, and {words[0]!r} is one more: join them by cat, and give -"
+        # The words are not shown: of a header without quotes, the rest would be one of them.
+        return (
+            f"one LIST is taken, but {len(words) + 1} were given: join several lists with cat"
+            " and give -, and put values that have blanks into quotes"
+        )
     flag = word.partition("=")[0] if word.startswith("--") else word[:2]
     nearest = difflib.get_close_matches(flag, options, n=1) if len(flag) > 2 else []
     if nearest:

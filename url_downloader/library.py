@@ -172,7 +172,9 @@ def _lines_of(url: Url) -> Iterator[bytes]:
         case (str(text), Mapping() as options):
             pass
         case _:
-            raise TypeError(f"download() takes URLs, and (URL, options), not {url!r}")
+            raise TypeError(
+                f"download() takes URLs, and (URL, options), not {type(url).__name__}"
+            )
     # A blank in front would make it an option of the URL before.
     yield _encoded(text.strip())
     for name, value in options.items():

@@ -6,11 +6,12 @@ after that.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 
 from url_downloader.command_line import parse_command_line
-from url_downloader.streams import secure_streams, settle_streams
+from url_downloader.streams import say, secure_streams, settle_streams
 
 
 def main(
@@ -25,6 +26,11 @@ def main(
     secure_streams()
     try:
         return _main(argv, on_loaded)
+    except Exception as error:  # noqa: BLE001 - its text may hold a secret of the arguments
+        from url_downloader.shared.unexpected import described  # noqa: PLC0415
+
+        say(f"url-downloader: bug of this program: {described(error)}")
+        return os.EX_SOFTWARE
     finally:
         settle_streams()
 

@@ -44,6 +44,7 @@ from url_downloader.shared.models import (
     JobStatus,
 )
 from url_downloader.shared.threads import StoppableThread
+from url_downloader.shared.unexpected import described, log_unexpected
 from url_downloader.storage import OutputDirectory
 from url_downloader.summary import LEFT_OVER, RunSummary
 from url_downloader.transfer import TransferContext
@@ -162,8 +163,8 @@ class JobPool:
             self.start()
             self.produce(jobs)
             self.await_terminal_states()
-        except Exception as error:
-            log.critical("the run crashed", exc_info=True)
+        except Exception as error:  # noqa: BLE001 - told without its text
+            log_unexpected(log, error, doing="the run")
             self._on_crash(error)
         finally:
             self.shutdown()
@@ -234,7 +235,7 @@ class JobPool:
             was_stopped=not self._is_complete,
             stopped_by=None if self._is_complete else self._limits.reason(),
             is_list_read=self._is_list_read,
-            crash=repr(crash) if crash else None,
+            crash=described(crash) if crash else None,
         )
 
     def state(self) -> PoolState:

@@ -56,6 +56,11 @@ class RunSummary:
         return sum(n for status, n in self.counts.items() if not status.is_terminal)
 
     @property
+    def has_bug(self) -> bool:
+        """Whether a bug of this program failed a job."""
+        return ErrorKind.INTERNAL in self.metrics.failures
+
+    @property
     def has_local_trouble(self) -> bool:
         """Whether this machine, not a server, failed a job."""
         return any(kind in self.metrics.failures for kind in _LOCAL_KINDS)

@@ -16,6 +16,7 @@ from url_downloader.shared.errors import TransitionError
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import DownloadJob, ErrorKind, JobRecord, JobResult
 from url_downloader.shared.threads import StoppableThread
+from url_downloader.shared.unexpected import described, log_unexpected
 from url_downloader.turn import TURN
 
 log = logging.getLogger(__name__)
@@ -118,9 +119,10 @@ class Worker(StoppableThread):
         assert self._attempter is not None
         try:
             return self._attempter.attempt(job)
-        except Exception as error:
-            log.critical("job %d: unexpected error", job.job_id, exc_info=True)
-            return JobResult(kind=ErrorKind.INTERNAL, message=f"bug of ours: {error!r}")
+        except Exception as error:  # noqa: BLE001 - told without its text
+            log_unexpected(log, error, doing=f"job {job.job_id}")
+            message = f"bug of this program: {described(error)}"
+            return JobResult(kind=ErrorKind.INTERNAL, message=message)
 
     def _conclude(self, record: JobRecord, result: JobResult) -> None:
         job, pool = record.job, self._pool

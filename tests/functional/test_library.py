@@ -173,7 +173,7 @@ def test_unknown_settings(settings: dict[str, object], message: str) -> None:
     ("urls", "message"),
     [
         ("http://h/a", "put the one into a list"),
-        ([b"http://h/a"], "not b'http://h/a'"),
+        ([b"http://h/a"], "not bytes"),
         ([("http://h/a", {"outt": "b"})], "no option 'outt'; did you mean 'out'?"),
     ],
 )

@@ -300,7 +300,8 @@ def test_a_worker_that_crashes_ends_the_run(
 
     monkeypatch.setattr(stage.pool.registry, verb, broken)
     summary = stage.run(make_jobs(10_000))
-    assert (summary.crash, summary.was_stopped) == (repr(error), True)
+    assert summary.was_stopped
+    assert type(error).__name__ in str(summary.crash)
     assert len(permits) == ended(summary)
 
 
@@ -311,7 +312,7 @@ def test_a_crash_anywhere_is_told(
     """Whatever breaks of what the pool works with: the run ends, and doesn't end well."""
     monkeypatch.setattr(Stage, place, boom)
     summary = Stage(lambda *_: BUSY).run(make_jobs(20))
-    assert "boom" in str(summary.crash)
+    assert "RuntimeError" in str(summary.crash)
     assert len(permits) == ended(summary)
 
 
@@ -390,7 +391,7 @@ def test_a_listener_that_raises_holds_nobody_up(
     )
     summary = stage.run(make_jobs(20))
     assert (ended(summary), summary.was_stopped, len(permits)) == (20, False, 20)
-    assert "boom" in str(summary.crash)
+    assert "RuntimeError" in str(summary.crash)
     assert len(told) == 20 * 5
     assert len(shouts) <= 2  # the producer may have been about to call it, too
 
@@ -406,7 +407,8 @@ def test_a_list_that_breaks_off(permits: list[None], error: BaseException) -> No
     stage = Stage(lambda *_: OK)
     if isinstance(error, Exception):
         summary = stage.run(jobs())
-        assert (summary.crash, summary.was_stopped) == (repr(error), True)
+        assert summary.was_stopped
+        assert type(error).__name__ in str(summary.crash)
     else:
         with pytest.raises(KeyboardInterrupt):
             stage.run(jobs())

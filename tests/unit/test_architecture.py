@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2] / PACKAGE
 ROOMS = {
     # Words: what everybody may say.
     0: "__init__ shared.__init__ shared.errors shared.models shared.packed_records"
-    " shared.threads",
+    " shared.threads shared.unexpected",
     # Rules: pure functions and values.
     1: "checksums config decoding disposition filenames header_fields list_entry local_errors"
     " origins policy reply_facts resume retry_command seams server_settings units",
@@ -39,6 +39,7 @@ FLOORS = {room: floor for floor, rooms in ROOMS.items() for room in rooms.split(
 SIDEWAYS = {
     ("shared.errors", "shared.models"),
     ("shared.packed_records", "shared.models"),
+    ("shared.threads", "shared.unexpected"),
     ("config", "server_settings"),
     ("checksums", "seams"),
     ("decoding", "seams"),
@@ -174,6 +175,7 @@ LIBRARIES = {
 
 LATE_IMPORTS = {
     ("main", "_main"),
+    ("main", "main"),
     ("__init__", "__getattr__"),
     ("logs", "logging_to"),
     ("socks_dialer", "SocksConnection._socket_for"),

@@ -95,7 +95,7 @@ def test_the_later_option_counts(config: Callable[..., None]) -> None:
         (["-Oq", "-"], ["-O", "out="]),
         (["-j8", "-"], ["-j", "-w N"]),
         (["a.txt", "-i", "b.txt"], ["-i", "LIST"]),
-        (["a.txt", "b.txt"], ["'b.txt'", "one LIST"]),
+        (["a.txt", "b.txt"], ["one LIST is taken, but 2 were given", "quotes"]),
         ([], ["no LIST", "standard input"]),
         (["-v"], ["no LIST"]),
         (["-T"], ["--timeout", "expected one argument"]),

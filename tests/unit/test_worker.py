@@ -230,17 +230,17 @@ def test_after_a_cancel_queued_jobs_are_skipped() -> None:
 def test_an_unexpected_error_fails_its_job_alone(
     error: Exception, log_text: pytest.LogCaptureFixture
 ) -> None:
-    """It ends the job as INTERNAL, shows its traceback in the log, and the next job goes on."""
+    """It ends the job as INTERNAL, told by its type alone, and the next job goes on."""
     bench = Bench(error, OK)
     bench.step(job(1), job(2))
     result = bench.registry.get(1).result
     assert result is not None
     assert (bench.status(1), result.kind) == (JobStatus.FAILED, ErrorKind.INTERNAL)
-    assert "boom" in result.message
+    assert type(error).__name__ in result.message
+    assert "boom" not in result.message + log_text.text
     assert (bench.status(2), bench.crashes) == (JobStatus.SUCCESS, [])
     [critical] = [r for r in log_text.records if r.levelno == logging.CRITICAL]
-    assert critical.exc_info is not None
-    assert critical.exc_info[1] is error
+    assert type(error).__name__ in critical.getMessage()
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1)])
@@ -308,7 +308,7 @@ def test_without_an_attempter_there_is_nothing_to_end() -> None:
         (OK, logging.INFO, "downloads/file"),
         (UNAVAILABLE, logging.WARNING, "attempt 2 of 5 in 2.0 s"),
         (NOT_FOUND, logging.ERROR, "HTTP 404"),
-        (RuntimeError("boom"), logging.CRITICAL, "unexpected"),
+        (RuntimeError("boom"), logging.CRITICAL, "RuntimeError"),
     ],
 )
 def test_each_end_is_logged_at_its_level(

@@ -21,6 +21,7 @@ from url_downloader.shared.models import (
     JobStatus,
 )
 from url_downloader.shared.packed_records import Kept, Records, packed, status_of, unpacked
+from url_downloader.shared.unexpected import log_unexpected
 
 log = logging.getLogger(__name__)
 
@@ -193,8 +194,9 @@ class JobRegistry:
     def _tell(self, listener: EventListener, event: JobEvent) -> None:
         try:
             listener(event)
-        except Exception as error:
-            log.critical("listener %r failed and is dropped", listener, exc_info=True)
+        except Exception as error:  # noqa: BLE001 - told without its text
+            name = getattr(listener, "__qualname__", type(listener).__qualname__)
+            log_unexpected(log, error, doing=f"listener {name}, which is called no more")
             with self._lock:
                 self.listener_error = error
                 self._listeners = tuple(

@@ -158,6 +158,10 @@ class DownloadJob(NamedTuple):
     checksum: Checksum | None = None
     is_named: bool = False
 
+    def __repr__(self) -> str:
+        # Headers and the URL may hold passwords.
+        return f"DownloadJob({self.job_id}, {self.shown_url!r})"
+
     @property
     def shown_url(self) -> str:
         """The URL as it may be logged and reported: without user name and password."""

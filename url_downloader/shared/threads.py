@@ -6,6 +6,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from url_downloader.shared.unexpected import log_unexpected
+
 log = logging.getLogger(__name__)
 
 
@@ -61,7 +63,7 @@ class StoppableThread(threading.Thread):
     def _run_guarded(self, step: Callable[[], None]) -> None:
         try:
             step()
-        except BaseException as error:
-            log.critical("thread %s crashed", self.name, exc_info=True)
+        except BaseException as error:  # noqa: BLE001 - told without its text
+            log_unexpected(log, error, doing=f"thread {self.name}")
             self.error = self.error or error
             self._on_crash(error)

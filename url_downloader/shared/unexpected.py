@@ -1,0 +1,51 @@
+"""Reports of unexpected errors, without the errors' texts: those may quote passwords.
+
+A library's error often quotes what it could not handle: a header, a URL, a whole file. Its type
+and the place where it was raised are safe, and enough to find the bug.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterator
+from types import CodeType
+
+_PACKAGE = __name__.partition(".")[0]
+
+
+def described(error: BaseException) -> str:
+    """Return the error's type, where it was raised, and where this package met it."""
+    frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    if not frames:
+        return type(error).__name__
+    own = [place for place in frames if f"/{_PACKAGE}/" in place[0].co_filename]
+    places = dict.fromkeys([frames[-1], *own[-1:]])
+    return f"{type(error).__name__} at {', from '.join(_place(*each) for each in places)}"
+
+
+def log_unexpected(log: logging.Logger, error: BaseException, *, doing: str) -> None:
+    """Log an unexpected error as critical, and its traceback for those who debug.
+
+    Args:
+        log: logger of the module that caught the error.
+        error: as caught.
+        doing: subject of the message: what failed.
+    """
+    log.critical("%s: bug of this program: %s", doing, described(error))
+    log.debug("%s: traceback:\n%s", doing, "\n".join(_trace(error)))
+
+
+def _trace(error: BaseException) -> Iterator[str]:
+    """Return the traceback of the error, then those of its causes."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield "".join(traceback.format_tb(current.__traceback__)) + type(current).__name__
+        implicit = None if current.__suppress_context__ else current.__context__
+        current = current.__cause__ or implicit
+
+
+def _place(code: CodeType, line: int) -> str:
+    return f"{code.co_filename.rpartition('/')[2]}:{line} ({code.co_name})"
