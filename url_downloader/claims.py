@@ -19,33 +19,36 @@ class NameClaims:
 
     Args:
         reserved: names that are given out neither as a file nor as a folder.
+        taken: paths of files that are there for another purpose.
 
     Threads: any may claim.
     """
 
-    def __init__(self, reserved: Iterable[str] = ()) -> None:
+    def __init__(self, reserved: Iterable[str] = (), *, taken: Iterable[str] = ()) -> None:
         self._reserved = frozenset(map(fold, reserved))
         # Leaf lock; guards _files and _folders, which hold folded paths.
         self._lock = threading.Lock()
-        self._files: set[str] = set()
+        self._files: set[str] = set(map(fold, taken))
         self._folders: set[str] = set()
 
-    def claim(self, path: str, url: str) -> str:
+    def claim(self, path: str, url: str, *, own: str | None = None) -> str:
         """The path to use for the URL: the one asked for or, if taken, one with a suffix.
 
         Args:
             path: relative, normalised, `/` between folders.
             url: what tells this file from others of its name.
+            own: what the URL has claimed before, and may get again.
 
         Raises:
             ValueError: one of its folders can't be one; with the reason.
         """
         folded = fold(path)
         folders = list(_folders(folded)) if "/" in folded else []
+        folded_own = None if own is None else fold(own)
         with self._lock:
             self._check(folders)
-            if not self._is_free(folded):
-                path, folded = self._free_variation(path, url)
+            if folded != folded_own and not self._is_free(folded):
+                path, folded = self._free_variation(path, url, own=folded_own)
             self._files.add(folded)
             self._folders.update(folders)
         return path
@@ -55,12 +58,12 @@ class NameClaims:
             if folder in self._reserved:
                 raise ValueError(f"the folder '{folder}' is reserved for unfinished files")
             if folder in self._files:
-                raise ValueError(f"a file of the list is already named '{folder}'")
+                raise ValueError(f"a file of this run is already named '{folder}'")
 
-    def _free_variation(self, path: str, url: str) -> tuple[str, str]:
-        """The first that nobody has, and the same folded. The caller holds the lock."""
+    def _free_variation(self, path: str, url: str, *, own: str | None) -> tuple[str, str]:
+        """Return the first that is free, and the same folded. The caller holds the lock."""
         variations = ((each, fold(each)) for each in _variations(path, url))
-        return next(pair for pair in variations if self._is_free(pair[1]))
+        return next(pair for pair in variations if pair[1] == own or self._is_free(pair[1]))
 
     def _is_free(self, folded: str) -> bool:
         return not (

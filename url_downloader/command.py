@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import signal
-import stat
 from contextlib import ExitStack
 
-from url_downloader.claims import NameClaims
 from url_downloader.closing_words import account_of, command_words, say_account
 from url_downloader.config import Settings
 from url_downloader.dry_run import DryRun
 from url_downloader.input_parser import InputParser
-from url_downloader.list_source import ListedJobs, open_list, read_list
+from url_downloader.list_source import ListedJobs, is_regular, open_list, read_list
 from url_downloader.logs import Console, logging_to
 from url_downloader.metrics import MetricsSnapshot
 from url_downloader.outputs import RunEnd, open_outputs
@@ -28,7 +25,6 @@ from url_downloader.shared.errors import InputError, LockedError, OutputError
 from url_downloader.shared.models import JobStatus
 from url_downloader.shared.unexpected import log_unexpected
 from url_downloader.signals import SignalBox, caught_signals
-from url_downloader.storage import PARTS_FOLDER
 from url_downloader.streams import say
 from url_downloader.summary import RunSummary
 from url_downloader.summary_text import Account, list_rows
@@ -78,8 +74,7 @@ def run(
     descriptor: int, arguments: argparse.Namespace, *, settings: Settings, console: Console
 ) -> int:
     """Download the list that can be read from `descriptor`; returns the exit status."""
-    claims = NameClaims(reserved=[PARTS_FOLDER])
-    listed = read_list(descriptor, arguments, settings=settings, claims=claims)
+    listed = read_list(descriptor, arguments, settings=settings)
     parser = listed.parser
     outputs = open_outputs(arguments, settings, list_descriptor=descriptor)
     metrics = MetricsWatch(arguments)
@@ -89,7 +84,7 @@ def run(
             summary = process_jobs(
                 listed.jobs,
                 settings,
-                name=claims.claim,
+                names=listed.names,
                 listeners=opened.listeners,
                 observers=(*observers, *metrics.observers(settings.monitor), *display),
                 should_stop=lambda: signals.stop is not None,
@@ -117,15 +112,15 @@ def end_of(
         summary=summary,
         jobs=listed.jobs,
         skimmer=listed.skimmer,
-        is_list_file=stat.S_ISREG(os.fstat(descriptor).st_mode),
+        names=listed.names,
+        is_list_file=is_regular(descriptor),
         must_hurry=lambda: summary.was_stopped or signals.stop is not None,
     )
 
 
 def rehearse(descriptor: int, arguments: argparse.Namespace, *, settings: Settings) -> int:
     """Print what `run` would download; returns the exit status."""
-    claims = NameClaims(reserved=[PARTS_FOLDER])
-    listed = read_list(descriptor, arguments, settings=settings, claims=claims)
+    listed = read_list(descriptor, arguments, settings=settings)
     parser = listed.parser
     dry_run = DryRun(settings.output.directory)
     with caught_signals() as signals:

@@ -32,6 +32,8 @@ _FOREIGN: Mapping[str, str] = {
 }
 """Options of wget, curl and aria2c that mean something else here, or nothing."""
 
+_INCLUDED = r"(?as)(?:--header=|-\w*H=?)?@(.+)"
+"""A word that names a file with headers, or one with options."""
 _OPTION_AND_VALUE = re.compile(r"(--[^\s=]+|-\S)\s+(.*)")
 
 
@@ -48,13 +50,15 @@ def parse_command_line(argv: Sequence[str]) -> tuple[argparse.Namespace, Setting
         return takes_next(word, options)
 
     try:
-        words = expanded(argv, takes_value=takes_value)
+        words, config_files = expanded(argv, takes_value=takes_value)
         arguments, unknown = parser.parse_known_args(words)
         if unknown:
             parser.error(_unknown(unknown, [*options]))
         if arguments.list is None:
             parser.error("no LIST: name a file with one URL per line, or - for standard input")
         arguments.words = argv
+        headers = (match[1] for word in words if (match := re.fullmatch(_INCLUDED, word)))
+        arguments.included = [*config_files, *headers]
         arguments.place = place_of(arguments.list, argv, takes_value=takes_value)
         check_reports(arguments)
         settings = settings_from(arguments)
@@ -95,8 +99,10 @@ def place_of(
     return places[0] if len(places) == 1 else None
 
 
-def expanded(words: Sequence[str], *, takes_value: Callable[[str], bool]) -> list[str]:
-    """The words, with those of a config file in the place of each `@FILE`.
+def expanded(
+    words: Sequence[str], *, takes_value: Callable[[str], bool]
+) -> tuple[list[str], list[str]]:
+    """Return the words, those of a config file in place of each `@FILE`, and all such files.
 
     An `@FILE` that is the value of an option, or comes after `--`, stays as it is.
 
@@ -108,6 +114,7 @@ def expanded(words: Sequence[str], *, takes_value: Callable[[str], bool]) -> lis
         InputError: a file can't be read, or includes itself.
     """
     result: list[str] = []
+    files: list[str] = []
     waiting: deque[tuple[str, tuple[str, ...]]] = deque((word, ()) for word in words)
     while waiting:
         word, origin = waiting.popleft()
@@ -118,9 +125,10 @@ def expanded(words: Sequence[str], *, takes_value: Callable[[str], bool]) -> lis
         path = os.path.normpath(word[1:])
         if path in origin:
             raise InputError(f"{word}: the config file includes itself; take that line out")
+        files.append(path)
         lines = [(each, (*origin, path)) for each in _words_of(word[1:])]
         waiting.extendleft(reversed(lines))
-    return result
+    return result, files
 
 
 def _words_of(name: str) -> Iterator[str]:

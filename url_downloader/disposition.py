@@ -10,6 +10,8 @@ from urllib.parse import unquote_to_bytes
 
 from url_downloader.filenames import safe_component
 
+_MAX_ENCODED = 8192
+"""Characters of the longest name in which encoded words are decoded."""
 _PARAMETER = re.compile(
     r';\s*(?P<name>[^\s=;"]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^\s;"]*))'
 )
@@ -18,7 +20,10 @@ _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?]*\?=", re.IGNORECASE)
 
 
 def suggested_name(content_disposition: str) -> str | None:
-    """One safe path component from a Content-Disposition field, or None.
+    """Return one safe path component from a Content-Disposition field, or None.
+
+    A name that would hide the file gets another first character: a server is not to write a
+    program's settings.
 
     Args:
         content_disposition: the value as received, each byte a character (ISO 8859-1).
@@ -32,7 +37,7 @@ def suggested_name(content_disposition: str) -> str | None:
     for text in (_extended(parameters.get("filename*")), _plain(parameters.get("filename"))):
         name = safe_component(re.split(r"[/\\]", text)[-1]) if text else ""
         if name:
-            return name
+            return f"_{name[1:]}" if name.startswith(".") else name
     return None
 
 
@@ -57,7 +62,7 @@ def _plain(value: str | None) -> str | None:
         return None
     with suppress(UnicodeError):
         value = value.encode("latin-1").decode("utf-8")
-    if not _ENCODED_WORD.search(value):
+    if len(value) > _MAX_ENCODED or not _ENCODED_WORD.search(value):
         return value
     try:
         return str(make_header(decode_header(value)))

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from email.utils import formatdate
 
 from url_downloader.attempt_meter import Progress
-from url_downloader.checksums import Digester
-from url_downloader.config import Existing
-from url_downloader.seams import ExistingFile, Fields
+from url_downloader.existing_files import conditions
 from url_downloader.shared.errors import AttemptError
-from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult, Outcome, SourceFacts
+from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult, Outcome
 from url_downloader.transfer import Transfer, TransferContext
 
 
@@ -23,7 +20,6 @@ class Downloader:
 
     Args:
         context: the hands, and what they are to do.
-        existing: what is done with a file that exists.
         now: monotonic clock, seconds.
 
     Threads: one, but `progress`, `expire` and `abort` from any.
@@ -33,11 +29,10 @@ class Downloader:
         self,
         context: TransferContext,
         *,
-        existing: Existing,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._context = context
-        self._existing = existing
+        self._existing = context.existing_files
         self._now = now
         self._meter = context.meter
 
@@ -66,11 +61,12 @@ class Downloader:
         self._context.transport.expire(attempt, reason)
 
     def _attempt(self, job: DownloadJob) -> JobResult:
+        checksum = self._context.checksum(job, job.output)
         try:
-            skipped = self._skip(job)
+            left = self._existing.left(job.output, checksum)
         except AttemptError as error:
             return JobResult(kind=error.kind, message=error.message)
-        result = skipped or self._transfer(job)
+        result = left or self._transfer(job)
         if result.kind is ErrorKind.CHECKSUM:
             # The copy may have been spoilt on its way: one more, complete and fresh.
             result = self._transfer(job)
@@ -85,47 +81,18 @@ class Downloader:
         self._context.transport.close()
 
     def _transfer(self, job: DownloadJob) -> JobResult:
-        is_comparing = self._existing is Existing.COMPARE
-        existing = self._context.disk.existing(job.output) if is_comparing else None
-        transfer = Transfer(job, self._context, conditions=_conditions(existing))
+        transfer = None
         try:
+            checksum = self._context.checksum(job, job.output)
+            existing = self._existing.compared(job.output, checksum)
+            transfer = Transfer(job, self._context, conditions=conditions(existing))
             result = transfer.run()
         except AttemptError as error:
-            return JobResult(
-                kind=error.kind, message=error.message, http_status=transfer.http_status
-            )
+            status = transfer.http_status if transfer else None
+            return JobResult(kind=error.kind, message=error.message, http_status=status)
         if result.outcome is Outcome.NOT_MODIFIED and existing is not None:
-            return result._replace(path=existing.path, size=existing.size)
+            source = result.source
+            if source is not None and checksum is not None:
+                source = source._replace(digests=(checksum,))
+            return result._replace(path=existing.path, size=existing.size, source=source)
         return result
-
-    def _skip(self, job: DownloadJob) -> JobResult | None:
-        """The result where the file that is there is left as it is."""
-        if self._existing not in (Existing.SKIP, Existing.SKIP_FILLED):
-            return None
-        existing = self._context.disk.existing(job.output)
-        if existing is None:
-            return None
-        source = None
-        if self._existing is Existing.SKIP_FILLED:
-            if not _is_finished(job, existing):
-                return None
-            source = SourceFacts(digests=(job.checksum,)) if job.checksum else None
-        return JobResult(
-            path=existing.path, size=existing.size, outcome=Outcome.SKIPPED, source=source
-        )
-
-
-def _is_finished(job: DownloadJob, existing: ExistingFile) -> bool:
-    """Whether the file that is there may be what an earlier run finished."""
-    digester = Digester([job.checksum] if job.checksum else [])
-    if digester:
-        existing.read_into(digester.update)
-    return existing.size > 0 and digester.mismatch() is None
-
-
-def _conditions(existing: ExistingFile | None) -> Fields:
-    """Header fields that ask for a file only if it is another than this (RFC 9110 §13.1)."""
-    if existing is None:
-        return ()
-    fields: Fields = (("If-Modified-Since", formatdate(existing.modified, usegmt=True)),)
-    return (*fields, ("If-None-Match", existing.etag)) if existing.etag else fields

@@ -17,6 +17,7 @@ from url_downloader.config import Existing, FailureLimit, MonitorSettings, Setti
 from url_downloader.input_parser import InputParser
 from url_downloader.list_entry import OPTIONS, Rejection
 from url_downloader.process_jobs import process_jobs
+from url_downloader.server_names import ServerNames
 from url_downloader.shared.errors import ConfigError, OutputError, UrlDownloaderError
 from url_downloader.shared.models import (
     DownloadJob,
@@ -159,7 +160,7 @@ def _run(
     return process_jobs(
         parser.parse(source.lines()),
         settings,
-        name=claims.claim,
+        names=ServerNames(claims, {}),
         listeners=listeners,
         should_stop=source.must_end,
     )

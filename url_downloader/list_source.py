@@ -19,8 +19,11 @@ from url_downloader.config import Settings
 from url_downloader.input_parser import InputParser, is_valid_origin
 from url_downloader.line_reader import read_lines
 from url_downloader.list_skimmer import ListSkimmer
+from url_downloader.own_files import own_files
+from url_downloader.server_names import ServerNames
 from url_downloader.shared.errors import InputError
 from url_downloader.shared.models import Checksum, DownloadJob
+from url_downloader.storage import PARTS_FOLDER
 
 log = logging.getLogger(__name__)
 
@@ -62,22 +65,25 @@ class ListedJobs(NamedTuple):
         parser: reads it, and logs what it can't use.
         jobs: what comes of it; None: nothing yet.
         skimmer: what the parser gets its lines from; None if it has to get all of them.
+        names: of the files, where servers give them.
     """
 
     parser: InputParser
     jobs: Iterator[DownloadJob | None]
     skimmer: ListSkimmer | None
+    names: ServerNames
 
 
 def read_list(
-    descriptor: int, arguments: argparse.Namespace, *, settings: Settings, claims: NameClaims
+    descriptor: int, arguments: argparse.Namespace, *, settings: Settings
 ) -> ListedJobs:
-    """What is in the list that can be read from `descriptor`.
+    """Begin to read the list from `descriptor`.
 
     Raises:
         InputError: the checksums can't be read.
     """
     checksums = read_sums(arguments.checksums) if arguments.checksums else {}
+    claims = claims_for(own_files(arguments, settings.output.directory))
     parser = InputParser(
         source="standard input" if arguments.list == "-" else arguments.list,
         claims=claims,
@@ -92,9 +98,22 @@ def read_list(
         is_known=parser.is_known,
         is_valid_origin=is_valid_origin,
     )
-    jobs = with_checksums(parser.parse(skimmer), checksums)
-    can_skim = stat.S_ISREG(os.fstat(descriptor).st_mode) and not checksums
-    return ListedJobs(parser, jobs, skimmer if can_skim else None)
+    takes_names = settings.output.takes_server_names
+    jobs = with_checksums(parser.parse(skimmer), checksums, takes_server_names=takes_names)
+    # A line that is copied gets no `out=` and no `checksum=`.
+    can_skim = is_regular(descriptor) and not checksums and not takes_names
+    names = ServerNames(claims, checksums)
+    return ListedJobs(parser, jobs, skimmer if can_skim else None, names)
+
+
+def claims_for(taken: Iterable[str] = ()) -> NameClaims:
+    """Return the claims of a run whose own files in the output directory are these."""
+    return NameClaims(reserved=[PARTS_FOLDER], taken=taken)
+
+
+def is_regular(descriptor: int) -> bool:
+    """Tell whether it is a file, which has an end that is known."""
+    return stat.S_ISREG(os.fstat(descriptor).st_mode)
 
 
 def read_sums(path: Path) -> Mapping[str, Checksum]:
@@ -112,11 +131,19 @@ def read_sums(path: Path) -> Mapping[str, Checksum]:
 
 
 def with_checksums(
-    jobs: Iterable[DownloadJob | None], checksums: Mapping[str, Checksum]
+    jobs: Iterable[DownloadJob | None],
+    checksums: Mapping[str, Checksum],
+    *,
+    takes_server_names: bool,
 ) -> Iterator[DownloadJob | None]:
-    """The jobs, each with the checksum that is listed for its file, if it has no own one."""
+    """Yield the jobs, each with the checksum that is listed for its file.
+
+    A job's own checksum stays. Where a server may name the file, the checksum is looked up when
+    the name is known.
+    """
     for job in jobs:
-        if job is None or job.checksum is not None or job.output not in checksums:
+        is_open = job is None or job.checksum or (takes_server_names and not job.is_named)
+        if job is None or is_open or job.output not in checksums:
             yield job
         else:
             yield job._replace(checksum=checksums[job.output])

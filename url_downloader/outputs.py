@@ -32,6 +32,7 @@ from url_downloader.line_writer import MOMENT, LineWriter
 from url_downloader.list_skimmer import ListSkimmer
 from url_downloader.monitor import Observer
 from url_downloader.report import Report
+from url_downloader.server_names import ServerNames
 from url_downloader.shared.errors import OutputError
 from url_downloader.shared.models import DownloadJob, EventListener, JobEvent, JobStatus
 from url_downloader.summary import RunSummary
@@ -54,6 +55,7 @@ class RunEnd(NamedTuple):
         summary: of the run.
         jobs: what the list goes on with; None: nothing yet.
         skimmer: of its lines; None if it can't be skimmed.
+        names: of the files, where servers give them.
         is_list_file: whether the list is a file, whose end is there already.
         must_hurry: whether the run has to end soon.
     """
@@ -61,6 +63,7 @@ class RunEnd(NamedTuple):
     summary: RunSummary
     jobs: Iterable[DownloadJob | None]
     skimmer: ListSkimmer | None
+    names: ServerNames
     is_list_file: bool
     must_hurry: Callable[[], bool]
 
@@ -171,7 +174,8 @@ def _add_failed_list(outputs: Outputs, path: Path, *, settings: Settings) -> Non
 
     def end(run: RunEnd) -> bool:
         """Write the list; whether it could be written."""
-        failed = ((record.job, reason_of(record)) for record in run.summary.leftovers)
+        settle = _settling(run.names, settings)
+        failed = ((settle(record.job), reason_of(record)) for record in run.summary.leftovers)
         unread = _unread_text(run, path, settings=settings)
         try:
             write_list(path, chain(list_text(failed, settings), unread))
@@ -183,11 +187,18 @@ def _add_failed_list(outputs: Outputs, path: Path, *, settings: Settings) -> Non
     outputs.endings.append(end)
 
 
+def _settling(names: ServerNames, settings: Settings) -> Callable[[DownloadJob], DownloadJob]:
+    """Return how a job is listed: with its name, where a server could give it another one."""
+    return names.settled if settings.output.takes_server_names else lambda job: job
+
+
 def _unread_text(run: RunEnd, path: Path, *, settings: Settings) -> Iterator[str]:
     """The text of what is in the list and has not been read from it."""
     unread = _unread(run, path)
     if run.skimmer is None:
-        yield from list_text((item for item in unread if item), settings)
+        settle = _settling(run.names, settings)
+        items = ((settle(item[0]), item[1]) for item in unread if item)
+        yield from list_text(items, settings)
         return
     run.skimmer.skim()
     for item in unread:

@@ -32,7 +32,7 @@ from url_downloader.retry_scheduler import (
     put_until,
 )
 from url_downloader.run_limits import RunLimits
-from url_downloader.seams import LookUp, Namer
+from url_downloader.seams import LookUp, Naming
 from url_downloader.shared.errors import TransitionError
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import (
@@ -321,7 +321,7 @@ def process_jobs(
     jobs: Iterable[DownloadJob | None],
     settings: Settings,
     *,
-    name: Namer,
+    names: Naming | None = None,
     listeners: Sequence[EventListener] = (),
     observers: Sequence[Observer] = (),
     should_stop: Callable[[], bool] = lambda: False,
@@ -331,7 +331,7 @@ def process_jobs(
     Args:
         jobs: read lazily, in this thread; None means: nothing yet, look around.
         settings: of the run.
-        name: gives a file that a server names a free name.
+        names: names that servers give, where the settings let them.
         listeners: told every event; see JobRegistry.
         observers: shown the run again and again, each in a thread of its own.
         should_stop: asked often; True ends the run in order.
@@ -345,7 +345,7 @@ def process_jobs(
             listeners=listeners,
             observers=observers,
             should_stop=should_stop,
-            make_attempter=DownloaderFactory(settings, directory=directory, name=name),
+            make_attempter=DownloaderFactory(settings, directory=directory, names=names),
         ).run(jobs)
 
 
@@ -355,16 +355,18 @@ class DownloaderFactory:
     Args:
         settings: of the run.
         directory: where the files go.
-        name: gives a file that a server names a free name.
+        names: names that servers give, where the settings let them.
 
     Threads: called in each worker's.
     """
 
-    def __init__(self, settings: Settings, *, directory: OutputDirectory, name: Namer) -> None:
+    def __init__(
+        self, settings: Settings, *, directory: OutputDirectory, names: Naming | None = None
+    ) -> None:
         self._settings = settings
         self._client = client_context(settings.server, settings.transfer)
         self._directory = directory
-        self._name = name if settings.output.takes_server_names else None
+        self._names = names if settings.output.takes_server_names else None
         self._held: dict[int, int] = {}
 
     def __call__(self, *, on_bytes: Callable[[int], None], look_up: LookUp) -> Downloader:
@@ -379,8 +381,9 @@ class DownloaderFactory:
             disk=self._directory,
             settings=transfer,
             is_resumed=output.is_resumed,
-            name=self._name,
+            existing=output.existing,
+            names=self._names,
             on_bytes=on_bytes,
             held=self._held,
         )
-        return Downloader(context, existing=output.existing)
+        return Downloader(context)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from url_downloader.resume import SavedPart
-from url_downloader.shared.models import AttemptLimits, DownloadJob
+from url_downloader.shared.models import AttemptLimits, Checksum, DownloadJob
 
 Address = tuple[Any, Any, int, str, Any]
 """What getaddrinfo says of one address."""
@@ -16,8 +16,11 @@ Fields = tuple[tuple[str, str], ...]
 """Header fields, (name, value) pairs."""
 
 
-Namer = Callable[[str, str], str]
-"""Gives a file that a server names a free name, from (name, url)."""
+class Naming(Protocol):
+    """Names that servers give to files, and the checksums that belong to names."""
+
+    def name(self, job: DownloadJob, suggested: str | None) -> str: ...
+    def checksum(self, job: DownloadJob, output: str) -> Checksum | None: ...
 
 
 class Phase(enum.Enum):

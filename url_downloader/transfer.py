@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from url_downloader.acceptance import check_head, check_size
 from url_downloader.attempt_meter import AttemptMeter
 from url_downloader.checksums import Digester, digests_of
-from url_downloader.config import TransferSettings
+from url_downloader.config import Existing, TransferSettings
 from url_downloader.decoding import decoder_for
 from url_downloader.disposition import suggested_name
+from url_downloader.existing_files import ExistingFiles
 from url_downloader.policy import retry_after_seconds, status_failure
 from url_downloader.reply_facts import file_headers, length_of, source_of, span_of, total_of
 from url_downloader.resume import (
@@ -25,10 +27,10 @@ from url_downloader.resume import (
     range_headers,
     strong_validator,
 )
-from url_downloader.seams import Disk, Fields, Namer, Part, Reply, Transport
+from url_downloader.seams import Disk, Fields, Naming, Part, Reply, Transport
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import Checksum, DownloadJob, ErrorKind, JobResult, Outcome
-from url_downloader.units import format_size, http_date
+from url_downloader.units import http_date
 
 _SPOILING = frozenset(
     {ErrorKind.CHECKSUM, ErrorKind.TOO_LARGE, ErrorKind.WRONG_TYPE, ErrorKind.BOMB}
@@ -46,8 +48,8 @@ class TransferContext:
         transport, disk: the hands.
         settings: what is accepted.
         is_resumed: whether parts are continued.
-        name: gives a file that a server names a free name, from (name, url); None: servers
-            name no files.
+        existing: what is done with files that are there already.
+        names: names that servers give; None: they give none.
         held: bytes of this run in the part of a job, by its id, between two attempts; shared by
             all workers, of which one at a time has the job.
         meter: shows other threads how far the attempt has come.
@@ -59,11 +61,21 @@ class TransferContext:
     disk: Disk
     settings: TransferSettings
     is_resumed: bool
-    name: Namer | None
+    existing: Existing
+    names: Naming | None
     on_bytes: Callable[[int], None]
     held: MutableMapping[int, int] = field(default_factory=dict)
     meter: AttemptMeter = field(default_factory=AttemptMeter)
     utc_now: Callable[[], float] = time.time
+
+    @property
+    def existing_files(self) -> ExistingFiles:
+        """The rule for files that are there already."""
+        return ExistingFiles(self.disk, self.existing)
+
+    def checksum(self, job: DownloadJob, output: str) -> Checksum | None:
+        """Return the checksum that the job's file must have under this name, if any."""
+        return job.checksum if self.names is None else self.names.checksum(job, output)
 
 
 class Transfer:
@@ -88,6 +100,7 @@ class Transfer:
         self._counted = 0
         self._outcome = Outcome.DOWNLOADED
         self._small_pieces = 0
+        self._output = job.output
         self.http_status: int | None = None
 
     def run(self) -> JobResult:
@@ -147,23 +160,41 @@ class Transfer:
             if saved is None and conditions and reply.status == HTTPStatus.NOT_MODIFIED:
                 return _not_modified(reply)
             match plan_for(saved, reply.status, headers=reply.headers):
-                case Plan.TAKE_ALL:
-                    self._check(reply)
-                    return self._store(reply, self._begun(reply))
                 case Plan.REFUSE:
                     return self._refused(reply)
                 case Plan.START_OVER:
                     self._drop()
                     return None
-                case Plan.IS_COMPLETE:
-                    part = self._resumed(reply)
-                    self._check_size(part.size)
-                    return self._publish(reply, part)
-                case Plan.APPEND:
-                    self._check(reply)
-                    return self._store(reply, self._resumed(reply))
+                case plan:
+                    return self._left(reply) or self._take(reply, plan)
         finally:
             reply.close()
+
+    def _take(self, reply: Reply, plan: Plan) -> JobResult | None:
+        if plan is Plan.IS_COMPLETE:
+            part = self._resumed(reply)
+            check_size(self._context.settings, part.size)
+            return self._publish(reply, part)
+        check_head(self._context.settings, reply)
+        is_new = plan is Plan.TAKE_ALL
+        return self._store(reply, self._begun(reply) if is_new else self._resumed(reply))
+
+    def _left(self, reply: Reply) -> JobResult | None:
+        """Settle the file's name; the result where a file of the server's name is left."""
+        names, job = self._context.names, self._job
+        if names is None:
+            return None
+        disposition = file_headers(reply).get("Content-Disposition", "")
+        self._output = names.name(job, suggested_name(disposition))
+        if self._output == job.output:
+            # Of that, the downloader has taken care before it asked.
+            return None
+        checksum = self._context.checksum(job, self._output)
+        left = self._context.existing_files.left(self._output, checksum)
+        if left is None:
+            return None
+        reply.drain()
+        return left._replace(http_status=reply.status)
 
     def _refused(self, reply: Reply) -> JobResult:
         kind, message = status_failure(reply.status, reply.headers)
@@ -171,25 +202,6 @@ class Transfer:
         wait = retry_after_seconds(retry_after, utc_now=self._context.utc_now())
         reply.drain()
         return JobResult(kind=kind, message=message, http_status=reply.status, retry_after=wait)
-
-    def _check(self, reply: Reply) -> None:
-        """Refuse what the user does not want before its body is read."""
-        expected = self._context.settings.expected_types
-        media_type = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        span = span_of(reply)
-        # A 206 need not repeat the type (RFC 9110 §15.3.7).
-        is_told = media_type or span is None
-        if expected and is_told and not _is_among(media_type, expected):
-            shown = media_type[:60] or "no type"
-            message = f"the server sent {shown}, not {' or '.join(expected)} (--expect-type)"
-            raise AttemptError(ErrorKind.WRONG_TYPE, message)
-        self._check_size(span.end if span else length_of(reply.headers) or 0)
-
-    def _check_size(self, size: int) -> None:
-        limit = self._context.settings.max_filesize
-        if limit and size > limit:
-            message = f"larger than --max-filesize {format_size(limit)}"
-            raise AttemptError(ErrorKind.TOO_LARGE, message)
 
     def _begun(self, reply: Reply) -> Part:
         """The part, empty, for the version that this reply carries."""
@@ -216,7 +228,8 @@ class Transfer:
         return self._part
 
     def _wanted(self, headers: Mapping[str, str]) -> list[Checksum]:
-        wanted = [self._job.checksum] if self._job.checksum else []
+        checksum = self._context.checksum(self._job, self._output)
+        wanted = [checksum] if checksum else []
         # Repr-Digest is of the encoded bytes (RFC 9530 §3); the decoded ones are stored.
         if not is_encoded(headers):
             wanted += digests_of(headers.get("Repr-Digest", ""))
@@ -236,7 +249,7 @@ class Transfer:
         for chunk in reply.chunks():
             self._count(len(chunk))
             for piece in decoder.feed(chunk):
-                self._check_size(part.size + len(piece))
+                check_size(self._context.settings, part.size + len(piece))
                 digester.update(piece)
                 part.write(piece)
         decoder.finish()
@@ -267,7 +280,7 @@ class Transfer:
             raise AttemptError(ErrorKind.CHECKSUM, mismatch)
         size = part.size
         path = part.publish(
-            self._name(reply),
+            self._output,
             modified=http_date(file_headers(reply).get("Last-Modified", "")),
             etag=file_headers(reply).get("ETag"),
         )
@@ -280,21 +293,8 @@ class Transfer:
             source=source_of(reply, digests=self._digester.wanted if self._digester else ()),
         )
 
-    def _name(self, reply: Reply) -> str:
-        """Where the file goes: the job's own name, or the server's where that is wanted."""
-        job, name = self._job, self._context.name
-        if name is None or job.is_named:
-            return job.output
-        suggested = suggested_name(file_headers(reply).get("Content-Disposition", ""))
-        return name(suggested, job.url) if suggested else job.output
-
 
 def _not_modified(reply: Reply) -> JobResult:
     return JobResult(
         http_status=reply.status, outcome=Outcome.NOT_MODIFIED, source=source_of(reply)
     )
-
-
-def _is_among(media_type: str, expected: tuple[str, ...]) -> bool:
-    main, _, _ = media_type.partition("/")
-    return media_type in expected or f"{main}/*" in expected

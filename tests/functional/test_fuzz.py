@@ -124,7 +124,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     crashes: list[BaseException] = []
     look_up = Resolver(on_crash=crashes.append).look_up
     with Spoiler() as spoiler, OutputDirectory(given_settings.output) as output:
-        make = DownloaderFactory(given_settings, directory=output, name=lambda name, _: name)
+        make = DownloaderFactory(given_settings, directory=output)
         downloader = make(on_bytes=lambda _: None, look_up=look_up)
         yield Bench(tmp_path, spoiler, downloader)
         downloader.close()

@@ -175,9 +175,7 @@ def download(
     """Download for real, without waiting before retries."""
     output = config.OutputSettings(directory=directory)
     settings = Settings(pool=pool, retry=AT_ONCE, output=output)
-    return process_jobs(
-        jobs, settings, name=lambda name, _: name, listeners=listeners, should_stop=should_stop
-    )
+    return process_jobs(jobs, settings, listeners=listeners, should_stop=should_stop)
 
 
 @pytest.mark.parametrize(

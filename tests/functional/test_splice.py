@@ -203,9 +203,7 @@ class Site:
             )
             for number, name in enumerate(self.resources, start=1)
         ]
-        summary = process_jobs(
-            jobs, settings, name=lambda name, _: name, listeners=[self._on_event]
-        )
+        summary = process_jobs(jobs, settings, listeners=[self._on_event])
         assert summary.crash is None
         return summary.counts[JobStatus.SUCCESS] == len(jobs)
 

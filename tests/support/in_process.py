@@ -69,7 +69,6 @@ class Run:
         summary = process_jobs(
             jobs,
             settings,
-            name=lambda name, url: name,
             listeners=[self._listen],
             should_stop=until,
         )

@@ -17,22 +17,22 @@ ROOMS = {
     0: "__init__ shared.__init__ shared.errors shared.models shared.packed_records"
     " shared.threads shared.unexpected",
     # Rules: pure functions and values.
-    1: "checksums config decoding disposition filenames header_fields list_entry local_errors"
-    " origins policy reply_facts resume retry_command seams server_settings units",
+    1: "acceptance checksums config decoding disposition filenames header_fields list_entry"
+    " local_errors origins policy reply_facts resume retry_command seams server_settings units",
     # Hands: one outside thing or one lock each.
     2: "body_pipe claims connections cookies descriptors dialer failed_list free_space"
     " http_adapter http_client http_errors http_head http_reply http_wire input_parser lifeline"
     " line_reader line_writer list_skimmer log_file metrics metrics_file part_file part_note"
-    " report routes run_limits run_lock shared.job_registry socks_dialer storage summary"
-    " summary_text trust turn",
+    " report routes run_limits run_lock server_names shared.job_registry socks_dialer storage"
+    " summary summary_text trust turn",
     # The attempt.
-    3: "attempt_meter downloader transfer",
+    3: "attempt_meter downloader existing_files transfer",
     # Threads.
     4: "monitor process_jobs resolver retry_scheduler watchdog worker",
     # The door.
     5: "__main__ arguments closing_words command command_line dry_run library list_source logs"
-    " main message_arguments option_types outputs progress progress_rows report_arguments"
-    " screen server_arguments signals streams watching",
+    " main message_arguments option_types outputs own_files progress progress_rows"
+    " report_arguments screen server_arguments signals streams watching",
 }
 FLOORS = {room: floor for floor, rooms in ROOMS.items() for room in rooms.split()}
 
@@ -41,6 +41,14 @@ SIDEWAYS = {
     ("shared.packed_records", "shared.models"),
     ("shared.threads", "shared.unexpected"),
     ("config", "server_settings"),
+    ("list_source", "own_files"),
+    ("downloader", "existing_files"),
+    ("transfer", "existing_files"),
+    ("server_names", "claims"),
+    ("acceptance", "units"),
+    ("acceptance", "seams"),
+    ("acceptance", "reply_facts"),
+    ("acceptance", "config"),
     ("checksums", "seams"),
     ("decoding", "seams"),
     ("disposition", "filenames"),

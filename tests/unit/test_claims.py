@@ -50,7 +50,7 @@ def test_a_file_is_not_made_a_folder() -> None:
     """A path through a claimed file raises; others go on."""
     claims = NameClaims()
     claims.claim("x/a", "http://h/1")
-    with pytest.raises(ValueError, match="a file of the list is already named 'x/a'"):
+    with pytest.raises(ValueError, match="a file of this run is already named 'x/a'"):
         claims.claim("X/A/b/c", "http://h/2")
     assert claims.claim("x/a.b", "http://h/3") == "x/a.b"
 

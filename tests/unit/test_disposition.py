@@ -11,9 +11,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.unit.test_transfer import V1, Bench, full
+from tests.unit.test_transfer import V1, V2, Bench, File, cut, full, sha256
+from url_downloader.claims import NameClaims
+from url_downloader.config import Existing
 from url_downloader.disposition import suggested_name
 from url_downloader.filenames import safe_component
+from url_downloader.server_names import ServerNames
+from url_downloader.shared.models import Checksum, ErrorKind, Outcome
 
 
 def raw(text: str, charset: str = "utf-8") -> str:
@@ -33,7 +37,9 @@ PLAIN: list[tuple[str, str | None]] = [
     ('attachment; filename="it\'s.txt"', "it's.txt"),
     ('attachment; filename="%41.txt"', "%41.txt"),
     ('attachment; filename="50%.txt"', "50%.txt"),
-    ('attachment; filename=".bashrc"', ".bashrc"),
+    ('attachment; filename=".bashrc"', "_bashrc"),
+    ("attachment; filename*=UTF-8''%2essh", "_ssh"),
+    ('attachment; filename=" .profile"', "_profile"),
     ('attachment; filename="a\\"b.txt"', "a_b.txt"),
     ('attachment; filename="r\\eport.txt"', "report.txt"),
     ('attachment; filename="a\\;b.txt"', "a;b.txt"),
@@ -206,7 +212,7 @@ UNCLEAR: list[tuple[str, set[str | None]]] = [
     ("attachment; filename*=UTF-8''a%.txt", {"a%.txt", None}),
     ("attachment; filename*=UTF-8''a%zz.txt", {"a%zz.txt", None}),
     ("attachment; filename*=\"UTF-8''a.txt\"", {"a.txt", None}),
-    ('attachment; filename="..\\..\\evil.exe"', {"evil.exe", "....evil.exe", None}),
+    ('attachment; filename="..\\..\\evil.exe"', {"evil.exe", "_...evil.exe", None}),
     ('attachment; filename="C:\\dir\\a.txt"', {"a.txt", "C_dira.txt", None}),
 ]
 
@@ -239,7 +245,7 @@ def test_a_word_that_does_not_decode(word: str) -> None:
     """RFC 2047 words are no part of this field: a broken one is a strange name at worst."""
     name = suggested_name(f'attachment; filename="{word}.txt"')
     assert name is not None
-    assert name.endswith(".txt")
+    assert name.endswith("txt")
     assert safe_component(name) == name
 
 
@@ -312,8 +318,9 @@ def test_whatever_the_header_says(header: str) -> None:
 @pytest.mark.parametrize(
     ("header", "is_named", "name"),
     [
-        ('attachment; filename="a.txt"', False, "claimed-a.txt"),
-        ('attachment; filename="../../a.txt"', False, "claimed-a.txt"),
+        ('attachment; filename="a.txt"', False, "a.814520bb.txt"),
+        ('attachment; filename="../../b.txt"', False, "b.txt"),
+        ('attachment; filename="FILE.bin"', False, "FILE.bin"),
         ('attachment; filename="a.txt"', True, "file.bin"),
         ("attachment", False, "file.bin"),
         ('attachment; filename=".."', False, "file.bin"),
@@ -325,15 +332,62 @@ def test_the_name_is_the_server_s(
     header: str, name: str, *, is_named: bool, is_wanted: bool
 ) -> None:
     """Made safe and claimed, where that is wanted and the user has given no name."""
-    claims: list[tuple[str, str]] = []
-
-    def claim(suggested: str, url: str) -> str:
-        claims.append((suggested, url))
-        return f"claimed-{suggested}"
-
-    reply = full(V1, content_disposition=header)
-    bench = Bench(reply, name=claim if is_wanted else None)
+    claims = NameClaims(taken=["a.txt"])
+    claims.claim("file.bin", "http://host/file.bin")
+    names = ServerNames(claims, {}) if is_wanted else None
+    bench = Bench(full(V1, content_disposition=header), names=names)
     path = bench.attempt(is_named=is_named).path
     expected = name if is_wanted else "file.bin"
     assert (path, bench.published) == (f"dir/{expected}", {expected: V1})
-    assert claims == [("a.txt", "http://host/file.bin")] * expected.startswith("claimed")
+
+
+def test_the_name_that_was_given_first_stays() -> None:
+    """A server that gives each attempt another name uses up one name of the run."""
+    claims = NameClaims()
+    names = ServerNames(claims, {})
+    replies = [
+        cut(V1, 20, content_disposition="filename=a"),
+        full(V1, content_disposition="filename=b"),
+    ]
+    bench = Bench(*replies, names=names)
+    assert bench.attempt().kind is ErrorKind.TRUNCATED
+    assert bench.attempt().path == "dir/a"
+    assert claims.claim("b", "http://host/other") == "b"
+
+
+@pytest.mark.parametrize("wanted", [V1, V2])
+def test_a_checksum_belongs_to_the_final_name(wanted: bytes) -> None:
+    """The checksum that is listed for the server's name holds, not that for the URL's."""
+    names = ServerNames(NameClaims(), {"a": sha256(wanted), "file.bin": sha256(b"other")})
+    bench = Bench(*[full(V1, content_disposition="filename=a")] * 2, names=names)
+    result = bench.attempt()
+    assert result.kind is (None if wanted is V1 else ErrorKind.CHECKSUM)
+    assert bench.published == ({"a": V1} if wanted is V1 else {})
+
+
+@pytest.mark.parametrize(
+    ("existing", "there", "checksum", "outcome"),
+    [
+        (Existing.SKIP, V2, None, Outcome.SKIPPED),
+        (Existing.SKIP, b"", None, Outcome.SKIPPED),
+        (Existing.SKIP, V1, sha256(V1), Outcome.SKIPPED),
+        (Existing.SKIP, V2, sha256(V1), ErrorKind.CHECKSUM),
+        (Existing.SKIP_FILLED, V2, None, Outcome.SKIPPED),
+        (Existing.SKIP_FILLED, b"", None, Outcome.DOWNLOADED),
+        (Existing.SKIP_FILLED, V2, sha256(V1), Outcome.DOWNLOADED),
+        (Existing.SKIP_FILLED, V1, sha256(V1), Outcome.SKIPPED),
+        (Existing.REPLACE, V2, None, Outcome.DOWNLOADED),
+        (Existing.COMPARE, V2, None, Outcome.DOWNLOADED),
+    ],
+)
+def test_what_stands_under_the_server_s_name(
+    existing: Existing, there: bytes, checksum: Checksum | None, outcome: Outcome | ErrorKind
+) -> None:
+    """-nc and -c leave it, as they do under the URL's name; its body is not read then."""
+    names = ServerNames(NameClaims(), {"a": checksum} if checksum else {})
+    replies = [full(V1, content_disposition="filename=a") for _ in range(2)]
+    bench = Bench(*replies, names=names, existing=existing, there={"a": File(there)})
+    result = bench.attempt()
+    assert outcome in (result.kind, result.outcome)
+    assert bench.published == ({"a": V1} if outcome is Outcome.DOWNLOADED else {})
+    assert replies[0].is_read == (outcome is Outcome.DOWNLOADED)

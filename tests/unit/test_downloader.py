@@ -77,11 +77,12 @@ class Bench:
             disk=self,
             settings=TransferSettings(),
             is_resumed=True,
-            name=None,
+            existing=Existing.REPLACE,
+            names=None,
             on_bytes=self.counted.append,
             utc_now=lambda: NOON,
         )
-        self.downloader = Downloader(context, existing=Existing.REPLACE, now=lambda: self.clock)
+        self.downloader = Downloader(context, now=lambda: self.clock)
 
     @property
     def received(self) -> int:

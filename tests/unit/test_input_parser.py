@@ -350,7 +350,7 @@ def test_a_bad_option_rejects_its_url(option: str, reason: str) -> None:
     ("path", "reason"),
     [
         (".parts/a", "the folder '.parts' is reserved for unfinished files"),
-        ("First/a", "a file of the list is already named 'first'"),
+        ("First/a", "a file of this run is already named 'first'"),
     ],
 )
 @pytest.mark.parametrize("after", [b"http://h/b", None])

@@ -176,7 +176,7 @@ class Bench:
     Args:
         replies: in their order.
         part: bytes of V1 that an earlier run has left.
-        there: the file that is there already.
+        there: the file that is there already; or several, by name.
         existing, settings, context: what the downloader is told to do.
     """
 
@@ -184,7 +184,7 @@ class Bench:
         self,
         *replies: Reply,
         part: bytes = b"",
-        there: File | None = None,
+        there: File | dict[str, File] | None = None,
         existing: Existing = Existing.REPLACE,
         settings: TransferSettings | None = None,
         **context: Any,
@@ -196,11 +196,11 @@ class Bench:
         self.published: dict[str, bytes] = {}
         self.read_back: list[int] = []
         self.counted: list[int] = []
-        known: dict[str, Any] = {"is_resumed": True, "name": None} | context
+        known: dict[str, Any] = {"is_resumed": True, "names": None} | context
         settings = settings or TransferSettings()
-        known |= {"on_bytes": self.counted.append, "settings": settings}
+        known |= {"on_bytes": self.counted.append, "settings": settings, "existing": existing}
         context_ = TransferContext(transport=self, disk=self, **known)
-        self._downloader = Downloader(context_, existing=existing, now=lambda: 0.0)
+        self._downloader = Downloader(context_, now=lambda: 0.0)
 
     @property
     def ranges(self) -> list[int]:
@@ -233,7 +233,7 @@ class Bench:
     def close(self) -> None: ...
 
     def existing(self, output: str) -> File | None:
-        return self.there
+        return self.there.get(output) if isinstance(self.there, dict) else self.there
 
     @property
     def has_leftovers(self) -> bool:
@@ -509,8 +509,6 @@ def test_a_304_to_a_range_is_an_error() -> None:
     ("existing", "there", "is_skipped"),
     [
         (Existing.SKIP, File(V1), True),
-        (Existing.SKIP, File(b""), True),
-        (Existing.SKIP, File(V2), True),
         (Existing.SKIP, None, False),
         (Existing.SKIP_FILLED, File(V1), True),
         (Existing.SKIP_FILLED, File(b""), False),
@@ -527,12 +525,48 @@ def test_a_file_that_is_left_alone(
     result = bench.attempt(checksum=sha256(V1))
     if is_skipped:
         assert there is not None
-        is_checked = existing is Existing.SKIP_FILLED
-        source = SourceFacts(digests=(sha256(V1),)) if is_checked else None
+        source = SourceFacts(digests=(sha256(V1),))
         assert result == JobResult(
             path=there.path, size=there.size, outcome=Outcome.SKIPPED, source=source
         )
     assert bench.published == ({} if is_skipped else {"file.bin": V1})
+
+
+@pytest.mark.parametrize("there", [File(V2), File(b"")])
+def test_no_clobber_keeps_to_checksums(there: File) -> None:
+    """A file that is to be left but has not its checksum is a failure; no server is asked."""
+    bench = Bench(there=there, existing=Existing.SKIP)
+    result = bench.attempt(checksum=sha256(V1))
+    assert result.kind is ErrorKind.CHECKSUM
+    assert "--no-clobber" in result.message
+    assert bench.published == {}
+
+
+@pytest.mark.parametrize("there", [File(b""), File(V2)])
+def test_no_clobber_leaves_whatever_is_there(there: File) -> None:
+    """Where no checksum is known, any file is left, also an empty one."""
+    result = Bench(there=there, existing=Existing.SKIP).attempt()
+    assert (result.outcome, result.size) == (Outcome.SKIPPED, there.size)
+
+
+@pytest.mark.parametrize("after", [V1, V2])
+def test_a_304_does_not_vouch_for_a_wrong_checksum(after: bytes) -> None:
+    """-N asks without conditions for a file that has not its checksum."""
+    replies = [full(after) for _ in range(2)]
+    bench = Bench(*replies, there=File(V2, etag='"v2"'), existing=Existing.COMPARE)
+    result = bench.attempt(checksum=sha256(V1))
+    assert bench.asked[0] == {}
+    assert result.kind is (None if after is V1 else ErrorKind.CHECKSUM)
+
+
+def test_a_304_for_a_right_checksum() -> None:
+    """-N asks with conditions for a file that has its checksum; the result has the digest."""
+    bench = Bench(Reply(304), there=File(V1, etag='"v1"'), existing=Existing.COMPARE)
+    result = bench.attempt(checksum=sha256(V1))
+    assert set(bench.asked[0]) == {"If-Modified-Since", "If-None-Match"}
+    assert result.outcome is Outcome.NOT_MODIFIED
+    assert result.source is not None
+    assert result.source.digests == (sha256(V1),)
 
 
 @pytest.mark.parametrize(
