@@ -193,7 +193,7 @@ def _add_limits(group: Group, defaults: TransferSettings) -> None:
 
 def _add_retry_options(group: Group, defaults: RetrySettings) -> None:
     retries = ("--max_retries", "--max-retries")
-    first = "base of the random delays: the first is at most twice this, the next four times"
+    first = "base of the random delays: the first is at most this, the next twice this"
     wait = "fail when a server asks to wait longer (Retry-After); 0 = any wait"
     for flags, metavar, default, text in (
         (retries, "N", defaults.max_retries, "attempts after the first"),

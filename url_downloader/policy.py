@@ -97,8 +97,9 @@ def decide(
 
 
 def backoff_bound(policy: RetrySettings, failures: int) -> float:
-    """Upper bound in seconds of the full-jitter delay after so many failures."""
-    return float(min(policy.max_delay, policy.delay * 2 ** min(failures, _MAX_EXPONENT)))
+    """Return the most seconds that full jitter waits after so many failures, from 1 on."""
+    doublings = min(failures - 1, _MAX_EXPONENT)
+    return float(min(policy.max_delay, policy.delay * 2**doublings))
 
 
 def _is_worth_retrying(policy: RetrySettings, result: JobResult) -> bool:

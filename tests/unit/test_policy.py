@@ -94,7 +94,7 @@ def test_kinds(kind: ErrorKind) -> None:
     """What another attempt may mend is retried; all else, a 4xx too, has failed for good."""
     result = JobResult(kind=kind, http_status=404 if kind is ErrorKind.CLIENT_ERROR else None)
     is_retried = kind in MENDABLE or result.is_excused
-    expected = RetryIn(2.0) if is_retried else GiveUp(result)
+    expected = RetryIn(1.0) if is_retried else GiveUp(result)
     assert outcome(result) == expected
 
 
@@ -106,7 +106,7 @@ def test_want_of_descriptors_is_not_the_jobs_fault() -> None:
         decide(policy, attempts=9, excused=n, max_retries=0, result=result, jitter=jitter)
         for n in (0, 1, MAX_EXCUSED - 1, MAX_EXCUSED)
     ]
-    assert ends == [RetryIn(2.0), RetryIn(4.0), RetryIn(60.0), GiveUp(result)]
+    assert ends == [RetryIn(1.0), RetryIn(2.0), RetryIn(60.0), GiveUp(result)]
 
 
 def test_success() -> None:
@@ -204,8 +204,8 @@ def test_the_jobs_own_retries_count() -> None:
 @pytest.mark.parametrize(
     ("base", "cap", "bounds"),
     [
-        (1, 60, [2, 4, 8, 16, 32, 60, 60]),
-        (0.5, 3, [1, 2, 3, 3]),
+        (1, 60, [1, 2, 4, 8, 16, 32, 60, 60]),
+        (0.5, 3, [0.5, 1, 2, 3, 3]),
         (10, 5, [5, 5]),
         (0, 60, [0, 0]),
         (1, 0, [0, 0]),
@@ -226,12 +226,11 @@ def test_backoff_doubles_up_to_its_cap(base: float, cap: float, bounds: list[flo
 
 @given(base=SECONDS, cap=SECONDS, n=st.integers(0, 50), luck=LUCK)
 def test_backoff_bounds(base: float, cap: float, n: int, luck: float) -> None:
-    """After n failures no delay is below 0, above the cap, or above base * 2**n."""
+    """After n + 1 failures no delay is below 0, above the cap, or above base * 2**n."""
     policy = RetrySettings(delay=base, max_delay=cap)
-    assert backoff_bound(policy, n) == min(cap, base * 2**n)
-    if n:
-        decision = outcome(failure_by(500), policy, attempts=n, max_retries=n, luck=luck)
-        assert 0 <= delay_of(decision) <= min(cap, base * 2**n)
+    assert backoff_bound(policy, n + 1) == min(cap, base * 2**n)
+    decision = outcome(failure_by(500), policy, attempts=n + 1, max_retries=n + 1, luck=luck)
+    assert 0 <= delay_of(decision) <= min(cap, base * 2**n)
 
 
 @given(base=st.floats(1e-9, DAY), cap=SECONDS, n=st.integers(50, 10**100))

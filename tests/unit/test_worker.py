@@ -151,15 +151,15 @@ def test_the_state_comes_before_the_hand_over() -> None:
     """The scheduler, which may be fast, never gets a job whose record doesn't say so yet."""
     bench = Bench(UNAVAILABLE)
     bench.step(job())
-    assert bench.scheduled == [(1, 102.0, JobStatus.RETRY_SCHEDULED, 102.0)]
+    assert bench.scheduled == [(1, 101.0, JobStatus.RETRY_SCHEDULED, 101.0)]
 
 
 @pytest.mark.parametrize(
     ("failures", "retry_after", "is_lucky", "wait"),
     [
-        (1, None, False, 2.0),
-        (2, None, False, 4.0),
-        (3, None, False, 5.0),  # the cap
+        (1, None, False, 1.0),
+        (2, None, False, 2.0),
+        (4, None, False, 5.0),  # the cap
         (1, None, True, 0.0),
         (1, 7.0, False, 8.0),
         (1, 7.0, True, 7.0),  # never earlier than the server asks
@@ -306,7 +306,7 @@ def test_without_an_attempter_there_is_nothing_to_end() -> None:
     ("outcome", "level", "text"),
     [
         (OK, logging.INFO, "downloads/file"),
-        (UNAVAILABLE, logging.WARNING, "attempt 2 of 5 in 2.0 s"),
+        (UNAVAILABLE, logging.WARNING, "attempt 2 of 5 in 1.0 s"),
         (NOT_FOUND, logging.ERROR, "HTTP 404"),
         (RuntimeError("boom"), logging.CRITICAL, "RuntimeError"),
     ],
