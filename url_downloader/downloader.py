@@ -12,7 +12,8 @@ from url_downloader.attempt_meter import Progress
 from url_downloader.existing_files import conditions
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult, Outcome
-from url_downloader.transfer import Transfer, TransferContext
+from url_downloader.transfer import Transfer
+from url_downloader.transfer_context import TransferContext
 
 
 class Downloader:

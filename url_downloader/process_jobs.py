@@ -43,11 +43,12 @@ from url_downloader.shared.models import (
     JobResult,
     JobStatus,
 )
+from url_downloader.shared.notices import Notices
 from url_downloader.shared.threads import StoppableThread
 from url_downloader.shared.unexpected import described, log_unexpected
 from url_downloader.storage import OutputDirectory
 from url_downloader.summary import LEFT_OVER, RunSummary
-from url_downloader.transfer import TransferContext
+from url_downloader.transfer_context import TransferContext
 from url_downloader.turn import TURN
 from url_downloader.watchdog import Watchdog
 from url_downloader.worker import Attempter, Worker, WorkerContext
@@ -368,6 +369,7 @@ class DownloaderFactory:
         self._directory = directory
         self._names = names if settings.output.takes_server_names else None
         self._held: dict[int, int] = {}
+        self._notices = Notices(log)
 
     def __call__(self, *, on_bytes: Callable[[int], None], look_up: LookUp) -> Downloader:
         """A downloader that looks hosts up and counts its bytes so."""
@@ -385,5 +387,6 @@ class DownloaderFactory:
             names=self._names,
             on_bytes=on_bytes,
             held=self._held,
+            notices=self._notices,
         )
         return Downloader(context)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import NamedTuple
 
+from url_downloader.content_codings import content_codings
 from url_downloader.units import http_date
 
 PARTIAL = HTTPStatus.PARTIAL_CONTENT.value
@@ -82,8 +83,8 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
 
 
 def is_encoded(headers: Mapping[str, str]) -> bool:
-    """Whether the body came in a content coding, so that its bytes are not the file's."""
-    return headers.get("Content-Encoding", "").strip().lower() not in ("", "identity")
+    """Tell whether the body came in a content coding, so that its bytes are not the file's."""
+    return bool(content_codings(headers.get("Content-Encoding", "")))
 
 
 def content_range(headers: Mapping[str, str]) -> ContentRange | None:

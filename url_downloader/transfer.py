@@ -5,18 +5,12 @@ Knows no thread, no queue and no retry; network and disk come in as Protocols.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from url_downloader.acceptance import check_head, check_size
-from url_downloader.attempt_meter import AttemptMeter
 from url_downloader.checksums import Digester, digests_of
-from url_downloader.config import Existing, TransferSettings
-from url_downloader.decoding import decoder_for
 from url_downloader.disposition import suggested_name
-from url_downloader.existing_files import ExistingFiles
 from url_downloader.policy import retry_after_seconds, status_failure
 from url_downloader.reply_facts import file_headers, length_of, source_of, span_of, total_of
 from url_downloader.resume import (
@@ -27,9 +21,10 @@ from url_downloader.resume import (
     range_headers,
     strong_validator,
 )
-from url_downloader.seams import Disk, Fields, Naming, Part, Reply, Transport
+from url_downloader.seams import Fields, Part, Reply
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import Checksum, DownloadJob, ErrorKind, JobResult, Outcome
+from url_downloader.transfer_context import TransferContext
 from url_downloader.units import http_date
 
 _SPOILING = frozenset(
@@ -38,44 +33,6 @@ _SPOILING = frozenset(
 """Failures after which the bytes are of no use to anyone."""
 SMALL_PIECE, MAX_SMALL_PIECES = 64 * 1024, 100
 """So many 206 replies of fewer bytes than that may make up an attempt, which has to end."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransferContext:
-    """What all transfers of a downloader share.
-
-    Args:
-        transport, disk: the hands.
-        settings: what is accepted.
-        is_resumed: whether parts are continued.
-        existing: what is done with files that are there already.
-        names: names that servers give; None: they give none.
-        held: bytes of this run in the part of a job, by its id, between two attempts; shared by
-            all workers, of which one at a time has the job.
-        meter: shows other threads how far the attempt has come.
-        on_bytes: told the bytes of each chunk; negative when bytes are thrown away.
-        utc_now: wall clock, seconds since the epoch.
-    """
-
-    transport: Transport
-    disk: Disk
-    settings: TransferSettings
-    is_resumed: bool
-    existing: Existing
-    names: Naming | None
-    on_bytes: Callable[[int], None]
-    held: MutableMapping[int, int] = field(default_factory=dict)
-    meter: AttemptMeter = field(default_factory=AttemptMeter)
-    utc_now: Callable[[], float] = time.time
-
-    @property
-    def existing_files(self) -> ExistingFiles:
-        """The rule for files that are there already."""
-        return ExistingFiles(self.disk, self.existing)
-
-    def checksum(self, job: DownloadJob, output: str) -> Checksum | None:
-        """Return the checksum that the job's file must have under this name, if any."""
-        return job.checksum if self.names is None else self.names.checksum(job, output)
 
 
 class Transfer:
@@ -240,12 +197,7 @@ class Transfer:
         digester = self._digester
         began_at, span = part.size, span_of(reply)
         self._context.meter.place(began_at, total_of(reply, part.saved))
-        decoder = decoder_for(
-            reply.headers.get("Content-Encoding", ""),
-            url=self._job.url,
-            output=self._job.output,
-            media_type=reply.headers.get("Content-Type", ""),
-        )
+        decoder = self._context.decoder(reply, self._job, output=self._output)
         for chunk in reply.chunks():
             self._count(len(chunk))
             for piece in decoder.feed(chunk):
@@ -259,6 +211,8 @@ class Transfer:
 
     def _count(self, received: int) -> None:
         self._counted += received
+        # Of a body that decodes to nothing, the bytes on the wire are all that grows.
+        check_size(self._context.settings, self._counted)
         self._context.meter.add(received)
         self._context.on_bytes(received)
 

@@ -261,9 +261,9 @@ def test_a_bomb_without_end(run: Run, server: ScriptedServer) -> None:
     [
         pytest.param(MEMBER, 6, id="below 64 MiB, whatever the ratio"),
         pytest.param(
-            gzip.compress(random.Random(3).randbytes(8 * KIB) + bytes(MIB), 6),
+            gzip.compress(random.Random(3).randbytes(12 * KIB) + bytes(MIB), 6),
             70,
-            id="above 64 MiB, but a hundredfold",
+            id="above 64 MiB, but less than a hundredfold",
         ),
     ],
 )

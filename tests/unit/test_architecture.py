@@ -15,10 +15,12 @@ ROOT = Path(__file__).parents[2] / PACKAGE
 ROOMS = {
     # Words: what everybody may say.
     0: "__init__ shared.__init__ shared.errors shared.models shared.packed_records"
-    " shared.threads shared.unexpected",
+    " shared.notices shared.threads"
+    " shared.unexpected",
     # Rules: pure functions and values.
-    1: "acceptance checksums config decoding disposition filenames header_fields list_entry"
-    " local_errors origins policy reply_facts resume retry_command seams server_settings units",
+    1: "acceptance checksums config content_codings decoding disposition filenames"
+    " header_fields inflating list_entry local_errors origins policy reply_facts resume"
+    " retry_command seams server_settings units",
     # Hands: one outside thing or one lock each.
     2: "body_pipe claims connections cookies descriptors dialer failed_list free_space"
     " http_adapter http_client http_errors http_head http_reply http_wire input_parser lifeline"
@@ -26,7 +28,7 @@ ROOMS = {
     " report routes run_limits run_lock server_names shared.job_registry socks_dialer storage"
     " summary summary_text trust turn",
     # The attempt.
-    3: "attempt_meter downloader existing_files transfer",
+    3: "attempt_meter downloader existing_files transfer transfer_context",
     # Threads.
     4: "monitor process_jobs resolver retry_scheduler watchdog worker",
     # The door.
@@ -41,6 +43,14 @@ SIDEWAYS = {
     ("shared.packed_records", "shared.models"),
     ("shared.threads", "shared.unexpected"),
     ("config", "server_settings"),
+    ("downloader", "transfer_context"),
+    ("transfer", "transfer_context"),
+    ("transfer_context", "attempt_meter"),
+    ("transfer_context", "existing_files"),
+    ("resume", "content_codings"),
+    ("inflating", "seams"),
+    ("decoding", "inflating"),
+    ("decoding", "content_codings"),
     ("list_source", "own_files"),
     ("downloader", "existing_files"),
     ("transfer", "existing_files"),
@@ -106,7 +116,6 @@ SIDEWAYS = {
     ("summary_text", "summary"),
     ("downloader", "attempt_meter"),
     ("downloader", "transfer"),
-    ("transfer", "attempt_meter"),
     ("process_jobs", "monitor"),
     ("process_jobs", "resolver"),
     ("arguments", "option_types"),
@@ -176,6 +185,8 @@ LIBRARIES = {
     "validators": {"input_parser"},
     "rich": {"progress", "progress_rows", "screen"},
     "prometheus_client": {"metrics_file"},
+    "brotli": {"inflating"},
+    "backports": {"inflating"},
     "argparse": set(ROOMS[5].split()),
     "signal": {"__main__", "command", "signals"},
 }
@@ -187,6 +198,8 @@ LATE_IMPORTS = {
     ("__init__", "__getattr__"),
     ("logs", "logging_to"),
     ("socks_dialer", "SocksConnection._socket_for"),
+    ("inflating", "Brotli.__init__"),
+    ("inflating", "Zstandard.__init__"),
     ("failed_list", "_number"),
     # The doors of the extras.
     ("closing_words", "say_account"),

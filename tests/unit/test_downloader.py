@@ -21,7 +21,7 @@ from url_downloader.shared.models import (
     JobResult,
     SourceFacts,
 )
-from url_downloader.transfer import TransferContext
+from url_downloader.transfer_context import TransferContext
 
 TEXT = b"hello, world! " * 10
 GZIPPED = gzip.compress(TEXT, mtime=0)
@@ -289,7 +289,7 @@ FAILURES: list[tuple[str, Callable[[], Bench], ErrorKind, int]] = [
     (
         "a coding never heard of",
         lambda: Bench(TEXT, headers={"Content-Encoding": "rot13"}),
-        ErrorKind.ENCODING,
+        ErrorKind.CODING,
         0,
     ),
 ]

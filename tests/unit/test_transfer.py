@@ -6,18 +6,22 @@ import base64
 import functools
 import gzip
 import hashlib
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
 import pytest
 from requests.structures import CaseInsensitiveDict
 
 from url_downloader.attempt_meter import AttemptMeter
+from url_downloader.claims import NameClaims
 from url_downloader.config import Existing, TransferSettings
 from url_downloader.downloader import Downloader
 from url_downloader.resume import SavedPart
 from url_downloader.seams import Chunk, Fields, Phase
+from url_downloader.server_names import ServerNames
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import (
     AttemptLimits,
@@ -28,7 +32,7 @@ from url_downloader.shared.models import (
     Outcome,
     SourceFacts,
 )
-from url_downloader.transfer import TransferContext
+from url_downloader.transfer_context import TransferContext
 
 V1 = bytes(range(40))
 V2 = bytes(range(100, 145))
@@ -530,6 +534,41 @@ def test_a_file_that_is_left_alone(
             path=there.path, size=there.size, outcome=Outcome.SKIPPED, source=source
         )
     assert bench.published == ({} if is_skipped else {"file.bin": V1})
+
+
+@pytest.mark.parametrize(
+    ("url", "final_url", "disposition"),
+    [
+        ("http://h/a.tar.gz?x", "http://h/b", ""),
+        ("http://h/a", "http://h/store/b.tar.gz?sig=1", ""),
+        ("http://h/a", "http://h/b", "attachment; filename=b.tar.gz"),
+    ],
+)
+def test_what_is_called_compressed_is_stored_as_it_came(
+    url: str, final_url: str, disposition: str
+) -> None:
+    """The URL, the one that answers after redirects, or the server's name: one is enough."""
+    packed = gzip.compress(V1)
+    reply = Reply(200, packed, content_encoding="gzip", content_disposition=disposition)
+    reply.url = final_url
+    bench = Bench(reply, names=ServerNames(NameClaims(), {}))
+    assert bench.attempt(url=url, checksum=sha256(packed)).kind is None
+    assert list(bench.published.values()) == [packed]
+
+
+def test_a_word_that_is_no_coding_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The body is stored, and can be resumed; one warning is enough for a run."""
+    words = ["none", "utf-8", "none"]
+    replies = [full(V1, content_encoding=word) for word in words]
+    bench = Bench(cut(V1, 20, content_encoding="none"), piece(V1, 20), *replies)
+    logger = logging.getLogger("url_downloader")
+    with mock.patch.object(logger, "propagate", new=True):
+        assert bench.attempt().kind is ErrorKind.TRUNCATED
+        assert [bench.attempt().size for _ in range(4)] == [len(V1)] * 4
+    assert bench.ranges[1] == 20
+    assert [r.message for r in caplog.records if r.levelno == logging.WARNING] == [
+        "Content-Encoding none names no coding: stored as it came"
+    ]
 
 
 @pytest.mark.parametrize("there", [File(V2), File(b"")])

@@ -60,6 +60,7 @@ class ErrorKind(enum.StrEnum):
     PREMATURE_REPLY = "premature-reply"
     HEADERS_TOO_LARGE = "headers-too-large"
     ENCODING = "bad-encoding"
+    CODING = "unsupported-encoding"
     BOMB = "decompression-bomb"
     CLIENT_ERROR = "http-4xx"
     SERVER_ERROR = "http-5xx"
