@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 import logging
 import signal
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from url_downloader.closing_words import account_of, command_words, say_account
 from url_downloader.config import Settings
@@ -18,6 +19,7 @@ from url_downloader.list_source import ListedJobs, is_regular, open_list, read_l
 from url_downloader.logs import Console, logging_to
 from url_downloader.metrics import MetricsSnapshot
 from url_downloader.outputs import RunEnd, open_outputs
+from url_downloader.patient_pipe import HURRY
 from url_downloader.process_jobs import process_jobs
 from url_downloader.retry_command import shown_command
 from url_downloader.run_lock import held_lock
@@ -78,7 +80,7 @@ def run(
     parser = listed.parser
     outputs = open_outputs(arguments, settings, list_descriptor=descriptor)
     metrics = MetricsWatch(arguments)
-    with outputs as opened, caught_signals() as signals:
+    with outputs as opened, _watched_signals() as signals:
         observers = (*log_observers(settings.monitor, signals), *opened.observers)
         with display_observers(arguments, console) as display:
             summary = process_jobs(
@@ -98,6 +100,13 @@ def run(
             account = account_of(summary, parser, arguments=arguments, is_told=is_told)
             say_account(account, as_table=bool(display))
     return status
+
+
+@contextmanager
+def _watched_signals() -> Iterator[SignalBox]:
+    """Catch signals; the first one ends the wait for a pipe that nobody reads, too."""
+    with caught_signals() as signals, HURRY.by(lambda: signals.stop is not None):
+        yield signals
 
 
 def end_of(
@@ -123,7 +132,7 @@ def rehearse(descriptor: int, arguments: argparse.Namespace, *, settings: Settin
     listed = read_list(descriptor, arguments, settings=settings)
     parser = listed.parser
     dry_run = DryRun(settings.output.directory)
-    with caught_signals() as signals:
+    with _watched_signals() as signals:
         dry_run.go(listed.jobs, should_stop=lambda: signals.stop is not None)
         if parser.error is not None:
             log.error("%s", parser.error)

@@ -6,10 +6,11 @@ for a value that it doesn't like.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 from url_downloader.config import Settings
 from url_downloader.filenames import name_from_url
 from url_downloader.list_entry import OWN_NAMES
+from url_downloader.patient_pipe import PatientPipe, open_pipe, text_to
 from url_downloader.shared.errors import OutputError
 from url_downloader.shared.models import DownloadJob, JobRecord, JobStatus
 from url_downloader.units import printable
@@ -110,15 +112,21 @@ def check_place(path: Path) -> None:
         raise OutputError(message) from error
 
 
-def write_list(path: Path, texts: Iterable[str]) -> None:
+def write_list(
+    path: Path, texts: Iterable[str], *, gave_up: Callable[[], bool] = lambda: False
+) -> None:
     """Write the list: all of it appears at once, and only its owner may read it.
+
+    Args:
+        path: of a file, or of a pipe or device.
+        texts: of the list.
+        gave_up: tells whether a pipe's reader is to be waited for no longer.
 
     Raises:
         OSError: it can't be written; what was there is still there.
     """
     if not _is_replaced(path):
-        with path.open("w", encoding="utf-8") as stream:
-            stream.writelines(texts)
+        _write_pipe(path, texts, gave_up=gave_up)
         return
     target = _target(path)
     descriptor, temporary = _temporary(target)
@@ -132,6 +140,14 @@ def write_list(path: Path, texts: Iterable[str]) -> None:
         with suppress(OSError):
             Path(temporary).unlink()
         raise
+
+
+def _write_pipe(path: Path, texts: Iterable[str], *, gave_up: Callable[[], bool]) -> None:
+    pipe = PatientPipe(open_pipe(path, gave_up=gave_up), gave_up=gave_up, is_owner=True)
+    with text_to(pipe) as stream:
+        stream.writelines(texts)
+    if pipe.is_lost:
+        raise TimeoutError(errno.ETIMEDOUT, "its reader does not take all of it")
 
 
 def _is_replaced(path: Path) -> bool:

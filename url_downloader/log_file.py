@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import os
 from contextlib import suppress
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
+from url_downloader.patient_pipe import HURRY, PatientPipe, is_pipe, text_to
 from url_downloader.shared.errors import OutputError
 
 
@@ -30,6 +33,16 @@ class LogFile(WatchedFileHandler):
         except OSError as error:
             message = f"{path}: the log can't be written: {error.strerror}"
             raise OutputError(message) from error
+
+    def _open(self) -> io.TextIOWrapper:
+        """Open the file; a pipe so that nobody waits for its reader when the run has to end."""
+        stream = super()._open()
+        if not is_pipe(stream.fileno()):
+            return stream
+        with stream:
+            descriptor = os.dup(stream.fileno())
+        pipe = PatientPipe(descriptor, gave_up=HURRY, is_owner=True)
+        return text_to(pipe, errors="backslashreplace")
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record, to a new file if the old one is no longer there."""

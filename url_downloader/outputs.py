@@ -178,7 +178,7 @@ def _add_failed_list(outputs: Outputs, path: Path, *, settings: Settings) -> Non
         failed = ((settle(record.job), reason_of(record)) for record in run.summary.leftovers)
         unread = _unread_text(run, path, settings=settings)
         try:
-            write_list(path, chain(list_text(failed, settings), unread))
+            write_list(path, chain(list_text(failed, settings), unread), gave_up=run.must_hurry)
         except OSError as error:
             log.error("%s: the failed URLs can't be written: %s", path, error.strerror)
             return False

@@ -18,9 +18,8 @@ from typing import Protocol
 
 from url_downloader.attempt_meter import Progress
 from url_downloader.config import Settings
-from url_downloader.descriptors import affordable_idle, affordable_workers
-from url_downloader.downloader import Downloader
-from url_downloader.http_client import HttpClient, client_context
+from url_downloader.descriptors import affordable_workers
+from url_downloader.downloader_factory import DownloaderFactory
 from url_downloader.metrics import Metrics
 from url_downloader.monitor import Monitor, Observer, PoolState
 from url_downloader.resolver import Resolver
@@ -42,13 +41,12 @@ from url_downloader.shared.models import (
     JobRecord,
     JobResult,
     JobStatus,
+    StopReason,
 )
-from url_downloader.shared.notices import Notices
 from url_downloader.shared.threads import StoppableThread
 from url_downloader.shared.unexpected import described, log_unexpected
 from url_downloader.storage import OutputDirectory
 from url_downloader.summary import LEFT_OVER, RunSummary
-from url_downloader.transfer_context import TransferContext
 from url_downloader.turn import TURN
 from url_downloader.watchdog import Watchdog
 from url_downloader.worker import Attempter, Worker, WorkerContext
@@ -107,8 +105,7 @@ class JobPool:
         self._cancelled = threading.Event()
         self._leave_at: float | None = None
         self._registered = 0
-        self._is_list_read = False
-        self._is_complete = False
+        self._is_list_read = self._is_complete = False
         self._limits = RunLimits(settings.run, now=clock.now)
         self._tasks: TaskQueue = queue.Queue(settings.pool.queue_size)
         self._retries: RetryQueue = queue.PriorityQueue()
@@ -120,7 +117,8 @@ class JobPool:
         )
         self._workers = self._make_workers(settings, make_attempter)
         self._waiting_workers = iter(self._workers)
-        self._watchers = self._make_watchers(observers)
+        self._watchdog = Watchdog(workers=self._workers, on_crash=self._on_crash)
+        self._observers = self._make_observers(observers)
 
     def _make_registry(self, listeners: Sequence[EventListener]) -> JobRegistry:
         return JobRegistry(
@@ -151,12 +149,8 @@ class JobPool:
             for index in range(affordable_workers(settings.pool.max_workers))
         ]
 
-    def _make_watchers(self, observers: Sequence[Observer]) -> Sequence[StoppableThread]:
-        on_crash = self._on_crash
-        return (
-            Watchdog(workers=self._workers, on_crash=on_crash),
-            *(Monitor(each, view=self, on_crash=on_crash) for each in observers),
-        )
+    def _make_observers(self, observers: Sequence[Observer]) -> Sequence[Monitor]:
+        return [Monitor(each, view=self, on_crash=self._on_crash) for each in observers]
 
     def run(self, jobs: Iterable[DownloadJob | None]) -> RunSummary:
         """Work until every job has ended, or until stopped; always shut down in order."""
@@ -173,8 +167,11 @@ class JobPool:
 
     def start(self) -> None:
         """Start all threads but the workers: each of them is started with a job of its own."""
-        for thread in (*self._watchers, self._scheduler):
-            thread.start()
+        if not (self._scheduler.try_start() and self._watchdog.try_start()):
+            self._limits.stop(StopReason.NO_THREADS)
+        for observer in self._observers:
+            # Nothing that must be done is done there.
+            observer.try_start()
 
     def produce(self, jobs: Iterable[DownloadJob | None]) -> None:
         """Register each job and hand it over; blocks while the workers can't keep up."""
@@ -202,13 +199,30 @@ class JobPool:
 
     def _hand_over(self, job: DownloadJob) -> None:
         if (worker := next(self._waiting_workers, None)) is not None:
-            with TURN.given():
-                worker.start()
+            self._start_worker(worker)
         try:
             self._tasks.put_nowait(job)
         except queue.Full:
             with TURN.given():
                 put_until(self._tasks, job, gave_up=self._must_stop)
+
+    def _start_worker(self, worker: Worker) -> None:
+        """Start it; where there is no room for it, go on with those that there are."""
+        with TURN.given():
+            if worker.try_start():
+                return
+            started = self._workers.index(worker)
+            if not started:
+                # One worker is worth more than all who look on.
+                self._stop(self._observers)
+                started = worker.try_start()
+        self._waiting_workers = iter(())
+        if not started:
+            self._limits.stop(StopReason.NO_THREADS)
+        log.warning(
+            "only %d of %d workers run: %s",
+            *(started, len(self._workers), StopReason.NO_THREADS),
+        )
 
     def await_terminal_states(self) -> None:
         """Take one permit for each registered job."""
@@ -221,10 +235,10 @@ class JobPool:
         """Stop everything, in this order; again does nothing."""
         if not self._is_complete:
             self._cancel()
-        self._stop_scheduler()
+        self._stop([self._scheduler])
         self._stop_workers()
         self._fail_abandoned()
-        self._stop_watchers()
+        self._stop([self._watchdog, *self._observers])
 
     def summary(self) -> RunSummary:
         """What the registry and the metrics know at this moment."""
@@ -268,10 +282,6 @@ class JobPool:
         for worker in self._workers:
             worker.abort()
 
-    def _stop_scheduler(self) -> None:
-        self._scheduler.stop()
-        self._join([self._scheduler])
-
     def _stop_workers(self) -> None:
         deadline = self._deadline()
         # Counted first: whoever takes a None is not the one that it was put for.
@@ -289,10 +299,10 @@ class JobPool:
             with suppress(TransitionError):
                 self.registry.fail(record.job.job_id, result)
 
-    def _stop_watchers(self) -> None:
-        for thread in self._watchers:
+    def _stop(self, threads: Sequence[StoppableThread]) -> None:
+        for thread in threads:
             thread.stop()
-        self._join(self._watchers)
+        self._join(threads)
 
     def _join(self, threads: Sequence[threading.Thread]) -> None:
         deadline = self._deadline()
@@ -348,45 +358,3 @@ def process_jobs(
             should_stop=should_stop,
             make_attempter=DownloaderFactory(settings, directory=directory, names=names),
         ).run(jobs)
-
-
-class DownloaderFactory:
-    """Makes the workers' downloaders, over the real network and the real disk.
-
-    Args:
-        settings: of the run.
-        directory: where the files go.
-        names: names that servers give, where the settings let them.
-
-    Threads: called in each worker's.
-    """
-
-    def __init__(
-        self, settings: Settings, *, directory: OutputDirectory, names: Naming | None = None
-    ) -> None:
-        self._settings = settings
-        self._client = client_context(settings.server, settings.transfer)
-        self._directory = directory
-        self._names = names if settings.output.takes_server_names else None
-        self._held: dict[int, int] = {}
-        self._notices = Notices(log)
-
-    def __call__(self, *, on_bytes: Callable[[int], None], look_up: LookUp) -> Downloader:
-        """A downloader that looks hosts up and counts its bytes so."""
-        output, transfer = self._settings.output, self._settings.transfer
-        context = TransferContext(
-            transport=HttpClient(
-                self._client,
-                max_idle=affordable_idle(self._settings.pool.max_workers),
-                look_up=look_up,
-            ),
-            disk=self._directory,
-            settings=transfer,
-            is_resumed=output.is_resumed,
-            existing=output.existing,
-            names=self._names,
-            on_bytes=on_bytes,
-            held=self._held,
-            notices=self._notices,
-        )
-        return Downloader(context)

@@ -79,7 +79,10 @@ class Resolver:
         with self._lock:
             shared = self._going_on.setdefault(host, answer)
         if shared is answer:
-            LookUp(host, answer, on_end=self._forget, on_crash=self._on_crash).start()
+            look_up = LookUp(host, answer, on_end=self._forget, on_crash=self._on_crash)
+            if not look_up.try_start():
+                # Better a look-up that can't be interrupted than none.
+                look_up.run_once()
         return shared
 
     def _forget(self, host: Host) -> None:

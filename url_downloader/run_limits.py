@@ -53,6 +53,11 @@ class RunLimits:
             self._is_list_read = True
             self._judge(is_full=False)
 
+    def stop(self, reason: StopReason) -> None:
+        """End the run for this reason, unless there is one already."""
+        with self._lock:
+            self._reason = self._reason or reason
+
     def reason(self) -> StopReason | None:
         """Why the run has to stop, if it has to."""
         if self._ends_at is None or self._now() < self._ends_at:

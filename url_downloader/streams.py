@@ -6,6 +6,8 @@ import os
 import sys
 from contextlib import suppress
 
+from url_downloader.patient_pipe import HURRY, PatientPipe, is_pipe, text_to
+
 
 def secure_streams() -> None:
     """Have something open as descriptors 0 to 2, and as stdout and stderr.
@@ -22,6 +24,17 @@ def secure_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+    for name in ("stdout", "stderr"):
+        _make_patient(name)
+
+
+def _make_patient(name: str) -> None:
+    """Write to a pipe so that a signal can end it, however full the pipe is."""
+    stream = getattr(sys, name)
+    with suppress(OSError, ValueError):
+        if is_pipe(stream.fileno()):
+            pipe = PatientPipe(stream.fileno(), gave_up=HURRY)
+            setattr(sys, name, text_to(pipe, encoding=stream.encoding, errors=stream.errors))
 
 
 def say(line: str) -> None:

@@ -12,7 +12,11 @@ from url_downloader.shared.packed_records import Records
 
 LEFT_OVER = frozenset(JobStatus) - {JobStatus.SUCCESS}
 """How jobs stand that did not succeed."""
-_LOCAL_KINDS = (ErrorKind.LOCAL, ErrorKind.DISK_FULL, ErrorKind.NO_DESCRIPTORS)
+_LOCAL_KINDS = (
+    *(ErrorKind.LOCAL, ErrorKind.DISK_FULL, ErrorKind.NO_DESCRIPTORS),
+    ErrorKind.NO_MEMORY,
+)
+_LOCAL_REASONS = (StopReason.NO_THREADS,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,5 +66,6 @@ class RunSummary:
 
     @property
     def has_local_trouble(self) -> bool:
-        """Whether this machine, not a server, failed a job."""
-        return any(kind in self.metrics.failures for kind in _LOCAL_KINDS)
+        """Whether this machine, not a server, failed a job or ended the run."""
+        is_ended = self.stopped_by in _LOCAL_REASONS
+        return is_ended or any(kind in self.metrics.failures for kind in _LOCAL_KINDS)

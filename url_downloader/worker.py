@@ -119,6 +119,9 @@ class Worker(StoppableThread):
         assert self._attempter is not None
         try:
             return self._attempter.attempt(job)
+        except MemoryError:
+            message = "this machine has not enough memory for it"
+            return JobResult(kind=ErrorKind.NO_MEMORY, message=message)
         except Exception as error:  # noqa: BLE001 - told without its text
             log_unexpected(log, error, doing=f"job {job.job_id}")
             message = f"bug of this program: {described(error)}"

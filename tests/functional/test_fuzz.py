@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.support.fuzzing import SPOILINGS, Spoiler, Spoiling, carried
 from url_downloader.config import OutputSettings, Settings
 from url_downloader.downloader import Downloader
-from url_downloader.process_jobs import DownloaderFactory
+from url_downloader.downloader_factory import DownloaderFactory
 from url_downloader.resolver import Resolver
 from url_downloader.shared.models import AttemptLimits, DownloadJob, ErrorKind, JobResult
 from url_downloader.storage import OutputDirectory

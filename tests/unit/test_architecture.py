@@ -25,12 +25,12 @@ ROOMS = {
     2: "body_pipe claims connections cookies descriptors dialer failed_list free_space"
     " http_adapter http_client http_errors http_head http_reply http_wire input_parser lifeline"
     " line_reader line_writer list_skimmer log_file metrics metrics_file part_file part_note"
-    " report routes run_limits run_lock server_names shared.job_registry socks_dialer storage"
-    " summary summary_text trust turn",
+    " patient_pipe report routes run_limits run_lock server_names shared.job_registry"
+    " socks_dialer storage summary summary_text trust turn",
     # The attempt.
     3: "attempt_meter downloader existing_files transfer transfer_context",
     # Threads.
-    4: "monitor process_jobs resolver retry_scheduler watchdog worker",
+    4: "downloader_factory monitor process_jobs resolver retry_scheduler watchdog worker",
     # The door.
     5: "__main__ arguments closing_words command command_line dry_run library list_source logs"
     " main message_arguments option_types outputs own_files progress progress_rows"
@@ -43,6 +43,9 @@ SIDEWAYS = {
     ("shared.packed_records", "shared.models"),
     ("shared.threads", "shared.unexpected"),
     ("config", "server_settings"),
+    ("process_jobs", "downloader_factory"),
+    ("log_file", "patient_pipe"),
+    ("failed_list", "patient_pipe"),
     ("downloader", "transfer_context"),
     ("transfer", "transfer_context"),
     ("transfer_context", "attempt_meter"),

@@ -74,6 +74,7 @@ class ErrorKind(enum.StrEnum):
     LOCAL = "local"
     DISK_FULL = "disk-full"
     NO_DESCRIPTORS = "too-many-open-files"
+    NO_MEMORY = "out-of-memory"
     INTERRUPTED = "interrupted"
     INTERNAL = "internal"
 
@@ -84,6 +85,7 @@ class StopReason(enum.StrEnum):
     DEADLINE = "--deadline has passed"
     MAX_FAILURES = "--max-failures is reached"
     DISK_FULL = "the disk is full"
+    NO_THREADS = "the system gives no more threads (ulimit -u, ulimit -v)"
 
 
 class Outcome(enum.StrEnum):
@@ -217,7 +219,7 @@ class JobResult(NamedTuple):
     @property
     def is_excused(self) -> bool:
         """Whether it failed for a reason that is neither the job's nor the server's."""
-        return self.kind is ErrorKind.NO_DESCRIPTORS
+        return self.kind in (ErrorKind.NO_DESCRIPTORS, ErrorKind.NO_MEMORY)
 
     @property
     def cause(self) -> str:

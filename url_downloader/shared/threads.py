@@ -47,6 +47,17 @@ class StoppableThread(threading.Thread):
         finally:
             self._run_guarded(self.teardown)
 
+    def try_start(self) -> bool:
+        """Start the thread; False if the system has no room for another one."""
+        try:
+            self.start()
+        except (RuntimeError, MemoryError):
+            # What a second start raises is a bug.
+            if self.ident is not None:
+                raise
+            return False
+        return True
+
     def stop(self) -> None:
         """Ask the thread to end after its turn. Never blocks."""
         self._stopping.set()

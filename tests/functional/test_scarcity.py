@@ -1,0 +1,109 @@
+"""A machine with too few threads or too little memory: the run goes on, or says why not."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import pytest
+
+from tests.functional.test_pool import OK, Stage, make_jobs
+from url_downloader.config import PoolSettings, Settings
+from url_downloader.monitor import Observer
+from url_downloader.process_jobs import JobPool
+from url_downloader.resolver import Resolver
+from url_downloader.shared.models import DownloadJob, JobResult, JobStatus, StopReason
+
+
+class FewThreads:
+    """A system that starts no more than so many threads at a time, of some names.
+
+    Args:
+        most: threads.
+        names: how the names of those begin that count.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, most: int, *names: str) -> None:
+        self._most = most
+        self._names = names
+        self._start = threading.Thread.start
+        self._begun: list[threading.Thread] = []
+
+        def start(thread: threading.Thread) -> None:
+            self._try(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", start)
+
+    def _try(self, thread: threading.Thread) -> None:
+        if thread.name.startswith(self._names):
+            if sum(each.is_alive() for each in self._begun) >= self._most:
+                raise RuntimeError("can't start new thread")
+            self._begun.append(thread)
+        self._start(thread)
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_with_fewer_workers(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    most: int,
+) -> None:
+    """Where the system gives no more threads, the workers that there are do all the work."""
+    monkeypatch.setattr(logging.getLogger("url_downloader"), "propagate", True)
+    FewThreads(monkeypatch, most, "worker-")
+    stage = Stage(lambda *_: OK, pool=PoolSettings(max_workers=8, queue_size=2))
+    summary = stage.run(make_jobs(100))
+    assert summary.counts[JobStatus.SUCCESS] == 100
+    assert summary.is_success
+    assert set(stage.workers) <= {f"worker-{n}" for n in range(most)}
+    [warning] = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert f"only {most} of 8 workers run" in warning
+
+
+def test_a_worker_is_worth_more_than_an_observer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who look on end, so that the first worker can begin."""
+    told: list[object] = []
+    FewThreads(monkeypatch, 1, "worker-", "observer")
+    stage = Stage(lambda *_: OK)
+    stage.pool = JobPool(
+        Settings(),
+        listeners=[],
+        observers=[Observer("observer", 60.0, told.append)],
+        should_stop=stage.should_stop,
+        make_attempter=stage.make,
+    )
+    summary = stage.run(make_jobs(10))
+    assert summary.counts[JobStatus.SUCCESS] == 10
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("name", ["worker-", "retry-scheduler", "watchdog"])
+def test_without_a_thread_that_is_needed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The run ends in order, says why, and nothing of it counts as failed or as a bug."""
+    FewThreads(monkeypatch, 0, name)
+    summary = Stage(lambda *_: OK).run(make_jobs(10))
+    assert summary.stopped_by is StopReason.NO_THREADS
+    assert summary.has_local_trouble
+    assert (summary.crash, summary.counts[JobStatus.FAILED]) == (None, 0)
+
+
+def test_memory_runs_out() -> None:
+    """The job is tried again, as it is not its fault; the run goes on."""
+
+    def play(job: DownloadJob, n: int) -> JobResult:
+        if job.job_id == 2 and n == 1:
+            raise MemoryError
+        return OK
+
+    summary = Stage(play).run(make_jobs(5))
+    assert (summary.counts[JobStatus.SUCCESS], summary.metrics.retries) == (5, 1)
+
+
+def test_a_look_up_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is made in the thread that asks; the host is looked up anew the next time."""
+    FewThreads(monkeypatch, 0, "resolver-")
+    resolver = Resolver(on_crash=lambda error: None)
+    for _ in range(2):
+        answer = resolver.look_up("localhost", 80)
+        assert answer.wait(0)
+        assert answer.addresses()

@@ -1,0 +1,150 @@
+"""Pipes without a partner: the first signal ends a run that waits for the other end."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import MAIN, ROOT, clean_environment
+from tests.support.scripted_server import Reply, ScriptedServer
+from tests.support.waiting import wait_until
+
+PATIENT = 30.0
+SMALLEST_PIPE = 4096
+
+
+@contextmanager
+def process(
+    *arguments: str | Path, stdout: int | None = None, stderr: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A run of the program whose streams go to these descriptors; killed at the end."""
+    running = subprocess.Popen(
+        [*MAIN, *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=stdout if stdout is not None else subprocess.DEVNULL,
+        stderr=stderr if stderr is not None else subprocess.DEVNULL,
+        env=clean_environment(),
+        cwd=ROOT,
+        start_new_session=True,
+    )
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.wait()
+
+
+@contextmanager
+def unread_pipe() -> Iterator[tuple[int, int]]:
+    """Both ends of a pipe of the least size; nobody reads it."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, SMALLEST_PIPE)
+    try:
+        yield reader, writer
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def is_full(writer: int) -> bool:
+    """Whether nothing more can be written to a pipe without waiting."""
+    return not select.select([], [writer], [], 0)[1]
+
+
+def urls(server: ScriptedServer, folder: Path, count: int) -> Path:
+    """Write a list of URLs that do not exist: each of them is a line in the log."""
+    path = folder / "list"
+    path.write_text("".join(server.url(f"/{number}\n") for number in range(count)))
+    return path
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("workers", ["-w1", "-w32"])
+def test_a_full_stderr(
+    server: ScriptedServer, tmp_path: Path, number: signal.Signals, workers: str
+) -> None:
+    """A reader of the log that stops reading holds the run up, but not its end."""
+    server.play("/", Reply(status=404))
+    source = urls(server, tmp_path, 2000)
+    with (
+        unread_pipe() as (_, writer),
+        process(source, "-d", tmp_path / "out", workers, stderr=writer) as running,
+    ):
+        wait_until(lambda: is_full(writer), what="a full pipe")
+        running.send_signal(number)
+        assert running.wait(PATIENT) == 128 + number
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_full_stdout_of_a_dry_run(
+    server: ScriptedServer, tmp_path: Path, number: signal.Signals
+) -> None:
+    """So does a reader of the plan."""
+    source = urls(server, tmp_path, 5000)
+    with unread_pipe() as (_, writer), process(source, "--dry-run", stdout=writer) as running:
+        wait_until(lambda: is_full(writer), what="a full pipe")
+        running.send_signal(number)
+        assert running.wait(PATIENT) == 128 + number
+
+
+def test_a_slow_reader_of_stderr_gets_all(server: ScriptedServer, tmp_path: Path) -> None:
+    """Nothing is lost as long as the run goes on, however late it is read."""
+    source = urls(server, tmp_path, 300)
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, SMALLEST_PIPE)
+    with open(reader, "rb") as stream:  # noqa: PTH123
+        with process(source, "-d", tmp_path / "out", stderr=writer) as running:
+            wait_until(lambda: is_full(writer), what="a full pipe")
+            os.close(writer)
+            text = stream.read()
+            assert running.wait(PATIENT) == 4
+    assert len([line for line in text.splitlines() if b" ERROR " in line]) == 300
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--failed-out",
+        "--checksums",
+        "--report",
+        "--log-file",
+        "-H@",
+        "list",
+    ],
+)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_fifo_without_a_partner(
+    server: ScriptedServer, tmp_path: Path, option: str, number: signal.Signals
+) -> None:
+    """Whatever a FIFO is given for, the first signal ends the wait for its other end."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    source = fifo if option == "list" else urls(server, tmp_path, 1)
+    given = {"list": (), "-H@": (f"-H@{fifo}",)}.get(option, (option, fifo))
+    report = tmp_path / "report"
+    plain = () if option == "--report" else ("--report", report)
+    with process(source, "-d", tmp_path / "out", *given, *plain) as running:
+        if option == "--failed-out":
+            # It is opened when all jobs have ended, in a way that does not block.
+            wait_until(lambda: report.exists() and report.stat().st_size > 0, what="the end")
+        else:
+            wait_until(lambda: is_waiting(running.pid, fifo), what="the FIFO")
+        running.send_signal(number)
+        assert running.wait(PATIENT) in (128 + number, -number)
+
+
+def is_waiting(pid: int, fifo: Path) -> bool:
+    """Whether the process opens a FIFO and waits for its other end, or has it open."""
+    descriptors = Path(f"/proc/{pid}/fd")
+    with suppress(OSError):
+        has_it = any(each.readlink() == fifo for each in descriptors.iterdir())
+        return has_it or Path(f"/proc/{pid}/wchan").read_text() == "wait_for_partner"
+    return False
