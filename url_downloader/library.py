@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -70,7 +70,11 @@ _OTHERS = (MonitorSettings,)
 
 
 def download(
-    urls: Iterable[Url], *, listeners: Sequence[EventListener] = (), **settings: object
+    urls: Iterable[Url],
+    *,
+    listeners: Sequence[EventListener] = (),
+    should_stop: Callable[[], bool] = lambda: False,
+    **settings: object,
 ) -> RunSummary:
     """Download all URLs; returns when each has succeeded or failed.
 
@@ -79,19 +83,23 @@ def download(
             `("https://example.org/a", {"out": "b", "timeout": 60})`. Read lazily, in this
             thread. What is no URL stops nothing; the summary has it in `rejected`.
         listeners: called with each JobEvent, from several threads.
+        should_stop: called in this thread again and again, several times a second unless `urls`
+            blocks; True ends the run in order: what is being downloaded fails as `interrupted`,
+            and the summary's `was_stopped` is true. A `threading.Event`'s `is_set` is one.
         settings: fields of the parts of `url_downloader.config.Settings`.
 
     Raises:
         TypeError: there is no such setting or option.
         ConfigError: a setting is out of its range.
         OutputError: no files can be written in the directory.
-        KeyboardInterrupt: after the run was ended in order. So does what `urls` raises.
+        KeyboardInterrupt: after the run was ended in order. So does what `urls` or
+            `should_stop` raises.
     """
     if isinstance(urls, str):
         raise TypeError("download() takes several URLs: put the one into a list")
     chosen = _settings_with(settings)
     with deferred_interrupt() as interrupt:
-        source = _Source(urls, interrupt=interrupt)
+        source = _Source(urls, interrupt=interrupt, should_stop=should_stop)
         summary = _run(source, chosen, listeners=listeners)
     if source.error is not None:
         raise source.error
@@ -104,17 +112,25 @@ class _Source:
     Args:
         urls: what `download` was given.
         interrupt: told when the caller's own code runs.
+        should_stop: the caller's.
 
     Attributes:
         error: what that code raised.
         rejected: what led to no job; their lines are positions in `urls`, from 1.
     """
 
-    def __init__(self, urls: Iterable[Url], *, interrupt: InterruptBox) -> None:
+    def __init__(
+        self,
+        urls: Iterable[Url],
+        *,
+        interrupt: InterruptBox,
+        should_stop: Callable[[], bool],
+    ) -> None:
         self.error: Exception | None = None
         self.rejected: list[Rejection] = []
         self._urls = urls
         self._interrupt = interrupt
+        self._should_stop = should_stop
         self._position = 0
 
     def lines(self) -> Iterator[bytes | None]:
@@ -127,8 +143,14 @@ class _Source:
             self.error = error
 
     def must_end(self) -> bool:
-        """Whether the run has to end before its time."""
-        return self._interrupt.came or self.error is not None
+        """Tell whether the run has to end before its time."""
+        if self._interrupt.came or self.error is not None:
+            return True
+        try:
+            return self._should_stop()
+        except Exception as error:  # noqa: BLE001 - raised again when the run has ended
+            self.error = error
+            return True
 
     def note_rejection(self, rejection: Rejection) -> None:
         """One of the URLs led to no job."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import signal
@@ -25,6 +26,7 @@ from url_downloader import (
     JobEvent,
     JobStatus,
     OutputError,
+    RunSummary,
     Url,
     download,
 )
@@ -254,6 +256,65 @@ def test_interrupt(server: ScriptedServer, tmp_path: Path, *, is_reading: bool) 
     assert signal.getsignal(signal.SIGINT) is handler
     own = [each for each in set(threading.enumerate()) - threads if "scripted" not in each.name]
     assert own == []
+
+
+@pytest.mark.parametrize("is_in_thread", [False, True], ids=["main", "thread"])
+def test_a_program_ends_a_run(
+    server: ScriptedServer, tmp_path: Path, *, is_in_thread: bool
+) -> None:
+    """`should_stop` ends the run in order: the summary says so, and what was finished stays."""
+    server.play("/a", Reply(body=b"whole"))
+    server.play("/b", Reply(body=b"1" * 9, delivery=Stall(4)))
+    urls = [server.url(path) for path in ("/a", "/b", *(f"/{n}" for n in range(100)))]
+    stop = threading.Event()
+    summaries: list[RunSummary] = []
+
+    def run() -> None:
+        summaries.append(
+            download(urls, directory=tmp_path, max_workers=1, should_stop=stop.is_set)
+        )
+
+    def end() -> None:
+        server.wait_for_requests(2)
+        stop.set()
+
+    other = threading.Thread(target=run if is_in_thread else end)
+    other.start()
+    (end if is_in_thread else run)()
+    other.join()
+    [summary] = summaries
+    assert (summary.was_stopped, summary.is_success, summary.crash) == (True, False, None)
+    assert (summary.counts[JobStatus.SUCCESS], summary.counts[JobStatus.FAILED]) == (1, 1)
+    assert (tmp_path / "a").read_bytes() == b"whole"
+
+
+def test_an_asyncio_program_ends_a_run(server: ScriptedServer, tmp_path: Path) -> None:
+    """A coroutine that waits for the run in a thread ends it when its time is up."""
+    server.play("/a", Reply(body=b"1" * 9, delivery=Stall(4)))
+    stop = threading.Event()
+
+    async def main() -> RunSummary:
+        run = asyncio.to_thread(
+            download, [server.url("/a")], directory=tmp_path, should_stop=stop.is_set
+        )
+        task = asyncio.create_task(run)
+        await asyncio.to_thread(server.wait_for_requests, 1)
+        stop.set()
+        return await task
+
+    summary = asyncio.run(main())
+    assert summary.was_stopped
+
+
+def test_errors_of_should_stop(tmp_path: Path, server: ScriptedServer) -> None:
+    """What it raises comes back to the caller, after an orderly end."""
+    server.play("/a", Reply(body=b"1"))
+
+    def raising() -> bool:
+        raise LookupError("no more")
+
+    with pytest.raises(LookupError, match="no more"):
+        download([server.url("/a")], directory=tmp_path, should_stop=raising)
 
 
 def test_two_at_the_same_time(server: ScriptedServer, tmp_path: Path) -> None:

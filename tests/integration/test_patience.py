@@ -100,12 +100,14 @@ def test_a_slow_reader_of_stderr_gets_all(server: ScriptedServer, tmp_path: Path
     source = urls(server, tmp_path, 300)
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, SMALLEST_PIPE)
-    with open(reader, "rb") as stream:  # noqa: PTH123
-        with process(source, "-d", tmp_path / "out", stderr=writer) as running:
-            wait_until(lambda: is_full(writer), what="a full pipe")
-            os.close(writer)
-            text = stream.read()
-            assert running.wait(PATIENT) == 4
+    with (
+        open(reader, "rb") as stream,  # noqa: PTH123
+        process(source, "-d", tmp_path / "out", stderr=writer) as running,
+    ):
+        wait_until(lambda: is_full(writer), what="a full pipe")
+        os.close(writer)
+        text = stream.read()
+        assert running.wait(PATIENT) == 4
     assert len([line for line in text.splitlines() if b" ERROR " in line]) == 300
 
 
