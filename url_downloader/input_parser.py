@@ -10,7 +10,6 @@ import functools
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
-from urllib.parse import quote, urlsplit
 
 import validators
 
@@ -21,6 +20,7 @@ from url_downloader.list_entry import OPTIONS, Entry, Rejection, parse_option
 from url_downloader.origins import PLAIN_URL
 from url_downloader.shared.errors import InputError
 from url_downloader.shared.models import AttemptLimits, DownloadJob
+from url_downloader.urls import split_url
 
 _SHOWN = 200
 _LOOK_EVERY = 100
@@ -30,7 +30,6 @@ _IDLE = (b"", b"#")
 """How a line begins that says nothing."""
 _URL_START = re.compile(rb"[a-z][a-z0-9+.-]*:[/\\]", re.IGNORECASE)
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
-_BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PERHAPS_SECRET = re.compile(r"\A(https?:[/\\]+)?.*@", re.IGNORECASE | re.DOTALL)
 
 _NO_URL_YET = "an option before the first URL"
@@ -209,16 +208,16 @@ class InputParser:
 
 
 def normal_url(text: str) -> str:
-    """The URL as browsers would send it: quoted, in lower case up to the path, no fragment.
+    """Return the URL as it is asked for; see `urls`.
 
     Raises:
         ValueError: it is not an http(s) URL that has a host; the text without secrets.
     """
     plain = PLAIN_URL.fullmatch(text)
-    if plain and is_valid_origin(plain[1]):
+    if plain and is_plain_origin(plain[1]):
         return text
     try:
-        origin, rest = quoted_url(text)
+        origin, rest = ("", "") if _CONTROL.search(text) else split_url(text)
     except ValueError:
         origin = rest = ""
     if is_valid_origin(origin):
@@ -228,48 +227,25 @@ def normal_url(text: str) -> str:
 
 
 @functools.lru_cache(maxsize=1000)
-def is_valid_origin(origin: str) -> bool:
-    """Whether all quoted URLs that begin so, up to their path, are http(s) URLs.
+def is_plain_origin(origin: str) -> bool:
+    """Tell whether an origin is valid, and in its normal form already."""
+    try:
+        return split_url(origin) == (origin, "/") and is_valid_origin(origin)
+    except ValueError:
+        return False
 
-    What is quoted decides nothing; so the validator, which takes its time, is asked once.
+
+@functools.lru_cache(maxsize=1000)
+def is_valid_origin(origin: str) -> bool:
+    """Tell whether all URLs in normal form that begin so, up to their path, are valid.
+
+    The path decides nothing; so the validator, which takes its time, is asked once.
     """
     # It refuses what networks at home and at work have: http://my_server.
     probe = origin.replace("_", "x")
     return origin.startswith(("http://", "https://")) and bool(
         validators.url(probe, simple_host=True, rfc_2782=True, rfc_1034=True)
     )
-
-
-def quoted_url(text: str) -> tuple[str, str]:
-    """The URL as browsers would send it, up to its path and from there, fragment left out.
-
-    Raises:
-        ValueError: it has no host, or control characters.
-    """
-    head, mark, query = text.partition("#")[0].partition("?")
-    parts = urlsplit(head.replace("\\", "/"))
-    if not parts.netloc or _CONTROL.search(text):
-        raise ValueError("no host, or control characters")
-    userinfo, at, host = parts.netloc.rpartition("@")
-    user, colon, password = userinfo.partition(":")
-    login = f"{_quoted(user)}{colon}{_quoted(password)}{at}" if userinfo else ""
-    netloc = login + _ascii_host(host.lower())
-    path = _quoted(parts.path, "/:@")
-    return f"{parts.scheme}://{netloc}", f"{path}{mark}{_quoted(query, '/:@?[]')}"
-
-
-def _quoted(text: str, also_safe: str = "") -> str:
-    """Percent-encoded where RFC 3986 asks for it; what is encoded already stays."""
-    return quote(_BARE_PERCENT.sub("%25", text), safe=f"%!$&'()*+,;={also_safe}")
-
-
-def _ascii_host(host: str) -> str:
-    if host.isascii():
-        return host
-    name, colon, port = host.partition(":")
-    encoded = name.encode("idna")
-    # Python's codec is IDNA 2003: it takes faß.de for fass.de. requests knows better.
-    return f"{encoded.decode()}{colon}{port}" if encoded.decode("idna") == name else host
 
 
 def _decoded(raw: bytes) -> str:

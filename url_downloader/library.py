@@ -83,20 +83,15 @@ def download(
             `("https://example.org/a", {"out": "b", "timeout": 60})`. Read lazily, in this
             thread. What is no URL stops nothing; the summary has it in `rejected`.
         listeners: called with each JobEvent, from several threads.
-        should_stop: called in this thread again and again, several times a second unless `urls`
-            blocks; True ends the run in order: what is being downloaded fails as `interrupted`,
-            and the summary's `was_stopped` is true. A `threading.Event`'s `is_set` is one.
+        should_stop: called often in this thread, unless `urls` blocks; True ends the run.
         settings: fields of the parts of `url_downloader.config.Settings`.
 
     Raises:
         TypeError: there is no such setting or option.
         ConfigError: a setting is out of its range.
         OutputError: no files can be written in the directory.
-        KeyboardInterrupt: after the run was ended in order. So does what `urls` or
-            `should_stop` raises.
+        KeyboardInterrupt, or what `urls` or `should_stop` raises: after an orderly end.
     """
-    if isinstance(urls, str):
-        raise TypeError("download() takes several URLs: put the one into a list")
     chosen = _settings_with(settings)
     with deferred_interrupt() as interrupt:
         source = _Source(urls, interrupt=interrupt, should_stop=should_stop)
@@ -126,6 +121,8 @@ class _Source:
         interrupt: InterruptBox,
         should_stop: Callable[[], bool],
     ) -> None:
+        if isinstance(urls, str):
+            raise TypeError("download() takes several URLs: put the one into a list")
         self.error: Exception | None = None
         self.rejected: list[Rejection] = []
         self._urls = urls

@@ -20,7 +20,7 @@ ROOMS = {
     # Rules: pure functions and values.
     1: "acceptance checksums config content_codings decoding disposition filenames"
     " header_fields inflating list_entry local_errors origins policy reply_facts resume"
-    " retry_command seams server_settings units",
+    " retry_command seams server_settings units urls",
     # Hands: one outside thing or one lock each.
     2: "body_pipe claims connections cookies descriptors dialer failed_list free_space"
     " http_adapter http_client http_errors http_head http_reply http_wire input_parser lifeline"
