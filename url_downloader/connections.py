@@ -1,32 +1,46 @@
-"""Connections straight to origins, each kept for the next request that goes there."""
+"""Connections to origins, straight or through proxies, each kept for the next request."""
 
 from __future__ import annotations
 
 import functools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from ssl import SSLContext
 from typing import Any
 
-from urllib3.connection import HTTPSConnection
+from urllib3.connection import HTTPSConnection, ProxyConfig
+from urllib3.util import Url
 
 from url_downloader.dialer import AbortableConnection
 from url_downloader.http_wire import StrictResponse
 from url_downloader.lifeline import Lifeline
-from url_downloader.origins import Origin
+from url_downloader.origins import Origin, url_of
+from url_downloader.proxies import Proxy, proxy_fields
 from url_downloader.seams import LookUp
 from url_downloader.shared.models import AttemptLimits
+from url_downloader.socks_dialer import SocksConnection
 from url_downloader.trust import Trust, ssl_context
 
-Place = tuple[Origin, bool]
-"""An origin, and whether the client's certificate is shown there."""
+_Fields = Mapping[str, str | bytes]
+Place = tuple[Origin, bool, Proxy | None]
+"""An origin, whether the client's certificate is shown there, and the proxy on the way."""
+
+_FORWARDED: Origin = ("", None, 0)
+"""All origins whose requests an HTTP proxy makes; one connection to it serves for all."""
 
 
 class _SecureConnection(AbortableConnection, HTTPSConnection):
     """One with TLS."""
 
 
+class _SecureSocksConnection(SocksConnection, HTTPSConnection):
+    """One with TLS, through a SOCKS proxy."""
+
+
 class Connections:
     """Asks origins; what urllib3's pools do for us, in a fraction of the time.
+
+    Unlike those, it sends each target as it is given.
 
     Args:
         lifeline: holds the connection in use.
@@ -50,12 +64,12 @@ class Connections:
     def exchange(
         self,
         target: str,
-        fields: Mapping[str, str | bytes],
+        fields: _Fields,
         *,
         place: Place,
         limits: AttemptLimits,
     ) -> tuple[StrictResponse, Callable[[], None]]:
-        """Send a GET; returns the head of the reply, and what is to be called at its end.
+        """Send a GET; returns the reply's head, and what is to be called at its end.
 
         Args:
             target: path and query.
@@ -63,6 +77,8 @@ class Connections:
             place: where to.
             limits: for connecting and for silence.
         """
+        if _is_forwarded(place):
+            target, fields, place = _forwarded(target, fields, place=place)
         connection = self._connection(place)
         try:
             connection.timeout = limits.connect_seconds or None
@@ -90,13 +106,34 @@ class Connections:
         return self._made(place)
 
     def _made(self, place: Place) -> AbortableConnection:
-        (scheme, host, port), shows_cert = place
-        options: dict[str, Any] = {"host": host, "port": port}
-        if scheme == "https":
-            trust = self._trust if shows_cert else self._trust.anonymous
-            options["ssl_context"] = ssl_context(trust)
-        made = (_SecureConnection if scheme == "https" else AbortableConnection)(**options)
+        (scheme, host, port), shows_cert, proxy = place
+        trust = self._trust if shows_cert else self._trust.anonymous
+        context = ssl_context(trust) if scheme == "https" else None
+        if proxy is None:
+            made = _connection_to(host or "", port, context=context)
+        elif proxy.is_socks:
+            made = _connection_to(host or "", port, context=context, way=proxy)
+        else:
+            made = self._made_to(proxy, place[0], context=context)
         made.lifeline, made.look_up = self._lifeline, self._look_up
+        return made
+
+    def _made_to(
+        self, proxy: Proxy, origin: Origin, *, context: SSLContext | None
+    ) -> AbortableConnection:
+        """Make a connection to an HTTP proxy, and through its tunnel to an origin with TLS."""
+        own = ssl_context(self._trust.anonymous) if proxy.scheme == "https" else None
+        made = _connection_to(
+            proxy.host,
+            proxy.port,
+            # Where there is no tunnel, older urllib3 looks at this one for the proxy's TLS.
+            context=context or own,
+            proxy=Url(scheme=proxy.scheme, host=proxy.host, port=proxy.port),
+            proxy_config=ProxyConfig(own, False, None, None),
+        )
+        if origin != _FORWARDED:
+            made.set_tunnel(origin[1] or "", origin[2], scheme=proxy.scheme)
+            made.tunnel_fields = proxy_fields(proxy)
         return made
 
     def _let_go(
@@ -113,3 +150,40 @@ class Connections:
         self._idle[place] = connection
         if len(self._idle) > self._max_idle:
             self._idle.popitem(last=False)[1].close()
+
+
+def _is_forwarded(place: Place) -> bool:
+    """Whether an HTTP proxy makes the requests that go there."""
+    (scheme, _, _), _, proxy = place
+    return proxy is not None and not proxy.is_socks and scheme == "http"
+
+
+def _forwarded(target: str, fields: _Fields, *, place: Place) -> tuple[str, _Fields, Place]:
+    """Return a request as a proxy wants to have it (RFC 9112 §3.2.2)."""
+    origin, _, proxy = place
+    assert proxy is not None
+    return (
+        url_of(origin) + target,
+        {**fields, **proxy_fields(proxy)},
+        (_FORWARDED, False, proxy),
+    )
+
+
+def _connection_to(
+    host: str,
+    port: int,
+    *,
+    context: SSLContext | None,
+    way: Proxy | None = None,
+    **options: Any,
+) -> AbortableConnection:
+    """Make a connection, with TLS if there is a context, through the SOCKS proxy `way`."""
+    if context is not None:
+        options["ssl_context"] = context
+    if way is None:
+        kind = AbortableConnection if context is None else _SecureConnection
+        return kind(host, port, **options)
+    socks_kind = SocksConnection if context is None else _SecureSocksConnection
+    made = socks_kind(host, port, **options)
+    made.way = way
+    return made

@@ -11,17 +11,25 @@ import ssl
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from http.client import HTTPException
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.connection import HTTPConnection
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+)
 from urllib3.util.ssltransport import SSLTransport
 
 from url_downloader.http_head import WireError, header_block, request_line
 from url_downloader.http_wire import StrictResponse
 from url_downloader.lifeline import Lifeline
+from url_downloader.policy import status_failure
 from url_downloader.seams import Address, LookUp, Phase
 from url_downloader.shared.models import ErrorKind
 from url_downloader.turn import TURN
@@ -37,6 +45,8 @@ class AbortableConnection(HTTPConnection):
 
     lifeline: Lifeline
     look_up: LookUp
+    # For the proxy that makes a tunnel.
+    tunnel_fields: Mapping[str, str | bytes] = MappingProxyType({})
     # Those of most requests are one and the same object.
     _last_fields: Mapping[str, str | bytes] | None = None
     _last_block = b""
@@ -50,8 +60,12 @@ class AbortableConnection(HTTPConnection):
         self.lifeline.enter(Phase.CONNECTING)
         try:
             super().connect()
-        except TimeoutError as error:
-            raise ConnectTimeoutError(self, "TLS too late") from error
+        except (OSError, HTTPError) as error:
+            if self.proxy is not None and not self.has_connected_to_proxy:
+                raise ProxyError("no connection to the proxy", error) from error
+            if isinstance(error, TimeoutError):
+                raise ConnectTimeoutError(self, "TLS too late") from error
+            raise
         self.lifeline.enter(Phase.WAITING)
         # TLS brings session tickets unasked.
         if not isinstance(self.sock, ssl.SSLSocket | SSLTransport):
@@ -106,20 +120,6 @@ class AbortableConnection(HTTPConnection):
             self.close()
         return reply
 
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
-        """The reply as urllib3's pools want to have it."""
-        reply = self.reply()
-        return HTTPResponse(
-            body=reply,
-            headers=HTTPHeaderDict(reply.headers.lines),
-            status=reply.status,
-            reason=reply.reason,
-            preload_content=False,
-            decode_content=False,
-            original_response=reply,
-            request_method="GET",
-        )
-
     def _header_block(self, fields: Mapping[str, str | bytes], url: str) -> bytes:
         if fields is not self._last_fields:
             has_host = any(name.lower() == "host" for name in fields)
@@ -146,6 +146,33 @@ class AbortableConnection(HTTPConnection):
     def _note_reply(self) -> None:
         self.lifeline.enter(Phase.REPLYING)
 
+    def _tunnel(self) -> None:
+        """Ask the proxy for a tunnel (RFC 9110 §9.3.6).
+
+        Raises:
+            ProxyError: the proxy does not answer as one.
+            WireError: it refuses.
+        """
+        name, port = self._tunnel_host or "", self._tunnel_port
+        place = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+        fields = header_block({"Host": place, **self.tunnel_fields})
+        try:
+            self.sock.sendall(request_line("CONNECT", place) + fields)
+            reply = StrictResponse(self.sock, method="CONNECT")
+            try:
+                reply.begin()
+            finally:
+                reply.close()
+        except (OSError, HTTPException) as error:
+            raise ProxyError("no tunnel", error) from error
+        if not 200 <= reply.status < 300:
+            kind, reason = status_failure(reply.status, reply.headers)
+            is_final = kind in (ErrorKind.CLIENT_ERROR, ErrorKind.PROXY_REFUSED)
+            raise WireError(
+                ErrorKind.PROXY_REFUSED if is_final else ErrorKind.PROXY,
+                f"the proxy makes no tunnel: {reason}",
+            )
+
     def _new_conn(self) -> socket.socket:
         timeout = self.timeout if isinstance(self.timeout, int | float) else None
         try:
@@ -155,7 +182,7 @@ class AbortableConnection(HTTPConnection):
         except TimeoutError as error:
             raise ConnectTimeoutError(self, "too late") from error
         except OSError as error:
-            raise NewConnectionError(self, str(error)) from error
+            raise NewConnectionError(self, "no connection") from error
 
     def _dial(self, deadline: float | None) -> socket.socket:
         """A connection to the first address that takes one.
@@ -206,21 +233,6 @@ class AbortableConnection(HTTPConnection):
     def _place(self, address: Address) -> Any:
         """What a socket for this address is connected to."""
         return address[4]
-
-
-def abortable(
-    base: type[Any],
-    *,
-    lifeline: Lifeline,
-    look_up: LookUp,
-    kind: type[AbortableConnection] = AbortableConnection,
-) -> type[Any]:
-    """urllib3's connection class `base`, made abortable by `lifeline` in the way of `kind`."""
-    return type(
-        f"Abortable{base.__name__}",
-        (kind, base),
-        {"lifeline": lifeline, "look_up": staticmethod(look_up)},
-    )
 
 
 def _rest(deadline: float | None) -> float | None:

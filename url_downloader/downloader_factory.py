@@ -24,15 +24,21 @@ class DownloaderFactory:
         settings: of the run.
         directory: where the files go.
         names: names that servers give, where the settings let them.
+        stop: asked while a file of the settings is waited for; True ends that.
 
     Threads: called in each worker's.
     """
 
     def __init__(
-        self, settings: Settings, *, directory: OutputDirectory, names: Naming | None = None
+        self,
+        settings: Settings,
+        directory: OutputDirectory,
+        *,
+        names: Naming | None = None,
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._settings = settings
-        self._client = client_context(settings.server, settings.transfer)
+        self._client = client_context(settings.server, settings.transfer, should_stop=stop)
         self._directory = directory
         self._names = names if settings.output.takes_server_names else None
         self._held: dict[int, int] = {}

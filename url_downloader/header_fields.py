@@ -11,7 +11,9 @@ from url_downloader.seams import Fields
 
 T = TypeVar("T")
 
-_VALUE = r"[^\0-\x08\n-\x1f\x7f]*"
+# Surrogates stand for bytes of the command line that are no text.
+_VALUE = r"[^\0-\x08\n-\x1f\x7f\ud800-\udfff]*"
+UNSENT = "what has control characters or is not UTF-8 can't be sent"
 # RFC 9110 §5.1 and §5.5: a token; of the controls only the tab.
 _FIELD = re.compile(rf"([\w!#$%&'*+.^`|~-]+):({_VALUE})", re.ASCII)
 _OWN = frozenset({"range", "if-range", "content-length", "transfer-encoding"})

@@ -14,16 +14,15 @@ import requests
 from requests.auth import HTTPBasicAuth
 from requests.structures import CaseInsensitiveDict
 from requests.utils import requote_uri
-from urllib3 import Timeout
 
 from url_downloader.config import TransferSettings
 from url_downloader.connections import Connections
-from url_downloader.cookies import CallCookies, KnownCookies, read_cookies
+from url_downloader.cookies import Cookies, read_cookies
 from url_downloader.header_fields import combined
-from url_downloader.http_adapter import AbortableAdapter
 from url_downloader.http_errors import LIBRARY_ERRORS, attempt_error
-from url_downloader.http_reply import HttpReply, Message
+from url_downloader.http_reply import HttpReply
 from url_downloader.lifeline import Lifeline
+from url_downloader.logins import Logins, find_logins, read_logins
 from url_downloader.origins import PLAIN_URL, Login, Origin, http_url, login_of, origin_of
 from url_downloader.routes import Routes
 from url_downloader.seams import Fields, LookUp, Phase
@@ -34,6 +33,7 @@ from url_downloader.trust import Trust, trust_of
 
 log = logging.getLogger(__name__)
 
+_Headers = CaseInsensitiveDict[str | bytes]
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -45,8 +45,9 @@ class ClientContext:
         settings: what the user asked for.
         max_redirects: how many are followed for one call.
         is_location_trusted: whether the user's headers and credentials follow to other origins.
-        routes: how origins are reached.
-        cookies: those that the user brought.
+        routes: the proxies on the way to origins.
+        logins: those that the user keeps in a .netrc.
+        cookies: of the run.
         trust: whom servers must be vouched for by.
     """
 
@@ -54,12 +55,23 @@ class ClientContext:
     max_redirects: int
     is_location_trusted: bool
     routes: Routes
-    cookies: KnownCookies
+    logins: Logins
+    cookies: Cookies
     trust: Trust
 
 
-def client_context(settings: ServerSettings, transfer: TransferSettings) -> ClientContext:
+def client_context(
+    settings: ServerSettings,
+    transfer: TransferSettings,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> ClientContext:
     """The context that the settings ask for, all files that they name read.
+
+    Args:
+        settings: for the talk with servers.
+        transfer: for redirects.
+        should_stop: asked while a file is waited for; True ends that.
 
     Raises:
         InputError: one of them can't be used.
@@ -70,10 +82,22 @@ def client_context(settings: ServerSettings, transfer: TransferSettings) -> Clie
         settings=settings,
         max_redirects=transfer.max_redirects,
         is_location_trusted=transfer.is_location_trusted,
-        routes=Routes(settings),
-        cookies=read_cookies(settings.cookies) if settings.cookies else KnownCookies(),
+        routes=Routes(settings.proxy),
+        logins=_logins(settings, should_stop),
+        cookies=Cookies(
+            read_cookies(settings.cookies, should_stop=should_stop) if settings.cookies else (),
+            keeps=settings.keeps_cookies,
+        ),
         trust=trust_of(settings),
     )
+
+
+def _logins(settings: ServerSettings, should_stop: Callable[[], bool]) -> Logins:
+    if not settings.uses_netrc:
+        return Logins()
+    if settings.netrc is not None:
+        return read_logins(settings.netrc, should_stop=should_stop)
+    return find_logins(should_stop=should_stop)
 
 
 class HttpClient:
@@ -97,9 +121,6 @@ class HttpClient:
         self._lifeline = Lifeline()
         trust = context.trust
         self._connections = Connections(self._lifeline, look_up, trust=trust, max_idle=max_idle)
-        self._adapter = AbortableAdapter(
-            self._lifeline, look_up, trust=trust, max_idle=max_idle
-        )
 
     def open(
         self, url: str, headers: Fields, *, conditions: Fields, limits: AttemptLimits
@@ -115,16 +136,16 @@ class HttpClient:
         Raises:
             AttemptError: no reply, or a redirect that can't be followed.
         """
-        cookies, visited = CallCookies(self._context.cookies), set[tuple[str, str]]()
+        visited = set[tuple[str, str]]()
         home, own_login = origin_of(url), login_of(url)
         for _ in range(self._context.max_redirects + 1):
             is_home = self._context.is_location_trusted or origin_of(url) == home
             own = (self._context.settings.headers, headers) if is_home else ()
             fields = combined(self._fields, self._referer(home, url), *own, conditions)
             login = login_of(url) or (own_login if is_home else None)
-            request = self._prepare(url, fields, login=login, cookies=cookies)
+            request = self._prepare(url, fields, login=login)
             _note_visit(request, visited)
-            reply = self._send(request, limits=limits, cookies=cookies, is_home=is_home)
+            reply = self._send(request, limits=limits, is_home=is_home)
             if reply.status not in _REDIRECTS:
                 return reply
             reply.drain()
@@ -156,7 +177,6 @@ class HttpClient:
         """Close all connections."""
         self._lifeline.release()
         self._connections.close()
-        self._adapter.close()
 
     def _referer(self, home: Origin, url: str) -> Fields:
         referer = self._context.settings.referer
@@ -166,65 +186,62 @@ class HttpClient:
         return (("Referer", referer),)
 
     def _prepare(
-        self,
-        url: str,
-        fields: Mapping[str, str | bytes],
-        *,
-        login: Login | None,
-        cookies: CallCookies,
+        self, url: str, fields: Mapping[str, str | bytes], *, login: Login | None
     ) -> requests.PreparedRequest:
         origin = origin_of(url)
-        cookies.come_to(origin[1] or "")
-        login = login or self._context.routes.route_to(origin).login
+        login = self._login(origin, login)
         # What the user wrote as a header is meant so.
         is_login_sent = login and "authorization" not in map(str.lower, fields)
-        auth = HTTPBasicAuth(*login) if login and is_login_sent else None
-        if auth is None and not cookies and PLAIN_URL.fullmatch(url):
+        auth = HTTPBasicAuth(login[0], login[1] or b"") if login and is_login_sent else None
+        request = self._prepared(url, fields, auth=auth)
+        cookies = self._context.cookies
+        if (found := cookies.of_host(origin[1] or "")) and "cookie" not in map(
+            str.lower, fields
+        ):
+            cookie = cookies.field(found, scheme=origin[0], target=request.path_url)
+            request.headers = cast("_Headers", {**request.headers, **cookie})
+        return request
+
+    def _prepared(
+        self, url: str, fields: Mapping[str, str | bytes], *, auth: HTTPBasicAuth | None
+    ) -> requests.PreparedRequest:
+        if auth is None and PLAIN_URL.fullmatch(url):
             return _PlainRequest(url, fields)
-        bare_url = without_credentials(url)
-        request = requests.Request(
-            "GET", bare_url, dict(fields), cookies=cookies.jar, auth=auth
-        )
+        request = requests.Request("GET", without_credentials(url), dict(fields), auth=auth)
         try:
             return request.prepare()
         except LIBRARY_ERRORS as error:
             raise attempt_error(error) from error
 
+    def _login(self, origin: Origin, login: Login | None) -> Login | None:
+        """The login to send: that of the URL, or what the netrc adds to it."""
+        if login is not None and login[1] is not None:
+            return login
+        name = login[0] if login is not None else None
+        return self._context.logins.of_host(origin[1] or "", name) or login
+
     def _send(
-        self,
-        request: requests.PreparedRequest,
-        *,
-        limits: AttemptLimits,
-        cookies: CallCookies,
-        is_home: bool,
+        self, request: requests.PreparedRequest, *, limits: AttemptLimits, is_home: bool
     ) -> HttpReply:
         if (failure := self._lifeline.failure()) is not None:
             raise failure
+        origin = origin_of(str(request.url))
+        place = (
+            origin,
+            is_home and self._context.trust.cert is not None,
+            self._context.routes.proxy_to(origin),
+        )
         try:
-            message, let_go = self._exchange(request, limits=limits, is_home=is_home)
+            message, let_go = self._connections.exchange(
+                request.path_url, request.headers, place=place, limits=limits
+            )
         except LIBRARY_ERRORS as error:
             self._lifeline.release()
             raise self._lifeline.failure() or attempt_error(error) from error
         if "Set-Cookie" in message.headers:
-            cookies.take_from(message.headers, request)
+            set_cookies = message.headers.get_all("Set-Cookie", [])
+            self._context.cookies.take(set_cookies, origin=origin, target=request.path_url)
         return HttpReply(message, str(request.url), let_go=let_go, lifeline=self._lifeline)
-
-    def _exchange(
-        self, request: requests.PreparedRequest, *, limits: AttemptLimits, is_home: bool
-    ) -> tuple[Message, Callable[[], None]]:
-        origin = origin_of(str(request.url))
-        route = self._context.routes.route_to(origin)
-        cert = self._context.trust.cert if is_home else None
-        if not route.proxies:
-            place = origin, cert is not None
-            return self._connections.exchange(
-                request.path_url, request.headers, place=place, limits=limits
-            )
-        timeout = Timeout(connect=limits.connect_seconds or None, read=limits.timeout or None)
-        response = self._adapter.exchange(
-            request, route=route, cert=str(cert) if cert else None, timeout=timeout
-        )
-        return response, response.close
 
 
 class _PlainRequest(requests.PreparedRequest):
@@ -234,7 +251,7 @@ class _PlainRequest(requests.PreparedRequest):
         super().__init__()
         self.method, self.url = "GET", url
         # Only read from here on, under the names that they have.
-        self.headers = cast("CaseInsensitiveDict[str | bytes]", fields)
+        self.headers = cast("_Headers", fields)
 
     @property
     def path_url(self) -> str:

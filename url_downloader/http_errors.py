@@ -1,4 +1,8 @@
-"""What the HTTP libraries raise, in our words: one kind and one line for people."""
+"""What the HTTP libraries raise, in our words: one kind and one line for people.
+
+The libraries' own texts are not shown: they quote URLs, header values and whole objects. Shown
+are the system's words for an error number, and OpenSSL's reasons.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +31,11 @@ _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILU
 """What OpenSSL says where the server talks no TLS at all."""
 _NO_CONNECTION = "no connection within --connect-timeout"
 
+_FIXED_TEXTS = (
+    (http.client.RemoteDisconnected, "connection closed before the reply"),
+    (TimeoutError, "no answer in time"),
+    (urllib3_errors.TimeoutError, "no answer in time"),
+)
 # The first row that fits the error or anything it wraps names the kind: special before general.
 _KINDS: tuple[tuple[type[BaseException], ErrorKind, str], ...] = (
     (ssl.SSLCertVerificationError, ErrorKind.CERTIFICATE, "certificate not accepted: {}"),
@@ -41,9 +50,9 @@ _KINDS: tuple[tuple[type[BaseException], ErrorKind, str], ...] = (
     (urllib3_errors.ConnectTimeoutError, ErrorKind.TIMEOUT, _NO_CONNECTION),
     (TimeoutError, ErrorKind.TIMEOUT, "no byte within the timeout"),
     (urllib3_errors.TimeoutError, ErrorKind.TIMEOUT, "no byte within the timeout"),
-    (requests.exceptions.InvalidProxyURL, ErrorKind.PROXY, "the proxy's URL is invalid: {}"),
-    (requests.exceptions.InvalidSchema, ErrorKind.INVALID_URL, "{}"),
     (requests.exceptions.InvalidURL, ErrorKind.INVALID_URL, "invalid URL"),
+    (requests.exceptions.InvalidSchema, ErrorKind.INVALID_URL, "invalid URL"),
+    (requests.exceptions.InvalidHeader, ErrorKind.INVALID_URL, "a header that can't be sent"),
     (urllib3_errors.LocationValueError, ErrorKind.INVALID_URL, "invalid URL"),
     (UnicodeError, ErrorKind.INVALID_URL, "invalid host name"),
     (OSError, ErrorKind.CONNECT, "no connection: {}"),
@@ -55,15 +64,17 @@ _KINDS: tuple[tuple[type[BaseException], ErrorKind, str], ...] = (
 def attempt_error(error: BaseException) -> AttemptError:
     """The AttemptError that says what `error`, one of LIBRARY_ERRORS, means."""
     causes = list(_causes(error))
+    is_of_proxy = any(isinstance(cause, urllib3_errors.ProxyError) for cause in causes)
     for cause in causes:
-        if isinstance(cause, WireError):
+        if isinstance(cause, WireError) and not is_of_proxy:
             return AttemptError(cause.kind, cause.message)
         if isinstance(cause, OSError) and cause.errno in NO_DESCRIPTORS:
             return AttemptError(ErrorKind.NO_DESCRIPTORS, "too many open files")
     for type_, kind, message in _KINDS:
         for cause in causes:
             if isinstance(cause, type_) and not _is_mere_wrapper(cause, type_):
-                return AttemptError(kind, message.format(_reason(cause)))
+                owner = "the proxy: " if is_of_proxy and kind is ErrorKind.CERTIFICATE else ""
+                return AttemptError(kind, owner + message.format(_reason(cause)))
     raise error
 
 
@@ -82,19 +93,31 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(current))
         yield current
-        inner = (current.__cause__, getattr(current, "reason", None), *current.args)
+        # PySocks has an attribute of its own for what it wraps.
+        held = (getattr(current, name, None) for name in ("reason", "socket_err"))
+        inner = (current.__cause__, *held, *current.args)
         waiting += [cause for cause in inner if isinstance(cause, BaseException)]
 
 
 def _reason(error: BaseException) -> str:
-    if error.__cause__ is not None:
-        return _reason(error.__cause__)
+    """The innermost reason that may be shown; else the name of the error's type."""
+    texts = [text for cause in _causes(error) if (text := _text(cause))]
+    return texts[-1] if texts else type(error).__name__
+
+
+def _text(error: BaseException) -> str | None:
+    """What may be shown of an error: it quotes nothing of ours."""
+    if isinstance(error, WireError):
+        return error.message
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
     # CPython makes some of these without the attribute.
     if isinstance(error, ssl.SSLError) and getattr(error, "reason", None):
         hint = "; there may be no TLS on this port: try http" if error.reason in _NO_TLS else ""
         return error.reason + hint
-    if isinstance(error, OSError) and error.strerror:
+    for type_, text in _FIXED_TEXTS:
+        if isinstance(error, type_):
+            return text
+    if isinstance(error, OSError) and isinstance(error.errno, int):
         return error.strerror
-    return str(error)
+    return None

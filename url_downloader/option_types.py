@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from url_downloader.config import FailureLimit, range_of
-from url_downloader.header_fields import is_field_value, parse_field
+from url_downloader.header_fields import UNSENT, is_field_value, parse_field
+from url_downloader.proxies import parse_proxy
 from url_downloader.seams import Fields
 from url_downloader.shared.errors import ConfigError
 from url_downloader.shared.models import without_credentials
@@ -22,7 +21,6 @@ _PARSERS: Mapping[str, Callable[[str], float]] = {
     "TIME": parse_seconds,
     "SIZE": parse_size,
 }
-_PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -105,22 +103,22 @@ def header_fields(text: str) -> Fields:
         return (_field(text, where=""),)
     path = Path(text[1:])
     try:
-        lines = path.read_text("utf-8-sig").split("\n")
+        lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
     except OSError as error:
         message = f"{path}: the headers can't be read: {error.strerror}"
         raise argparse.ArgumentTypeError(message) from error
-    except UnicodeDecodeError:
-        raise argparse.ArgumentTypeError(f"{path}: the headers are not UTF-8") from None
     return tuple(
-        _field(line.strip(), where=f"{path}:{number}: ")
-        for number, line in enumerate(lines, start=1)
-        if line.strip() and not line.startswith("#")
+        _field(line, where=f"{path}:{number}: ")
+        for number, line in enumerate(map(bytes.strip, lines), start=1)
+        if line and not line.startswith(b"#")
     )
 
 
-def _field(text: str, *, where: str) -> tuple[str, str]:
+def _field(text: str | bytes, *, where: str) -> tuple[str, str]:
     try:
-        return parse_field(text)
+        return parse_field(text if isinstance(text, str) else text.decode())
+    except UnicodeDecodeError:
+        raise argparse.ArgumentTypeError(f"{where}the header is not UTF-8") from None
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{where}{error}") from None
 
@@ -128,7 +126,7 @@ def _field(text: str, *, where: str) -> tuple[str, str]:
 def field_value(text: str) -> str:
     """What can be sent as a header's value."""
     if not is_field_value(text):
-        raise argparse.ArgumentTypeError("can't be sent: it has control characters")
+        raise argparse.ArgumentTypeError(UNSENT)
     return text.strip()
 
 
@@ -138,18 +136,9 @@ def referer(text: str) -> str:
 
 
 def proxy_url(text: str) -> str:
-    """A proxy's URL; one without a scheme is http's. Is not shown: it may hold a password."""
-    url = text if "://" in text else f"http://{text}"
+    """A proxy's URL. Is not shown: it may hold a password."""
     try:
-        parts = urlsplit(url)
-        is_usable = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_usable = False
-    if not is_usable or parts.scheme not in _PROXY_SCHEMES:
-        message = f"must be a URL such as http://host:3128, of {', '.join(_PROXY_SCHEMES)}"
-        raise argparse.ArgumentTypeError(message)
-    if parts.scheme.startswith("socks") and find_spec("socks") is None:
-        raise argparse.ArgumentTypeError(
-            "SOCKS needs another package: pip install 'requests[socks]'"
-        )
-    return url
+        parse_proxy(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"the proxy's URL can't be used: {error}") from None
+    return text

@@ -8,8 +8,8 @@ from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 Origin = tuple[str, str | None, int]
 """Scheme, host and port."""
-Login = tuple[str, str] | tuple[bytes, bytes]
-"""User name and password."""
+Login = tuple[bytes, bytes | None]
+"""User name and password; None: not given, unlike an empty one."""
 
 PLAIN_URL = re.compile(
     r"(https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,3}|:[1-5][0-9]{4})?)"
@@ -48,15 +48,16 @@ def _login_of_start(start: str) -> Login | None:
     parts = urlsplit(start)
     if "@" not in parts.netloc:
         return None
-    name, password = parts.username or "", parts.password or ""
-    return unquote_to_bytes(name), unquote_to_bytes(password)
+    password = None if parts.password is None else unquote_to_bytes(parts.password)
+    return unquote_to_bytes(parts.username or ""), password
 
 
 def url_of(origin: Origin) -> str:
-    """The URL of an origin's root."""
+    """The URL of an origin, without a path."""
     scheme, host, port = origin
     shown_host = f"[{host}]" if host and ":" in host else host
-    return f"{scheme}://{shown_host}:{port}/"
+    shown_port = "" if port == (443 if scheme == "https" else 80) else f":{port}"
+    return f"{scheme}://{shown_host}{shown_port}"
 
 
 def http_url(base: str, reference: str) -> str | None:

@@ -39,6 +39,10 @@ MAX_EXCUSED = 100
 LONGEST_WAIT = 1e9
 """Seconds that a server is waited for at most; more than clocks can be set for is no wait."""
 _MAX_EXPONENT = 64
+_HINTS = {
+    407: "; put the user and password that the proxy wants into --proxy or its variable",
+    429: " (--retry-on 429 would try again)",
+}
 _DELAY_SECONDS = re.compile(r"\d+", re.ASCII)
 
 
@@ -103,7 +107,7 @@ def backoff_bound(policy: RetrySettings, failures: int) -> float:
 
 
 def _is_worth_retrying(policy: RetrySettings, result: JobResult) -> bool:
-    if result.kind is ErrorKind.CLIENT_ERROR:
+    if result.kind in (ErrorKind.CLIENT_ERROR, ErrorKind.PROXY_REFUSED):
         return result.http_status in policy.retry_on
     return result.kind in RETRIED_KINDS
 
@@ -145,6 +149,8 @@ def status_failure(status: int, headers: Mapping[str, str]) -> tuple[ErrorKind, 
         headers: of that reply.
     """
     reason = _reason(status)
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return ErrorKind.PROXY_REFUSED, reason
     if 400 <= status < 500:
         return ErrorKind.CLIENT_ERROR, reason
     if 500 <= status < 600:
@@ -161,8 +167,7 @@ def status_failure(status: int, headers: Mapping[str, str]) -> tuple[ErrorKind, 
 @functools.lru_cache(maxsize=1000)
 def _reason(status: int) -> str:
     """One string for all jobs: in a long list it would be most of what a failure takes."""
-    hint = " (--retry-on 429 would try again)" if status == 429 else ""
-    return f"HTTP {status} {_phrase(status)}".rstrip() + hint
+    return f"HTTP {status} {_phrase(status)}".rstrip() + _HINTS.get(status, "")
 
 
 def _phrase(status: int) -> str:

@@ -350,11 +350,11 @@ def process_jobs(
     Raises:
         OutputError, InputError: the output directory, or a file to read, can't be used.
     """
-    with OutputDirectory(settings.output) as directory:
+    with OutputDirectory(settings.output) as disk:
         return JobPool(
             settings,
             listeners=listeners,
             observers=observers,
             should_stop=should_stop,
-            make_attempter=DownloaderFactory(settings, directory=directory, names=names),
+            make_attempter=DownloaderFactory(settings, disk, names=names, stop=should_stop),
         ).run(jobs)

@@ -38,6 +38,8 @@ def add_server_options(group: Group, defaults: Settings) -> None:
         ("--cookies", "FILE", Path, "send the cookies of FILE, a cookies.txt"),
     ):
         group.add_argument(flag, metavar=metavar, type=parse, help=f"{text} (default: none)")
+    text = "neither keep nor send the cookies that servers set"
+    group.add_argument("--no-cookies", action="store_true", help=text)
     _add_netrc_options(group.add_mutually_exclusive_group())
     text = "proxy for all servers: http, https, socks5 or socks5h (default: the environment's)"
     group.add_argument("--proxy", metavar="URL", type=proxy_url, help=text)
@@ -86,6 +88,7 @@ def server_settings(arguments: argparse.Namespace) -> ServerSettings:
         user_agent=arguments.user_agent,
         referer=arguments.referer,
         cookies=arguments.cookies,
+        keeps_cookies=not arguments.no_cookies,
         netrc=arguments.netrc,
         uses_netrc=not arguments.no_netrc,
         proxy=arguments.proxy,

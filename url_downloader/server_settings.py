@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from url_downloader import __version__
+from url_downloader.header_fields import UNSENT, is_field_value, parse_field
+from url_downloader.proxies import parse_proxy
 from url_downloader.shared.errors import ConfigError
 
 
@@ -18,6 +20,7 @@ class ServerSettings:
         user_agent: what the program calls itself.
         referer: where the links are said to come from.
         cookies: a file in Netscape's format.
+        keeps_cookies: whether those that servers set are kept for the run.
         netrc: a file with logins in place of the one that is found by itself.
         uses_netrc: whether any such file is looked at.
         proxy: URL of the one for all servers; None = what the environment says.
@@ -32,6 +35,7 @@ class ServerSettings:
     user_agent: str = f"url-downloader/{__version__}"
     referer: str | None = field(default=None, repr=False)
     cookies: Path | None = None
+    keeps_cookies: bool = True
     netrc: Path | None = None
     uses_netrc: bool = True
     proxy: str | None = field(default=None, repr=False)
@@ -41,5 +45,18 @@ class ServerSettings:
     key: Path | None = None
 
     def __post_init__(self) -> None:
+        for name, value in self.headers:
+            try:
+                parse_field(f"{name}:{value}")
+            except ValueError as error:
+                raise ConfigError(f"--header: {error}") from None
+        for flag, text in (("--user-agent", self.user_agent), ("--referer", self.referer)):
+            if text is not None and not is_field_value(text):
+                raise ConfigError(f"{flag}: {UNSENT}")
+        if self.proxy is not None:
+            try:
+                parse_proxy(self.proxy)
+            except ValueError as error:
+                raise ConfigError(f"--proxy: the URL can't be used: {error}") from None
         if self.key is not None and self.cert is None:
             raise ConfigError("--key: needs --cert, the certificate that it belongs to")

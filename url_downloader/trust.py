@@ -26,13 +26,17 @@ class Trust(NamedTuple):
     """Whom to trust, and what to show.
 
     Args:
-        bundle: file or directory with authorities.
+        bundle: file or directory with authorities; None if there is `folders` alone.
+        folders: more directories with authorities, with colons between.
+        source: what names them in the environment, if it does.
         is_verified: whether servers must prove who they are.
         cert: the client's certificate.
         key: its key, if it is not in the same file.
     """
 
-    bundle: Path = Path(DEFAULT_CA_BUNDLE_PATH)
+    bundle: Path | None = Path(DEFAULT_CA_BUNDLE_PATH)
+    folders: str | None = None
+    source: str | None = None
     is_verified: bool = True
     cert: Path | None = None
     key: Path | None = None
@@ -40,21 +44,18 @@ class Trust(NamedTuple):
     @property
     def anonymous(self) -> Trust:
         """The same without a certificate of one's own."""
-        return Trust(bundle=self.bundle, is_verified=self.is_verified)
+        return self._replace(cert=None, key=None)
 
 
 def trust_of(settings: ServerSettings) -> Trust:
-    """What the settings say, and then the environment, as requests reads it.
+    """What the settings say, and then the environment.
 
     Raises:
         InputError: a file that the settings name can't be used.
     """
-    environment = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    trust = Trust(
-        bundle=settings.ca_cert or Path(environment or DEFAULT_CA_BUNDLE_PATH),
-        is_verified=settings.is_verified,
-        cert=settings.cert,
-        key=settings.key,
+    known = Trust(bundle=settings.ca_cert) if settings.ca_cert else _trust_of_environment()
+    trust = known._replace(
+        is_verified=settings.is_verified, cert=settings.cert, key=settings.key
     )
     # The others are read when they are needed: that takes a while.
     if settings.ca_cert or settings.cert:
@@ -65,6 +66,18 @@ def trust_of(settings: ServerSettings) -> Trust:
     if not settings.is_verified:
         urllib3.disable_warnings(InsecureRequestWarning)
     return trust
+
+
+def _trust_of_environment() -> Trust:
+    """What the variables of requests and curl say, and then OpenSSL's, which go together."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        if bundle := os.environ.get(name):
+            return Trust(bundle=Path(bundle), source=name)
+    file, folders = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if not file and not folders:
+        return Trust()
+    source = "SSL_CERT_FILE" if file else "SSL_CERT_DIR"
+    return Trust(bundle=Path(file) if file else None, folders=folders or None, source=source)
 
 
 def ssl_context(trust: Trust) -> ssl.SSLContext:
@@ -82,19 +95,32 @@ def ssl_context(trust: Trust) -> ssl.SSLContext:
 @functools.lru_cache(maxsize=16)
 def _ssl_context(trust: Trust) -> ssl.SSLContext:
     context = create_urllib3_context()
-    try:
-        if trust.bundle.is_dir():
-            context.load_verify_locations(capath=trust.bundle)
-        else:
-            context.load_verify_locations(cafile=trust.bundle)
-    except OSError as error:
-        raise _failure(f"the CA bundle {trust.bundle} can't be read", error) from error
+    _load_authorities(context, trust)
     if not trust.is_verified:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if trust.cert is not None:
         _load_certificate(context, trust.cert, key=trust.key or trust.cert)
     return context
+
+
+def _load_authorities(context: ssl.SSLContext, trust: Trust) -> None:
+    named = f"{trust.source}: " if trust.source else ""
+    try:
+        if trust.bundle is not None and trust.bundle.is_dir():
+            context.load_verify_locations(capath=trust.bundle)
+        elif trust.bundle is not None:
+            context.load_verify_locations(cafile=trust.bundle)
+    except OSError as error:
+        message = f"{named}the CA bundle {trust.bundle} can't be read"
+        raise _failure(message, error) from error
+    if trust.folders is None:
+        return
+    # OpenSSL takes what is not there for an empty directory.
+    if not any(map(os.path.isdir, trust.folders.split(os.pathsep))):
+        message = f"SSL_CERT_DIR: {trust.folders} is no directory"
+        raise AttemptError(ErrorKind.CERTIFICATE, message)
+    context.load_verify_locations(capath=trust.folders)
 
 
 def _load_certificate(context: ssl.SSLContext, cert: Path, *, key: Path) -> None:

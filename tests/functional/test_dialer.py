@@ -9,10 +9,9 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-from url_downloader.dialer import abortable
+from url_downloader.dialer import AbortableConnection
 from url_downloader.lifeline import Lifeline
 from url_downloader.resolver import Resolver
 from url_downloader.seams import Address, Phase
@@ -88,10 +87,10 @@ def lifeline() -> Iterator[Lifeline]:
 def connect(resolver: Resolver, lifeline: Lifeline) -> Iterator[Callable[..., Any]]:
     """Connects to `somewhere:80`, or elsewhere; the connections are closed at the end."""
     made: list[Any] = []
-    class_ = abortable(HTTPConnection, lifeline=lifeline, look_up=resolver.look_up)
 
     def open_one(timeout: float | None = 60, host: str = "somewhere") -> Any:
-        made.append(class_(host, 80, timeout=timeout))
+        made.append(AbortableConnection(host, 80, timeout=timeout))
+        made[-1].lifeline, made[-1].look_up = lifeline, resolver.look_up
         made[-1].connect()
         return made[-1]
 

@@ -228,7 +228,7 @@ def test_a_proxy_that_does_not_let_in(tls_server: ScriptedServer, scheme: str) -
         error = failure(
             ServerSettings(proxy=proxy.url(password=f"{SECRET}x")), tls_server.url("/a")
         )
-    assert error.kind is ErrorKind.PROXY
+    assert error.kind is ErrorKind.PROXY_REFUSED
     assert SECRET not in error.message
     assert (tls_server.connections, proxy.served) == (0, [])
 
@@ -265,8 +265,9 @@ def test_a_proxy_of_an_unknown_kind(
     """What the environment says may be anything; it is told without its password."""
     monkeypatch.setenv("HTTP_PROXY", proxy)
     error = failure(ServerSettings(), server.url("/a"))
-    assert error.kind is ErrorKind.PROXY
+    assert error.kind is ErrorKind.PROXY_REFUSED
     assert SECRET not in error.message
+    assert error.message.startswith("HTTP_PROXY: ")
 
 
 def test_whom_to_trust(tmp_path: Path, ca_bundle: Path) -> None:

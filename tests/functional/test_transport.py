@@ -377,8 +377,8 @@ def test_credentials_of_a_url_are_for_its_origin(
     assert sent == [expected, expected, None]
 
 
-def test_cookies_last_for_one_call(server: ScriptedServer, client: HttpClient) -> None:
-    """They go along the chain, not to another host, and not into the next call."""
+def test_cookies_last_for_the_run(server: ScriptedServer, client: HttpClient) -> None:
+    """They go along the chain and into the next call, and not to another host."""
     server.play("/a", redirect("/b", cookie="a=1"))
     server.play(
         "/b", redirect(server.url("/c").replace("127.0.0.1", "localhost"), cookie="b=2")
@@ -388,7 +388,7 @@ def test_cookies_last_for_one_call(server: ScriptedServer, client: HttpClient) -
     get(client, server.url("/a"))
     get(client, server.url("/d"))
     cookies = [request.header("Cookie") for request in server.requests()]
-    assert cookies == [None, "a=1", None, "a=1; b=2", None]
+    assert cookies == [None, "a=1", None, "a=1; b=2", "a=1; b=2"]
 
 
 def test_cookies_come_with_a_host_in_any_case(

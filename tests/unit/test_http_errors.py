@@ -360,20 +360,6 @@ def test_a_proxy_that_is_not_there(
     assert (found.kind, found.message) == (ErrorKind.PROXY, words)
 
 
-@pytest.mark.parametrize("status", [b"403 Forbidden", b"407 Proxy Authentication Required"])
-def test_a_proxy_that_refuses_the_tunnel(network: Network, status: bytes) -> None:
-    """A refusal of CONNECT is the proxy's answer, and it is told."""
-    network.connects_to(FakeSocket(Stream(b"HTTP/1.1 " + status + b"\r\n\r\n")))
-    found = network.error("https://h/", proxy=PROXY)
-    assert found.kind is ErrorKind.PROXY
-    assert status.decode() in found.message
-
-
-def test_a_proxy_without_a_host(network: Network) -> None:
-    """It is told as what it is."""
-    assert network.error(proxy="http://").kind is ErrorKind.PROXY
-
-
 @pytest.mark.parametrize(
     "url",
     [

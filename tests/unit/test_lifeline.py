@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import itertools
 import socket
 from collections.abc import Iterator
@@ -11,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from url_downloader.dialer import abortable
-from url_downloader.http_wire import StrictResponse
 from url_downloader.lifeline import Lifeline
 from url_downloader.seams import Phase
 from url_downloader.shared.models import ErrorKind
@@ -110,17 +107,6 @@ def test_a_cut_of_what_is_closed_is_nothing(lines: list[Line], lifeline: Lifelin
     lifeline.cut()
     lifeline.cut()
     assert lifeline.failure() is not None
-
-
-def test_an_abortable_connection_class(lifeline: Lifeline) -> None:
-    """A connection class gets strict replies and the transport's own lifeline."""
-    made = abortable(http.client.HTTPSConnection, lifeline=lifeline, look_up=_no_look_up)
-    other = abortable(http.client.HTTPSConnection, lifeline=Lifeline(), look_up=_no_look_up)
-    assert issubclass(made, http.client.HTTPSConnection)
-    assert (vars(made)["lifeline"], vars(other)["lifeline"] is lifeline) == (lifeline, False)
-    near, far = socket.socketpair()
-    with near, far, made("h").response_class(near) as response:
-        assert isinstance(response, StrictResponse)
 
 
 def test_an_attempt_expires_by_its_number(lines: list[Line], lifeline: Lifeline) -> None:

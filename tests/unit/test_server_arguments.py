@@ -13,6 +13,7 @@ from url_downloader.server_settings import ServerSettings
 from url_downloader.shared.errors import ConfigError
 
 SECRET = "s3cret"
+CONTROLS = (b"\0", b"\r", b"\x1b")
 
 
 def parsed(*arguments: str) -> Settings:
@@ -48,7 +49,7 @@ def test_each_option_has_its_setting(tmp_path: Path) -> None:
         referer="http://r.test/x?y",
         cookies=Path("c"),
         netrc=Path("n"),
-        proxy="http://h:3128",
+        proxy="h:3128",
         is_verified=False,
         ca_cert=Path("a"),
         cert=Path("b"),
@@ -76,7 +77,7 @@ def test_secrets_are_in_no_repr() -> None:
         *[("-H", "@none/x", "none/x: the headers can't be read"), ("-H", "@/", "Is a dir")],
         *[("-U", f"{SECRET}\n", "control"), ("--referer", f"{SECRET}\r", "control")],
         *[("--proxy", f"{scheme}://me:{SECRET}@h", "http, https") for scheme in ("ftp", "x")],
-        *[("--proxy", f"me:{SECRET}@{place}", "http, https") for place in ("", "h:0", "h:x")],
+        *[("--proxy", f"me:{SECRET}@{place}", "proxy") for place in ("", "h:0", "h:x")],
         ("--max-redirects", "some", "from 0 to 1000"),
     ],
 )
@@ -98,15 +99,19 @@ def test_a_bad_line_of_headers_has_its_number(
     message = refusal(capsys, "-H", f"@{tmp_path / 'h'}")
     assert f"{tmp_path / 'h'}:3: not a header" in message
     assert SECRET not in message
-    (tmp_path / "h").write_bytes(b"A: \xff")
-    assert "not UTF-8" in refusal(capsys, "-H", f"@{tmp_path / 'h'}")
+    for octet, words in ((b"\xff", "not UTF-8"), *((each, "Name: value") for each in CONTROLS)):
+        (tmp_path / "h").write_bytes(b"\xef\xbb\xbfA: 1\nB: s3cret%b3\n" % octet)
+        message = refusal(capsys, "-H", f"@{tmp_path / 'h'}")
+        assert f"{tmp_path / 'h'}:2: " in message
+        assert words in message
+        assert SECRET not in message
 
 
 def test_socks_without_its_package(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What to install is said before anything begins."""
-    monkeypatch.setattr("url_downloader.option_types.find_spec", lambda _: None)
+    monkeypatch.setattr("url_downloader.proxies.find_spec", lambda _: None)
     assert "pip install 'requests[socks]'" in refusal(capsys, "--proxy", "socks5h://h")
     assert importlib.util.find_spec("socks"), "the tests go through a SOCKS proxy"
 

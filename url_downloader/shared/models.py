@@ -52,6 +52,7 @@ class ErrorKind(enum.StrEnum):
     TLS = "tls"
     CERTIFICATE = "certificate"
     PROXY = "proxy"
+    PROXY_REFUSED = "proxy-refused"
     TIMEOUT = "timeout"
     RESET = "connection-lost"
     TRUNCATED = "truncated"
