@@ -26,7 +26,7 @@ _FORM = (
 # curl, too, takes what has no scheme for an HTTP proxy, and ignores a path.
 _URL = re.compile(
     r"(?:(?P<scheme>[a-z][a-z0-9+.-]*)://)?(?:(?P<login>[^/?#]*)@)?"
-    r"(?P<host>\[[^\s\[\]/?#@]+\]|[^\0-\x20\x7f\[\]/?#@:]+)(?::(?P<port>\d{0,5}))?(?:[/?#][^@]*)?",
+    r"(?P<host>\[[^\s\[\]/?#@]+\]|[^\0-\x20\x7f\[\]/?#@:]+)(?::(?P<port>\d{0,5}))?(?:(?!//)[/?#][^@]*)?",
     re.ASCII | re.IGNORECASE,
 )
 _ENTRY = re.compile(r"(?:\[(?P<ip>[^\]]+)\]|(?P<host>[^:]+|.*:.*:.*))(?::(?P<port>\d+))?")

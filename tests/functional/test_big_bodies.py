@@ -233,14 +233,14 @@ def test_tls(tls_server: ScriptedServer, run: Run, moved: list[int]) -> None:
 def test_through_a_proxy(
     server: ScriptedServer, run: Run, moved: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What comes by way of a proxy is read."""
+    """What an HTTP proxy sends is moved like what an origin sends."""
     server.play("/a", Reply(body=BODY))
     with http_proxy() as proxy:
         monkeypatch.setenv("http_proxy", proxy.url())
         fetch(run, server.url("/a"))
     assert run.files == {"file": BODY}
     assert len(proxy.served) == 1
-    assert moved == []
+    assert sum(moved) > 0
 
 
 def test_no_descriptor_for_a_pipe(

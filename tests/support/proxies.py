@@ -1,10 +1,15 @@
-"""Real forward proxies on loopback ports, HTTP with CONNECT and SOCKS 5, that want a login."""
+"""Real forward proxies on loopback ports, HTTP with CONNECT and SOCKS 5, that want a login.
+
+They look at what goes through them: each request that they make for a client, and how the bytes
+in each of their tunnels begin.
+"""
 
 from __future__ import annotations
 
 import base64
 import contextlib
 import http.client
+import re
 import select
 import socket
 import socketserver
@@ -15,11 +20,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
 
 HOST = "127.0.0.1"
 USER, PASSWORD = "ann", "pr0xy-secret"
-_EXPECTED = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+_ABSOLUTE = re.compile(r"http://([^/?#@]+)(/.*)")
 _HOP_FIELDS = ("proxy-authorization", "proxy-connection", "connection")
 
 
@@ -30,12 +34,21 @@ class Proxy:
     Args:
         scheme: of its URL.
         port: where it listens.
+        password: that it wants.
+        refusal: the status that it answers each request with; 0 = none. In SOCKS, a reply code.
+        asked: how many requests have come, welcome or not.
         served: what it was asked for and did: `GET URL`, `CONNECT host:port`.
+        heads: of the requests that it has made for clients, as they came, and how the bytes in
+            each tunnel began.
     """
 
     scheme: str
     port: int
+    password: bytes = PASSWORD.encode()
+    refusal: int = 0
+    asked: list[str] = field(default_factory=list)
     served: list[str] = field(default_factory=list)
+    heads: list[bytes] = field(default_factory=list)
 
     def url(self, *, password: str | None = PASSWORD, scheme: str | None = None) -> str:
         """Its URL, with the login that it asks for."""
@@ -44,27 +57,26 @@ class Proxy:
 
 
 @contextmanager
-def http_proxy(tls: ssl.SSLContext | None = None) -> Iterator[Proxy]:
+def http_proxy(tls: ssl.SSLContext | None = None, **options: Any) -> Iterator[Proxy]:
     """A proxy for HTTP, that is spoken to by TLS if there is a context for it."""
     server = ThreadingHTTPServer((HOST, 0), _HttpHandler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-    with _running(server, "https" if tls else "http") as proxy:
+    with _running(server, "https" if tls else "http", **options) as proxy:
         yield proxy
 
 
 @contextmanager
-def socks_proxy() -> Iterator[Proxy]:
+def socks_proxy(**options: Any) -> Iterator[Proxy]:
     """A proxy for SOCKS 5 (RFC 1928) with passwords (RFC 1929)."""
-    with _running(
-        socketserver.ThreadingTCPServer((HOST, 0), _SocksHandler), "socks5h"
-    ) as proxy:
+    server = socketserver.ThreadingTCPServer((HOST, 0), _SocksHandler)
+    with _running(server, "socks5h", **options) as proxy:
         yield proxy
 
 
 @contextmanager
-def _running(server: Any, scheme: str) -> Iterator[Proxy]:
-    server.proxy = Proxy(scheme=scheme, port=server.server_address[1])
+def _running(server: Any, scheme: str, **options: Any) -> Iterator[Proxy]:
+    server.proxy = Proxy(scheme=scheme, port=server.server_address[1], **options)
     server.daemon_threads = False
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="proxy")
     thread.start()
@@ -82,23 +94,26 @@ class _HttpHandler(BaseHTTPRequestHandler):
     def do_CONNECT(self) -> None:
         if self._is_welcome():
             host, _, port = self.path.rpartition(":")
-            with socket.create_connection((host, int(port))) as remote:
+            with socket.create_connection((host.strip("[]"), int(port))) as remote:
                 self.send_response(200)
                 self.end_headers()
-                _relay(self.connection, remote)
+                _relay(self.connection, remote, heads=self._proxy.heads)
             self.close_connection = True
 
     def do_GET(self) -> None:
         if not self._is_welcome():
             return
-        parts = urlsplit(self.path)
-        assert parts.hostname is not None
-        connection = http.client.HTTPConnection(parts.hostname, parts.port or 80)
-        fields = {k: v for k, v in self.headers.items() if k.lower() not in _HOP_FIELDS}
-        with contextlib.closing(connection):
-            connection.request("GET", parts.path, headers=fields)
-            reply = connection.getresponse()
-            body = reply.read()
+        asked = _ABSOLUTE.fullmatch(self.path)
+        assert asked is not None, self.path
+        host, _, port = asked[1].rpartition(":")
+        self._proxy.heads.append(f"{self.requestline}\r\n{self.headers}".encode("latin-1"))
+        fields = [(k, v) for k, v in self.headers.items() if k.lower() not in _HOP_FIELDS]
+        lines = [f"GET {asked[2]} HTTP/1.1", *(f"{k}: {v}" for k, v in fields)]
+        with socket.create_connection((host, int(port))) as remote:
+            remote.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
+            with http.client.HTTPResponse(remote) as reply:
+                reply.begin()
+                body = reply.read()
         self.send_response_only(reply.status)
         for name, value in reply.getheaders():
             if name.lower() != "content-length":
@@ -108,13 +123,24 @@ class _HttpHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _is_welcome(self) -> bool:
-        if self.headers.get("Proxy-Authorization") == _EXPECTED:
-            self.server.proxy.served.append(f"{self.command} {self.path}")  # type: ignore[attr-defined]
+        login = base64.b64encode(USER.encode() + b":" + self._proxy.password).decode()
+        self._proxy.asked.append(f"{self.command} {self.path}")
+        if self._proxy.refusal:
+            status = self._proxy.refusal
+        elif self.headers.get("Proxy-Authorization") == f"Basic {login}":
+            self._proxy.served.append(f"{self.command} {self.path}")
             return True
-        self.send_response(407)
+        else:
+            status = 407
+        self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()
         return False
+
+    @property
+    def _proxy(self) -> Proxy:
+        proxy: Proxy = self.server.proxy  # type: ignore[attr-defined]
+        return proxy
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -122,29 +148,36 @@ class _HttpHandler(BaseHTTPRequestHandler):
 
 class _SocksHandler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
+        proxy: Proxy = self.server.proxy  # type: ignore[attr-defined]
         _, count = self.rfile.read(2)
-        assert 2 in self.rfile.read(count)
+        proxy.asked.append("greeting")
+        if 2 not in self.rfile.read(count):
+            self.wfile.write(b"\5\xff")
+            return
         self.wfile.write(b"\5\2")
         assert self.rfile.read(1) == b"\1"
-        login = [self._counted(), self._counted()]
-        is_welcome = login == [USER.encode(), PASSWORD.encode()]
+        is_welcome = [self._counted(), self._counted()] == [USER.encode(), proxy.password]
         self.wfile.write(b"\1\0" if is_welcome else b"\1\1")
         if not is_welcome:
             return
         *_, kind = self.rfile.read(4)
         host = self._counted().decode() if kind == 3 else socket.inet_ntoa(self.rfile.read(4))
         port = int.from_bytes(self.rfile.read(2), "big")
-        self.server.proxy.served.append(f"CONNECT {host}:{port}")  # type: ignore[attr-defined]
+        if proxy.refusal:
+            self.wfile.write(bytes([5, proxy.refusal, 0, 1]) + bytes(6))
+            return
+        proxy.served.append(f"CONNECT {host}:{port}")
         with socket.create_connection((host, port)) as remote:
             self.wfile.write(b"\5\0\0\1" + bytes(6))
-            _relay(self.connection, remote)
+            _relay(self.connection, remote, heads=proxy.heads)
 
     def _counted(self) -> bytes:
         return self.rfile.read(self.rfile.read(1)[0])
 
 
-def _relay(one: socket.socket, other: socket.socket) -> None:
-    """Carry bytes both ways until one of them has ended."""
+def _relay(one: socket.socket, other: socket.socket, *, heads: list[bytes]) -> None:
+    """Carry bytes both ways until one of them has ended; note how those of `one` begin."""
+    is_begun = False
     with contextlib.suppress(OSError):
         while True:
             waiting = isinstance(one, ssl.SSLSocket) and one.pending()
@@ -153,4 +186,7 @@ def _relay(one: socket.socket, other: socket.socket) -> None:
                 data = source.recv(1 << 16)
                 if not data:
                     return
+                if source is one and not is_begun:
+                    is_begun = True
+                    heads.append(data)
                 (other if source is one else one).sendall(data)
