@@ -58,6 +58,7 @@ _KINDS: tuple[tuple[type[BaseException], ErrorKind, str], ...] = (
     (OSError, ErrorKind.CONNECT, "no connection: {}"),
     (http.client.HTTPException, ErrorKind.MALFORMED, "malformed reply: {}"),
     (urllib3_errors.HTTPError, ErrorKind.MALFORMED, "malformed reply: {}"),
+    (requests.RequestException, ErrorKind.INVALID_URL, "no request can be made of it"),
 )
 
 

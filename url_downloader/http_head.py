@@ -104,7 +104,8 @@ class HeaderReader:
         if self._fields > MAX_FIELDS:
             raise _too_large(f"more than {MAX_FIELDS} header lines")
         if not _FIELD_LINE.fullmatch(line):
-            raise malformed(f"not a header line: {line[:60]!r}")
+            # Its value may be a cookie.
+            raise malformed(f"not a header line: {line.partition(b':')[0][:60]!r}")
         # The blanks after a value are not part of it (RFC 9112 §5.1); http.client keeps them.
         # One blank stays of a folded line that has nothing else: an empty one ends the block.
         return (line.rstrip(b" \t\r\n") or b" ") + b"\r\n"

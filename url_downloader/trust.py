@@ -117,7 +117,7 @@ def _load_authorities(context: ssl.SSLContext, trust: Trust) -> None:
     if trust.folders is None:
         return
     # OpenSSL takes what is not there for an empty directory.
-    if not any(map(os.path.isdir, trust.folders.split(os.pathsep))):
+    if trust.bundle is None and not any(map(os.path.isdir, trust.folders.split(os.pathsep))):
         message = f"SSL_CERT_DIR: {trust.folders} is no directory"
         raise AttemptError(ErrorKind.CERTIFICATE, message)
     context.load_verify_locations(capath=trust.folders)

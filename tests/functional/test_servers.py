@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ssl
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -28,12 +29,13 @@ from url_downloader.shared.models import AttemptLimits, ErrorKind
 PATIENT = 60.0
 SECRET = "s3cret"
 BODY = b"0123456789"
+BUNDLES = ("curl_ca_bundle", "ssl_cert_file", "ssl_cert_dir")
 
 
 @pytest.fixture(autouse=True)
 def _no_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """This machine has no proxies, no bundle and no logins of its own."""
-    for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy", "curl_ca_bundle"]:
+    for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy", *BUNDLES]:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
@@ -94,6 +96,10 @@ def netrc(tmp_path: Path, *hosts: str) -> Path:
     [
         ((), (), "", basic("net", "rc")),
         ((), (), "me:pw@", basic("me", "pw")),
+        ((), (), "net@", basic("net", "rc")),
+        ((), (), "net:@", basic("net", "")),
+        ((), (), "me@", basic("me", "")),
+        ((("authorization", "mine"),), (), "net@", "mine"),
         ((("authorization", "mine"),), (), "me:pw@", "mine"),
         ((("Authorization", "mine"),), (("AUTHORIZATION", "entry's"),), "me:pw@", "entry's"),
     ],
@@ -123,6 +129,70 @@ def test_no_netrc_means_none(
         fetch(settings, server.url("/a"))
     sent = [request.header("Authorization") for request in server.requests()]
     assert sent == [basic("net", "rc"), None]
+
+
+def test_a_login_is_bytes(server: ScriptedServer, tmp_path: Path) -> None:
+    """A byte that is no UTF-8 spoils neither its own entry nor the others."""
+    path = tmp_path / "logins"
+    entries = (
+        b"machine localhost login u password gr\xfc\xdfe\nmachine 127.0.0.1 login v password w"
+    )
+    path.write_bytes(entries)
+    settings = ServerSettings(netrc=path)
+    with client(settings) as running:
+        get(running, server.url("/a"))
+        get(running, server.url("/a").replace("127.0.0.1", "localhost"))
+    first, second = (str(each.header("Authorization")) for each in server.requests())
+    assert first == basic("v", "w")
+    assert base64.b64decode(second.removeprefix("Basic ")) == b"u:gr\xfc\xdfe"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (f"machine h login\nx {SECRET}", "logins:2: the logins can't be read"),
+        (None, "Is a directory"),
+    ],
+)
+def test_a_netrc_that_is_found_and_no_use(
+    server: ScriptedServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    content: str | None,
+    words: str,
+) -> None:
+    """The user may not know of it: one warning, and the run goes on without."""
+    path = tmp_path / "logins"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_text(content)
+    monkeypatch.setenv("NETRC", str(path))
+    server.play("/a", Reply(body=BODY))
+    with client(ServerSettings()) as running:
+        assert [get(running, server.url("/a"))[1] for _ in range(3)] == [BODY] * 3
+    (said,) = caplog.messages
+    assert words in said
+    assert SECRET not in said
+
+
+def test_where_a_netrc_is_found(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """$NETRC, or ~/.netrc, or ~/_netrc, whoever owns it and may read it, as with curl."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("NETRC")
+    for name in ("_netrc", ".netrc"):
+        netrc(tmp_path, "127.0.0.1").rename(tmp_path / name)
+        (tmp_path / name).write_text(f"default login {name} password p")
+        (tmp_path / name).chmod(0o666)
+        fetch(ServerSettings(), server.url("/a"))
+    monkeypatch.setenv("NETRC", "~/_netrc")
+    fetch(ServerSettings(), server.url("/a"))
+    sent = [request.header("Authorization") for request in server.requests()]
+    assert sent == [basic(name, "p") for name in ("_netrc", ".netrc", "_netrc")]
 
 
 def test_headers_of_a_run(server: ScriptedServer) -> None:
@@ -284,6 +354,66 @@ def test_whom_to_trust(tmp_path: Path, ca_bundle: Path) -> None:
         assert fetch(ServerSettings(is_verified=False), host) == BODY
         for settings in (ServerSettings(), ServerSettings(ca_cert=ca_bundle)):
             assert failure(settings, url).kind is ErrorKind.CERTIFICATE
+
+
+TRUSTED = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@pytest.mark.parametrize("name", TRUSTED)
+def test_whom_the_environment_trusts(
+    tls_server: ScriptedServer,
+    ca_bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    """Each variable stands before those after it; --ca-cert before all."""
+    tls_server.play("/a", Reply(body=BODY))
+    other = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(other)
+    for later in TRUSTED[TRUSTED.index(name) :]:
+        monkeypatch.setenv(later, str(other))
+    assert failure(ServerSettings(), tls_server.url("/a")).kind is ErrorKind.CERTIFICATE
+    assert fetch(ServerSettings(ca_cert=ca_bundle), tls_server.url("/a")) == BODY
+    hashed = tmp_path / "certs"
+    hashed.mkdir()
+    found = subprocess.run(
+        ["openssl", "x509", "-hash", "-noout", "-in", ca_bundle],
+        capture_output=True,
+        check=True,
+    )
+    (hashed / f"{found.stdout.decode().strip()}.0").write_bytes(ca_bundle.read_bytes())
+    places = {"SSL_CERT_DIR": f"{tmp_path / 'none'}:{hashed}"}
+    monkeypatch.setenv(name, places.get(name, str(ca_bundle)))
+    assert fetch(ServerSettings(), tls_server.url("/a")) == BODY
+
+
+def test_openssls_variables_go_together(
+    tls_server: ScriptedServer, ca_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is in the directory is trusted beside who is in the file."""
+    tls_server.play("/a", Reply(body=BODY))
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_bundle))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    assert fetch(ServerSettings(), tls_server.url("/a")) == BODY
+
+
+@pytest.mark.parametrize("name", TRUSTED)
+def test_a_bundle_of_the_environment_that_is_no_use(
+    server: ScriptedServer,
+    tls_server: ScriptedServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    """Its variable is named; what needs no TLS is downloaded."""
+    server.play("/a", Reply(body=BODY))
+    monkeypatch.setenv(name, str(tmp_path / "none"))
+    assert fetch(ServerSettings(), server.url("/a")) == BODY
+    error = failure(ServerSettings(), tls_server.url("/a"))
+    assert error.kind is ErrorKind.CERTIFICATE
+    assert error.message.startswith(f"{name}: ")
+    assert str(tmp_path / "none") in error.message
 
 
 @pytest.fixture

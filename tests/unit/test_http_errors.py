@@ -7,6 +7,7 @@ one place; those of TLS come out of a real handshake between two buffers.
 from __future__ import annotations
 
 import errno
+import http.client
 import io
 import os
 import socket
@@ -394,6 +395,45 @@ def test_an_invalid_url(network: Network, url: str) -> None:
 def test_bare_errors(error: BaseException, kind: ErrorKind) -> None:
     """The kind is found at any depth, also at none."""
     assert attempt_error(error).kind is kind
+
+
+SECRET_URL = "http://u:S3CRET@h/?sig=S3CRET"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        requests.exceptions.InvalidURL(f"Invalid URL {SECRET_URL!r}"),
+        requests.exceptions.InvalidSchema(
+            f"No connection adapters were found for {SECRET_URL!r}"
+        ),
+        requests.exceptions.InvalidProxyURL(SECRET_URL),
+        requests.exceptions.InvalidHeader("Invalid header value: 'S3CRET'"),
+        requests.exceptions.RequestException(SECRET_URL),
+        urllib3.exceptions.LocationParseError(SECRET_URL),
+        urllib3.exceptions.MaxRetryError(HTTPConnectionPool("h"), SECRET_URL),
+        urllib3.exceptions.ProtocolError("S3CRET"),
+        urllib3.exceptions.ProxyError("S3CRET", OSError("S3CRET")),
+        urllib3.exceptions.ProxySchemeUnknown("S3CRET"),
+        urllib3.exceptions.InvalidHeader("S3CRET"),
+        http.client.BadStatusLine("S3CRET"),
+        http.client.InvalidURL(SECRET_URL),
+        http.client.HTTPException("S3CRET"),
+        UnicodeEncodeError("ascii", "S3CRET\xfc", 6, 7, "ordinal not in range"),
+        UnicodeDecodeError("utf-8", b"S3CRET\xfc", 6, 7, "invalid start byte"),
+        OSError("S3CRET"),
+        ConnectionError("S3CRET"),
+        FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "S3CRET"),
+        ssl.SSLError("S3CRET"),
+        TimeoutError("S3CRET"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_no_text_of_a_library_is_shown(error: BaseException) -> None:
+    """It may quote a URL with its password, a header, or all that was not read."""
+    assert "S3CRET" not in attempt_error(error).message
+    outer = urllib3.exceptions.ProtocolError("S3CRET", error)
+    assert "S3CRET" not in attempt_error(outer).message
 
 
 def test_a_bug_is_not_explained_away() -> None:

@@ -121,6 +121,11 @@ def test_success() -> None:
     [
         (400, ErrorKind.CLIENT_ERROR, "HTTP 400 Bad Request"),
         (404, ErrorKind.CLIENT_ERROR, "HTTP 404 Not Found"),
+        (
+            407,
+            ErrorKind.PROXY_REFUSED,
+            "HTTP 407 Proxy Authentication Required; put the",
+        ),
         (408, ErrorKind.CLIENT_ERROR, "HTTP 408 Request Timeout"),
         (416, ErrorKind.CLIENT_ERROR, "HTTP 416 "),
         (
