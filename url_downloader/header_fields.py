@@ -69,17 +69,24 @@ class ReplyFields(Mapping[str, str]):
         lines: name and value of each, in their order.
 
     Attributes:
-        lines: as given.
+        lines: as given; of one that comes twice with the same value, the first.
     """
 
     __slots__ = ("_values", "lines")
 
     def __init__(self, lines: Sequence[tuple[str, str]] = ()) -> None:
-        self.lines = lines
         values: dict[str, str] = {}
+        has_repeats = False
         for name, value in lines:
             key = name.lower()
-            values[key] = f"{values[key]}, {value}" if key in values else value
+            if key not in values:
+                values[key] = value
+            elif values[key] != value:
+                values[key] += f", {value}"
+            else:
+                has_repeats = True
+        # The same twice is once: an application and the server in front of it may both say it.
+        self.lines = _without_repeats(lines) if has_repeats else lines
         self._values = values
 
     def without(self, name: str) -> ReplyFields:
@@ -114,3 +121,8 @@ class ReplyFields(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+
+def _without_repeats(lines: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    first = {(name.lower(), value): (name, value) for name, value in reversed(lines)}
+    return [first.pop(key) for name, value in lines if (key := (name.lower(), value)) in first]

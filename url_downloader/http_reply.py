@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Protocol
 
 from url_downloader.body_pipe import PIPE_SIZE
+from url_downloader.header_fields import ReplyFields
 from url_downloader.http_errors import LIBRARY_ERRORS, attempt_error
 from url_downloader.http_wire import StrictResponse
 from url_downloader.lifeline import Lifeline
@@ -26,7 +27,7 @@ class Message(Protocol):
     chunked: bool
 
     @property
-    def headers(self) -> Mapping[str, str]: ...
+    def headers(self) -> ReplyFields: ...
     def read1(self, n: int, /) -> Chunk: ...
 
 

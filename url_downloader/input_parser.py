@@ -17,10 +17,9 @@ from url_downloader.claims import NameClaims
 from url_downloader.filenames import name_from_url
 from url_downloader.line_reader import MAX_LINE
 from url_downloader.list_entry import OPTIONS, Entry, Rejection, parse_option
-from url_downloader.origins import PLAIN_URL
 from url_downloader.shared.errors import InputError
 from url_downloader.shared.models import AttemptLimits, DownloadJob
-from url_downloader.urls import split_url
+from url_downloader.urls import PLAIN_URL, split_url
 
 _SHOWN = 200
 _LOOK_EVERY = 100

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import functools
-import re
-from urllib.parse import unquote_to_bytes, urljoin, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 Origin = tuple[str, str | None, int]
 """Scheme, host and port."""
 Login = tuple[bytes, bytes | None]
 """User name and password; None: not given, unlike an empty one."""
-
-PLAIN_URL = re.compile(
-    r"(https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,3}|:[1-5][0-9]{4})?)"
-    r"(?:/(?!\.)[\w!$&'()*+,;=:@.~-]*)+(?:\?[\w!$&'()*+,;=:@/?.~-]+)?",
-    re.ASCII,
-)
-"""Those that are in normal form: no escapes, no user, no dot segments. Its group is all that
-comes before the path."""
 
 
 def origin_of(url: str) -> Origin:
@@ -58,18 +49,3 @@ def url_of(origin: Origin) -> str:
     shown_host = f"[{host}]" if host and ":" in host else host
     shown_port = "" if port == (443 if scheme == "https" else 80) else f":{port}"
     return f"{scheme}://{shown_host}{shown_port}"
-
-
-def http_url(base: str, reference: str) -> str | None:
-    """The http(s) URL that `reference` means (RFC 3986 §5), without fragment.
-
-    Args:
-        base: the absolute URL that it was found at.
-        reference: quoted; if it means anything else, there is no such URL.
-    """
-    try:
-        parts = urlsplit(urljoin(base, reference))
-        is_usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        return None
-    return parts._replace(fragment="").geturl() if is_usable else None

@@ -11,6 +11,13 @@ import ipaddress
 import re
 from urllib.parse import quote, unquote
 
+PLAIN_URL = re.compile(
+    r"(https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,3}|:[1-5][0-9]{4})?)"
+    r"(?:/(?!\.)[\w!$&'()*+,;=:@.~-]*)+(?:\?[\w!$&'()*+,;=:@/?.~-]+)?",
+    re.ASCII,
+)
+"""Those that are in normal form: no escapes, no user, no dot segments. Its group is all that
+comes before the path."""
 SCHEMES = ("http", "https")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _LONGEST_PORT = 5

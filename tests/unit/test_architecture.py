@@ -43,6 +43,7 @@ SIDEWAYS = {
     ("shared.packed_records", "shared.models"),
     ("shared.threads", "shared.unexpected"),
     ("config", "server_settings"),
+    ("http_reply", "header_fields"),
     ("process_jobs", "downloader_factory"),
     ("log_file", "patient_pipe"),
     ("failed_list", "patient_pipe"),

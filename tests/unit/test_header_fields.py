@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from urllib3 import HTTPHeaderDict
 
 from url_downloader.header_fields import ReplyFields
 
-LINES = st.lists(st.tuples(st.sampled_from(["A", "a", "B", "Set-Cookie"]), st.text(max_size=3)))
+LINES = st.lists(
+    st.tuples(st.sampled_from(["A", "a", "B", "Set-Cookie"]), st.text(max_size=3)),
+    unique_by=lambda line: (line[0].lower(), line[1]),
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "value", "kept"),
+    [
+        ([("A", "1"), ("a", "1")], "1", [("A", "1")]),
+        ([("A", "1"), ("B", "1"), ("a", "1"), ("A", "1")], "1", [("A", "1"), ("B", "1")]),
+        ([("A", "1"), ("a", "2")], "1, 2", [("A", "1"), ("a", "2")]),
+        ([("A", ""), ("a", "")], "", [("A", "")]),
+    ],
+)
+def test_the_same_twice_is_once(
+    lines: list[tuple[str, str]], value: str, kept: list[tuple[str, str]]
+) -> None:
+    """A field that an application and the server in front of it both set has one value."""
+    fields = ReplyFields(lines)
+    assert (fields["A"], list(fields.lines)) == (value, kept)
 
 
 @given(LINES)

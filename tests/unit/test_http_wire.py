@@ -25,7 +25,11 @@ TOO_LARGE = "headers-too-large"
 NEXT = b"HTTP/1.1 500 of the next reply\r\n\r\n"
 
 VALUES = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=40)
-FIELDS = st.lists(VALUES.map(lambda value: b"X-a.1_~: " + value.encode("latin-1")), max_size=6)
+FIELDS = st.lists(
+    VALUES.map(lambda value: b"X-a.1_~: " + value.encode("latin-1")),
+    max_size=6,
+    unique_by=bytes.strip,
+)
 BODIES = st.lists(st.binary(min_size=1, max_size=300), max_size=6)
 SHORT_BODIES = st.lists(st.binary(min_size=1, max_size=20), max_size=4)
 EXTENSIONS = st.sampled_from([b"", b";a=b", b" ;a", b';x="y z"', b"\t", b";", b"; \xff"])

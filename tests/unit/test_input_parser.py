@@ -30,9 +30,8 @@ from url_downloader.input_parser import (
 )
 from url_downloader.line_reader import MAX_LINE, read_lines
 from url_downloader.list_entry import Rejection
-from url_downloader.origins import PLAIN_URL
 from url_downloader.shared.models import AttemptLimits, DownloadJob
-from url_downloader.urls import split_url
+from url_downloader.urls import PLAIN_URL, split_url
 
 PATIENCE = 0.001
 
