@@ -57,5 +57,6 @@ class RunSummary:
 
     @property
     def has_local_trouble(self) -> bool:
-        """Whether this machine, not a server, failed a job."""
-        return any(kind in self.metrics.failures for kind in _LOCAL_KINDS)
+        """Whether this machine, not a server, failed a job or ended the run."""
+        is_gone = self.stopped_by is StopReason.OUTPUT_GONE
+        return is_gone or any(kind in self.metrics.failures for kind in _LOCAL_KINDS)

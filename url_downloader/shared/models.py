@@ -73,6 +73,7 @@ class ErrorKind(enum.StrEnum):
     LOCAL = "local"
     DISK_FULL = "disk-full"
     NO_DESCRIPTORS = "too-many-open-files"
+    OUTPUT_GONE = "output-gone"
     INTERRUPTED = "interrupted"
     INTERNAL = "internal"
 
@@ -83,6 +84,7 @@ class StopReason(enum.StrEnum):
     DEADLINE = "--deadline has passed"
     MAX_FAILURES = "--max-failures is reached"
     DISK_FULL = "the disk is full"
+    OUTPUT_GONE = "the output directory is gone"
 
 
 class Outcome(enum.StrEnum):
@@ -212,7 +214,7 @@ class JobResult(NamedTuple):
     @property
     def is_excused(self) -> bool:
         """Whether it failed for a reason that is neither the job's nor the server's."""
-        return self.kind is ErrorKind.NO_DESCRIPTORS
+        return self.kind in (ErrorKind.NO_DESCRIPTORS, ErrorKind.OUTPUT_GONE)
 
     @property
     def cause(self) -> str:
