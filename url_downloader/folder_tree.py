@@ -18,7 +18,7 @@ from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 from url_downloader.shortcomings import NOT_OFFERED, Lack, Shortcomings
 
-OPEN_FOLDERS = 8
+OPEN_FOLDERS = 4
 """Folders below the output directory that are kept open."""
 MAX_PATH = 4095
 """Bytes of a path that Linux's system calls take (PATH_MAX, without its NUL)."""
