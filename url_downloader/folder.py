@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,8 @@ from url_downloader.turn import TURN
 # A directory that may be searched, but not read, takes files all the same.
 _SEARCHED = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+IS_NO_FOLDER = frozenset({errno.ENOTDIR, errno.ELOOP})
+"""Error numbers of a link or a file in the place of a directory."""
 
 
 class Folder:
@@ -82,11 +85,11 @@ def open_folder(path: bytes, *, within: Folder | None = None) -> Folder:
     return Folder(os.open(path, _SEARCHED, dir_fd=within.descriptor if within else None))
 
 
-def open_own_folder(name: str, *, within: Folder) -> Folder:
-    """Open a directory of this program. A link is refused.
+def open_own_folder(name: str | bytes, *, within: Folder) -> Folder:
+    """Open a directory that is in another one. A link is refused.
 
     Raises:
-        OSError: there is none, or it can't be opened.
+        OSError: there is none, or it can't be opened; IS_NO_FOLDER for a link or a file.
     """
     return Folder(os.open(name, _SEARCHED | os.O_NOFOLLOW, dir_fd=within.descriptor))
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
-from url_downloader.folder import Folder, is_within, open_folder
+from url_downloader.folder import IS_NO_FOLDER, Folder, is_within, open_folder, open_own_folder
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 from url_downloader.shortcomings import NOT_OFFERED, Lack, Shortcomings
@@ -117,21 +118,26 @@ class FolderTree:
         return self._path + b"/" + path if path else self._path
 
     def _found(self, path: bytes, *, is_made: bool) -> Folder:
+        if len(self._absolute(path)) > MAX_PATH:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        missing = []
+        while (folder := self._known(path)) is None:
+            path, _, name = path.rpartition(b"/")
+            missing.append(name)
+        for name in reversed(missing):
+            folder = self._in(folder, name, is_made=is_made)
+            path = path + b"/" + name if path else name
+            self._remember(path, folder)
+        return folder
+
+    def _known(self, path: bytes) -> Folder | None:
         if not path:
             return self.root
         with self._lock:
             folder = self._folders.pop(path, None)
             if folder is not None:
                 self._folders[path] = folder
-                return folder
-        try:
-            folder = self._inside(open_folder(path, within=self.root), path)
-        except FileNotFoundError:
-            if not is_made:
-                raise
-            folder = self._made(path)
-        self._remember(path, folder)
-        return folder
+            return folder
 
     def _remember(self, path: bytes, folder: Folder) -> None:
         oldest = None
@@ -142,32 +148,26 @@ class FolderTree:
                 oldest = self._folders.pop(next(iter(self._folders)))
         del oldest
 
-    def _inside(self, folder: Folder, path: bytes) -> Folder:
-        """Return the folder, which a link may have led to, if it is in the output directory."""
-        if is_within(folder, self.root):
-            return folder
-        message = f"{os.fsdecode(self.prefix + path)} leads out of the output directory"
-        raise AttemptError(ErrorKind.LOCAL, message)
-
-    def _made(self, path: bytes) -> Folder:
-        if len(self._absolute(path)) > MAX_PATH:
-            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
-        folder = self.root
-        for name in path.split(b"/"):
-            folder = self._inside(self._made_in(folder, name), path)
-        return folder
-
-    def _made_in(self, folder: Folder, name: bytes) -> Folder:
+    def _in(self, folder: Folder, name: bytes, *, is_made: bool) -> Folder:
+        """Return the folder of this name in another one."""
         try:
-            return open_folder(name, within=folder)
+            return open_own_folder(name, within=folder)
         except FileNotFoundError:
-            try:
+            if not is_made:
+                raise
+            # Another run may make it at the same time, or a link that leads nowhere is there.
+            with suppress(FileExistsError):
                 os.mkdir(name, dir_fd=folder.descriptor)
-            except FileExistsError:
-                # Another run made it, or a link that leads nowhere is there.
-                return open_folder(name, within=folder)
-            self._sync(folder)
-            return open_folder(name, within=folder)
+                self._sync(folder)
+            return open_own_folder(name, within=folder)
+        except OSError as error:
+            if error.errno not in IS_NO_FOLDER:
+                raise
+        linked = open_folder(name, within=folder)
+        if is_within(linked, self.root):
+            return linked
+        message = f"{os.fsdecode(self.prefix + name)} leads out of the output directory"
+        raise AttemptError(ErrorKind.LOCAL, message)
 
     def _sync(self, folder: Folder) -> None:
         if self._is_synced:

@@ -6,14 +6,13 @@ the folder is this user's. Links are never followed, and nothing in it is waited
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import itertools
 import os
 import stat
 from contextlib import suppress
 
-from url_downloader.folder import Folder, open_own_folder
+from url_downloader.folder import IS_NO_FOLDER, Folder, open_own_folder
 from url_downloader.part_note import draft_name, note_name
 from url_downloader.shared.errors import OutputError
 from url_downloader.shortcomings import Lack, Shortcomings
@@ -54,7 +53,7 @@ class PartsFolder:
         try:
             self._folder = open_own_folder(name, within=parent)
         except OSError as error:
-            if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+            if error.errno not in IS_NO_FOLDER:
                 raise
             raise OutputError(
                 f"{path}: is a link or a file, where a folder for unfinished files has to be;"

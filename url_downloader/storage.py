@@ -140,7 +140,7 @@ class OutputDirectory:
             for _ in range(_TRIES):
                 parts = opened.parts
                 with suppress(FileNotFoundError):
-                    return self._part(parts, parts.create(), url=job.url)
+                    return PartFile(parts, parts.create(), url=job.url, context=opened.context)
                 # Another run has removed the folder, which was empty, or the user has.
                 opened.tree.check()
                 opened.parts = self._open_parts(opened.tree)
@@ -202,7 +202,7 @@ class OutputDirectory:
         descriptor = opened.parts.take(name, is_made=False)
         if descriptor is None:
             return None
-        part = self._part(opened.parts, (name, descriptor), url=job.url)
+        part = PartFile(opened.parts, (name, descriptor), url=job.url, context=opened.context)
         try:
             part.load()
         except BaseException:
@@ -212,9 +212,6 @@ class OutputDirectory:
             part.discard()
             return None
         return part
-
-    def _part(self, parts: PartsFolder, opened: tuple[str, int], *, url: str) -> PartFile:
-        return PartFile(parts, opened, url=url, context=self._open().context)
 
     def _publish(
         self, part: PartFile, output: str, *, modified: float | None, etag: str | None

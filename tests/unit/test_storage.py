@@ -8,6 +8,7 @@ import os
 import resource
 import shutil
 import stat
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from url_downloader.config import Existing, OutputSettings
-from url_downloader.folder_tree import OPEN_FOLDERS
+from url_downloader.folder_tree import MAX_PATH, OPEN_FOLDERS
 from url_downloader.part_file import PartFile
 from url_downloader.resume import SavedPart
 from url_downloader.shared.errors import AttemptError, OutputError
@@ -526,6 +527,18 @@ def test_a_link_that_is_swapped_in(directory: Path, outside: Path) -> None:
         output.existing("a/b/victim")
     assert [path.name for path in outside.iterdir()] == ["victim"]
     assert (outside / "victim").read_bytes() == b"precious"
+
+
+def test_folders_as_deep_as_paths_go(directory: Path) -> None:
+    """A path that the system takes is no trouble, and one that it doesn't take is a failure."""
+    output = prepared(directory)
+    room = MAX_PATH - len(os.fsencode(directory)) - len("/file")
+    deep = "/".join("d" * ((room + 1) // 2 - 10))
+    assert store(output, make_job(f"{deep}/file")).read_bytes() == b"new"
+    with pytest.raises(AttemptError, match="File name too long"):
+        store(output, make_job(f"{deep}/{'n' * 30}/file"))
+    # Too deep for what removes folders in Python 3.11.
+    subprocess.run(["rm", "-r", str(directory / "d")], check=True)
 
 
 def descriptors() -> int:
