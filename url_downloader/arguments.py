@@ -28,7 +28,7 @@ from url_downloader.option_types import (
 from url_downloader.report_arguments import add_report_options
 from url_downloader.server_arguments import add_server_options, server_settings
 from url_downloader.shared.models import CONNECT_TIMEOUT, AttemptLimits
-from url_downloader.units import parse_seconds
+from url_downloader.units import parse_seconds, parse_size
 
 _EPILOG = """\
 TIME is in seconds, or a number with s, m, h or d: 90, 1.5m, 2h.
@@ -115,15 +115,17 @@ def _add_file_options(group: Group, defaults: Settings) -> None:
         ),
     ):
         group.add_argument(flag, action="store_true", help=text)
-    _add_file_checks(group, defaults)
+    _add_file_checks(group)
 
 
-def _add_file_checks(group: Group, defaults: Settings) -> None:
-    text, least = (
-        "end the run in order before the disk has less than SIZE free; 0 = any",
-        defaults.output.min_free,
+def _add_file_checks(group: Group) -> None:
+    group.add_argument(
+        "--min-free",
+        metavar="SIZE",
+        type=in_range("--min-free", parse_size),
+        help="end the run in order before the disk has less than SIZE free; 0 = any (default:"
+        " 64M, or a twentieth of the disk if that is less)",
     )
-    add_number(group, "--min-free", metavar="SIZE", default=least, text=text)
     group.add_argument(
         "--expect-type",
         metavar="TYPES",

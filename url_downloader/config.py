@@ -147,7 +147,8 @@ class OutputSettings:
         keeps_mtime: whether files get the time of their Last-Modified.
         is_synced: whether files are on the disk before their job counts as done.
         takes_server_names: whether Content-Disposition names the files.
-        min_free: bytes that the disk must keep free; 0 = any.
+        min_free: bytes that the disk must keep free; 0 = any; None = 64 MiB, or a twentieth of
+            the disk if that is less.
     """
 
     directory: Path = Path("downloads")
@@ -156,10 +157,11 @@ class OutputSettings:
     keeps_mtime: bool = True
     is_synced: bool = False
     takes_server_names: bool = False
-    min_free: int = 64 << 20
+    min_free: int | None = None
 
     def __post_init__(self) -> None:
-        check_range("--min-free", self.min_free)
+        if self.min_free is not None:
+            check_range("--min-free", self.min_free)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,9 @@ log = logging.getLogger(__name__)
 PER_WORKER = 6
 """A connection and the grip on it, a part and its note, a look-up or both ends of a pipe."""
 MOST_IDLE = 10
-FOR_THE_REST = 20
-"""Streams, the list, logs, and what libraries open for a moment."""
+FOR_THE_REST = 26
+"""Streams, the list, logs, the output directory and folders in it, and what libraries open for
+a moment."""
 
 
 def affordable_workers(wanted: int) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
-from pathlib import Path
 
 from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError
 from url_downloader.shared.models import ErrorKind
 
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says when the disk, or the user's share of it, is full."""
 _KINDS = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), ErrorKind.DISK_FULL),
+    **dict.fromkeys(NO_ROOM, ErrorKind.DISK_FULL),
     **dict.fromkeys(NO_DESCRIPTORS, ErrorKind.NO_DESCRIPTORS),
 }
 
@@ -23,7 +24,7 @@ class LocalErrors:
 
     __slots__ = ("_path",)
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str) -> None:
         self._path = path
 
     def __enter__(self) -> None:
@@ -32,6 +33,6 @@ class LocalErrors:
     def __exit__(self, *raised: object) -> None:
         _, error, _ = raised
         if isinstance(error, OSError):
-            reason = error.strerror or str(error)
+            reason = error.strerror or type(error).__name__
             kind = _KINDS.get(error.errno or 0, ErrorKind.LOCAL)
             raise AttemptError(kind, f"{self._path}: {reason}") from error

@@ -1,83 +1,95 @@
 """The bytes of a file that is not finished, and the note beside them that makes them usable.
 
-The note (the sidecar) names the version that the bytes belong to. It is written in one step,
-before it could be wrong, and removed before the bytes change their version: whatever kills the
-process leaves either a usable pair or a part without a note, which is worth nothing.
+A part has a name that no other run uses, until it has enough bytes to be worth resuming. Then
+it gets the name that its URL has in every run, and a note that names the version of the bytes.
+The note is written in one step, before it could be wrong, and removed before the bytes change
+their version: whatever kills the process leaves either a usable pair or a part without a note,
+which is worth nothing.
 """
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 from url_downloader.body_pipe import write_all
+from url_downloader.finish import Finish
 from url_downloader.free_space import FreeSpace
-from url_downloader.local_errors import LocalErrors
-from url_downloader.part_note import PartNote, draft_path, note_path, read_note
+from url_downloader.local_errors import NO_ROOM, LocalErrors
+from url_downloader.part_note import PartNote, note_name, part_name, read_note
+from url_downloader.parts_folder import PartsFolder
 from url_downloader.resume import SavedPart
 from url_downloader.seams import Chunk
+from url_downloader.shared.errors import NO_DESCRIPTORS
 from url_downloader.shared.models import without_credentials
-from url_downloader.turn import TURN
+from url_downloader.shortcomings import Lack
 
 WORTH_RESUMING = 1024 * 1024
 """Bytes from which on a part gets a note; a smaller one is not worth another request."""
-CHECK_EVERY = 4 * 1024 * 1024
-"""Bytes of one file after which the disk is looked at again."""
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 BLOCK = 1024 * 1024
 """Bytes per read from the disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartContext:
+    """The things that all parts of a run share.
+
+    Args:
+        space: of the disk.
+        check: raises AttemptError if the output directory is gone.
+        publish: gives a finished part its name.
+    """
+
+    space: FreeSpace
+    check: Callable[[], None]
+    publish: Publisher
 
 
 class PartFile:
     """An open part, locked against other runs.
 
     Args:
-        path: of the part.
-        descriptor: open for reading and writing, locked; closed by this object.
-        url: what is downloaded.
-        on_publish: gives a finished part its name.
-        is_private: whether the part has a name that nobody will look for again.
-        space: the disk's.
+        parts: the folder that it is in.
+        opened: its name there, and a descriptor for reading and writing, locked; closed by this
+            object.
+        url: of the download.
+        context: shared with other parts.
 
     Threads: used by one.
     """
 
     def __init__(
-        self,
-        path: str,
-        descriptor: int,
-        *,
-        url: str,
-        on_publish: Publisher,
-        is_private: bool,
-        space: FreeSpace,
+        self, parts: PartsFolder, opened: tuple[str, int], *, url: str, context: PartContext
     ) -> None:
-        self.path = path
-        self._on_publish = on_publish
+        self.parts = parts
         # Written to without a buffer: what comes from the network is large enough.
-        self._descriptor = descriptor
+        self.name, self._descriptor = opened
         self._url = url
-        self._is_private = is_private
-        self._space = space
-        self._next_check = 0
+        self._context = context
+        self._granted = 0
         self._validator: str | None = None
         self._total: int | None = None
         self._has_note = False
-        # A killed run may have left one, without its part.
         self._may_have_note = True
-        self._is_empty = False
+        self._has_known_name = False
+        self._is_empty = True
+        self._is_sound = True
         self.size = 0
-        self._load()
-        space.enter(self)
+        context.space.enter(self)
 
     @property
-    def to_come(self) -> int:
-        """Bytes that are still to be written, or that may be before the disk is looked at."""
-        end = self._next_check if self._total is None else self._total
-        return max(0, end - self.size)
+    def path(self) -> str:
+        """The part's, for messages."""
+        return f"{self.parts.path}/{self.name}"
+
+    @property
+    def to_come(self) -> int | None:
+        """Bytes that the server says are still to come; None if it does not say."""
+        return None if self._total is None else max(0, self._total - self.size)
 
     @property
     def saved(self) -> SavedPart | None:
@@ -85,6 +97,23 @@ class PartFile:
         if self._validator is None or not self.size:
             return None
         return SavedPart(validator=self._validator, total=self._total, size=self.size)
+
+    def load(self) -> None:
+        """Take over what an earlier attempt has left, if its note is right.
+
+        Raises:
+            OSError: the disk doesn't say.
+        """
+        self._has_known_name = True
+        size = os.fstat(self._descriptor).st_size
+        self._is_empty = not size
+        note = read_note(self.name, folder=self.parts.descriptor)
+        if note is None or note.url != without_credentials(self._url):
+            return
+        if note.total is not None and note.total < size:
+            return
+        self._validator, self._total, self._has_note = note.validator, note.total, True
+        self.size = os.lseek(self._descriptor, size, os.SEEK_SET)
 
     def begin(self, validator: str | None, total: int | None) -> None:
         """Start over with another version.
@@ -98,13 +127,13 @@ class PartFile:
         """
         self.size = 0
         with LocalErrors(self.path):
-            self._forget()
+            self._remove_note()
             if not self._is_empty:
                 os.lseek(self._descriptor, 0, os.SEEK_SET)
                 os.ftruncate(self._descriptor, 0)
                 self._is_empty = True
         self._validator, self._total = validator, total
-        self._next_check = 0
+        self._granted = 0
 
     def write(self, data: Chunk) -> None:
         """Append bytes.
@@ -113,17 +142,19 @@ class PartFile:
             AttemptError: the disk doesn't take them.
         """
         with LocalErrors(self.path):
-            if self.size >= self._next_check:
-                self._next_check = self.size + CHECK_EVERY
-                self._space.check(self)
+            size = self.size + len(data)
+            if size > self._granted:
+                self._ask_for_room(len(data))
             self._is_empty = False
-            if isinstance(data, bytes):
-                write_all(self._descriptor, data)
-            else:
-                data.write_to(self._descriptor)
-            self.size += len(data)
-            if self.size >= WORTH_RESUMING and not self._has_note:
-                self._write_note()
+            try:
+                self._append(data)
+            except OSError as error:
+                # Which of the bytes were lost, the disk does not say.
+                self._is_sound = error.errno != errno.EIO
+                raise
+            self.size = size
+            if size >= WORTH_RESUMING and not self._has_note:
+                self._save_note()
 
     def read_into(self, update: Callable[[bytes], None]) -> None:
         """Hand all bytes, in order, to `update`.
@@ -136,20 +167,6 @@ class PartFile:
             while data := os.read(self._descriptor, BLOCK):
                 update(data)
 
-    def finish(self, *, modified: float | None, is_synced: bool) -> None:
-        """Give the file the time of its last modification, and sync it if that is asked for.
-
-        Raises:
-            AttemptError: the disk refuses.
-        """
-        with LocalErrors(self.path):
-            if modified is not None:
-                with suppress(OverflowError):
-                    os.utime(self._descriptor, (modified, modified))
-            if is_synced:
-                with TURN.given():
-                    os.fsync(self._descriptor)
-
     def publish(self, output: str, *, modified: float | None, etag: str | None) -> str:
         """Give the finished part its name, in one step; returns its path.
 
@@ -161,65 +178,118 @@ class PartFile:
         Raises:
             AttemptError: the system refuses, or the name leads out of the directory.
         """
-        return self._on_publish(self, output, modified=modified, etag=etag)
+        return self._context.publish(self, output, modified=modified, etag=etag)
+
+    def seal(self, finish: Finish) -> None:
+        """Give the file what belongs to it, and have the disk say whether it has all bytes.
+
+        Raises:
+            OSError: it has not.
+        """
+        try:
+            finish.apply(self._descriptor)
+            self._flush()
+        except OSError as error:
+            self._is_sound = error.errno in NO_DESCRIPTORS
+            raise
 
     def close_published(self) -> None:
-        """The part has become the file: let go of it."""
-        self._space.leave(self)
-        self._forget()
-        with LocalErrors(self.path):
-            self._close()
+        """Let go of the part, which has become the file."""
+        with suppress(OSError):
+            self._remove_note()
+        # That all is written was said before the file had its name.
+        self.close()
 
     def keep(self) -> bool:
-        """Close, for a later attempt if that is worth it; whether it was."""
-        if not self._has_note:
+        """Close the part, for a later attempt if it is worth it; returns whether it is."""
+        if not (self._has_note and self._is_sound and self._is_whole()):
             self.discard()
             return False
-        self._space.leave(self)
-        with suppress(OSError):
-            self._close()
+        self.close()
         return True
 
-    def discard(self) -> None:
-        """Close, and throw the bytes away."""
-        self._space.leave(self)
-        with suppress(OSError):
-            self._forget()
-        with suppress(OSError):
-            os.unlink(self.path)
-        with suppress(OSError):
-            self._close()
-
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close the part, and leave its bytes and its note as they are."""
         # A second close of the same number would hit whatever got it meanwhile.
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
-            os.close(descriptor)
+            with suppress(OSError):
+                os.close(descriptor)
+        self._context.space.leave(self)
 
-    def _write_note(self) -> None:
-        if self._validator is None or self._is_private:
+    def discard(self) -> None:
+        """Close the part, and throw the bytes away."""
+        if self._descriptor < 0:
             return
-        PartNote(without_credentials(self._url), self._validator, self._total).write(self.path)
-        self._has_note = self._may_have_note = True
+        if self._has_note and not self._is_sound:
+            # Without bytes the note is worth nothing, even if it can't be removed.
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
+        with suppress(OSError):
+            self._remove_note()
+        with suppress(OSError):
+            self.parts.remove(self.name)
+        self.close()
 
-    def _load(self) -> None:
-        size = os.fstat(self._descriptor).st_size
-        self._is_empty = not size
-        note = read_note(self.path) if size else None
-        if note is None or note.url != without_credentials(self._url):
-            return
-        if note.total is not None and note.total < size:
-            return
-        self._validator, self._total, self._has_note = note.validator, note.total, True
-        self.size = size
-        os.lseek(self._descriptor, size, os.SEEK_SET)
+    def _ask_for_room(self, coming: int) -> None:
+        if self._granted:
+            self._context.check()
+        self._granted = self.size + self._context.space.check(self, coming)
 
-    def _forget(self) -> None:
-        """Remove the note."""
-        if self._may_have_note:
-            _unlink(note_path(self.path))
+    def _append(self, data: Chunk) -> None:
+        if isinstance(data, bytes):
+            write_all(self._descriptor, data)
+        else:
+            data.write_to(self._descriptor)
+
+    def _flush(self) -> None:
+        """Have the system say what it says when a file is closed; the lock stays."""
+        os.close(os.dup(self._descriptor))
+
+    def _is_whole(self) -> bool:
+        try:
+            self._flush()
+        except OSError as error:
+            return error.errno in NO_DESCRIPTORS
+        return True
+
+    def _save_note(self) -> None:
+        """Write the note if there may be one; the download can go on without."""
+        if self._validator is None or not self._may_have_note:
+            return
+        note = PartNote(without_credentials(self._url), self._validator, self._total)
+        try:
+            if self._has_known_name or self._takes_known_name():
+                note.write(self.name, folder=self.parts.descriptor)
+                self._has_note = True
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise
+            if error.errno not in NO_DESCRIPTORS:
+                self._may_have_note = False
+                self.parts.shortcomings.note(Lack.NOTES, error)
+
+    def _takes_known_name(self) -> bool:
+        """Give the part the name by which later runs find it; returns whether it got it."""
+        known = part_name(self._url)
+        # Whoever has locked the name decides what becomes of what is there.
+        placeholder = self.parts.take(known, is_made=True)
+        if placeholder is None:
+            self._may_have_note = False
+            return False
+        try:
+            self.parts.remove(note_name(known))
+            self.parts.rename(self.name, known)
+        finally:
+            os.close(placeholder)
+        self.name, self._has_known_name = known, True
+        return True
+
+    def _remove_note(self) -> None:
+        if self._has_known_name:
+            self.parts.remove(note_name(self.name))
         self._validator = None
-        self._has_note = self._may_have_note = False
+        self._has_note = False
 
 
 class Publisher(Protocol):
@@ -228,64 +298,3 @@ class Publisher(Protocol):
     def __call__(
         self, part: PartFile, output: str, *, modified: float | None, etag: str | None
     ) -> str: ...
-
-
-def open_part(path: str, url: str, *, on_publish: Publisher, space: FreeSpace) -> PartFile:
-    """The part of this name, or a private one if another run has it locked.
-
-    Raises:
-        OSError: neither can be made.
-    """
-    descriptor, is_private = _locked(path), False
-    while descriptor is None:
-        path = f"{path.removesuffix('.part')}-{os.urandom(4).hex()}.part"
-        descriptor, is_private = _locked(path), True
-    return PartFile(
-        path, descriptor, url=url, on_publish=on_publish, is_private=is_private, space=space
-    )
-
-
-def remove_leftover(path: str) -> None:
-    """Remove what a killed run left of a part that nobody holds, unless it can be resumed."""
-    with suppress(OSError):
-        descriptor = _locked(path)
-        if descriptor is None:
-            return
-        try:
-            _unlink(draft_path(path))
-            note = note_path(path)
-            if not (os.path.exists(note) and os.fstat(descriptor).st_size):
-                _unlink(note)
-                os.unlink(path)
-        finally:
-            os.close(descriptor)
-
-
-def _locked(path: str) -> int | None:
-    """A descriptor of the file, locked; None if another has it locked."""
-    while True:
-        descriptor = os.open(path, _FLAGS, 0o666)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_still_there(path, descriptor):
-                return descriptor
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
-
-
-def _is_still_there(path: str, descriptor: int) -> bool:
-    """Whether the lock's last holder has not published or removed it since it was opened."""
-    try:
-        return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
-
-
-def _unlink(path: str) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(path)

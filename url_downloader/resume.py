@@ -82,6 +82,13 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
     return modified if is_strong else None
 
 
+def is_strong_validator(text: str) -> bool:
+    """Return whether `strong_validator` may have returned this text."""
+    return bool(_STRONG_ETAG.fullmatch(text)) or (
+        text.isascii() and text.isprintable() and http_date(text) is not None
+    )
+
+
 def is_encoded(headers: Mapping[str, str]) -> bool:
     """Tell whether the body came in a content coding, so that its bytes are not the file's."""
     return bool(content_codings(headers.get("Content-Encoding", "")))

@@ -1,4 +1,4 @@
-"""What ends a run before its list is done: time, failures, a full disk.
+"""What ends a run before its list is done: time, failures, a disk that is full or gone.
 
 Counts events. Stops nothing itself.
 """
@@ -46,6 +46,8 @@ class RunLimits:
             if status is JobStatus.FAILED:
                 self._failed += 1
                 self._judge(is_full=_is_disk_full(event.record))
+            elif _is_without_directory(event.record):
+                self._reason = self._reason or StopReason.OUTPUT_GONE
 
     def note_end_of_list(self) -> None:
         """No more jobs will come."""
@@ -86,3 +88,10 @@ class RunLimits:
 
 def _is_disk_full(record: JobRecord) -> bool:
     return record.result is not None and record.result.kind is ErrorKind.DISK_FULL
+
+
+def _is_without_directory(record: JobRecord) -> bool:
+    """Whether the job waits for another attempt, which can't succeed in this run."""
+    if record.status is not JobStatus.RETRY_SCHEDULED or record.result is None:
+        return False
+    return record.result.kind is ErrorKind.OUTPUT_GONE

@@ -5,58 +5,46 @@ Knows no network and no job states. What the system refuses becomes an AttemptEr
 
 from __future__ import annotations
 
-import functools
-import hashlib
+import errno
 import os
-import stat
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
 from url_downloader.config import Existing, OutputSettings
+from url_downloader.existing_file import ExistingFile, find_file
+from url_downloader.finish import Finish
+from url_downloader.folder_tree import FolderTree
 from url_downloader.free_space import FreeSpace
 from url_downloader.local_errors import LocalErrors
-from url_downloader.part_file import BLOCK, PartFile, open_part, remove_leftover
-from url_downloader.part_note import is_note, note_path
-from url_downloader.shared.errors import AttemptError, OutputError
+from url_downloader.moving import Place, move
+from url_downloader.part_file import PartContext, PartFile
+from url_downloader.part_note import is_note, note_name, part_name
+from url_downloader.parts_folder import PartsFolder
+from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError, OutputError
 from url_downloader.shared.models import DownloadJob, ErrorKind
-from url_downloader.turn import TURN
-
-T = TypeVar("T")
+from url_downloader.shortcomings import Shortcomings
 
 PARTS_FOLDER = ".url-downloader"
 """Hidden folder in the output directory; no file of a list may take its name."""
 _TRIES = 100
-_ETAG_ATTRIBUTE = "user.url_downloader.etag"
+_NOTHING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+"""Error numbers of a name under which there can be no file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExistingFile:
-    """What stands under a job's name already.
+@dataclass(slots=True)
+class _Opened:
+    """The directory, while it is open.
 
     Args:
-        path: of it.
-        size: bytes.
-        modified: seconds since the epoch.
-        etag: of the reply that it came with, if it is unchanged since.
+        tree: the folders.
+        parts: the hidden folder; replaced when it was removed.
+        context: of the parts.
     """
 
-    path: str
-    size: int
-    modified: float
-    etag: str | None
-
-    def read_into(self, update: Callable[[bytes], None]) -> None:
-        """Hand all its bytes, in order, to `update`.
-
-        Raises:
-            AttemptError: the disk doesn't give them.
-        """
-        with LocalErrors(Path(self.path)), Path(self.path).open("rb") as file:
-            while data := file.read(BLOCK):
-                update(data)
+    tree: FolderTree
+    parts: PartsFolder
+    context: PartContext
 
 
 class OutputDirectory:
@@ -70,14 +58,9 @@ class OutputDirectory:
 
     def __init__(self, settings: OutputSettings) -> None:
         self._settings = settings
-        self._directory = settings.directory
-        self._prefix = str(settings.directory / "_")[:-1]
-        self._parts = settings.directory / PARTS_FOLDER
-        self._space = FreeSpace(settings.directory, min_free=settings.min_free)
-        self._root = self._directory
+        self._shortcomings = Shortcomings(str(settings.directory))
+        self._opened: _Opened | None = None
         self._has_leftovers = False
-        # A part is looked for, and then made.
-        self._part_path = functools.lru_cache(maxsize=1024)(self._path_of_part)
 
     def __enter__(self) -> Self:
         self.prepare()
@@ -85,6 +68,8 @@ class OutputDirectory:
 
     def __exit__(self, *_: object) -> None:
         self.tidy()
+        # What a thread that was left behind still uses stays open as long as it does.
+        self._opened = None
 
     def prepare(self) -> None:
         """Make the directory and see that files can be made in it.
@@ -92,20 +77,22 @@ class OutputDirectory:
         Raises:
             OutputError: they can't.
         """
+        settings = self._settings
         try:
-            probe = self._parts / f"probe-{os.getpid()}"
-            self._in_parts_folder(probe.touch)
-            # Another run of this process may probe at the same time.
-            probe.unlink(missing_ok=True)
-            self._has_leftovers = self._in_parts_folder(
-                lambda: any(map(is_note, self._parts.iterdir()))
+            tree = FolderTree(
+                settings.directory,
+                is_synced=settings.is_synced,
+                shortcomings=self._shortcomings,
             )
-            self._root = Path(os.path.realpath(self._directory))
-        except OSError as error:
+            parts = self._open_parts(tree)
+            self._has_leftovers = any(map(is_note, parts.names()))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
             raise OutputError(
-                f"{self._directory}: no files can be written there: {error.strerror}; choose"
+                f"{settings.directory}: no files can be written there: {reason}; choose"
                 " another directory with --dir"
             ) from error
+        self._opened = _Opened(tree, parts, self._context(tree))
 
     @property
     def has_leftovers(self) -> bool:
@@ -113,117 +100,137 @@ class OutputDirectory:
         return self._has_leftovers
 
     def existing(self, output: str) -> ExistingFile | None:
-        """The regular file of this name, if there is one. Links are not followed."""
-        path = self._directory / output
+        """Return the regular file of this name, if there is one. Links are not followed.
+
+        Raises:
+            AttemptError: it can't be looked at, so that it must not be replaced.
+        """
         try:
-            status = path.stat(follow_symlinks=False)
-        except OSError:
-            return None
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        etag = _saved_etag(path, status)
-        return ExistingFile(
-            path=str(path), size=status.st_size, modified=status.st_mtime, etag=etag
-        )
+            with LocalErrors(self._path(output)):
+                return self._find(output)
+        except AttemptError:
+            # With -N the file may be replaced, and the server is asked for the new one.
+            if self._settings.existing is Existing.COMPARE:
+                return None
+            raise
 
     def reopen(self, job: DownloadJob) -> PartFile | None:
-        """The part of an earlier attempt, of this run or another, that can be resumed."""
-        path = self._part_path(job.url)
-        with LocalErrors(path):
-            if not os.path.exists(note_path(path)):
+        """Return the part of an earlier attempt, of this run or another, if it can be resumed.
+
+        Raises:
+            AttemptError: too many files are open to know.
+        """
+        opened, name = self._open(), part_name(job.url)
+        with LocalErrors(f"{opened.parts.path}/{name}"):
+            try:
+                return self._resumed(name, job)
+            except OSError as error:
+                if error.errno in NO_DESCRIPTORS:
+                    raise
                 return None
-            part = self._open_part(path, job)
-        if part.saved is not None:
-            return part
-        part.discard()
-        return None
 
     def create(self, job: DownloadJob) -> PartFile:
-        """A part for this job, to be begun from byte 0.
+        """Make a part for this job, to be begun from byte 0.
 
         Raises:
             AttemptError: it can't be made.
         """
-        path = self._part_path(job.url)
-        with LocalErrors(path):
-            return self._in_parts_folder(lambda: self._open_part(path, job))
+        opened = self._open()
+        with LocalErrors(opened.parts.path):
+            for _ in range(_TRIES):
+                parts = opened.parts
+                with suppress(FileNotFoundError):
+                    return PartFile(parts, parts.create(), url=job.url, context=opened.context)
+                # Another run has removed the folder, which was empty, or the user has.
+                opened.tree.check()
+                opened.parts = self._open_parts(opened.tree)
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def tidy(self) -> None:
         """Remove what nobody can use again, and the hidden folder if it is empty."""
-        with suppress(OSError):
-            for name in {path.stem for path in self._parts.iterdir()}:
-                remove_leftover(f"{self._parts}/{name}.part")
-            self._parts.rmdir()
+        opened = self._opened
+        if opened is not None:
+            with suppress(OSError):
+                opened.parts.tidy()
+                os.rmdir(PARTS_FOLDER, dir_fd=opened.tree.root.descriptor)
+
+    def _open(self) -> _Opened:
+        if self._opened is None:
+            raise AttemptError(ErrorKind.INTERRUPTED, "the run has ended")
+        return self._opened
+
+    def _open_parts(self, tree: FolderTree) -> PartsFolder:
+        """Open the hidden folder, which other runs may remove at any moment."""
+        for _ in range(_TRIES):
+            with suppress(FileNotFoundError):
+                return PartsFolder(
+                    tree.root,
+                    PARTS_FOLDER,
+                    path=os.fsdecode(tree.prefix) + PARTS_FOLDER,
+                    shortcomings=self._shortcomings,
+                )
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    def _context(self, tree: FolderTree) -> PartContext:
+        space = FreeSpace(
+            tree.root,
+            path=str(self._settings.directory),
+            min_free=self._settings.min_free,
+            shortcomings=self._shortcomings,
+        )
+        return PartContext(space=space, check=tree.check, publish=self._publish)
+
+    def _path(self, output: str) -> str:
+        """Return the path of a file, such that os.fsencode() gives what is on the disk."""
+        return os.fsdecode(self._open().tree.prefix + output.encode())
+
+    def _find(self, output: str) -> ExistingFile | None:
+        folder_path, _, name = output.encode().rpartition(b"/")
+        is_compared = self._settings.existing is Existing.COMPARE
+        try:
+            folder = self._open().tree.folder(folder_path)
+            return find_file(folder, name, path=self._path(output), has_etag=is_compared)
+        except OSError as error:
+            if error.errno in _NOTHING:
+                return None
+            raise
+
+    def _resumed(self, name: str, job: DownloadJob) -> PartFile | None:
+        opened = self._open()
+        if not opened.parts.has(note_name(name)):
+            return None
+        descriptor = opened.parts.take(name, is_made=False)
+        if descriptor is None:
+            return None
+        part = PartFile(opened.parts, (name, descriptor), url=job.url, context=opened.context)
+        try:
+            part.load()
+        except BaseException:
+            part.close()
+            raise
+        if part.saved is None:
+            part.discard()
+            return None
+        return part
 
     def _publish(
         self, part: PartFile, output: str, *, modified: float | None, etag: str | None
     ) -> str:
-        """Give the part its name. A link that stands there is replaced, not followed."""
-        target = self._prefix + output
-        settings = self._settings
-        part.finish(
-            modified=modified if settings.keeps_mtime else None, is_synced=settings.is_synced
+        """Give the part its name."""
+        settings, tree = self._settings, self._open().tree
+        finish = Finish(
+            modified=modified if settings.keeps_mtime else None,
+            etag=etag if settings.existing is Existing.COMPARE else None,
+            is_synced=settings.is_synced,
+            shortcomings=self._shortcomings,
         )
-        with LocalErrors(target):
-            if "/" in output:
-                self._make_folder(Path(target).parent)
-            os.replace(part.path, target)
+        path = self._path(output)
+        folder_path, _, name = output.encode().rpartition(b"/")
+        with LocalErrors(path):
+            part.seal(finish)
+            folder = tree.folder(folder_path, is_made=True)
+            move(part, Place(folder, name), finish=finish)
+            part.close_published()
             if settings.is_synced:
-                _sync_folder(Path(target).parent)
-        part.close_published()
-        if etag is not None and settings.existing is Existing.COMPARE:
-            _save_etag(Path(target), etag)
-        return target
-
-    def _make_folder(self, folder: Path) -> None:
-        """Make a folder that is in the output directory, whatever links are on the way."""
-        if not Path(os.path.realpath(folder)).is_relative_to(self._root):
-            message = f"{folder} leads out of the output directory"
-            raise AttemptError(ErrorKind.LOCAL, message)
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def _in_parts_folder(self, make: Callable[[], T]) -> T:
-        """What `make` makes in the hidden folder, which other runs may remove at any moment."""
-        for _ in range(_TRIES):
-            with suppress(FileNotFoundError):
-                return make()
-            with suppress(FileExistsError):
-                self._parts.mkdir(parents=True, exist_ok=True)
-        self._parts.mkdir(parents=True, exist_ok=True)
-        return make()
-
-    def _open_part(self, path: str, job: DownloadJob) -> PartFile:
-        return open_part(path, job.url, on_publish=self._publish, space=self._space)
-
-    def _path_of_part(self, url: str) -> str:
-        return f"{self._parts}/{hashlib.sha256(url.encode()).hexdigest()[:32]}.part"
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with TURN.given():
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _save_etag(path: Path, etag: str) -> None:
-    """Keep an entity tag with the file, where the system has a place for it."""
-    if not hasattr(os, "setxattr"):
-        return
-    with suppress(OSError):
-        status = path.stat()
-        value = f"{status.st_size} {status.st_mtime_ns} {etag}"
-        os.setxattr(path, _ETAG_ATTRIBUTE, value.encode("latin-1"))
-
-
-def _saved_etag(path: Path, status: os.stat_result) -> str | None:
-    if not hasattr(os, "getxattr"):
-        return None
-    try:
-        value = os.getxattr(path, _ETAG_ATTRIBUTE, follow_symlinks=False).decode("latin-1")
-    except OSError:
-        return None
-    unchanged = f"{status.st_size} {status.st_mtime_ns} "
-    return value.removeprefix(unchanged) if value.startswith(unchanged) else None
+                tree.sync(folder)
+        return path

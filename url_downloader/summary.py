@@ -16,7 +16,7 @@ _LOCAL_KINDS = (
     *(ErrorKind.LOCAL, ErrorKind.DISK_FULL, ErrorKind.NO_DESCRIPTORS),
     ErrorKind.NO_MEMORY,
 )
-_LOCAL_REASONS = (StopReason.NO_THREADS,)
+_LOCAL_REASONS = (StopReason.NO_THREADS, StopReason.OUTPUT_GONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

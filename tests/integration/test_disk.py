@@ -249,7 +249,7 @@ def test_less_than_the_margin(server: ScriptedServer, disk: SmallDisk) -> None:
     """Where too little is free already, the run ends at once, even if the list goes on."""
     bodies = serve(server, {"small": 10})
     began = time.monotonic()
-    with RunningCli("-", "-d", disk.path, *QUICK) as run:
+    with RunningCli("-", "-d", disk.path, "--min-free", "64M", *QUICK) as run:
         run.send(urls(server, bodies))
         result = run.wait_with_open_stdin()
     assert time.monotonic() - began < EXIT_LATENCY
@@ -260,37 +260,88 @@ def test_less_than_the_margin(server: ScriptedServer, disk: SmallDisk) -> None:
     assert_holds(disk.path, {})
 
 
-def test_larger_than_the_disk(server: ScriptedServer, disk: SmallDisk) -> None:
-    """A server that promises more than the whole disk fails its own job, and ends no run."""
-    server.play("/huge", Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nx"))
-    bodies = serve(server, {"small": 10})
+def test_small_disk(server: ScriptedServer, disk: SmallDisk) -> None:
+    """Where nothing is said, a small disk is filled but for a twentieth of it."""
+    assert disk.remount("size=20m")
+    bodies = serve(server, {"first": 10 * MIB, "second": 8 * MIB})
+    result = run_cli("-", "-d", disk.path, "-w1", *QUICK, stdin=urls(server, bodies))
+    assert result.status == 0, result
+    assert_holds(disk.path, bodies)
+    serve(server, {"third": 2 * MIB}, framing=Framing.CHUNKED)
+    result = run_cli("-", "-d", disk.path, *QUICK, stdin=urls(server, ["third"]))
+    assert_local(result, disk_full=1)
+    assert "--min-free 1.0 MiB" in result.stderr
+    assert disk.free() >= MIB
+
+
+CLAIM = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\nx"
+
+
+@pytest.mark.parametrize("claimed", [99_999_999_999, 4 * MIB], ids=["the-disk", "what-is-free"])
+def test_larger_than_what_is_free(
+    server: ScriptedServer, disk: SmallDisk, claimed: int
+) -> None:
+    """A server that promises more than there is room for fails its own job, and ends no run."""
+    server.play("/huge", Raw(CLAIM % claimed))
+    bodies = serve(server, {f"small{n}": 10 * KIB for n in range(20)})
     result = run_cli(
-        *("-", "-d", disk.path, "-w1", "--min-free=1M", *QUICK),
+        *("-", "-d", disk.path, "-w2", "--min-free=1M", *QUICK),
         stdin=urls(server, ["huge", *bodies]),
     )
     assert (result.status, result.causes) == (1, {"too-large": 1}), result
+    assert "larger than the free space of the disk" in result.stderr
     assert server.count("/huge") == 1
     assert_holds(disk.path, bodies)
 
 
-def test_running_downloads_count(server: ScriptedServer, disk: SmallDisk) -> None:
-    """What a running download has still to write is not free for another one."""
+def test_promises_that_are_not_kept(server: ScriptedServer, disk: SmallDisk) -> None:
+    """Servers that promise all that is free, and send nothing, take no room from others."""
     assert disk.remount("size=16m")
     never = threading.Event()
-    for name in ("first", "second"):
-        hold = Hold(never, after=64 * KIB)
-        server.play(f"/{name}", Reply(body=content(8 * MIB), delivery=hold))
-    with RunningCli("-", "-d", disk.path, "-w2", "--min-free", "4M", *QUICK) as run:
-        run.send(urls(server, ["first"]))
-        wait_for_part(disk.path, 1)
-        assert run.is_running
-        run.send(urls(server, ["second"]))
-        result = run.wait_with_open_stdin()
-    assert_local(result, disk_full=1, interrupted=1)
-    assert f"failed: {server.url('/second')}: " in result.stderr
-    assert "--min-free" in result.stderr
-    assert (server.count("/first"), server.count("/second")) == (1, 1)
-    assert_holds(disk.path, {})
+    for name in ("one", "two"):
+        server.play(f"/{name}", Raw(CLAIM % (11 * MIB), Hold(never, after=len(CLAIM))))
+    bodies = serve(server, {f"honest{n}": 2 * MIB for n in range(5)})
+    with RunningCli("-", "-d", disk.path, "-w3", "--min-free=4M", *QUICK) as run:
+        run.send(urls(server, ["one", "two"]))
+        server.wait_for_requests(2)
+        run.send(urls(server, bodies))
+        wait_until(lambda: finished(disk.path).keys() == bodies.keys(), what="the others")
+        run.signal(signal.SIGINT)
+        result = run.wait()
+    assert result.status == 130, result
+    assert_holds(disk.path, bodies)
+
+
+@pytest.mark.parametrize("framing", [Framing.LENGTH, Framing.CHUNKED])
+def test_some_do_not_fit(server: ScriptedServer, disk: SmallDisk, framing: Framing) -> None:
+    """Of large files that don't fit together some come, and the others fail on their own.
+
+    Where servers don't say how long their files are, the run ends instead.
+    """
+    assert disk.remount("size=24m")
+    all_asked = threading.Event()
+    sizes = {"one": 8 * MIB, "two": 8 * MIB, "three": 8 * MIB}
+    for name, size in sizes.items():
+        hold = Hold(all_asked, after=64 * KIB)
+        body = content(size)
+        server.play(f"/{name}", Reply(body=body, framing=framing, delivery=hold))
+    with RunningCli("-", "-d", disk.path, "-w3", "--min-free", "4M", *QUICK) as run:
+        run.send(urls(server, sizes))
+        server.wait_for_requests(3)
+        all_asked.set()
+        result = run.wait()
+    assert not result.has_traceback, result
+    assert disk.free() >= 4 * MIB
+    files = finished(disk.path)
+    assert all(body == content(8 * MIB) for body in files.values())
+    if framing is Framing.LENGTH:
+        assert (result.status, len(files)) == (1, 2), result
+        assert result.causes == {"too-large": 1}
+        assert_holds(disk.path, files)
+    else:
+        assert result.status == 3, result
+        assert set(result.causes) <= {"disk-full", "interrupted"}
+        parts(disk.path)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -41,6 +42,17 @@ def without_rights(program: Sequence[str]) -> tuple[str, ...]:
     if os.geteuid() != 0:
         return tuple(program)
     return (sys.executable, "-c", _DROP_RIGHTS, *program)
+
+
+def without_calls(program: Sequence[str], *injections: str) -> tuple[str, ...]:
+    """`program` where system calls fail, as strace says it: `flock:error=ENOLCK`."""
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("strace is not installed")
+    calls = ",".join(each.partition(":")[0] for each in injections)
+    options = [option for each in injections for option in ("-e", f"inject={each}")]
+    traced = ("-f", "-qqq", "-o", os.devnull, "-e", f"trace={calls}")
+    return (strace, *traced, *options, *program)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,12 @@ ROOMS = {
     " header_fields inflating list_entry local_errors netrc_text origins policy proxies"
     " reply_facts resume retry_command seams server_settings units urls",
     # Hands: one outside thing or one lock each.
-    2: "body_pipe claims connections cookies descriptors dialer failed_list free_space"
-    " http_client http_errors http_head http_reply http_wire input_parser lifeline"
-    " line_reader line_writer list_skimmer log_file logins metrics metrics_file part_file"
-    " part_note patient_pipe report routes run_limits run_lock server_names"
-    " shared.job_registry socks_dialer storage summary summary_text trust turn user_files",
+    2: "body_pipe claims connections cookies descriptors dialer existing_file failed_list"
+    " finish folder folder_tree free_space http_client http_errors http_head http_reply"
+    " http_wire input_parser lifeline line_reader line_writer list_skimmer log_file logins"
+    " metrics metrics_file moving part_file part_note parts_folder patient_pipe report routes"
+    " run_limits run_lock server_names shared.job_registry shortcomings socks_dialer storage"
+    " summary summary_text trust turn user_files",
     # The attempt.
     3: "attempt_meter downloader existing_files transfer transfer_context",
     # Threads.
@@ -116,9 +117,39 @@ SIDEWAYS = {
     ("socks_dialer", "http_head"),
     ("user_files", "line_reader"),
     ("input_parser", "line_reader"),
-    ("part_file", "turn"),
+    ("existing_file", "finish"),
+    ("existing_file", "folder"),
+    ("existing_file", "part_file"),
+    ("finish", "shortcomings"),
+    ("finish", "turn"),
+    ("folder", "turn"),
+    ("folder_tree", "folder"),
+    ("folder_tree", "shortcomings"),
+    ("free_space", "folder"),
+    ("free_space", "shortcomings"),
+    ("moving", "body_pipe"),
+    ("moving", "finish"),
+    ("moving", "folder"),
+    ("moving", "part_file"),
+    ("moving", "shortcomings"),
+    ("moving", "turn"),
+    ("part_file", "body_pipe"),
+    ("part_file", "finish"),
+    ("part_file", "free_space"),
+    ("part_file", "part_note"),
+    ("part_file", "parts_folder"),
+    ("part_file", "shortcomings"),
+    ("part_note", "body_pipe"),
+    ("parts_folder", "folder"),
+    ("parts_folder", "part_note"),
+    ("parts_folder", "shortcomings"),
+    ("storage", "existing_file"),
+    ("storage", "finish"),
+    ("storage", "folder_tree"),
+    ("storage", "moving"),
     ("storage", "part_file"),
-    ("storage", "turn"),
+    ("storage", "parts_folder"),
+    ("storage", "shortcomings"),
     ("metrics_file", "metrics"),
     ("summary", "metrics"),
     ("summary_text", "summary"),
@@ -161,9 +192,6 @@ SIDEWAYS = {
     ("watching", "signals"),
     ("main", "command"),
     ("main", "streams"),
-    ("part_file", "body_pipe"),
-    ("part_file", "free_space"),
-    ("part_file", "part_note"),
     ("storage", "free_space"),
     ("storage", "part_note"),
     ("process_jobs", "retry_scheduler"),

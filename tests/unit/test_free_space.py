@@ -3,101 +3,237 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from url_downloader.free_space import FreeSpace
+from url_downloader.folder import open_folder
+from url_downloader.free_space import CHECK_EVERY, FreeSpace
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
+from url_downloader.shortcomings import Shortcomings
 
-MIB = 1 << 20
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 
 @dataclass(eq=False)
 class File:
-    """A file that has so many bytes to come."""
+    """A file of so many bytes, with so many to come."""
 
-    to_come: int
+    to_come: int | None
+    size: int = 0
+
+
+@dataclass
+class Disk:
+    """What statvfs says."""
+
+    whole: int = GIB
+    free: int = 100 * MIB
+    looks: int = 0
+
+    def look(self, _: object) -> SimpleNamespace:
+        """Stand in for os.statvfs."""
+        self.looks += 1
+        return SimpleNamespace(
+            f_blocks=self.whole // KIB, f_bavail=self.free // KIB, f_frsize=KIB
+        )
+
+
+MakeSpace = Callable[..., FreeSpace]
 
 
 @pytest.fixture
-def space(monkeypatch: pytest.MonkeyPatch) -> FreeSpace:
-    """A disk of 1 GiB with 100 MiB free, of which 64 MiB are to stay so."""
-    disk = SimpleNamespace(f_blocks=1024 * 256, f_bavail=100 * 256, f_frsize=4096)
-    monkeypatch.setattr(os, "statvfs", lambda _: disk)
-    return FreeSpace(Path("out"), min_free=64 * MIB)
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """A disk of 1 GiB with 100 MiB free."""
+    disk = Disk()
+    monkeypatch.setattr(os, "statvfs", disk.look)
+    return disk
 
 
-@pytest.mark.parametrize("to_come", [(), (0,), (36 * MIB,), (20 * MIB, 16 * MIB)])
-def test_what_fits(space: FreeSpace, to_come: tuple[int, ...]) -> None:
+@pytest.fixture
+def make(tmp_path: Path) -> MakeSpace:
+    """Make the margin's keeper; 64 MiB unless said otherwise."""
+
+    def made(min_free: int | None = 64 * MIB, **others: Callable[[], float]) -> FreeSpace:
+        folder = open_folder(os.fsencode(tmp_path))
+        lacks = Shortcomings("out")
+        return FreeSpace(folder, path="out", min_free=min_free, shortcomings=lacks, **others)
+
+    return made
+
+
+def refused(space: FreeSpace, file: File, coming: int) -> AttemptError:
+    """Return how the bytes are refused."""
+    with pytest.raises(AttemptError) as caught:
+        space.check(file, coming)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("size", "to_come", "coming"),
+    [
+        (0, 36 * MIB, 1),
+        (0, 36 * MIB, 36 * MIB),
+        (9 * GIB, 36 * MIB, MIB),
+        (0, None, 36 * MIB),
+        (0, 0, 0),
+    ],
+)
+@pytest.mark.usefixtures("disk")
+def test_what_fits(make: MakeSpace, size: int, to_come: int | None, *, coming: int) -> None:
     """Up to the margin, to the byte, the disk takes all that is to come."""
-    for size in to_come:
-        space.enter(File(size))
-    space.check(File(0))
+    assert make().check(File(to_come, size), coming) >= coming
 
 
-@pytest.mark.parametrize("to_come", [(36 * MIB + 1,), (20 * MIB, 16 * MIB, 1)])
-def test_what_does_not_fit(space: FreeSpace, to_come: tuple[int, ...]) -> None:
-    """What running downloads have still to write counts before it is written."""
-    files = [File(size) for size in to_come]
+@pytest.mark.parametrize(
+    ("file", "coming", "kind"),
+    [
+        # What a server says is held against its own file.
+        (File(36 * MIB + 1), 1, ErrorKind.TOO_LARGE),
+        (File(GIB + 1), 1, ErrorKind.TOO_LARGE),
+        (File(1 << 62), 36 * MIB, ErrorKind.TOO_LARGE),
+        # If it went, there would be room for others.
+        (File(50 * MIB, 30 * MIB), 37 * MIB, ErrorKind.TOO_LARGE),
+        # Bytes that have come, and find no room.
+        (File(37 * MIB), 36 * MIB + 1, ErrorKind.DISK_FULL),
+        (File(None), 36 * MIB + 1, ErrorKind.DISK_FULL),
+        (File(None, 50 * MIB), 36 * MIB + 1, ErrorKind.DISK_FULL),
+    ],
+)
+@pytest.mark.usefixtures("disk")
+def test_what_does_not_fit(
+    make: MakeSpace, file: File, *, coming: int, kind: ErrorKind
+) -> None:
+    """The disk is full when bytes have come that find no room; a promise fails its own file."""
+    space = make()
+    space.enter(file)
+    error = refused(space, file, coming)
+    assert error.kind is kind
+    assert "64.0 MiB" in str(error)
+    assert space.check(File(10), 10) >= 10
+
+
+def test_less_than_the_margin_is_full(make: MakeSpace, disk: Disk) -> None:
+    """Where the margin is gone already, every byte finds the disk full."""
+    disk.free = 64 * MIB - KIB
+    error = refused(make(), File(1), 1)
+    assert error.kind is ErrorKind.DISK_FULL
+    assert str(error) == (
+        "out: 64.0 MiB free; 1 B more would leave less than --min-free 64.0 MiB"
+    )
+
+
+@pytest.mark.usefixtures("disk")
+def test_promises_of_others_do_not_count(make: MakeSpace) -> None:
+    """Files that servers say are as large as all the room leave it to one that comes."""
+    space = make()
+    for _ in range(20):
+        liar = File(36 * MIB)
+        space.enter(liar)
+        space.check(liar, 1)
+    assert space.check(File(36 * MIB), 30 * MIB) >= 30 * MIB
+
+
+@pytest.mark.usefixtures("disk")
+def test_the_bytes_of_a_refused_file_are_free_again(make: MakeSpace, disk: Disk) -> None:
+    """Of two files that together don't fit, the first to see it goes, and the other stays."""
+    space, first, second = make(), File(12 * MIB, 13 * MIB), File(12 * MIB, 13 * MIB)
+    disk.free = 74 * MIB
+    for file in (first, second):
+        space.enter(file)
+    assert refused(space, first, MIB).kind is ErrorKind.TOO_LARGE
+    space.check(second, MIB)
+    space.leave(first)
+    assert refused(space, second, MIB).kind is ErrorKind.TOO_LARGE
+
+
+def test_files_ask_more_often_where_room_is_short(make: MakeSpace, disk: Disk) -> None:
+    """What all may write before they ask again is at most half of the room."""
+    space, files = make(), [File(None) for _ in range(4)]
     for file in files:
         space.enter(file)
-    with pytest.raises(AttemptError) as caught:
-        space.check(File(0))
-    assert caught.value.kind is ErrorKind.DISK_FULL
-    assert "out: 100.0 MiB free" in str(caught.value)
-    assert "--min-free 64.0 MiB" in str(caught.value)
-    files[0].to_come = 0
-    space.check(File(0))
+    assert space.check(files[0], 1) == CHECK_EVERY
+    disk.free = 66 * MIB
+    assert space.check(files[0], 1) == 256 * KIB
+    assert space.check(files[0], MIB) == MIB
 
 
-def test_what_is_larger_than_the_disk(space: FreeSpace) -> None:
-    """A server's word for a file that no such disk can hold fails that file, and no other."""
-    file = File(1024 * MIB + 1)
+@pytest.mark.usefixtures("disk")
+def test_who_has_left_does_not_count(make: MakeSpace) -> None:
+    """A file that is finished, or given up, is forgotten; leaving twice does no harm."""
+    space, file = make(), File(50 * MIB)
     space.enter(file)
-    with pytest.raises(AttemptError) as caught:
-        space.check(file)
-    assert caught.value.kind is ErrorKind.TOO_LARGE
-    assert "1.0 GiB" in str(caught.value)
-    space.check(File(0))
-
-
-def test_who_has_left_does_not_count(space: FreeSpace) -> None:
-    """A file that is finished, or given up, needs no room; leaving twice does no harm."""
-    file = File(50 * MIB)
-    space.enter(file)
+    refused(space, file, 1)
     space.leave(file)
     space.leave(file)
-    space.check(File(0))
+    space.check(File(36 * MIB), 1)
 
 
-def test_no_margin_is_no_check(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("whole", "margin"),
+    [
+        (20 * MIB, MIB),
+        (GIB, GIB // 20),
+        (1280 * MIB, 64 * MIB),
+        (1 << 50, 64 * MIB),
+    ],
+)
+def test_the_margin_that_nobody_named(
+    make: MakeSpace, disk: Disk, whole: int, *, margin: int
+) -> None:
+    """64 MiB, or a twentieth of the file system if that is less."""
+    disk.whole, disk.free = whole, whole
+    fits = whole - margin
+    make(None).check(File(fits), 1)
+    assert refused(make(None), File(fits + 1), 1).kind is ErrorKind.TOO_LARGE
+    # A value of the user is taken as it is.
+    disk.free = 64 * MIB
+    assert refused(make(64 * MIB), File(1), 1).kind is ErrorKind.DISK_FULL
+
+
+def test_no_margin_is_no_check(make: MakeSpace, disk: Disk) -> None:
     """With 0 the disk is not even looked at."""
-    monkeypatch.delattr(os, "statvfs")
-    space = FreeSpace(Path("out"), min_free=0)
-    space.enter(File(1 << 60))
-    space.check(File(0))
+    space, file = make(0), File(1 << 60)
+    space.enter(file)
+    space.check(file, 1 << 50)
+    assert disk.looks == 0
 
 
-def test_who_is_small_does_not_look_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is plenty, the disk is looked at four times a second, and by large files."""
-    looks: list[Path] = []
-
-    def look(path: Path) -> SimpleNamespace:
-        looks.append(path)
-        return SimpleNamespace(f_blocks=1 << 31, f_bavail=1 << 30, f_frsize=4096)
-
-    monkeypatch.setattr(os, "statvfs", look)
-    clock = [100.0]
-    space = FreeSpace(Path("out"), min_free=64 * MIB, now=lambda: clock[0])
+@pytest.mark.parametrize("has_figures", [False, True])
+def test_a_disk_that_says_nothing(
+    make: MakeSpace,
+    disk: Disk,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    has_figures: bool,
+) -> None:
+    """Without figures, or with none but zeros, all fits, and one warning says so."""
+    disk.whole = 0
+    if not has_figures:
+        monkeypatch.setattr(os, "statvfs", lambda _: Path("/nothing").stat())
+    space = make()
     for _ in range(3):
-        space.check(File(1000))
-    assert len(looks) == 1
-    space.check(File(1 << 30))
-    assert len(looks) == 2
+        assert space.check(File(1 << 60), 1) == CHECK_EVERY
+    [record] = caplog.records
+    assert "--min-free" in record.getMessage()
+
+
+def test_who_is_small_does_not_look_again_and_again(make: MakeSpace, disk: Disk) -> None:
+    """Where there is plenty, the disk is looked at four times a second, and by large files."""
+    disk.whole = disk.free = 1 << 50
+    clock = [100.0]
+    space = make(now=lambda: clock[0])
+    for _ in range(3):
+        space.check(File(1000), 1000)
+        space.check(File(None), 1000)
+    assert disk.looks == 1
+    space.check(File(GIB), 1000)
+    assert disk.looks == 2
     clock[0] += 0.25
-    space.check(File(1000))
-    assert len(looks) == 3
+    space.check(File(1000), 1000)
+    assert disk.looks == 3

@@ -16,12 +16,15 @@ from typing import Any
 
 import pytest
 
-from url_downloader import part_file, storage
+from url_downloader import moving, part_file, part_note, parts_folder, storage
 from url_downloader.config import OutputSettings
-from url_downloader.free_space import FreeSpace
-from url_downloader.part_file import WORTH_RESUMING, PartFile, open_part, remove_leftover
+from url_downloader.folder import open_folder
+from url_downloader.part_file import WORTH_RESUMING, PartFile
+from url_downloader.part_note import MAX_NOTE, part_name
+from url_downloader.parts_folder import PartsFolder
 from url_downloader.resume import SavedPart
 from url_downloader.shared.models import DownloadJob
+from url_downloader.shortcomings import Shortcomings
 from url_downloader.storage import PARTS_FOLDER, OutputDirectory
 
 URL = "http://host/file.bin"
@@ -33,20 +36,11 @@ VERSIONS = {'"v1"': V1, '"v2"': V2}
 JOB = DownloadJob(job_id=1, url=URL, output="file.bin", max_retries=0)
 
 
-def publish(part: PartFile, output: str, *, modified: float | None, etag: str | None) -> str:
-    """Give a part its name, as the output directory does."""
-    part.finish(modified=modified, is_synced=False)
-    target = Path(part.path).with_name(output)
-    Path(part.path).replace(target)
-    part.close_published()
-    return str(target)
-
-
 def opened(path: Path, url: str = URL) -> PartFile:
-    """The part of this name."""
-    return open_part(
-        str(path), url, on_publish=publish, space=FreeSpace(path.parent, min_free=0)
-    )
+    """The part of this URL in another run: the one that was kept, or a new one."""
+    output = prepared(path.parent.parent)
+    job = JOB._replace(url=url)
+    return output.reopen(job) or output.create(job)
 
 
 def saved_pair(path: Path, size: int = MIB + 5) -> Path:
@@ -67,8 +61,8 @@ def content(part: PartFile) -> bytes:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the part is."""
-    return tmp_path / "x.part"
+    """Where the part is from 1 MiB on."""
+    return tmp_path / "run" / PARTS_FOLDER / part_name(URL)
 
 
 @pytest.mark.parametrize("total", [len(V1), None])
@@ -88,7 +82,8 @@ def test_a_pair_is_usable(path: Path, size: int, *, total: int | None) -> None:
     assert again.size == len(V1)
     target = Path(again.publish("file", modified=None, etag=None))
     assert target.read_bytes() == V1
-    assert list(path.parent.iterdir()) == [target]
+    assert target == path.parent.parent / "file"
+    assert list(path.parent.iterdir()) == []
 
 
 def test_a_part_is_read_between_writes(path: Path) -> None:
@@ -108,8 +103,9 @@ def test_a_note_knows_no_password(path: Path) -> None:
     part.begin(ETAG, None)
     part.write(V1)
     part.keep()
-    assert "secret" not in path.with_suffix(".json").read_text()
-    again = opened(path)
+    [note] = path.parent.glob("*.json")
+    assert "secret" not in note.read_text()
+    again = opened(path, "http://user:secret@host/file.bin")
     assert again.saved is not None
     again.discard()
 
@@ -145,6 +141,18 @@ USELESS: dict[str, Mapping[str, bytes | None]] = {
     "a number": {"json": b"1"},
     "a text": {"json": b'"url"'},
     "no keys": {"json": b"{}"},
+    "nested without end": {"json": b"[" * 100_000},
+    "total a bool": {"json": note(total=True)},
+    "total without end": {"json": note(total=2**70)},
+    "total of many digits": {"json": GOOD.replace(b"2097152", b"9" * 5000)},
+    "total infinite": {"json": GOOD.replace(b"2097152", b"1e999")},
+    "validator of two lines": {"json": note(validator='"v1"\r\nX: y')},
+    "validator with a NUL": {"json": note(validator='"v\0"')},
+    "validator of any letters": {"json": note(validator='"\u6587"')},
+    "validator weak": {"json": note(validator='W/"v1"')},
+    "validator no tag and no date": {"json": note(validator="v1")},
+    "validator empty": {"json": note(validator="")},
+    "note of megabytes": {"json": GOOD + b" " * MAX_NOTE},
     "a key missing": {"json": b'{"url": "http://host/file.bin", "validator": "\\"v1\\""}'},
 }
 
@@ -158,14 +166,64 @@ def test_a_pair_that_is_useless(path: Path, files: Mapping[str, bytes | None]) -
         place.unlink(missing_ok=True)
         if data is not None:
             place.write_bytes(data)
+    assert_begins_clean(path)
+
+
+def assert_begins_clean(path: Path) -> None:
+    """The next run resumes nothing, what it keeps is its own, and all ends tidily."""
     part = opened(path)
     assert (part.saved, part.size) == (None, 0)
     part.begin('"v2"', len(V2))
-    part.write(V2[:10])
-    assert part.saved == SavedPart(validator='"v2"', total=len(V2), size=10)
-    assert not path.with_suffix(".json").exists()
+    part.write(V2[: MIB + 9])
+    assert part.saved == SavedPart(validator='"v2"', total=len(V2), size=MIB + 9)
+    if part.keep():
+        part = opened(path)
+        assert part.saved == SavedPart(validator='"v2"', total=len(V2), size=MIB + 9)
+    else:
+        part = opened(path)
+        part.begin('"v2"', len(V2))
+    part.write(V2[part.size :])
     target = Path(part.publish("file", modified=None, etag=None))
-    assert target.read_bytes() == V2[:10]
+    assert target.read_bytes() == V2
+
+
+def plant(place: Path, kind: str) -> None:
+    """Put something at a place that no run would put there."""
+    precious = place.parent.parent / "precious"
+    precious.write_bytes(V1)
+    match kind:
+        case "link":
+            place.symlink_to(precious)
+        case "link to nowhere":
+            place.symlink_to("nowhere")
+        case "second name":
+            place.hardlink_to(precious)
+        case "FIFO":
+            os.mkfifo(place)
+        case "directory":
+            place.mkdir()
+            (place / "inside").write_bytes(b"precious")
+
+
+@pytest.mark.leaves_parts
+@pytest.mark.parametrize("suffix", [".part", ".json", ".draft"])
+@pytest.mark.parametrize(
+    "kind", ["link", "link to nowhere", "second name", "FIFO", "directory"]
+)
+def test_what_was_planted(path: Path, kind: str, suffix: str) -> None:
+    """It is neither waited for nor followed nor written to, and the file comes all the same."""
+    saved_pair(path)
+    if suffix == ".draft":
+        path.with_suffix(".json").unlink()
+    place = path.with_suffix(suffix)
+    place.unlink(missing_ok=True)
+    plant(place, kind)
+    assert_begins_clean(path)
+    prepared(path.parent.parent).tidy()
+    assert (path.parent.parent / "precious").read_bytes() == V1
+    assert not (path.parent / "nowhere").exists()
+    if kind == "directory":
+        assert (place / "inside").read_bytes() == b"precious"
 
 
 @pytest.mark.parametrize(
@@ -191,7 +249,7 @@ def test_what_is_worth_a_note(
         part.write(bytes(size))
     assert path.with_suffix(".json").exists() is has_note
     assert part.keep() is has_note
-    kept = {"x.part", "x.json"} if has_note else set()
+    kept = {path.name, path.with_suffix(".json").name} if has_note else set()
     assert {each.name for each in path.parent.iterdir()} == kept
 
 
@@ -222,7 +280,9 @@ class Killed:
     lost with the process, what the system was given stays.
     """
 
-    FILES = (part_file.__file__, storage.__file__, str(Path(os.__file__).parent / "pathlib"))
+    FILES = tuple(
+        str(module.__file__) for module in (moving, part_file, part_note, parts_folder, storage)
+    )
 
     def __init__(self, folder: Path, copies: Path) -> None:
         self._folder = folder
@@ -347,16 +407,17 @@ def test_two_runs_do_not_share_a_part(path: Path) -> None:
     for part, rest in ((first, V1[MIB:]), (second, V2)):
         part.write(rest)
     assert {each.suffix for each in path.parent.iterdir()} == {".part", ".json"}
-    assert [each.stem for each in path.parent.glob("*.json")] == ["x"]
+    assert [each.stem for each in path.parent.glob("*.json")] == [path.stem]
     assert Path(first.publish("a", modified=None, etag=None)).read_bytes() == V1
     assert Path(second.publish("b", modified=None, etag=None)).read_bytes() == V2
-    assert sorted(each.name for each in path.parent.iterdir()) == ["a", "b"]
+    assert list(path.parent.iterdir()) == []
 
 
 def test_a_private_part_is_not_kept(path: Path) -> None:
     """Nobody would find it; it harms neither the pair that is locked nor what it leaves."""
     saved_pair(path)
     first, second = opened(path), opened(path)
+    assert (first.size, second.size) == (MIB + 5, 0)
     second.begin('"v2"', None)
     second.write(V2)
     assert not second.keep()
@@ -374,7 +435,14 @@ def test_what_happens_before_the_lock(
     path: Path, act: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A part that its last holder published or removed meanwhile is not written into."""
-    target = path.with_name("file")
+    prepared(path.parent.parent)
+    parts = PartsFolder(
+        open_folder(os.fsencode(path.parent.parent)),
+        PARTS_FOLDER,
+        path="parts",
+        shortcomings=Shortcomings("out"),
+    )
+    target = path.parent.parent / "file"
     path.write_bytes(b"whole")
     real_flock = fcntl.flock
 
@@ -389,41 +457,24 @@ def test_what_happens_before_the_lock(
         real_flock(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    part = opened(path)
-    part.begin(None, None)
-    part.write(b"mine")
-    part.finish(modified=None, is_synced=False)
-    assert path.read_bytes() == b"mine"
+    descriptor = parts.take(path.name, is_made=True)
+    assert descriptor is not None
+    assert os.path.samestat(os.fstat(descriptor), path.stat())
+    os.close(descriptor)
+    assert path.read_bytes() == (b"of another" if act == "replace" else b"")
     assert act != "publish" or target.read_bytes() == b"whole"
-    part.discard()
-
-
-@pytest.mark.parametrize("planted", ["file", "directory", "nowhere"])
-def test_a_link_is_no_part(path: Path, planted: str) -> None:
-    """Neither opened nor removed through: what it leads to is as it was."""
-    place = path.with_name(planted)
-    if planted == "file":
-        place.write_bytes(b"precious")
-    elif planted == "directory":
-        place.mkdir()
-    path.symlink_to(place)
-    with pytest.raises(OSError, match="symbolic link"):
-        opened(path)
-    remove_leftover(str(path))
-    assert path.is_symlink()
-    assert place.exists() is (planted != "nowhere")
-    assert planted != "file" or place.read_bytes() == b"precious"
+    path.unlink()
 
 
 def test_what_a_leftover_is(path: Path) -> None:
     """Bytes without a note are of no use to anybody; a pair is; what isn't there stays so."""
-    remove_leftover(str(path))
-    assert not path.exists()
+    prepared(path.parent.parent).tidy()
+    assert not path.parent.exists()
     note_path = saved_pair(path)
-    remove_leftover(str(path))
+    prepared(path.parent.parent).tidy()
     assert path.exists()
     note_path.unlink()
-    remove_leftover(str(path))
+    prepared(path.parent.parent).tidy()
     assert not path.exists()
 
 
@@ -434,8 +485,8 @@ def test_a_part_at_work_is_no_leftover(path: Path, is_private: bool) -> None:
     part = opened(path) if is_private else holder
     part.begin(ETAG, None)
     part.write(b"abc")
-    remove_leftover(part.path)
-    assert Path(part.path).exists()
+    prepared(path.parent.parent).tidy()
+    assert (path.parent / part.name).exists()
     for each in {part, holder}:
         each.discard()
 
@@ -473,7 +524,8 @@ def test_the_mode_of_a_part(path: Path, umask: int) -> None:
         part = opened(path)
     finally:
         os.umask(before)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+    assert stat.S_IMODE((path.parent / part.name).stat().st_mode) == 0o666 & ~umask
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     part.discard()
 
 
@@ -481,10 +533,12 @@ def test_the_mode_of_a_part(path: Path, umask: int) -> None:
 def test_what_is_synced(
     tmp_path: Path, is_synced: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """First the file, with all its bytes and before it has its name; then its folder."""
-    output = OutputDirectory(OutputSettings(directory=tmp_path, is_synced=is_synced))
-    output.prepare()
-    target = tmp_path / "a/file.bin"
+    """The file before it has its name, each new folder in the one above, then the new name.
+
+    The output directory is one of the new folders.
+    """
+    directory = tmp_path / "new/out"
+    target = directory / "a/b/file.bin"
     synced: list[tuple[int, int, bool]] = []
 
     def fsync(descriptor: int) -> None:
@@ -493,9 +547,19 @@ def test_what_is_synced(
         synced.append((status.st_ino, -1 if is_folder else status.st_size, target.exists()))
 
     monkeypatch.setattr(os, "fsync", fsync)
-    part = output.create(JOB)
-    part.begin(None, None)
-    part.write(b"abc")
-    part.publish("a/file.bin", modified=1e9, etag=None)
-    expected = [(target.stat().st_ino, 3, False), (target.parent.stat().st_ino, -1, True)]
+    output = OutputDirectory(OutputSettings(directory=directory, is_synced=is_synced))
+    output.prepare()
+    for name in ("a/b/file.bin", "a/b/other.bin"):
+        part = output.create(JOB)
+        part.begin(None, None)
+        part.write(b"abc")
+        part.publish(name, modified=1e9, etag=None)
+    folders = (tmp_path, tmp_path / "new", directory, directory / "a", directory / "a/b")
+    top, new, out, a, b = (folder.stat().st_ino for folder in folders)
+    file, other = target.stat().st_ino, target.with_name("other.bin").stat().st_ino
+    expected = [
+        *((top, -1, False), (new, -1, False)),
+        *((file, 3, False), (out, -1, False), (a, -1, False), (b, -1, True)),
+        *((other, 3, True), (b, -1, True)),
+    ]
     assert synced == (expected if is_synced else [])

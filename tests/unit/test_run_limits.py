@@ -10,6 +10,7 @@ from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult, StopReason
 
 GONE = JobResult(kind=ErrorKind.CLIENT_ERROR, message="HTTP 404", http_status=404)
+AWAY = JobResult(kind=ErrorKind.OUTPUT_GONE, message="the output directory is gone")
 FULL = JobResult(kind=ErrorKind.DISK_FULL, message="No space left on device")
 FINE = JobResult(http_status=200)
 
@@ -42,6 +43,14 @@ class Bench:
             self._registry.start(self._ended)
             finish = self._registry.fail if result.kind else self._registry.succeed
             finish(self._ended, result)
+
+    def wait(self, *results: JobResult) -> None:
+        """Jobs have made an attempt, and wait for another one."""
+        for result in results:
+            self._ended += 1
+            self.add(max(0, self._ended - self._jobs))
+            self._registry.start(self._ended)
+            self._registry.schedule_retry(self._ended, result, due=0.0)
 
     def reason(self) -> StopReason | None:
         return self.limits.reason()
@@ -126,3 +135,13 @@ def test_a_full_disk() -> None:
     bench = Bench(count=2)
     bench.end(GONE, FULL, GONE, GONE)
     assert bench.reason() is StopReason.DISK_FULL
+
+
+def test_a_directory_that_is_gone() -> None:
+    """One job that finds no directory is enough; it has not failed, but is still to be done."""
+    bench = Bench()
+    bench.wait(JobResult(kind=ErrorKind.NO_DESCRIPTORS), FINE)
+    assert bench.reason() is None
+    bench.wait(AWAY, AWAY)
+    assert bench.reason() is StopReason.OUTPUT_GONE
+    assert AWAY.is_excused

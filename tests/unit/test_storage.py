@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import resource
+import shutil
 import stat
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from url_downloader.config import OutputSettings
+from url_downloader.config import Existing, OutputSettings
+from url_downloader.folder_tree import MAX_PATH, OPEN_FOLDERS
 from url_downloader.part_file import PartFile
+from url_downloader.resume import SavedPart
 from url_downloader.shared.errors import AttemptError, OutputError
 from url_downloader.shared.models import DownloadJob, ErrorKind
 from url_downloader.storage import PARTS_FOLDER, OutputDirectory
@@ -300,3 +306,298 @@ def test_a_file_in_the_place_of_the_hidden_folder(directory: Path) -> None:
     (directory / PARTS_FOLDER).write_bytes(b"")
     with pytest.raises(OutputError):
         prepared(directory)
+
+
+# What is said too late, or not at all.
+
+
+def refuse(
+    monkeypatch: pytest.MonkeyPatch, call: str, number: int, *, of: Callable[..., bool]
+) -> None:
+    """Have a function of `os` fail with this error number where `of` says so."""
+    real = getattr(os, call)
+
+    def refusing(*args: Any, **named: Any) -> Any:
+        if of(*args):
+            raise OSError(number, os.strerror(number))
+        return real(*args, **named)
+
+    monkeypatch.setattr(os, call, refusing)
+
+
+KINDS = {
+    errno.EDQUOT: ErrorKind.DISK_FULL,
+    errno.ENOSPC: ErrorKind.DISK_FULL,
+    errno.EIO: ErrorKind.LOCAL,
+}
+
+
+@pytest.mark.parametrize("number", KINDS)
+@pytest.mark.parametrize("size", [10, 3 << 20])
+def test_a_close_that_fails(
+    directory: Path, size: int, monkeypatch: pytest.MonkeyPatch, *, number: int
+) -> None:
+    """What a network disk says at the close comes before the name: no file, and no part."""
+    output = prepared(directory)
+    store(output, make_job(), b"old")
+    part = output.create(make_job())
+    part.begin('"one"', size)
+    part.write(bytes(size))
+    duplicates: list[int] = []
+    real_dup, real_close = os.dup, os.close
+
+    def dup(descriptor: int) -> int:
+        duplicates.append(real_dup(descriptor))
+        return duplicates[-1]
+
+    def close(descriptor: int) -> None:
+        real_close(descriptor)
+        if descriptor in duplicates:
+            raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "dup", dup)
+        patched.setattr(os, "close", close)
+        with pytest.raises(AttemptError) as caught:
+            publish(part, "file.bin")
+        assert not part.keep()
+    assert caught.value.kind is KINDS[number]
+    assert (directory / "file.bin").read_bytes() == b"old"
+    assert hidden_files(directory) == []
+
+
+@pytest.mark.parametrize("size", [10, 3 << 20])
+def test_the_lock_is_held_until_the_file_has_its_name(
+    directory: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run that tidies up, or wants the part, just before the rename gets nothing."""
+    output, other = prepared(directory), prepared(directory)
+    part = output.create(make_job())
+    part.begin('"one"', size)
+    part.write(bytes(size))
+    real_replace = os.replace
+
+    def replace(*args: Any, **named: Any) -> None:
+        other.tidy()
+        assert other.reopen(make_job()) is None
+        real_replace(*args, **named)
+
+    monkeypatch.setattr(os, "replace", replace)
+    assert publish(part, "file.bin").read_bytes() == bytes(size)
+
+
+def resumable(output: OutputDirectory, validator: str, data: bytes) -> PartFile:
+    """A part with a note."""
+    part = output.create(make_job())
+    part.begin(validator, len(data))
+    part.write(data)
+    return part
+
+
+@pytest.mark.parametrize("is_published", [True, False])
+def test_a_note_that_can_t_be_removed(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, *, is_published: bool
+) -> None:
+    """The file is there and counts; the note that is left makes no later file wrong."""
+    output, data = prepared(directory), bytes(range(256)) * 8192
+    part = resumable(output, '"one"', data)
+    with monkeypatch.context() as patched:
+        refuse(patched, "unlink", errno.EIO, of=lambda name: str(name).endswith(".json"))
+        if is_published:
+            assert publish(part, "file.bin").read_bytes() == data
+        else:
+            part.discard()
+    assert [path.suffix for path in hidden_files(directory)] == [".json"]
+    again = prepared(directory)
+    assert again.has_leftovers
+    assert again.reopen(make_job()) is None
+    assert resumable(again, '"two"', data[::-1]).keep()
+    resumed = again.reopen(make_job())
+    assert resumed is not None
+    assert resumed.saved == SavedPart('"two"', len(data), len(data))
+    resumed.discard()
+    again.tidy()
+    assert not (directory / PARTS_FOLDER).exists()
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.EMFILE])
+def test_a_note_that_can_t_be_written(
+    directory: Path,
+    number: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The download goes on without; one warning says so, if it is no want of descriptors."""
+    output = prepared(directory)
+    refuse(monkeypatch, "open", number, of=lambda name, *_: str(name).endswith(".draft"))
+    for n in range(2):
+        part = output.create(make_job(job_id=n))
+        part.begin('"one"', 4 << 20)
+        for _ in range(4):
+            part.write(bytes(1 << 20))
+        assert publish(part, f"file{n}").stat().st_size == 4 << 20
+    assert len(caplog.records) == (number != errno.EMFILE)
+    assert hidden_files(directory) == []
+
+
+def test_bytes_after_an_error_of_the_disk_are_not_resumed(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which bytes an EIO has lost, nobody knows: the part goes, note and all."""
+    output = prepared(directory)
+    part = output.create(make_job())
+    part.begin('"one"', 4 << 20)
+    part.write(bytes(2 << 20))
+    with monkeypatch.context() as patched:
+        refuse(patched, "write", errno.EIO, of=lambda *_: True)
+        with pytest.raises(AttemptError) as caught:
+            part.write(b"more")
+    assert caught.value.kind is ErrorKind.LOCAL
+    assert not part.keep()
+    assert hidden_files(directory) == []
+
+
+# What is there already.
+
+
+@pytest.mark.parametrize("existing", list(Existing))
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.EMFILE])
+def test_a_file_that_can_t_be_looked_at(
+    directory: Path, existing: Existing, monkeypatch: pytest.MonkeyPatch, *, number: int
+) -> None:
+    """It is not taken for missing where it must not be replaced; -N may replace it."""
+    output = OutputDirectory(OutputSettings(directory=directory, existing=existing))
+    output.prepare()
+    refuse(monkeypatch, "stat", number, of=lambda name: name == b"file.bin")
+    if existing is Existing.COMPARE:
+        assert output.existing("file.bin") is None
+        return
+    with pytest.raises(AttemptError) as caught:
+        output.existing("file.bin")
+    assert str(directory / "file.bin") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["missing", "no/folder", "file/below", "n" * 256, "loop/file", "folder", "link"]
+)
+def test_what_is_no_existing_file(directory: Path, name: str) -> None:
+    """Nothing, a folder, a link: all of these are None, and nothing is made."""
+    output = prepared(directory)
+    (directory / "file").write_bytes(b"here")
+    (directory / "folder").mkdir()
+    (directory / "loop").symlink_to("loop")
+    (directory / "link").symlink_to("file")
+    before = named_files(directory)
+    assert output.existing(name) is None
+    assert named_files(directory) == before
+
+
+# Folders.
+
+
+@pytest.mark.parametrize("act", ["remove", "move", "replace", "link inside"])
+def test_a_folder_that_goes(directory: Path, act: str) -> None:
+    """A folder that was removed or moved is made again; files are where their paths say."""
+    output = prepared(directory)
+    folder = store(output, make_job("a/b/first")).parent
+    if act == "remove":
+        shutil.rmtree(folder.parent)
+    else:
+        folder.rename(directory / "moved")
+    if act == "replace":
+        folder.mkdir()
+    if act == "link inside":
+        (directory / "other").mkdir()
+        folder.symlink_to(directory / "other")
+    path = store(output, make_job("a/b/second"))
+    assert path.read_bytes() == b"new"
+    assert not (directory / "moved/second").exists()
+
+
+def test_a_link_that_is_swapped_in(directory: Path, outside: Path) -> None:
+    """A folder in use that becomes a link leading out takes no file there."""
+    output = prepared(directory)
+    store(output, make_job("a/b/first"))
+    (directory / "a/b").rename(directory / "moved")
+    (directory / "a/b").symlink_to(outside)
+    for name in ("a/b/second", "a/b/c/third", "a/b/victim"):
+        with pytest.raises(AttemptError, match="leads out"):
+            store(output, make_job(name))
+    with pytest.raises(AttemptError, match="leads out"):
+        output.existing("a/b/victim")
+    assert [path.name for path in outside.iterdir()] == ["victim"]
+    assert (outside / "victim").read_bytes() == b"precious"
+
+
+def test_folders_as_deep_as_paths_go(directory: Path) -> None:
+    """A path that the system takes is no trouble, and one that it doesn't take is a failure."""
+    output = prepared(directory)
+    room = MAX_PATH - len(os.fsencode(directory)) - len("/file")
+    deep = "/".join("d" * ((room + 1) // 2 - 10))
+    assert store(output, make_job(f"{deep}/file")).read_bytes() == b"new"
+    with pytest.raises(AttemptError, match="File name too long"):
+        store(output, make_job(f"{deep}/{'n' * 30}/file"))
+    # Too deep for what removes folders in Python 3.11.
+    subprocess.run(["rm", "-r", str(directory / "d")], check=True)
+
+
+def descriptors() -> int:
+    """How many this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_descriptors_are_bounded(directory: Path) -> None:
+    """However many folders a run writes to, few are open, and none when it is over."""
+    before = descriptors()
+    with OutputDirectory(OutputSettings(directory=directory)) as output:
+        for n in range(50):
+            store(output, make_job(f"{n % 20}/{n}/file"))
+            assert descriptors() - before <= OPEN_FOLDERS + 2
+    assert descriptors() == before
+
+
+def test_what_is_left_behind_when_the_run_is_over(directory: Path) -> None:
+    """A part that a thread still has is its own; nothing new begins, and nothing stays open."""
+    before = descriptors()
+    with OutputDirectory(OutputSettings(directory=directory)) as output:
+        part = begun(output, make_job())
+    part.write(b"late")
+    with pytest.raises(AttemptError, match="the run has ended"):
+        publish(part, "file.bin")
+    with pytest.raises(AttemptError, match="the run has ended"):
+        output.create(make_job())
+    part.discard()
+    del part
+    assert descriptors() == before
+    assert (named_files(directory), hidden_files(directory)) == ([], [])
+
+
+def test_two_runs_of_a_process(directory: Path) -> None:
+    """Two downloads of one program into one directory don't disturb each other."""
+    with OutputDirectory(OutputSettings(directory=directory)) as first:
+        part = begun(first, make_job())
+        part.write(b"first")
+        with OutputDirectory(OutputSettings(directory=directory)) as second:
+            store(second, make_job("second.bin"), b"second")
+        store(first, make_job("third.bin"), b"third")
+        publish(part, "file.bin")
+    assert sorted(path.name for path in directory.iterdir()) == [
+        *("file.bin", "second.bin", "third.bin")
+    ]
+
+
+def test_the_hidden_folder_may_be_removed(directory: Path) -> None:
+    """Who cleans up in mid-run costs no later file."""
+    output = prepared(directory)
+    store(output, make_job())
+    shutil.rmtree(directory / PARTS_FOLDER)
+    assert store(output, make_job("next.bin")).read_bytes() == b"new"
+
+
+def test_names_beside_the_locale(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The path of a file is such that os.fsencode() gives the bytes of its name: UTF-8."""
+    output = prepared(directory)
+    monkeypatch.setattr(os, "fsdecode", lambda data: data.decode("latin-1"))
+    path = output.create(make_job()).publish("文件", modified=None, etag=None)
+    assert path == f"{directory}/文件".encode().decode("latin-1")
+    assert (directory / "文件").exists()

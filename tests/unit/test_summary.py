@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import pickle
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ from url_downloader.shared.models import (
     JobRecord,
     JobResult,
     JobStatus,
+    StopReason,
 )
 from url_downloader.shared.packed_records import Records
 from url_downloader.summary import RunSummary
@@ -168,6 +170,14 @@ def test_no_credentials_are_told() -> None:
 def test_local_trouble(failures: list[JobRecord], is_local: bool) -> None:
     """One job that failed by this machine's fault is enough for it to be told."""
     assert summary_of(*failures).has_local_trouble is is_local
+
+
+@pytest.mark.parametrize("reason", list(StopReason))
+def test_local_trouble_of_the_run(reason: StopReason) -> None:
+    """A run that lost its directory, or got no threads, has it, though no job failed."""
+    summary = replace(summary_of(), stopped_by=reason)
+    is_local = reason in (StopReason.OUTPUT_GONE, StopReason.NO_THREADS)
+    assert summary.has_local_trouble is is_local
 
 
 @pytest.mark.parametrize("status", JobStatus)

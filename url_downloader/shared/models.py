@@ -76,6 +76,7 @@ class ErrorKind(enum.StrEnum):
     DISK_FULL = "disk-full"
     NO_DESCRIPTORS = "too-many-open-files"
     NO_MEMORY = "out-of-memory"
+    OUTPUT_GONE = "output-gone"
     INTERRUPTED = "interrupted"
     INTERNAL = "internal"
 
@@ -87,6 +88,7 @@ class StopReason(enum.StrEnum):
     MAX_FAILURES = "--max-failures is reached"
     DISK_FULL = "the disk is full"
     NO_THREADS = "the system gives no more threads (ulimit -u, ulimit -v)"
+    OUTPUT_GONE = "the output directory is gone"
 
 
 class Outcome(enum.StrEnum):
@@ -220,7 +222,11 @@ class JobResult(NamedTuple):
     @property
     def is_excused(self) -> bool:
         """Whether it failed for a reason that is neither the job's nor the server's."""
-        return self.kind in (ErrorKind.NO_DESCRIPTORS, ErrorKind.NO_MEMORY)
+        return self.kind in (
+            ErrorKind.NO_DESCRIPTORS,
+            ErrorKind.NO_MEMORY,
+            ErrorKind.OUTPUT_GONE,
+        )
 
     @property
     def cause(self) -> str:

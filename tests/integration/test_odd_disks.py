@@ -1,0 +1,352 @@
+"""Disks that lack something, go away, or are shared with people of bad will."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import MAIN, CliResult, RunningCli, run_cli
+from tests.support.hardship import small_disk, without_calls, without_rights
+from tests.support.ranges import content, urls
+from tests.support.scripted_server import Hold, Reply, ScriptedServer
+from tests.support.waiting import wait_until
+
+KIB, MIB = 1 << 10, 1 << 20
+HIDDEN = ".url-downloader"
+QUICK = ("--max-retries", "2", "--retry-delay", "0.01")
+MODIFIED = "Tue, 01 Oct 2024 10:00:00 GMT"
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """Where the output directory is going to be."""
+    return tmp_path / "downloads"
+
+
+def files_of(target: Path) -> dict[str, bytes]:
+    """All files of the directory, hidden ones too, by their paths in it."""
+    found = (path for path in target.rglob("*") if path.is_file())
+    return {str(path.relative_to(target)): path.read_bytes() for path in found}
+
+
+def warnings_of(result: CliResult) -> list[str]:
+    """The warnings about the file system."""
+    return [line for line in result.stderr.splitlines() if "the file system" in line]
+
+
+def play(server: ScriptedServer, sizes: Mapping[str, int]) -> dict[str, bytes]:
+    """Have the server serve files that have a version and a time."""
+    bodies = {name: content(size) for name, size in sizes.items()}
+    for name, body in bodies.items():
+        headers = {"ETag": '"one"', "Last-Modified": MODIFIED}
+        server.play(f"/{name}", Reply(body=body, headers=headers))
+    return bodies
+
+
+# What a file system lacks.
+
+LACKING = {
+    "flock": ("has no locks", ("ENOSYS", "ENOLCK", "EOPNOTSUPP", "EINVAL", "EPERM"), ()),
+    "utimensat": ("takes no times", ("EPERM", "ENOSYS", "EOPNOTSUPP", "EACCES", "EIO"), ()),
+    "fstatfs": ("how much is free", ("ENOSYS", "EIO", "EACCES"), ()),
+    "fsetxattr": ("extended attributes", ("EOPNOTSUPP", "EPERM", "ENOSYS"), ("-N",)),
+    "fsync": ("can't sync", ("EINVAL", "ENOSYS", "EOPNOTSUPP"), ("--fsync",)),
+}
+ROWS = [
+    (call, error, word, options)
+    for call, (word, errors, options) in LACKING.items()
+    for error in errors
+]
+
+
+@pytest.mark.parametrize(("call", "error", "word", "options"), ROWS)
+def test_what_a_file_system_lacks(
+    server: ScriptedServer,
+    target: Path,
+    *,
+    call: str,
+    error: str,
+    word: str,
+    options: tuple[str, ...],
+) -> None:
+    """The files come without it, small and large ones, and one warning of the run names it."""
+    bodies = play(server, {"small": 10, "other": 20, "large": 2 * MIB})
+    program = without_calls(MAIN, f"{call}:error={error}")
+    url_list = urls(server, bodies)
+    result = run_cli("-", "-d", target, *options, *QUICK, program=program, stdin=url_list)
+    assert result.status == 0, result
+    assert files_of(target) == bodies
+    assert not (target / HIDDEN).exists()
+    [warning] = warnings_of(result)
+    assert word in warning
+
+
+@pytest.mark.parametrize(
+    ("injection", "cause", "options"),
+    [
+        ("renameat:error=EIO", "local", ()),
+        ("renameat:error=EACCES", "local", ()),
+        ("renameat:error=ENOSPC", "disk-full", ()),
+        ("fsync:error=EIO", "local", ("--fsync",)),
+        ("fsync:error=ENOSPC", "disk-full", ("--fsync",)),
+        ("fsync:error=EDQUOT", "disk-full", ("--fsync",)),
+        ("utimensat:error=EDQUOT", "disk-full", ()),
+    ],
+)
+def test_what_fails_a_file(
+    server: ScriptedServer,
+    target: Path,
+    *,
+    injection: str,
+    cause: str,
+    options: tuple[str, ...],
+) -> None:
+    """A file that the disk may not have has no name; the failure is told once, and plainly."""
+    bodies = play(server, {"small": 10, "large": 2 * MIB})
+    target.mkdir()
+    program = without_calls(MAIN, injection)
+    url_list = urls(server, ["large"])
+    result = run_cli("-", "-d", target, *options, *QUICK, program=program, stdin=url_list)
+    assert result.status == 3, result
+    assert not result.has_traceback, result
+    assert result.causes == {cause: 1}
+    assert server.count("/large") == 1
+    assert [name for name in files_of(target) if HIDDEN not in name] == []
+    again = run_cli("-", "-d", target, *QUICK, stdin=urls(server, bodies))
+    assert again.status == 0, again
+    assert files_of(target) == bodies
+
+
+@pytest.fixture
+def other_disk(target: Path) -> Iterator[Path]:
+    """A folder of the output directory that is another file system, of 4 MiB."""
+    target.mkdir()
+    with small_disk(target / "other", "size=4m") as mounted:
+        yield mounted.path
+
+
+def test_folder_on_another_disk(server: ScriptedServer, target: Path, other_disk: Path) -> None:
+    """Files come there, whole, with their times and nothing beside them; one warning."""
+    bodies = play(server, {"a": 10, "b": 2 * MIB, "c": 20})
+    (other_disk / "a").write_bytes(b"older")
+    lines = [f"{server.url(f'/{name}')}\n  out=other/{name}\n" for name in bodies]
+    url_list = "".join(lines).encode() + urls(server, ["a"])
+    result = run_cli("-", "-d", target, "--fsync", *QUICK, stdin=url_list)
+    assert result.status == 0, result
+    assert files_of(other_disk) == bodies
+    assert {path.stat().st_mtime for path in other_disk.iterdir()} == {1727776800.0}
+    assert sorted(path.name for path in target.iterdir()) == ["a", "other"]
+    [warning] = warnings_of(result)
+    assert "another file system" in warning
+
+
+def test_other_disk_is_full(server: ScriptedServer, target: Path, other_disk: Path) -> None:
+    """A copy for which there is no room has no name, and what there was stays."""
+    play(server, {"large": 5 * MIB})
+    (other_disk / "large").write_bytes(b"older")
+    url_list = urls(server, ["large"]) + b"  out=other/large\n"
+    result = run_cli("-", "-d", target, *QUICK, stdin=url_list)
+    assert (result.status, result.causes) == (3, {"disk-full": 1}), result
+    assert files_of(other_disk) == {"large": b"older"}
+
+
+# A directory that goes away.
+
+
+def play_held(server: ScriptedServer, name: str, body: bytes) -> Callable[[], None]:
+    """Have the server stop in mid-body; returns what lets it go on."""
+    event = threading.Event()
+    server.play(f"/{name}", Reply(body=body, delivery=Hold(event, after=MIB)))
+    return event.set
+
+
+def move(target: Path) -> None:
+    """Move it away."""
+    target.rename(target.with_name("moved"))
+
+
+def replace(target: Path) -> None:
+    """Put another one in its place."""
+    move(target)
+    target.mkdir()
+
+
+def link(target: Path) -> None:
+    """Put a link in its place that leads elsewhere."""
+    move(target)
+    elsewhere = target.with_name("elsewhere")
+    elsewhere.mkdir()
+    target.symlink_to(elsewhere)
+
+
+def unmount(target: Path) -> None:
+    """Unmount its disk, though it is in use."""
+    subprocess.run(["umount", "--lazy", str(target)], check=True)
+
+
+@pytest.fixture
+def mounted(target: Path) -> Iterator[Path]:
+    """The output directory is a file system of its own."""
+    with small_disk(target, "size=16m"):
+        yield target
+        # What the test has unmounted can't be unmounted again.
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(target)], check=True)
+
+
+@pytest.mark.parametrize("take_away", [move, replace, link, shutil.rmtree, unmount])
+def test_directory_that_goes_away(
+    server: ScriptedServer,
+    target: Path,
+    request: pytest.FixtureRequest,
+    *,
+    take_away: Callable[[Path], None],
+) -> None:
+    """The run ends with 3 and says so; nothing is made in its place; the list has the rest."""
+    if take_away is unmount:
+        request.getfixturevalue("mounted")
+    failed = target.with_name("failed")
+    bodies = play(server, {"first": 10, "slow": 2 * MIB, "next": 10, "last": 10})
+    go_on = play_held(server, "slow", bodies["slow"])
+    arguments = ("-d", target, "-w1", "--failed-out", failed, *QUICK)
+    with RunningCli("-", *arguments) as run:
+        run.send(urls(server, bodies))
+        wait_until((target / "first").exists, what="the first file")
+        server.wait_for_requests(2)
+        take_away(target)
+        go_on()
+        result = run.wait()
+    assert result.status == 3, result
+    assert not result.has_traceback, result
+    assert "stopped early: the output directory is gone" in result.stderr
+    assert result.totals is not None
+    numbers = (result.totals.downloaded, result.totals.failed, result.totals.unfinished)
+    assert numbers == (1, 0, 3), result
+    assert server.count("/next") == 0
+    assert not target.exists() or files_of(target) == {}
+    left = [line for line in failed.read_text().splitlines() if not line.startswith("#")]
+    assert left == urls(server, ["slow", "next", "last"]).decode().splitlines()
+
+
+# Directories that others write to.
+
+
+def hidden_link(place: Path) -> None:
+    """A link to a folder."""
+    elsewhere = place.parent.parent / "elsewhere"
+    elsewhere.mkdir()
+    place.symlink_to(elsewhere)
+
+
+def hidden_nowhere(place: Path) -> None:
+    """A link to nothing."""
+    place.symlink_to("nowhere")
+
+
+def hidden_foreign(place: Path) -> None:
+    """A folder that anybody may write to, of somebody else."""
+    place.mkdir()
+    place.chmod(0o777)
+    os.chown(place, 12345, 12345)
+
+
+def hidden_closed(place: Path) -> None:
+    """A folder of somebody else that only they may write to."""
+    place.mkdir()
+    os.chown(place, 12345, 12345)
+
+
+@pytest.mark.parametrize(
+    ("plant", "word"),
+    [
+        (hidden_link, "is a link"),
+        (hidden_nowhere, "is a link"),
+        (Path.touch, "is a link or a file"),
+        (os.mkfifo, "is a link or a file"),
+        (hidden_foreign, "another user (number 12345)"),
+        (hidden_closed, "another user (number 12345)"),
+    ],
+)
+def test_planted_hidden_folder(
+    server: ScriptedServer, target: Path, *, plant: Callable[[Path], None], word: str
+) -> None:
+    """It is refused before the first request; the message says what, where and what to do."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may give files away")
+    play(server, {"file": 10})
+    target.mkdir()
+    plant(target / HIDDEN)
+    program = without_rights(MAIN)
+    result = run_cli("-", "-d", target, program=program, stdin=urls(server, ["file"]))
+    assert result.status == 3, result
+    [line] = result.stderr.splitlines()
+    assert all(text in line for text in (str(target / HIDDEN), word, "--dir")), line
+    assert server.count() == 0
+    assert [path.name for path in target.iterdir()] == [HIDDEN]
+    assert list(target.parent.glob("elsewhere/*")) == []
+
+
+def test_folder_is_swapped_for_a_link(server: ScriptedServer, target: Path) -> None:
+    """A link that takes a folder's place in mid-run, and leads out, gets no file written."""
+    outside = target.with_name("outside")
+    outside.mkdir()
+    bodies = play(server, {"first": 10, "second": 20, "third": 30})
+    lines = [f"{server.url(f'/{name}')}\n  out=folder/{name}\n" for name in bodies]
+    with RunningCli("-", "-d", target, "-w1", *QUICK) as run:
+        run.send(lines[0].encode())
+        run.send(b"# the line above has ended\n")
+        wait_until((target / "folder/first").exists, what="the first file")
+        (target / "folder").rename(target / "moved")
+        (target / "folder").symlink_to(outside)
+        run.send("".join(lines[1:]).encode())
+        result = run.wait()
+    assert (result.status, result.causes) == (3, {"local": 2}), result
+    assert "leads out of the output directory" in result.stderr
+    assert list(outside.iterdir()) == []
+    assert files_of(target) == {"moved/first": bodies["first"]}
+
+
+# Locales.
+
+
+@pytest.fixture(scope="module")
+def locale_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the locale en_US.ISO-8859-1."""
+    path = tmp_path_factory.mktemp("locales")
+    if shutil.which("localedef") is None:
+        pytest.skip("localedef is not installed")
+    command = ["localedef", "-i", "en_US", "-f", "ISO-8859-1"]
+    done = subprocess.run([*command, str(path / "en_US.ISO-8859-1")], check=False)
+    if done.returncode > 1:
+        pytest.skip("locales can't be made here")
+    return path
+
+
+@pytest.mark.parametrize("name", ["文件.txt", "é.txt", "папка/файл", "plain"])
+@pytest.mark.parametrize("folder", [b"plain", b"caf\xe9", "文件".encode()])
+def test_latin_1(
+    server: ScriptedServer, tmp_path: Path, locale_path: Path, *, name: str, folder: bytes
+) -> None:
+    """Names are written as UTF-8 in any locale; the directory has the bytes that were given."""
+    server.play("/file", Reply(body=b"body"))
+    environment = {"LOCPATH": str(locale_path), "LC_ALL": "en_US.ISO-8859-1"}
+    target = os.path.join(os.fsencode(tmp_path), folder)  # noqa: PTH118
+    url_list = f"{server.url('/file')}\n  out={name}\n".encode()
+    command = [arg.encode() for arg in MAIN] + [b"-", b"-d", target, b"-q"]
+    for _ in range(2):
+        done = subprocess.run(
+            command,
+            input=url_list,
+            env=os.environ | environment,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    assert os.listdir(target) == [name.partition("/")[0].encode()]  # noqa: PTH208
+    with open(os.path.join(target, name.encode()), "rb") as file:  # noqa: PTH118, PTH123
+        assert file.read() == b"body"
