@@ -9,7 +9,7 @@ from pathlib import Path
 
 from url_downloader.shared.errors import OutputError
 from url_downloader.shared.models import DownloadJob
-from url_downloader.units import printable
+from url_downloader.units import path_text, printable
 
 
 class DryRun:
@@ -28,7 +28,7 @@ class DryRun:
     def __init__(self, directory: Path) -> None:
         self.jobs = 0
         self.with_checksum = 0
-        self._directory = directory
+        self._prefix = os.fsencode(directory / "_")[:-1]
         self._is_read = True
 
     def go(
@@ -47,18 +47,20 @@ class DryRun:
                 continue
             self.jobs += 1
             self.with_checksum += job.checksum is not None
-            path = str(self._directory / job.output)
-            shown = printable(path) if sys.stdout.isatty() else path
-            self._write(f"{job.shown_url}\t{shown}\n")
+            path = self._prefix + job.output.encode()
+            if sys.stdout.isatty():
+                text = printable(path_text(os.fsdecode(path)))
+                path = text.encode(sys.stdout.encoding, "backslashreplace")
+            self._write(b"%b\t%b\n" % (job.shown_url.encode(), path))
         self._write()
 
-    def _write(self, line: str = "") -> None:
+    def _write(self, line: bytes = b"") -> None:
         """Write a line, or what has been kept of former ones."""
         if not self._is_read:
             return
         try:
             # File names are bytes; the terminal's encoding is nothing to them.
-            sys.stdout.buffer.write(os.fsencode(line))
+            sys.stdout.buffer.write(line)
             if not line:
                 sys.stdout.buffer.flush()
         except BrokenPipeError:

@@ -20,7 +20,7 @@ from url_downloader.shared.models import (
     SourceFacts,
     without_credentials,
 )
-from url_downloader.units import rfc3339
+from url_downloader.units import path_text, rfc3339
 
 UNFINISHED = "unfinished"
 """The status of a job that had not ended when the run did."""
@@ -107,7 +107,7 @@ def _line(record: JobRecord, attempts: Sequence[Attempt]) -> bytes:
     return (
         f'{{"job":{job.job_id}'
         f',"url":{_text(without_credentials(job.url))}'
-        f',"path":{_text(result.path)}'
+        f',"path":{_text(None if result.path is None else path_text(result.path))}'
         f',"status":"{status if status.is_terminal else UNFINISHED}"'
         f',"outcome":{_text(result.outcome if is_success else None)}'
         f',"error_kind":{_text(result.kind)}'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import re
+import sys
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -86,6 +87,18 @@ def format_seconds(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h{minutes:02}m{rest:02}s" if hours else f"{minutes}m{rest:02}s"
+
+
+def path_text(path: str) -> str:
+    """Return a path as people read it: names of files are UTF-8, whatever the locale says.
+
+    Args:
+        path: as Python's functions for files take it, decoded by the locale.
+    """
+    if sys.getfilesystemencoding() == "utf-8":
+        return path
+    octets = path.encode(sys.getfilesystemencoding(), "surrogateescape")
+    return octets.decode("utf-8", "surrogateescape")
 
 
 def printable(text: str) -> str:

@@ -18,6 +18,7 @@ from url_downloader.shared.models import DownloadJob, ErrorKind, JobRecord, JobR
 from url_downloader.shared.threads import StoppableThread
 from url_downloader.shared.unexpected import described, log_unexpected
 from url_downloader.turn import TURN
+from url_downloader.units import path_text
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +140,8 @@ class Worker(StoppableThread):
         )
         match decision:
             case Done():
-                log.info("%s %s: %d bytes", result.outcome, result.path, result.size)
+                path = path_text(result.path or "")
+                log.info("%s %s: %d bytes", result.outcome, path, result.size)
                 pool.registry.succeed(job.job_id, result)
             case RetryIn(delay):
                 log.warning(
