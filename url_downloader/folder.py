@@ -69,7 +69,8 @@ class Folder:
         try:
             yield descriptor
         finally:
-            os.close(descriptor)
+            with suppress(OSError):
+                os.close(descriptor)
 
 
 def open_folder(path: bytes, *, within: Folder | None = None) -> Folder:

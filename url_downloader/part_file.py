@@ -3,8 +3,7 @@
 A part has a name that no other run uses, until it has enough bytes to be worth resuming. Then
 it gets the name that its URL has in every run, and a note that names the version of the bytes.
 The note is written in one step, before it could be wrong, and removed before the bytes change
-their version: whatever kills the process leaves either a usable pair or a part without a note,
-which is worth nothing.
+their version: what a kill leaves is a usable pair, or a part without a note, worth nothing.
 """
 
 from __future__ import annotations
@@ -280,9 +279,10 @@ class PartFile:
         try:
             self.parts.remove(note_name(known))
             self.parts.rename(self.name, known)
+            self.name, self._has_known_name = known, True
         finally:
-            os.close(placeholder)
-        self.name, self._has_known_name = known, True
+            with suppress(OSError):
+                os.close(placeholder)
         return True
 
     def _remove_note(self) -> None:
