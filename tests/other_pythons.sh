@@ -84,8 +84,8 @@ inside() {
 
     step "Tests in $suite: $(chroot "$root" python3 --version)"
     mapfile -d '' environment < <(chroot_environment)
-    # Background jobs ignore the keyboard's signals; the tests send them.
-    env -i --default-signal=INT,QUIT "${environment[@]}" \
+    # Background jobs, and nohup, have signals ignored that the tests send.
+    env -i --default-signal=HUP,INT,QUIT "${environment[@]}" \
         chroot "$root" bash -euo pipefail -c "cd /checkout && $(readme_test_command)"
 }
 
