@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import resource
 import sys
 from contextlib import suppress
@@ -37,6 +38,12 @@ def affordable_idle(workers: int) -> int:
     """To how many hosts each of so many workers may keep a connection that it does not use."""
     share = (_raised_limit() - FOR_THE_REST) // workers
     return max(1, min(MOST_IDLE, share - PER_WORKER))
+
+
+def close_read(descriptor: int) -> None:
+    """Close what was only read, or is written already; an error loses nothing then."""
+    with suppress(OSError):
+        os.close(descriptor)
 
 
 def _raised_limit() -> int:

@@ -16,11 +16,13 @@ from dataclasses import fields
 from pathlib import Path
 
 from url_downloader.config import Settings
+from url_downloader.descriptors import close_read
 from url_downloader.filenames import name_from_url
 from url_downloader.list_entry import OWN_NAMES
+from url_downloader.local_errors import output_errors
 from url_downloader.patient_pipe import PatientPipe, open_pipe, text_to
-from url_downloader.shared.errors import OutputError
 from url_downloader.shared.models import DownloadJob, JobRecord, JobStatus
+from url_downloader.shortcomings import NOT_OFFERED
 from url_downloader.units import printable
 
 NOT_BEGUN = "unfinished: not begun"
@@ -100,16 +102,13 @@ def check_place(path: Path) -> None:
     Raises:
         OutputError: it can't.
     """
-    try:
+    with output_errors(f"{path}: the failed URLs can't be written there"):
         if path.is_dir():
             raise IsADirectoryError(None, "it is a folder")
         if _is_replaced(path):
             descriptor, temporary = _temporary(_target(path))
-            os.close(descriptor)
+            close_read(descriptor)
             Path(temporary).unlink()
-    except OSError as error:
-        message = f"{path}: the failed URLs can't be written there: {error.strerror}"
-        raise OutputError(message) from error
 
 
 def write_list(
@@ -134,12 +133,21 @@ def write_list(
         with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123
             file.writelines(texts)
             file.flush()
-            os.fsync(descriptor)
+            _sync(descriptor)
         Path(temporary).replace(target)
     except BaseException:
         with suppress(OSError):
             Path(temporary).unlink()
         raise
+
+
+def _sync(descriptor: int) -> None:
+    """Have the list on the disk, where the file system can do that."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NOT_OFFERED:
+            raise
 
 
 def _write_pipe(path: Path, texts: Iterable[str], *, gave_up: Callable[[], bool]) -> None:

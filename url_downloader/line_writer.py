@@ -97,7 +97,19 @@ class LineWriter:
             self.flush()
         if self._waiting:
             log.error("%s: %d lines are missing there", self._name, len(self._waiting))
-        return not self._waiting
+            return False
+        return not self._is_file or self._is_taken()
+
+    def _is_taken(self) -> bool:
+        """Tell whether the disk has taken all; some say no only when a file is closed."""
+        with suppress(OSError):
+            copy = os.dup(self._descriptor)
+            try:
+                os.close(copy)
+            except OSError as error:
+                log.error("%s: can't be written: %s", self._name, error.strerror)
+                return False
+        return True
 
     def close(self) -> None:
         """Write nothing any more."""

@@ -9,13 +9,14 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from url_downloader.checksums import parse_sums
 from url_downloader.claims import NameClaims
 from url_downloader.config import Settings
+from url_downloader.descriptors import close_read
 from url_downloader.input_parser import InputParser, is_plain_origin
 from url_downloader.line_reader import read_lines
 from url_downloader.list_skimmer import ListSkimmer
@@ -40,22 +41,16 @@ def open_list(name: str) -> Iterator[int]:
             raise InputError("standard input is closed, and the list was to come from there")
         yield sys.stdin.fileno()
         return
-    try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise _unreadable(name, error) from error
-    try:
-        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            raise _unreadable(name, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    with ExitStack() as stack:
+        try:
+            descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+            stack.callback(close_read, descriptor)
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        except OSError as error:
+            message = f"{name}: the list can't be read: {error.strerror}"
+            raise InputError(f"{message}; name a file, or - for stdin") from error
         yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _unreadable(name: str, error: OSError) -> InputError:
-    return InputError(
-        f"{name}: the list can't be read: {error.strerror}; name a file, or - for stdin"
-    )
 
 
 class ListedJobs(NamedTuple):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError
+from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError, OutputError
 from url_downloader.shared.models import ErrorKind
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -13,6 +15,22 @@ _KINDS = {
     **dict.fromkeys(NO_ROOM, ErrorKind.DISK_FULL),
     **dict.fromkeys(NO_DESCRIPTORS, ErrorKind.NO_DESCRIPTORS),
 }
+
+
+@contextmanager
+def output_errors(text: str) -> Iterator[None]:
+    """Make an OutputError of what the system refuses in the block.
+
+    Args:
+        text: names the file, and what can't be done.
+
+    Raises:
+        OutputError: the text, with the system's reason.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{text}: {error.strerror or type(error).__name__}") from error
 
 
 class LocalErrors:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from url_downloader.config import Settings
+from url_downloader.descriptors import close_read
 from url_downloader.failed_list import (
     NOT_BEGUN,
     Item,
@@ -30,6 +31,7 @@ from url_downloader.failed_list import (
 )
 from url_downloader.line_writer import MOMENT, LineWriter
 from url_downloader.list_skimmer import ListSkimmer
+from url_downloader.local_errors import output_errors
 from url_downloader.monitor import Observer
 from url_downloader.report import Report
 from url_downloader.server_names import ServerNames
@@ -113,19 +115,16 @@ def open_outputs(
 def _open_report(path: Path, list_descriptor: int, *, stack: ExitStack) -> int:
     if path == Path("-"):
         return sys.stdout.fileno()
-    try:
+    with output_errors(f"{path}: the report can't be written there"):
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o666)
-    except OSError as error:
-        message = f"{path}: the report can't be written there: {error.strerror}"
-        raise OutputError(message) from error
-    stack.callback(os.close, descriptor)
-    status = os.fstat(descriptor)
-    if stat.S_ISREG(status.st_mode):
-        if os.path.samestat(status, os.fstat(list_descriptor)):
-            raise OutputError(f"{path}: the report would overwrite the list")
-        os.ftruncate(descriptor, 0)
-    return descriptor
+        stack.callback(close_read, descriptor)
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode):
+            if os.path.samestat(status, os.fstat(list_descriptor)):
+                raise OutputError(f"{path}: the report would overwrite the list")
+            os.ftruncate(descriptor, 0)
+        return descriptor
 
 
 def _writer(descriptor: int, outputs: Outputs, *, name: str, stack: ExitStack) -> LineWriter:

@@ -7,10 +7,12 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from url_downloader.descriptors import close_read
+from url_downloader.local_errors import output_errors
 from url_downloader.shared.errors import LockedError, OutputError
 
 _MARK = "url-downloader "
@@ -32,20 +34,17 @@ def held_lock(path: Path, command: str) -> Iterator[None]:
         LockedError: another process holds it; with who that is.
         OutputError: the file can't be opened, or is none of ours.
     """
-    try:
-        # O_NONBLOCK: the name may be a FIFO's. Only the owner reads who runs what.
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
-        descriptor = os.open(path, flags, 0o600)
-    except OSError as error:
-        raise OutputError(f"{path}: can't be used as lock: {error.strerror}") from error
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OutputError(f"{path}: is no lock file but a pipe or device; name a file")
-        _lock(descriptor, path)
-        _write(descriptor, path, text=f"{_MARK}{_self()}: {command}\n")
+    with ExitStack() as stack:
+        with output_errors(f"{path}: can't be used as lock"):
+            # O_NONBLOCK: the name may be a FIFO's. Only the owner reads who runs what.
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+            descriptor = os.open(path, flags, 0o600)
+            stack.callback(close_read, descriptor)
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OutputError(f"{path}: is no lock file but a pipe or device; name a file")
+            _lock(descriptor, path)
+            _write(descriptor, path, text=f"{_MARK}{_self()}: {command}\n")
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _lock(descriptor: int, path: Path) -> None:
@@ -54,23 +53,18 @@ def _lock(descriptor: int, path: Path) -> None:
     except BlockingIOError as error:
         holder = _holder(_text(descriptor))
         raise LockedError(f"{path}: another run holds the lock: {holder}") from error
-    except OSError as error:
-        raise OutputError(f"{path}: can't be locked: {error.strerror}") from error
 
 
 def _write(descriptor: int, path: Path, *, text: str) -> None:
     before = _text(descriptor)
     if before and not before.startswith(_MARK):
         raise OutputError(f"{path}: is no lock file; name another, or one that is not there")
-    try:
-        # An earlier version let all users read it.
-        with suppress(OSError):
-            os.fchmod(descriptor, 0o600)
-        # Emptied first: what a dead holder left is not to be read as ours.
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, text.encode("utf-8", "backslashreplace"), 0)
-    except OSError as error:
-        raise OutputError(f"{path}: can't be written: {error.strerror}") from error
+    # An earlier version let all users read it.
+    with suppress(OSError):
+        os.fchmod(descriptor, 0o600)
+    # Emptied first: what a dead holder left is not to be read as ours.
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, text.encode("utf-8", "backslashreplace"), 0)
 
 
 def _text(descriptor: int) -> str:

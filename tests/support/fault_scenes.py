@@ -32,7 +32,8 @@ SIZES = {
 _PATHS = {INNER: f"a/folder/{INNER}"}
 _MODIFIED = "Wed, 01 Jan 2020 00:00:00 GMT"
 _REST = 3 * MIB
-_LIMITS = ("--max-retries=1", "--retry-delay=0.01", "-w3", "-q", "--progress=never")
+_DELAYS = ("--max-retries=1", "--retry-delay=0.01", "--retry-max-delay=0.05")
+_LIMITS = (*_DELAYS, "-w3", "-q", "--progress=never")
 
 Run = Callable[[Sequence[str]], Ended]
 """Runs the program with these arguments."""
