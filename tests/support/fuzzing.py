@@ -112,9 +112,9 @@ def _final_head(message: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
 def _fields(block: bytes) -> list[tuple[str, str]]:
     unfolded = re.sub(rb"\r?\n[ \t]+", b" ", block)
     lines = [line.partition(b":") for line in unfolded.splitlines() if line.strip()]
-    return [
-        (name.decode("latin-1").lower(), v.decode("latin-1").strip()) for name, _, v in lines
-    ]
+    fields = ((n.decode("latin-1").lower(), v.decode("latin-1").strip()) for n, _, v in lines)
+    # A field that comes twice with the same value counts once.
+    return list(dict.fromkeys(fields))
 
 
 def _tokens(fields: list[tuple[str, str]], name: str) -> list[str]:
