@@ -29,7 +29,8 @@ from url_downloader.server_settings import ServerSettings
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import AttemptLimits, ErrorKind, without_credentials
 from url_downloader.trust import Trust, trust_of
-from url_downloader.urls import resolve
+from url_downloader.units import printable
+from url_downloader.urls import resolve, without_secrets
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ class HttpClient:
         """Send a GET, follow its redirects, and return the final reply's head.
 
         Args:
-            url: absolute http(s) URL; credentials in it become Basic authorization.
+            url: in normal form (`urls`); credentials in it become Basic authorization.
             headers: the user's; they do not follow a redirect to an origin not trusted.
             conditions: ranges and preconditions; they do.
             limits: those for connecting and for silence are kept to, not the others.
@@ -136,7 +137,6 @@ class HttpClient:
         Raises:
             AttemptError: no reply, or a redirect that can't be followed.
         """
-        url = _with_ascii_host(url)
         home, own_login = origin_of(url), login_of(url)
         for _ in range(self._context.max_redirects + 1):
             is_home = self._context.is_location_trusted or origin_of(url) == home
@@ -256,22 +256,6 @@ class _ExactRequest(requests.PreparedRequest):
         return "/" + str(self.url).split("/", 3)[3]
 
 
-def _with_ascii_host(url: str) -> str:
-    """Return the URL with its host as the name system has it (RFC 5891)."""
-    if url.isascii():
-        return url
-    scheme, _, rest = url.partition("://")
-    place, slash, target = rest.partition("/")
-    login, at, host = place.rpartition("@")
-    known = requests.PreparedRequest()
-    try:
-        known.prepare_url(f"{scheme}://{host}/", None)
-    except LIBRARY_ERRORS as error:
-        raise attempt_error(error) from error
-    origin = str(known.url).removesuffix("/")
-    return f"{scheme}://{login}{at}{origin.partition('://')[2]}{slash}{target}"
-
-
 def _redirect_target(url: str, reply: HttpReply) -> str:
     locations = dict.fromkeys(map(str.strip, reply.headers.get_all("Location", [])))
     if len(locations) > 1:
@@ -281,10 +265,9 @@ def _redirect_target(url: str, reply: HttpReply) -> str:
     if not location:
         raise AttemptError(ErrorKind.REDIRECT, f"HTTP {reply.status} without a Location")
     # A Location is bytes on the wire; those beyond ASCII are meant as UTF-8.
-    text = location.encode("latin-1").decode("utf-8", "replace")
+    text = location.encode("latin-1").decode("utf-8", "surrogateescape")
     target = resolve(url, text)
-    target = target and _with_ascii_host(target)
     if target is None:
-        shown = without_credentials(text)[:200]
+        shown = printable(without_secrets(text)[:200])
         raise AttemptError(ErrorKind.REDIRECT, f"redirected to what is no http(s) URL: {shown}")
     return target

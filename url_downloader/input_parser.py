@@ -19,7 +19,7 @@ from url_downloader.line_reader import MAX_LINE
 from url_downloader.list_entry import OPTIONS, Entry, Rejection, parse_option
 from url_downloader.shared.errors import InputError
 from url_downloader.shared.models import AttemptLimits, DownloadJob
-from url_downloader.urls import PLAIN_URL, split_url
+from url_downloader.urls import PLAIN_URL, split_url, without_secrets
 
 _SHOWN = 200
 _LOOK_EVERY = 100
@@ -29,7 +29,6 @@ _IDLE = (b"", b"#")
 """How a line begins that says nothing."""
 _URL_START = re.compile(rb"[a-z][a-z0-9+.-]*:[/\\]", re.IGNORECASE)
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
-_PERHAPS_SECRET = re.compile(r"\A(https?:[/\\]+)?.*@", re.IGNORECASE | re.DOTALL)
 
 _NO_URL_YET = "an option before the first URL"
 _TOO_LATE = "an option that came after its URL was started: write both without a pause"
@@ -213,7 +212,7 @@ def normal_url(text: str) -> str:
         ValueError: it is not an http(s) URL that has a host; the text without secrets.
     """
     plain = PLAIN_URL.fullmatch(text)
-    if plain and is_plain_origin(plain[1]):
+    if plain and is_valid_origin(plain[1]):
         return text
     try:
         origin, rest = ("", "") if _CONTROL.search(text) else split_url(text)
@@ -221,17 +220,7 @@ def normal_url(text: str) -> str:
         origin = rest = ""
     if is_valid_origin(origin):
         return origin + rest
-    shown = _PERHAPS_SECRET.sub(r"\1***@", text)
-    raise ValueError(f"not a valid http(s) URL: {shown}")
-
-
-@functools.lru_cache(maxsize=1000)
-def is_plain_origin(origin: str) -> bool:
-    """Tell whether an origin is valid, and in its normal form already."""
-    try:
-        return split_url(origin) == (origin, "/") and is_valid_origin(origin)
-    except ValueError:
-        return False
+    raise ValueError(f"not a valid http(s) URL: {without_secrets(text)}")
 
 
 @functools.lru_cache(maxsize=1000)

@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from url_downloader.filenames import DEFAULT_NAME
+from url_downloader.urls import PLAIN_START
 
 PLAIN_URL = re.compile(
-    rb"(https?://[a-z0-9.:-]{1,250})/(?:(?!\.)[\w.~-]{0,250}/){0,50}"
+    rb"(" + PLAIN_START.encode() + rb")/(?:(?!\.\.?/)[\w.~-]{0,250}/){0,50}"
     rb"(?!(?i:con|prn|aux|nul|com.|lpt.)(?:\.|\?|\Z))((?:[\w.-]{0,150}[\w-])?)"
     rb"(?:\?[\w.~&=+,;:/@-]{0,2000})?",
     re.ASCII,
@@ -31,8 +32,7 @@ class ListSkimmer:
         lines: of the list; None means: nothing yet.
         claim: gives a URL's file a name of its own, as for the other jobs of the list.
         is_known: whether a URL without options came before and has been given on.
-        is_plain_origin: tells whether an origin is valid, and in its normal form; else its URL
-            is for the parser.
+        is_valid_origin: tells whether an origin is valid; else the parser says what is wrong.
 
     Threads: used by the main thread only.
     """
@@ -43,12 +43,12 @@ class ListSkimmer:
         *,
         claim: Callable[[str, str], str],
         is_known: Callable[[str], bool],
-        is_plain_origin: Callable[[str], bool],
+        is_valid_origin: Callable[[str], bool],
     ) -> None:
         self._lines = lines
         self._claim = claim
         self._is_known = is_known
-        self._is_plain_origin = is_plain_origin
+        self._is_valid_origin = is_valid_origin
         self._is_skimming = False
         # Without one, the parser would take what is no text for another kind of file.
         self._has_given_one = False
@@ -86,7 +86,7 @@ class ListSkimmer:
 
     def _plain(self, raw: bytes | None) -> re.Match[bytes] | None:
         plain = PLAIN_URL.fullmatch(raw) if self._is_skimming and raw else None
-        if plain is None or not self._is_plain_origin(plain[1].decode()):
+        if plain is None or not self._is_valid_origin(plain[1].decode()):
             return None
         has_given_one, self._has_given_one = self._has_given_one, True
         return plain if has_given_one else None

@@ -17,7 +17,7 @@ from url_downloader.checksums import parse_sums
 from url_downloader.claims import NameClaims
 from url_downloader.config import Settings
 from url_downloader.descriptors import close_read
-from url_downloader.input_parser import InputParser, is_plain_origin
+from url_downloader.input_parser import InputParser, is_valid_origin
 from url_downloader.line_reader import read_lines
 from url_downloader.list_skimmer import ListSkimmer
 from url_downloader.own_files import own_files
@@ -91,7 +91,7 @@ def read_list(
         read_lines(descriptor),
         claim=claims.claim,
         is_known=parser.is_known,
-        is_plain_origin=is_plain_origin,
+        is_valid_origin=is_valid_origin,
     )
     takes_names = settings.output.takes_server_names
     jobs = with_checksums(parser.parse(skimmer), checksums, takes_server_names=takes_names)

@@ -9,18 +9,27 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import struct
 from urllib.parse import quote, unquote
 
+import idna
+
+PLAIN_START = (
+    r"https?://(?:(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*\.?|(?:0|[1-9][0-9]{0,2})"
+    r"(?:\.(?:0|[1-9][0-9]{0,2})){3})(?::(?!80\b|443\b)[1-9][0-9]{0,4})?"
+)
+"""How most URLs begin, up to their path: in normal form where it is valid."""
 PLAIN_URL = re.compile(
-    r"(https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,3}|:[1-5][0-9]{4})?)"
-    r"(?:/(?!\.)[\w!$&'()*+,;=:@.~-]*)+(?:\?[\w!$&'()*+,;=:@/?.~-]+)?",
+    rf"({PLAIN_START})"
+    r"(?:/(?!\.|%2[Ee])[\w!$&'()*+,;=:@%|\[\].~-]*)+(?:\?[\w!$&'()*+,;=:@%|\[\]/?.~-]*)?",
     re.ASCII,
 )
-"""Those that are in normal form: no escapes, no user, no dot segments. Its group is all that
-comes before the path."""
+"""What most URLs are: in normal form where they are valid. The group is such a start."""
 SCHEMES = ("http", "https")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _LONGEST_PORT = 5
+_LONGEST_HOST = 255
+"""More than the name system takes. What follows takes long for what is much longer."""
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE | re.ASCII)
 _AUTHORITY = re.compile(r"[^/\\?#]*")
@@ -31,10 +40,16 @@ _NOT_IN_QUERY = re.compile(r"[^!$-;=?-~]+")
 _NOT_IN_LOGIN = re.compile(r"[^!$-.0-9A-Z_a-z~]+")
 _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NOT_IN_HOST = re.compile(r"[\0-\x20#%/:<>?@\[\\\]^`{|}\x7f]")
+_NUMBER_AT_END = re.compile(r"(?:\A|\.)(?:[0-9]+|0x[0-9a-f]*)\.?\Z")
+_IPV4_NUMBER = re.compile(r"0x([0-9a-f]*)|0([0-7]*)|([1-9][0-9]*)")
+_BASES = {1: 16, 2: 8, 3: 10}
+"""What the groups of that expression count in."""
+_ZEROS = re.compile(r"\b0(?::0)+\b")
 _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:/|\Z)", re.IGNORECASE)
 # What follows a scheme in a list. Left out, though standard, is what only slips look like: a
 # second scheme, and a password with a `#` that is not escaped.
 _LISTED = re.compile(r"[/\\]{2}(?!https?:[/\\])(?![^/\\?#]*:[?#])[^/\\]", re.IGNORECASE)
+_PERHAPS_SECRET = re.compile(r"\A(https?:[/\\]+)?.*@", re.IGNORECASE | re.DOTALL)
 _CONTROLS_AROUND = "".join(map(chr, range(0x21)))
 
 
@@ -57,7 +72,8 @@ def resolve(base: str, reference: str) -> str | None:
 
     Args:
         base: absolute URL, in its normal form, that the reference was found at.
-        reference: absolute or relative, with blanks and controls around it, or in it.
+        reference: absolute or relative, with blanks and controls around it, or in it. Lone
+            surrogates stand for bytes that are no UTF-8.
     """
     text = re.sub(r"[\t\r\n]", "", reference.strip(_CONTROLS_AROUND))
     base_scheme, _, after = base.partition("://")
@@ -73,6 +89,11 @@ def resolve(base: str, reference: str) -> str | None:
         return None
     origin, slash, rest = after.partition("/")
     return f"{base_scheme}://{origin}{_rest(_merged(slash + rest, text))}"
+
+
+def without_secrets(text: str) -> str:
+    """Return what may be a broken URL without all that may be its user and password."""
+    return _PERHAPS_SECRET.sub(r"\1***@", text)
 
 
 def _merged(base: str, reference: str) -> str:
@@ -117,22 +138,57 @@ def _quoted_login(text: str) -> str:
 
 def _host(text: str) -> str:
     if text.startswith("["):
-        address = ipaddress.IPv6Address(text[1:-1])
-        if address.scope_id is not None:
-            raise ValueError("a zone means something on one machine only")
-        return f"[{address}]"
-    host = unquote(text, errors="strict").lower()
-    if not host.isascii():
-        host = _ascii_host(host)
-    if _NOT_IN_HOST.search(host):
+        return f"[{_ipv6(text[1:-1])}]"
+    host = unquote(text, errors="strict")
+    if len(host) > _LONGEST_HOST:
+        raise ValueError("no such host")
+    host = host.lower() if host.isascii() else _ascii_host(host)
+    if not host or _NOT_IN_HOST.search(host):
         raise ValueError("a host can't have such characters")
-    return host
+    return _ipv4(host.removesuffix(".")) if _NUMBER_AT_END.search(host) else host
 
 
 def _ascii_host(host: str) -> str:
-    encoded = host.encode("idna")
-    # Python's codec is IDNA 2003: it takes faß.de for fass.de. requests knows better.
-    return encoded.decode() if encoded.decode("idna") == host else host
+    """Return an international name as the name system has it (UTS #46, not transitional)."""
+    return ".".join(map(_ascii_label, idna.uts46_remap(host, std3_rules=False).split(".")))
+
+
+def _ascii_label(label: str) -> str:
+    if label.isascii():
+        return label
+    try:
+        return idna.alabel(label).decode()
+    except idna.InvalidCodepoint:
+        # IDNA 2008 knows no symbols, but there are domains named with them.
+        return f"xn--{label.encode('punycode').decode()}"
+
+
+def _ipv4(host: str) -> str:
+    """Return the dotted form of an address in one of the forms that C's inet_aton takes."""
+    *bytes_, last = map(_ipv4_number, host.split("."))
+    rest = 4 - len(bytes_)
+    if rest < 1 or max(bytes_, default=0) > 255 or last >= 256**rest:
+        raise ValueError("no IPv4 address")
+    return str(ipaddress.IPv4Address(bytes([*bytes_, *last.to_bytes(rest, "big")])))
+
+
+def _ipv4_number(text: str) -> int:
+    found = _IPV4_NUMBER.fullmatch(text)
+    if found is None or found.lastindex is None:
+        raise ValueError("no number of an IPv4 address")
+    return int(f"0{found[found.lastindex]}", _BASES[found.lastindex])
+
+
+def _ipv6(text: str) -> str:
+    """Return an address in its shortest form; not all Pythons write mapped ones the same."""
+    address = ipaddress.IPv6Address(text)
+    if address.scope_id is not None:
+        raise ValueError("a zone means something on one machine only")
+    full = ":".join(f"{group:x}" for group in struct.unpack("!8H", address.packed))
+    zeros = max(_ZEROS.finditer(full), key=lambda found: len(found[0]), default=None)
+    if zeros is None:
+        return full
+    return f"{full[: zeros.start()].rstrip(':')}::{full[zeros.end() :].lstrip(':')}"
 
 
 def _port(scheme: str, digits: str) -> str:
@@ -168,4 +224,4 @@ def _without_dot_segments(path: str) -> str:
 
 
 def _escaped(forbidden: re.Pattern[str], text: str) -> str:
-    return forbidden.sub(lambda found: quote(found[0], safe=""), text)
+    return forbidden.sub(lambda found: quote(found[0], safe="", errors="surrogateescape"), text)

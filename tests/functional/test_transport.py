@@ -257,6 +257,7 @@ def test_nobody_listens(client: HttpClient) -> None:
         *[("/to?a=b", "/to?a=b"), ("to", "/deep/to"), ("../to#x", "/to"), ("?q", "/deep/a?q")],
         *[("{origin}/to", "/to"), ("//{host}/to", "/to"), ("HTTP:/to", "/to")],
         ("/a b/%41%2f%7E/\u00c3\u00bc?[]=%3d'", "/a%20b/%41%2f%7E/%C3%BC?[]=%3d'"),
+        ("caf\u00e9?\u00ff", "/deep/caf%E9?%FF"),
         *[("/x/../to/./%2E%2e/y?", "/y?"), ("\\\\{host}\\to", "/to"), ("//{host}", "/")],
         *[("{origin}:/to".replace(":/", "/"), "/to"), ("to??a#b", "/deep/to??a")],
     ],
@@ -338,6 +339,8 @@ def test_two_locations(
     [
         *["ftp://user:secret@h/x", "file:///etc/passwd", "mailto:a@b", "data:,x"],
         *["http://:80/", "http://[::1/", "http://h:99999/", "http://h:0/", "http://h:x/"],
+        *["http:\\\\u:secret@h:x/", "///u:secret@h:x/", "http://u:sec/secret@h:x/"],
+        *["https:/u:secret@\x1b[2J", "//user:secret@a b/" + "x" * 9000],
     ],
 )
 def test_a_redirect_to_nowhere(
@@ -348,7 +351,45 @@ def test_a_redirect_to_nowhere(
     errors = [failure(client, server.url("/a")) for _ in range(3)]
     assert {error.kind for error in errors} == {ErrorKind.REDIRECT}
     assert "secret" not in errors[0].message
+    assert errors[0].message.isprintable()
+    assert len(errors[0].message) < 300
     assert server.count() == 3
+
+
+TARGETS = [
+    *(
+        "/a%2fb%2FC%7e%7E~",
+        "/?a[]=1&a[]=2&%5B%5D",
+        "/a?",
+        "/?",
+        "/??",
+        "//a//b//",
+        "/%",
+        "/%zz",
+    ),
+    *("/a|b[c]", "/?^`{}|\\'", "/?x=http://u:p@h/../y", "/;a=b,c:@!$&()*+", "/...", "/a/..b"),
+]
+
+
+@pytest.mark.parametrize("is_plain", [True, False])
+def test_a_url_is_asked_for_byte_for_byte(
+    server: ScriptedServer, client: HttpClient, *, is_plain: bool
+) -> None:
+    """Also with credentials and cookies; that is where it says that the reply came from."""
+    for target in TARGETS:
+        server.play(target, Reply(body=BODY))
+        server.play("/from", redirect(target, cookie="" if is_plain else "a=1"))
+        url = server.url(target)
+        asked = url if is_plain else url.replace("//", "//user:p%40%3a@", 1)
+        assert get(client, asked)[:2] == (BODY, url)
+        if not target.startswith("//"):
+            assert get(client, server.url("/from"))[:2] == (BODY, url)
+    seen = [request for request in server.requests() if request.target != "/from"]
+    assert [*dict.fromkeys(request.target for request in seen)] == TARGETS
+    login = "Basic " + base64.b64encode(b"user:p@:").decode()
+    assert {request.header("Authorization") for request in seen} == (
+        {None} if is_plain else {None, login}
+    )
 
 
 USER_FIELDS: Fields = (("X-Key", "k"), ("Authorization", "Bearer t"), ("Cookie", "c=1"))

@@ -221,6 +221,7 @@ LIBRARIES = {
         *("connections", "dialer", "http_errors", "http_wire", "socks_dialer", "trust"),
     },
     "validators": {"input_parser"},
+    "idna": {"urls"},
     "rich": {"progress", "progress_rows", "screen"},
     "prometheus_client": {"metrics_file"},
     "brotli": {"inflating"},

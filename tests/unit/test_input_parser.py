@@ -24,7 +24,6 @@ from url_downloader.filenames import (
 )
 from url_downloader.input_parser import (
     InputParser,
-    is_plain_origin,
     is_valid_origin,
     normal_url,
 )
@@ -223,7 +222,7 @@ def test_what_a_line_is(line: str, urls: list[str]) -> None:
         ("http://_a.b__c.example/", "http://_a.b__c.example/"),
         ("http://xn--bcher-kva.example/", "http://xn--bcher-kva.example/"),
         ("http://BÜCHER.example:80/", "http://xn--bcher-kva.example/"),
-        ("http://faß.de/", "http://faß.de/"),
+        ("http://faß.de/", "http://xn--fa-hia.de/"),
         ("http://u:p@h/", "http://u:p@h/"),
         ("http://u@x:p:q@r s%@h/", "http://u%40x:p%3Aq%40r%20s%25@h/"),
         ("http://@h/", "http://h/"),
@@ -429,6 +428,42 @@ def test_unknown_keys_and_mirrors_are_noted_once() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        ("http://host/a", "HTTP://HOST:80/a"),
+        ("https://b\u00fccher.example/", "https://XN--BCHER-KVA.example:0443"),
+        ("http://127.0.0.1/", "http://0x7f.1:/./a/%2e%2E/"),
+        ("http://[::1]/?", "http://[0:0::0001]?#f"),
+    ],
+)
+def test_urls_are_compared_in_normal_form(first: str, again: str) -> None:
+    """Two ways to write a URL that ask the same server for the same are a repetition."""
+    result = parsed(f"{first}\n{again}\n")
+    assert [job.url for job in result.jobs] == [normal_url(first)]
+    assert result.parser.repeated == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("http://h/~a", "http://h/%7Ea"),
+        ("http://h/%2f", "http://h/%2F"),
+        ("http://h/a", "http://h/a?"),
+        ("http://h/a", "http://h//a"),
+        ("http://h/?a&b", "http://h/?b&a"),
+        ("http://h/", "https://h/"),
+        ("http://h/", "http://h:443/"),
+        ("http://h/", "http://h./"),
+    ],
+)
+def test_what_is_asked_for_otherwise_is_another_url(first: str, second: str) -> None:
+    """A server may tell them apart, so each is a job, with a file of its own."""
+    result = parsed(f"{first}\n{second}\n")
+    assert [job.url for job in result.jobs] == [first, second]
+    assert len(set(result.outputs)) == 2
+
+
 def test_a_repeated_url_is_one_job() -> None:
     """The same URL with the same options is one job, and said so with both lines."""
     result = parsed(
@@ -632,7 +667,7 @@ def test_a_plain_url_needs_no_quoting(url: str) -> None:
     """What is taken as it stands is what quoting would have made of it, and so is its name."""
     match = PLAIN_URL.fullmatch(url)
     assert match is not None
-    if is_plain_origin(match[1]):
+    if is_valid_origin(match[1]):
         assert split_url(url) == (match[1], url.removeprefix(match[1]))
     segment = urlsplit(url).path.rpartition("/")[2]
     assert name_from_url(url) == (safe_component(unquote(segment)) or DEFAULT_NAME)

@@ -13,7 +13,7 @@ from url_downloader.claims import NameClaims
 from url_downloader.config import Settings
 from url_downloader.failed_list import has_options, list_text
 from url_downloader.filenames import DEFAULT_NAME, name_from_url
-from url_downloader.input_parser import InputParser, is_plain_origin, normal_url
+from url_downloader.input_parser import InputParser, is_valid_origin, normal_url
 from url_downloader.list_skimmer import PLAIN_URL, ListSkimmer
 from url_downloader.shared.models import DownloadJob
 
@@ -29,6 +29,9 @@ ENTRIES = [
     "http://h/a%20b",
     "HTTP://H/upper",
     "http://h/fragment#here",
+    "http://h:80/d/x.txt?q=1",
+    "http://h/d/e/../x.txt",
+    "http://0x7f.1/x.txt",
     "http://h/caf\u00e9",
     "http://h/crlf \r",
     "\ufeffhttp://h/bom",
@@ -68,7 +71,7 @@ class Reading:
             lines,
             claim=claims.claim,
             is_known=parser.is_known,
-            is_plain_origin=is_plain_origin,
+            is_valid_origin=is_valid_origin,
         )
         self._jobs = parser.parse(self.skimmer)
 
@@ -122,8 +125,23 @@ def test_plain_is_as_it_will_be_asked_for(url: bytes) -> None:
         normal = normal_url(text)
     except ValueError:
         return
-    if is_plain_origin(match[1].decode()):
+    if is_valid_origin(match[1].decode()):
         assert normal == text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(b"http://h", b"http://h:80/", b"https://h:443/", b"http://h:0080/", b"http://h:/"),
+        *(b"http://0x7f.1/", b"http://2130706433/", b"http://1.2.3.4./", b"http://[0::1]/"),
+        *(b"http://h/a/../b", b"http://h/./b", b"http://h/..", b"http://h/a/.", b"http://H/"),
+        *(b"http://h/a b", b"http://h/a\\b", b"http://@h/", b"http://h/#f"),
+    ],
+)
+def test_what_is_asked_for_otherwise_is_not_plain(url: bytes) -> None:
+    """A URL that has another normal form is the parser's business."""
+    assert normal_url(url.decode()) != url.decode()
+    assert not PLAIN_URL.fullmatch(url)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +149,8 @@ def test_plain_is_as_it_will_be_asked_for(url: bytes) -> None:
     [
         b"http://h/a.txt",
         b"https://h.example:8443/a/b.c/~d/e-f_1.tar.gz?x=1&y=a,b",
-        b"http://127.0.0.1:80/",
+        b"http://127.0.0.1:8080/",
+        b"http://h/.well-known/a..b/c?",
     ],
 )
 def test_what_most_lists_have_is_plain(url: bytes) -> None:

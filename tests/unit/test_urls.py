@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import string
+from contextlib import suppress
 from urllib.parse import unquote_to_bytes
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.urls import resolve, split_url
+from url_downloader.urls import PLAIN_START, PLAIN_URL, resolve, split_url, without_secrets
 
 BASE = "http://user:pw@host:8080/a/b?c"
 HOME = "http://user:pw@host:8080"
@@ -84,6 +85,31 @@ def test_path_and_query(path: str, normal: str) -> None:
         ("http://[::0001]:080", "http://[::1]"),
         ("http://[FE80::ABCD]", "http://[fe80::abcd]"),
         ("http://bücher.example", "http://xn--bcher-kva.example"),
+        ("http://[2001:DB8:0:0:1:0:0:01]:8080", "http://[2001:db8::1:0:0:1]:8080"),
+        ("http://[1:0:0:2:0:0:0:3]", "http://[1:0:0:2::3]"),
+        ("http://[1:2:3:4:5:6::8]", "http://[1:2:3:4:5:6:0:8]"),
+        ("http://[0:0:10:20:30:40:50:0]", "http://[::10:20:30:40:50:0]"),
+        ("http://[::]", "http://[::]"),
+        ("http://[::ffff:127.0.0.1]", "http://[::ffff:7f00:1]"),
+        ("http://127.0.0.1.:80", "http://127.0.0.1"),
+        ("http://0x7f.1", "http://127.0.0.1"),
+        ("http://0X7F.0x0.0x.0x1", "http://127.0.0.1"),
+        ("http://0177.0.0.01", "http://127.0.0.1"),
+        ("http://2130706433", "http://127.0.0.1"),
+        ("http://0xffffffff", "http://255.255.255.255"),
+        ("http://0x", "http://0.0.0.0"),
+        ("http://1.65535", "http://1.0.255.255"),
+        ("http://%31%32%37.1", "http://127.0.0.1"),
+        ("http://\uff11\uff12\uff17.1", "http://127.0.0.1"),
+        ("http://1.2.3.4a", "http://1.2.3.4a"),
+        ("http://H.EXAMPLE.", "http://h.example."),
+        ("http://%C3%9C.de", "http://xn--tda.de"),
+        ("http://U\u0308.de", "http://xn--tda.de"),
+        ("http://XN--TDA.de", "http://xn--tda.de"),
+        ("http://fa\u00df.de", "http://xn--fa-hia.de"),
+        ("http://a\u3002b\uff0ec\uff61d", "http://a.b.c.d"),
+        ("http://a%C2%ADb\u00ad", "http://ab"),
+        ("http://i\u2764.ws", "http://xn--i-7iq.ws"),
         ("http://u@h", "http://u@h"),
         ("http://u:@h", "http://u:@h"),
         ("http://:p@h", "http://:p@h"),
@@ -98,6 +124,7 @@ def test_path_and_query(path: str, normal: str) -> None:
 def test_scheme_host_and_port(start: str, normal: str) -> None:
     """They are in normal form, so that equal origins are the same text; logins stay theirs."""
     assert split_url(f"{start}/") == (normal, "/")
+    assert split_url(f"{normal}/") == (normal, "/")
 
 
 @pytest.mark.parametrize(
@@ -108,6 +135,23 @@ def test_scheme_host_and_port(start: str, normal: str) -> None:
         *("http://h:0/", "http://h:00/", "http://h:65536/", f"http://h:{'9' * 5000}/"),
         *("http://a b/", "http://a%20b/", "http://a%2fb/", "http://a%00/", "http://a%ff/"),
         *("http://[::1/", "http://::1/", "http://[1.2.3.4]/", "http://[fe80::1%25a]/"),
+        *(
+            "http://256.1.1.1/",
+            "http://1.2.3.4.5/",
+            "http://1..2/",
+            "http://08/",
+            "http://a.1/",
+        ),
+        *("http://4294967296/", "http://1.16777216/", "http://1.2.65536/", "http://a.0x/"),
+        *(
+            "http://1_0.1/",
+            "http://+1.1/",
+            "http://0x.-.0/",
+            "http://[::1.2.3]/",
+            "http://[:1]/",
+        ),
+        *("http://\u2100/", "http://\u00ad/", "http://xn--\u00fc/", "http://\udce9/"),
+        *(f"http://{'a' * 256}/", "http://" + "\u00fc" * 64, f"http://{'%41' * 256}/"),
         *("http://a|b/", "http://a^b/", "http://[]/", "http://http://h/", "http://u:#p@h/"),
     ],
 )
@@ -150,6 +194,9 @@ def test_what_is_no_url(text: str) -> None:
         ("x y/é", f"{HOME}/a/x%20y/%C3%A9"),
         ("x\x01y", f"{HOME}/a/x%01y"),
         ("1:2", f"{HOME}/a/1:2"),
+        ("caf\udce9?\udcff", f"{HOME}/a/caf%E9?%FF"),
+        ("//B\u00fccher.example:80", "http://xn--bcher-kva.example/"),
+        ("http://0x7f.1/", "http://127.0.0.1/"),
         *[(bad, None) for bad in ("ftp://o/", "a:b", "javascript:x", "mailto:a@b", "data:,x")],
         *[(bad, None) for bad in ("http://", "//", "https:", "//:80/", "//o:0/", "//o:x/")],
         *[(bad, None) for bad in ("//[::1/", "//a b/", "http://a%00b/", "//o:99999/")],
@@ -200,3 +247,103 @@ def test_any_reference_leads_to_a_normal_url_or_nowhere(reference: str, base: st
     target = resolve(base, reference)
     if target is not None:
         assert "".join(split_url(target)) == target
+
+
+PIECES = st.sampled_from(
+    [
+        *("http:", "https:", "HTTP:", "ftp:", "//", "/", "\\", "?", "#", "@", ":", "h", "a_b"),
+        *(
+            ".",
+            "..",
+            "%2e",
+            ".%2E",
+            "%",
+            "%2f",
+            "%zz",
+            "'",
+            '"',
+            " ",
+            "^",
+            "|",
+            "[",
+            "]",
+            "[::1]",
+        ),
+        *("80", "0443", "0", "127.1", "0x7f", "08", "xn--", "-", "\u00e9", "\u00ad", "\uff0e"),
+        *("\u2764", "\udce9", "\x01", "\t"),
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=10).map("".join))
+def test_what_a_reference_leads_to_is_fit_for_a_request_line(text: str) -> None:
+    """It is printable ASCII without blanks and fragment; resolved again, it is the same."""
+    url = resolve(BASE, text)
+    if url is not None:
+        assert re.fullmatch(r"https?://[^/?#\\ ]+/[!-~]*", url)
+        assert "#" not in url
+        assert resolve(BASE, url) == url
+
+
+@given(st.from_regex(PLAIN_START, fullmatch=True) | st.from_regex(PLAIN_URL, fullmatch=True))
+def test_a_plain_start_is_in_normal_form(url: str) -> None:
+    """If a URL can begin so at all."""
+    try:
+        found = "".join(split_url(url))
+    except ValueError:
+        return
+    assert found == (url if url.count("/") > 2 else f"{url}/")
+
+
+LONG = 1 << 16
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://h/" + "/.." * LONG,
+        "http://h/" + "a/" * LONG + "../" * LONG,
+        "http://h/" + "%2e/" * LONG,
+        "http://h/" + "\u00e9" * LONG,
+        "http://h/?" + "%" * LONG,
+        "http://" + "u:" * LONG + "@h/",
+        "http://" + "@" * LONG + "h/",
+        "http://" + "a." * LONG + "b/",
+        "http://" + "\u00fcb\u0308" * LONG + "/",
+        "http://" + "%41" * LONG + "/",
+        "http://" + "9" * LONG + "/",
+        "http://h:" + "9" * LONG + "/",
+        "http://h:" + "0" * LONG + "80/",
+        "http://[" + ":" * LONG + "]/",
+        "http:" + "/" * LONG + "h",
+        "a" * LONG,
+        "http://h/" + "a#" * LONG,
+    ],
+    ids=lambda text: ascii(text[:20]),
+)
+def test_long_lines_take_no_long_time(text: str) -> None:
+    """A line of any kind is read in a time that grows with its length; else this hangs."""
+    for number in range(10):
+        with suppress(ValueError):
+            split_url(f"{text}{number}")
+        resolve(BASE, f"{text}{number}")
+    assert PLAIN_URL.fullmatch(text + " ") is None
+    assert len(without_secrets(text)) <= len(text) + len("***@")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://u:secret@h:0/", "http://***@h:0/"),
+        ("http:\\\\u:secret@h/", "http:\\\\***@h/"),
+        ("http:/u:secret@h/", "http:/***@h/"),
+        ("http://u:sec/ret@h/", "http://***@h/"),
+        ("//u:secret@h/", "***@h/"),
+        ("ftp://u:secret@h/", "***@h/"),
+        ("u:secret@h", "***@h"),
+        ("http://h/\na", "http://h/\na"),
+    ],
+)
+def test_secrets_are_left_out(text: str, shown: str) -> None:
+    """Whatever may be a user or a password is not shown, however broken the URL is."""
+    assert without_secrets(text) == shown
