@@ -62,6 +62,11 @@ def _joined(group: Fields) -> dict[str, tuple[str, str]]:
     return fields
 
 
+_EACH_LINE_COUNTS = frozenset({"content-encoding", "set-cookie"})
+"""Fields that may say the same again and mean it: a coding that comes twice was applied twice
+(RFC 9110 §8.4), and of cookies the last one holds."""
+
+
 class ReplyFields(Mapping[str, str]):
     """The header fields of a reply. Names have no case; values of one name are joined.
 
@@ -69,25 +74,22 @@ class ReplyFields(Mapping[str, str]):
         lines: name and value of each, in their order.
 
     Attributes:
-        lines: as given; of one that comes twice with the same value, the first.
+        lines: as given; of those that say the same again, only the first, but for fields of
+            which each line counts.
     """
 
     __slots__ = ("_values", "lines")
 
     def __init__(self, lines: Sequence[tuple[str, str]] = ()) -> None:
-        values: dict[str, str] = {}
-        has_repeats = False
-        for name, value in lines:
-            key = name.lower()
-            if key not in values:
-                values[key] = value
-            elif values[key] != value:
-                values[key] += f", {value}"
-            else:
-                has_repeats = True
-        # The same twice is once: an application and the server in front of it may both say it.
-        self.lines = _without_repeats(lines) if has_repeats else lines
-        self._values = values
+        self.lines = lines
+        self._values = {name.lower(): value for name, value in lines}
+        if len(self._values) < len(lines):
+            # An application and the server in front of it may both say the same.
+            self.lines = _without_repeats(lines)
+            values: dict[str, list[str]] = {}
+            for name, value in self.lines:
+                values.setdefault(name.lower(), []).append(value)
+            self._values = {name: ", ".join(each) for name, each in values.items()}
 
     def without(self, name: str) -> ReplyFields:
         """All but those of this name."""
@@ -123,6 +125,12 @@ class ReplyFields(Mapping[str, str]):
         return len(self._values)
 
 
-def _without_repeats(lines: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
-    first = {(name.lower(), value): (name, value) for name, value in reversed(lines)}
-    return [first.pop(key) for name, value in lines if (key := (name.lower(), value)) in first]
+def _without_repeats(lines: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    seen: set[tuple[str, str]] = set()
+    kept = []
+    for name, value in lines:
+        line = name.lower(), value
+        if line not in seen or line[0] in _EACH_LINE_COUNTS:
+            kept.append((name, value))
+        seen.add(line)
+    return kept

@@ -22,6 +22,7 @@ LINES = st.lists(
         ([("A", "1"), ("B", "1"), ("a", "1"), ("A", "1")], "1", [("A", "1"), ("B", "1")]),
         ([("A", "1"), ("a", "2")], "1, 2", [("A", "1"), ("a", "2")]),
         ([("A", ""), ("a", "")], "", [("A", "")]),
+        ([("A", "1"), ("A", "2"), ("a", "2"), ("a", "1")], "1, 2", [("A", "1"), ("A", "2")]),
     ],
 )
 def test_the_same_twice_is_once(
@@ -30,6 +31,17 @@ def test_the_same_twice_is_once(
     """A field that an application and the server in front of it both set has one value."""
     fields = ReplyFields(lines)
     assert (fields["A"], list(fields.lines)) == (value, kept)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("Content-Encoding", ["gzip", "gzip"]), ("Set-Cookie", ["a=1", "a=2", "a=1"])],
+)
+def test_some_mean_it_when_they_say_the_same_again(name: str, values: list[str]) -> None:
+    """A coding was applied twice; the last cookie of a name is the one that holds."""
+    lines = [(name, values[0]), *((name.lower(), value) for value in values[1:])]
+    fields = ReplyFields(lines)
+    assert (fields[name], list(fields.lines)) == (", ".join(values), lines)
 
 
 @given(LINES)
