@@ -12,7 +12,7 @@ set -euo pipefail
 script=$(realpath "${BASH_SOURCE[0]}")
 cd "$(dirname "$script")/.."
 
-packages=python3,python3-venv,ca-certificates,nginx-light,aria2,git
+packages=python3,python3-venv,ca-certificates,nginx-light,aria2,git,strace,locales
 namespace=
 scratch=
 

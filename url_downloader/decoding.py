@@ -5,12 +5,13 @@ Knows no connection and no file.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from url_downloader.content_codings import content_codings
-from url_downloader.inflating import STEPS, Step
+from url_downloader.inflating import STEPS, PerhapsGzip, Step
 from url_downloader.seams import Chunk
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
@@ -99,7 +100,10 @@ def decoder_for(value: str, *, paths: Iterable[str], media_type: str) -> Decoder
         raise AttemptError(
             ErrorKind.CODING, f"the server sent Content-Encoding {value[:60]}, not asked for"
         )
-    steps = [STEPS[coding]() for coding in reversed(codings)]
+    steps: list[Step] = []
+    for after, coding in itertools.pairwise(("", *reversed(codings))):
+        is_again = coding == after == "gzip"
+        steps.append(PerhapsGzip() if is_again else STEPS[coding]())
     return steps[0] if len(steps) == 1 else Chain(steps)
 
 

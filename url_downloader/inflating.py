@@ -24,6 +24,7 @@ _SLICE = 64 * 1024
 """Bytes that are decoded at once. After each gzip member the rest of them is copied: in slices,
 that does not take time with the square of the body."""
 _GZIP, _ZLIB, _RAW_DEFLATE = 31, 15, -15
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
 class Step:
@@ -117,6 +118,39 @@ class Inflater(Step):
 
     def _is_at_end(self) -> bool:
         return self._inflate.eof
+
+
+class PerhapsGzip(Inflater):
+    """Undoes gzip where the data is gzip, and leaves it as it is where not.
+
+    Some replies name the coding twice, once by the application and once by a server in front
+    of it, which has or has not applied it again.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("gzip")
+        self._is_plain = False
+
+    def _pieces(self, data: bytes) -> Iterator[bytes]:
+        if not (self._is_plain or self._window_bits):
+            data, self._head = self._head + data, b""
+            if data == _GZIP_MAGIC[:1]:
+                self._head = data
+                return
+            self._is_plain = not data.startswith(_GZIP_MAGIC)
+        if self._is_plain:
+            yield data
+        else:
+            yield from super()._pieces(data)
+
+    def finish(self) -> None:
+        """Take note of the end of the body.
+
+        Raises:
+            AttemptError: the compressed data is not at its end.
+        """
+        if not self._is_plain:
+            super().finish()
 
 
 class Brotli(Step):

@@ -246,6 +246,9 @@ def test_identity(data: bytes, cuts: list[int]) -> None:
         ("br", brotli.compress(SAMPLE)),
         ("zstd", zstd.compress(SAMPLE)),
         ("gzip, gzip", gzipped(gzipped(SAMPLE))),
+        ("gzip, gzip", gzipped(SAMPLE)),
+        ("gzip, gzip", gzipped(SAMPLE[:1]) + gzipped(SAMPLE[1:])),
+        ("gzip, gzip, gzip", gzipped(SAMPLE)),
         ("gzip, br", brotli.compress(gzipped(SAMPLE))),
         ("deflate, gzip", gzipped(zlibbed(SAMPLE))),
         ("utf-8, gzip", gzipped(SAMPLE)),
@@ -275,6 +278,16 @@ def test_a_coding_that_cannot_be_undone_is_refused(codings: str) -> None:
         decoder_for(codings, paths=["/page.html"], media_type="text/html")
     assert caught.value.kind is ErrorKind.CODING
     assert codings in caught.value.message
+
+
+@given(data=st.binary(max_size=5), cuts=CUTS)
+def test_a_coding_that_was_named_twice(data: bytes, cuts: list[int]) -> None:
+    """Whether it was applied once or twice, what comes is the file, however short it is."""
+    if data.startswith(b"\x1f\x8b") or data == b"\x1f":
+        return
+    for body in (gzipped(data), gzipped(gzipped(data))):
+        decoder = decoder_for("gzip, gzip", paths=[], media_type="")
+        assert decoded(decoder, cut(body, cuts)) == data
 
 
 @pytest.mark.parametrize(
