@@ -84,8 +84,8 @@ inside() {
 
     step "Tests in $suite: $(chroot "$root" python3 --version)"
     mapfile -d '' environment < <(chroot_environment)
-    # Background jobs ignore the keyboard's signals; the tests send them.
-    env -i --default-signal=INT,QUIT "${environment[@]}" \
+    # Background jobs, and nohup, have signals ignored that the tests send.
+    env -i --default-signal=HUP,INT,QUIT "${environment[@]}" \
         chroot "$root" bash -euo pipefail -c "cd /checkout && $(readme_test_command)"
 }
 
@@ -134,7 +134,7 @@ main() {
     done
     [ ${#suites[@]} -gt 0 ] || suites=(trixie sid)
     [ "$(id -u)" = 0 ] || refuse 'only root can make a chroot: use sudo'
-    for word in debootstrap unshare git; do
+    for word in debootstrap unshare git ps; do
         command -v "$word" >/dev/null || refuse "$word is missing: install it"
     done
     git diff --quiet HEAD || echo 'What is not committed is not tested.' >&2

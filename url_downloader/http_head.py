@@ -50,7 +50,7 @@ class _Lines(Protocol):
 class HeaderReader:
     """Hands `http.client` the lines of a header block, each checked, all of them bounded.
 
-    Interim replies (1xx) are shown to it as 100, the only one that it skips by itself.
+    Interim replies (1xx) are left out: its versions differ in how many they skip, and which.
     """
 
     def __init__(self, lines: _Lines) -> None:
@@ -67,6 +67,12 @@ class HeaderReader:
         Raises:
             WireError: it is no header line, cut short, or one byte too many.
         """
+        line = self._checked_line(limit)
+        while self._is_interim:
+            line = self._checked_line(limit)
+        return line
+
+    def _checked_line(self, limit: int) -> bytes:
         line = self._lines.readline(limit)
         if not line and self._left == MAX_HEADER_BYTES:
             return line
@@ -94,7 +100,7 @@ class HeaderReader:
         if self._interim > MAX_INTERIM:
             raise _too_large(f"more than {MAX_INTERIM} interim replies (1xx)")
         self._fields = 0
-        return b"HTTP/1.1 100 Continue\r\n" if self._is_interim else line
+        return line
 
     def _field_line(self, line: bytes) -> bytes:
         if line in (b"\r\n", b"\n"):

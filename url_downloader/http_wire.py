@@ -159,6 +159,13 @@ class StrictResponse(http.client.HTTPResponse):
         self._pipe = piped(self.fp, self._sock)
         return self._pipe is not None
 
+    def flush(self) -> None:
+        """Do nothing: a reply is only read.
+
+        When Python collects a reply with its stream, the stream may be closed first. From 3.13
+        on `http.client` would complain then that it can't flush it.
+        """
+
     def close(self) -> None:
         """Let go of the connection, and of the pipe."""
         if self._pipe is not None:

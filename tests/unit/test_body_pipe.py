@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -81,7 +81,9 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         server = stack.enter_context(listener.accept()[0])
         for end in (client, server):
             end.settimeout(LONG)
-        stream = stack.enter_context(client.makefile("rb"))
+        stream = stack.enter_context(
+            BufferedReader(cast("Any", client.makefile("rb", 0)), BUFFER)
+        )
         path = tmp_path / "file"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
         stack.callback(os.close, descriptor)

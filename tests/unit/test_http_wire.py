@@ -41,7 +41,8 @@ class Stream(io.BytesIO):
         return self.getvalue()[self.tell() :]
 
     def close(self) -> None:
-        self.position = self.tell()
+        if not self.closed:
+            self.position = self.tell()
         super().close()
 
 
@@ -461,3 +462,12 @@ def test_the_short_way_and_the_long_way(fields: list[bytes]) -> None:
     assert vars(short).keys() == vars(long).keys()
     for name in ("status", "reason", "version", "length", "chunked", "will_close"):
         assert getattr(short, name) == getattr(long, name)
+
+
+def test_a_stream_that_is_closed_first() -> None:
+    """A reply can be closed, as Python does when it collects both, after its stream."""
+    stream = Stream(head(b"Content-Length: 5") + b"12345")
+    response = reply(stream)
+    stream.close()
+    response.close()
+    assert response.closed
