@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from typing import TextIO
 
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -44,14 +45,14 @@ class Display(io.TextIOBase):
 
     def show(self, view: RunView) -> None:
         """Paint how the run stands, if the terminal is ours."""
-        above = self._whole_lines()
+        rows: Sequence[RenderableType] = ()
         if self._screen.is_in_foreground():
             size = self._screen.size()
             rows = frame(view, self._rates, size=size, encoding=self._screen.encoding)
-            self._screen.paint(above, rows)
         else:
             self._screen.leave()
-            self._screen.paint(above, ())
+        # Taken last: what has been logged of a job stands there as soon as the job counts.
+        self._screen.paint(self._whole_lines(), rows)
 
     def close(self) -> None:
         """Leave nothing but what was written."""

@@ -142,7 +142,7 @@ def _overall(state: PoolState, *, columns: int) -> Iterator[RenderableType]:
         "" if state.is_list_read else "+",
     )
     traffic = f"{format_size(metrics.received)}, {format_size(metrics.rate)}/s"
-    if known is not None and done + failed:
+    if known is not None and 0 < done + failed < known:
         left = _duration(metrics.seconds / (done + failed) * (known - done - failed))
         traffic += f", {left} left" if left else ""
     if len(jobs) + 3 + len(traffic) <= columns:

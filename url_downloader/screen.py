@@ -13,8 +13,9 @@ from contextlib import suppress
 from itertools import chain
 from typing import TextIO
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
-from rich.segment import Segment, SegmentLines
+from rich.segment import SegmentLines
 
 MAX_COLUMNS = 100
 """No row is wider, so that few windows become too narrow for what is there."""
@@ -34,7 +35,7 @@ class Screen:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._console = drawing_console(stream)
-        self._widths: Sequence[int] = ()
+        self._painted: Sequence[str] = ()
 
     @property
     def encoding(self) -> str:
@@ -58,23 +59,25 @@ class Screen:
 
     def leave(self) -> None:
         """Let what is painted stay: it is no longer known where it stands."""
-        self._widths = ()
+        self._painted = ()
 
     def paint(self, above: str, rows: Sequence[RenderableType]) -> None:
         """Replace what was painted last.
 
         Args:
             above: whole lines that stay.
-            rows: one for each row of the screen; what is too wide for it is cut off.
+            rows: one for each row of the screen; what is too wide for it is cut off, and so
+                are the first ones where the window is too low for all.
         """
         columns, lines = self.size()
         self._console.size = (columns, lines)
         # Nothing at all is one row, too: so is a bar that has just begun, without colors.
-        painted = [[*chain(*self._console.render_lines(row, pad=False)[:1])] for row in rows]
+        shown = rows[max(0, len(rows) + 1 - lines) :]
+        painted = [[*chain(*self._console.render_lines(row, pad=False)[:1])] for row in shown]
         with self._console.capture() as capture:
             self._console.print(SegmentLines(painted, new_lines=True), end="")
-        self._write(erasure(self._widths, columns) + above + capture.get())
-        self._widths = [Segment.get_line_length(line) for line in painted]
+        self._write(erasure(self._painted, columns) + above + capture.get())
+        self._painted = ["".join(segment.text for segment in line) for line in painted]
 
     def _write(self, text: str) -> None:
         # A terminal that is gone ends no download.
@@ -90,12 +93,22 @@ def drawing_console(stream: TextIO) -> Console:
     return Console(file=draft, force_terminal=True, legacy_windows=False, highlight=False)
 
 
-def erasure(widths: Sequence[int], columns: int) -> str:
-    """What erases rows of these widths, in a window that may have become too narrow for them.
+def erasure(rows: Sequence[str], columns: int) -> str:
+    """Return what erases these rows, and what was typed in the row below.
 
-    Nearly all terminals of today fold such rows then.
+    In a window that has become too narrow for them nearly all terminals of today fold rows.
+    Each row is erased by itself: tmux keeps what is cleared from the top of a window on, and
+    scrolls it out.
     """
-    if not widths:
-        return ""
-    height = sum(max(1, -(-width // columns)) for width in widths)
-    return f"\r\x1b[{height}A\x1b[J"
+    height = sum(_height(row, columns) for row in rows)
+    return "\r\x1b[2K" + "\x1b[A\x1b[2K" * height if height else ""
+
+
+def _height(row: str, columns: int) -> int:
+    """Return how many rows a row takes that is folded; no character is cut in two."""
+    height, used = 1, 0
+    for width in map(cell_len, row):
+        if used + width > columns:
+            height, used = height + 1, 0
+        used += width
+    return height

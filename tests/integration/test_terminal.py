@@ -17,6 +17,7 @@ from tests.support.without import without
 MIB = 1 << 20
 COLOR = re.compile(rb"\x1b\[(\d+;)*[349][0-9]")
 HIDDEN_CURSOR = b"\x1b[?25l"
+ERASURE = b"\x1b[2K"
 
 
 class HeldSite:
@@ -218,7 +219,7 @@ def test_in_the_background(server: ScriptedServer, tmp_path: Path) -> None:
     with Terminal(*site.arguments, program=program) as terminal:
         assert terminal.wait() == 0
     assert b"downloaded" in terminal.written
-    assert b"\x1b[J" not in terminal.written
+    assert ERASURE not in terminal.written
     assert " done, " not in terminal.text
 
 
@@ -237,7 +238,7 @@ def test_always(server: ScriptedServer, tmp_path: Path) -> None:
     site.release.set()
     result = run_cli(*site.arguments, "--progress=always")
     assert result.status == 0, result
-    assert "\x1b[J" in result.stderr, result
+    assert ERASURE.decode() in result.stderr, result
     assert "━" in result.stderr, result
 
 

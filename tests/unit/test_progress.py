@@ -15,7 +15,7 @@ from url_downloader.metrics import MetricsSnapshot
 from url_downloader.monitor import PoolState
 from url_downloader.progress import Display
 from url_downloader.progress_rows import Rates, fitted, frame, shown_name
-from url_downloader.screen import erasure
+from url_downloader.screen import Screen, erasure
 from url_downloader.seams import Phase
 from url_downloader.shared.models import DownloadJob, JobRecord, JobStatus
 
@@ -161,17 +161,35 @@ def test_a_name_that_can_be_shown(encoding: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("widths", "columns", "rows"),
-    [([10], 80, 1), ([80, 0, 80], 80, 3), ([80, 0, 80], 40, 5), ([81], 40, 3)],
+    ("rows", "columns", "height"),
+    [
+        (["x" * 10], 80, 1),
+        (["x" * 80, "", "x" * 80], 80, 3),
+        (["x" * 80, "", "x" * 80], 40, 5),
+        (["x" * 81], 40, 3),
+        (["文" * 20], 40, 1),
+        (["x" + "文" * 39 + "x"], 40, 3),
+    ],
+    ids=["short", "full", "narrower", "a little longer", "wide", "wide at the edge"],
 )
-def test_what_is_erased(widths: list[int], columns: int, rows: int) -> None:
+def test_what_is_erased(rows: list[str], columns: int, height: int) -> None:
     """As many rows go as there are now, in a window that may have become narrower."""
-    assert erasure(widths, columns) == f"\r\x1b[{rows}A\x1b[J"
+    assert erasure(rows, columns) == "\r\x1b[2K" + "\x1b[A\x1b[2K" * height
 
 
 def test_nothing_is_erased_where_nothing_was_painted() -> None:
     """The first rows leave what stands above them alone."""
     assert erasure([], 80) == ""
+
+
+@pytest.mark.parametrize(("lines", "shown"), [(1, ""), (2, "3"), (3, "23"), (5, "0123")])
+def test_a_low_window(lines: int, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No row is painted that could not be erased: the cursor's row is the window's last."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
+    screen = Screen(stream)
+    monkeypatch.setattr(screen, "size", lambda: (80, lines))
+    screen.paint("", [Text(str(number)) for number in range(4)])
+    assert stream.buffer.getvalue().decode().replace("\n", "") == shown
 
 
 def test_lines_above() -> None:
@@ -190,7 +208,23 @@ def test_lines_above() -> None:
     assert "tw" not in seen[0]
     assert "two\n" in seen[1]
     assert "three" not in seen[2]
-    assert written.endswith("\x1b[Jthree")
+    assert written.endswith("\x1b[2Kthree")
+
+
+def test_what_counts_has_been_said() -> None:
+    """What was logged of a job stands above the first rows in which the job counts."""
+
+    class LateRun(FakeRun):
+        def state(self) -> PoolState:
+            display.write("HTTP 404\n")
+            return super().state()
+
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
+    display = Display(stream)
+    display.show(LateRun(counts={JobStatus.FAILED: 1}))
+    written = stream.buffer.getvalue().decode()
+    assert written.index("HTTP 404") < written.index("1 failed")
+    display.close()
 
 
 def test_a_terminal_that_is_gone() -> None:
@@ -204,3 +238,9 @@ def test_a_terminal_that_is_gone() -> None:
     display.close()
     with pytest.raises(OSError, match="Input/output error"):
         stream.close()
+
+
+def test_nothing_is_left_to_wait_for() -> None:
+    """A run whose jobs have all ended says no time that is left."""
+    run = FakeRun(counts={JobStatus.SUCCESS: 2, JobStatus.FAILED: 1}, is_list_read=True)
+    assert texts(run) == ["2 done, 1 failed, 0 retrying of 3 | 3.0 MiB, 2.0 KiB/s"]
