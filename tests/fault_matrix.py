@@ -123,6 +123,10 @@ def main() -> None:
         scenes = [scene for scene in made if scene.name in wanted.scenes]
         baselines = [matrix.baseline(scene) for scene in scenes]
         cells = list(cells_of(baselines, wanted))
+        used = {cell.group for cell in cells}
+        unused = [group for group in wanted.groups if group not in used]
+        if unused and not wanted.quick:
+            _say(f"no run makes calls of these groups: {', '.join(unused)}")
         broken = run_cells(matrix, cells, wanted)
     sys.exit(1 if broken else 0)
 

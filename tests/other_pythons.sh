@@ -134,7 +134,7 @@ main() {
     done
     [ ${#suites[@]} -gt 0 ] || suites=(trixie sid)
     [ "$(id -u)" = 0 ] || refuse 'only root can make a chroot: use sudo'
-    for word in debootstrap unshare git; do
+    for word in debootstrap unshare git ps; do
         command -v "$word" >/dev/null || refuse "$word is missing: install it"
     done
     git diff --quiet HEAD || echo 'What is not committed is not tested.' >&2

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -108,7 +108,7 @@ def _again(server: ScriptedServer, template: Path, run: Run) -> Scene:
     _check(run(_arguments("urls.txt", template, ["-N"])), {0})
     out = template / "out"
     (out / "small1.bin").write_bytes(b"older")
-    for name in ("small2.bin", CHUNKED):
+    for name in ("small2.bin", BIG):
         (out / name).unlink()
     options = ("-N", "--report={}/report.jsonl", "--log-file={}/run.log")
     return Scene(name="again", template=template, options=options, clean_options=["-N"])
@@ -116,10 +116,10 @@ def _again(server: ScriptedServer, template: Path, run: Run) -> Scene:
 
 def _resumed(server: ScriptedServer, template: Path, run: Run) -> Scene:
     """A download that broke off: a part that can be resumed, and few files."""
-    _write_lists(server, template)
+    _write_lists(server, template, checked=(BIG, "small5.bin"))
     whole = ranged(content(SIZES[BIG]), delivery=Cut(SIZES[BIG] - _REST))
     server.play(f"/{BIG}", whole)
-    (template / "part.txt").write_text(_list_text(server, [BIG, "small3.bin", INNER]))
+    (template / "part.txt").write_text(_list_text(server, [BIG, "small3.bin", INNER], ()))
     _check(run(_arguments("part.txt", template, ["--max-retries=0"])), {1})
     server.play(f"/{BIG}", _stored(BIG))
     (template / "part.txt").unlink()
@@ -133,21 +133,27 @@ def _check(ended: Ended, statuses: set[int]) -> None:
         raise SystemExit(message)
 
 
-def _write_lists(server: ScriptedServer, template: Path, *, has_lost: bool = False) -> None:
+def _write_lists(
+    server: ScriptedServer,
+    template: Path,
+    *,
+    has_lost: bool = False,
+    checked: Sequence[str] = (CHUNKED, "small5.bin"),
+) -> None:
     template.mkdir(parents=True)
-    (template / "clean.txt").write_text(_list_text(server, SIZES))
-    names = [LOST, *SIZES] if has_lost else SIZES
-    (template / "urls.txt").write_text(_list_text(server, names))
+    (template / "clean.txt").write_text(_list_text(server, SIZES, checked))
+    names = [LOST, *SIZES] if has_lost else [*SIZES]
+    (template / "urls.txt").write_text(_list_text(server, names, checked))
 
 
-def _list_text(server: ScriptedServer, names: Sequence[str] | Mapping[str, int]) -> str:
-    """A list; one file goes to a folder, and two have a checksum."""
+def _list_text(server: ScriptedServer, names: Iterable[str], checked: Sequence[str]) -> str:
+    """Return a list of these files: one goes to a folder, and some have a checksum."""
     lines = []
     for name in names:
         lines.append(server.url(f"/{name}"))
         if name in _PATHS:
             lines.append(f"  out={_PATHS[name]}")
-        if name in (BIG, "small5.bin"):
+        if name in checked:
             digest = hashlib.sha256(content(SIZES[name])).hexdigest()
             lines.append(f"  checksum=sha-256={digest}")
     return "\n".join(lines) + "\n"
