@@ -9,7 +9,7 @@ import ipaddress
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from url_downloader.units import http_date
 
@@ -17,11 +17,10 @@ _MAX_SIZE = 4096
 """Bytes of the longest name and value together that servers may set, as in browsers."""
 _FAR = 1e12
 """Seconds since the epoch after which nothing expires: some 30,000 years."""
-_CONTROL = re.compile(r"[\0-\x08\n-\x1f\x7f]")
+_CONTROL = r"[\0-\x08\n-\x1f\x7f]"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cookie:
+class Cookie(NamedTuple):
     """A cookie, and which requests it is for.
 
     Args:
@@ -33,13 +32,17 @@ class Cookie:
         expires: seconds since the epoch; None = at the end of the session.
     """
 
-    name: str = field(repr=False)
-    value: str = field(repr=False)
+    name: str
+    value: str
     domain: str
     is_host_only: bool = True
     path: str = "/"
     is_secure: bool = False
     expires: float | None = None
+
+    def __repr__(self) -> str:
+        # What is sent may be a secret.
+        return f"Cookie(domain={self.domain!r}, path={self.path!r})"
 
     def is_for(self, path: str, *, is_secure: bool, now: float) -> bool:
         """Whether it is for a request of its domain with this path (§5.4)."""
@@ -81,7 +84,8 @@ def parse_set_cookie(text: str, *, host: str, path: str, now: float) -> Cookie |
     """
     pair, *attributes = text.split(";")
     name, has_value, value = (part.strip(" \t") for part in pair.partition("="))
-    if not has_value or not name or len(name) + len(value) > _MAX_SIZE or _CONTROL.search(text):
+    is_sound = has_value and name and not re.search(_CONTROL, text)
+    if not is_sound or len(name) + len(value) > _MAX_SIZE:
         return None
     given: dict[str, str] = {}
     for attribute in attributes:
@@ -131,7 +135,7 @@ def parse_cookie_line(line: bytes) -> Cookie | None:
     fields = text.split("\t")
     if len(fields) == 6:
         fields.append("")
-    if len(fields) != 7 or _CONTROL.search(text) or not fields[5]:
+    if len(fields) != 7 or re.search(_CONTROL, text) or not fields[5]:
         raise ValueError("not seven fields with tabs between them")
     domain, flag, path, secure, expires, name, value = fields
     return Cookie(

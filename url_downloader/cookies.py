@@ -7,7 +7,6 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from url_downloader.cookie_rules import (
@@ -115,7 +114,7 @@ class Cookies:
 
     def _take(self, cookie: Cookie, host: str, *, now: float) -> None:
         if cookie.domain not in self._shared_domains or is_address(host):
-            cookie = replace(cookie, domain=host, is_host_only=True)
+            cookie = cookie._replace(domain=host, is_host_only=True)
         identity = _identity(cookie)
         with self._lock:
             self._drop(identity)

@@ -8,31 +8,22 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
 
 from url_downloader.content_codings import content_codings
 from url_downloader.inflating import STEPS, PerhapsGzip, Step
-from url_downloader.seams import Chunk
+from url_downloader.seams import Chunk, Decoder
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 
 MAX_CODINGS = 5
 """Codings of one body that are undone one after the other; as many as curl undoes."""
 
-_COMPRESSED_NAME = re.compile(
-    r"\.(gz|tgz|bz2|tbz2?|xz|txz|lzma|zst|tzst|br|lz4?|Z|svgz)$", re.IGNORECASE
+# Compiled when they are needed: few replies are encoded.
+_COMPRESSED_NAME = r"(?i)\.(gz|tgz|bz2|tbz2?|xz|txz|lzma|zst|tzst|br|lz4?|Z|svgz)$"
+_COMPRESSED_TYPE = (
+    r"(?i)application/"
+    r"(x-)?(gzip|gunzip|tgz|gtar|bzip2?|xz|zstd|brotli|compress|compressed-tar)"
 )
-_COMPRESSED_TYPE = re.compile(
-    r"application/(x-)?(gzip|gunzip|tgz|gtar|bzip2?|xz|zstd|brotli|compress|compressed-tar)",
-    re.IGNORECASE,
-)
-
-
-class Decoder(Protocol):
-    """Makes the bytes that are stored of those that came."""
-
-    def feed(self, chunk: Chunk) -> Iterator[Chunk]: ...
-    def finish(self) -> None: ...
 
 
 class Identity:
@@ -108,5 +99,6 @@ def decoder_for(value: str, *, paths: Iterable[str], media_type: str) -> Decoder
 
 
 def _is_compressed(paths: Iterable[str], media_type: str) -> bool:
-    is_named_so = any(_COMPRESSED_NAME.search(path) for path in paths)
-    return is_named_so or bool(_COMPRESSED_TYPE.fullmatch(media_type.partition(";")[0].strip()))
+    is_named_so = any(re.search(_COMPRESSED_NAME, path) for path in paths)
+    plain_type = media_type.partition(";")[0].strip()
+    return is_named_so or re.fullmatch(_COMPRESSED_TYPE, plain_type) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from url_downloader.finish import saved_etag
 from url_downloader.folder import Folder
@@ -16,8 +16,7 @@ from url_downloader.part_file import BLOCK
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExistingFile:
+class ExistingFile(NamedTuple):
     """A regular file that is there already.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from url_downloader.local_errors import NO_ROOM
 from url_downloader.shortcomings import NOT_OFFERED, Lack, Shortcomings
@@ -13,8 +13,7 @@ from url_downloader.turn import TURN
 _ETAG_ATTRIBUTE = "user.url_downloader.etag"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finish:
+class Finish(NamedTuple):
     """What a file gets before it gets its name.
 
     Args:

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 # As in Python's own reader: quotes hold blanks, and a backslash takes the next byte as it is.
-_WORD = re.compile(rb'"((?:\\.|[^"\\])*)"|((?:\\.|\S)+)')
-_ESCAPE = re.compile(rb"\\(.)")
+_WORD = rb'"((?:\\.|[^"\\])*)"|((?:\\.|\S)+)'
+_ESCAPE = rb"\\(.)"
 _VALUES = {b"login": "name", b"user": "name", b"account": "account", b"password": "password"}
 
 
@@ -86,7 +86,7 @@ class _Words:
             self.line, line = next(self._lines, (self.line, None))
             if line is None:
                 return None
-            self._rest = [_unquoted(match) for match in _WORD.finditer(line)]
+            self._rest = [_unquoted(match) for match in re.finditer(_WORD, line)]
         return self._rest.pop(0)
 
     def value(self) -> bytes:
@@ -110,4 +110,4 @@ class _Words:
 
 
 def _unquoted(match: re.Match[bytes]) -> bytes:
-    return _ESCAPE.sub(rb"\1", match[2] if match[1] is None else match[1])
+    return re.sub(_ESCAPE, rb"\1", match[2] if match[1] is None else match[1])

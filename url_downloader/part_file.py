@@ -12,8 +12,7 @@ import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from url_downloader.body_pipe import write_all
 from url_downloader.finish import Finish
@@ -33,8 +32,7 @@ BLOCK = 1024 * 1024
 """Bytes per read from the disk."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartContext:
+class PartContext(NamedTuple):
     """The things that all parts of a run share.
 
     Args:

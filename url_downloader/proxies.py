@@ -9,8 +9,8 @@ import ipaddress
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from importlib.util import find_spec
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from url_downloader.origins import Origin
@@ -24,17 +24,16 @@ _FORM = (
     " written as %25 %23 %2F %3F %40 %20"
 )
 # curl, too, takes what has no scheme for an HTTP proxy, and ignores a path.
-_URL = re.compile(
-    r"(?:(?P<scheme>[a-z][a-z0-9+.-]*)://)?(?:(?P<login>[^/?#]*)@)?"
-    r"(?P<host>\[[^\s\[\]/?#@]+\]|[^\0-\x20\x7f\[\]/?#@:]+)(?::(?P<port>\d{0,5}))?(?:(?!//)[/?#][^@]*)?",
-    re.ASCII | re.IGNORECASE,
+# Compiled when they are needed: most runs have no proxy.
+_URL = (
+    r"(?ai)(?:(?P<scheme>[a-z][a-z0-9+.-]*)://)?(?:(?P<login>[^/?#]*)@)?"
+    r"(?P<host>\[[^\s\[\]/?#@]+\]|[^\0-\x20\x7f\[\]/?#@:]+)(?::(?P<port>\d{0,5}))?(?:(?!//)[/?#][^@]*)?"
 )
-_ENTRY = re.compile(r"(?:\[(?P<ip>[^\]]+)\]|(?P<host>[^:]+|.*:.*:.*))(?::(?P<port>\d+))?")
+_ENTRY = r"(?:\[(?P<ip>[^\]]+)\]|(?P<host>[^:]+|.*:.*:.*))(?::(?P<port>\d+))?"
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proxy:
+class Proxy(NamedTuple):
     """A proxy, as its URL names it.
 
     Args:
@@ -47,7 +46,11 @@ class Proxy:
     scheme: str
     host: str
     port: int
-    login: tuple[bytes, bytes] | None = field(default=None, repr=False)
+    login: tuple[bytes, bytes] | None = None
+
+    def __repr__(self) -> str:
+        # The login is nobody else's business.
+        return f"Proxy({self.scheme}://{self.host}:{self.port})"
 
     @property
     def is_socks(self) -> bool:
@@ -66,7 +69,7 @@ def parse_proxy(text: str) -> Proxy:
     Raises:
         ValueError: no proxy can be reached by it; the message does not show it.
     """
-    match = _URL.fullmatch(text.strip())
+    match = re.fullmatch(_URL, text.strip())
     if match is None:
         raise ValueError(_FORM)
     scheme = (match["scheme"] or "http").lower()
@@ -148,7 +151,7 @@ def is_excepted(origin: Origin, exceptions: str) -> bool:
 
 def _entries(exceptions: str) -> Iterator[tuple[str, str | None]]:
     for entry in re.split(r"[\s,]+", exceptions.lower()):
-        if (match := _ENTRY.fullmatch(entry)) is not None:
+        if (match := re.fullmatch(_ENTRY, entry)) is not None:
             name = match["ip"] or match["host"]
             yield name.removeprefix("*.").strip(".") or name, match["port"]
 

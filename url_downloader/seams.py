@@ -85,6 +85,13 @@ class Transport(Protocol):
     def close(self) -> None: ...
 
 
+class Decoder(Protocol):
+    """Makes the bytes that are stored of those that came."""
+
+    def feed(self, chunk: Chunk) -> Iterator[Chunk]: ...
+    def finish(self) -> None: ...
+
+
 class Part(Protocol):
     """Bytes on the disk that have no name of their own yet."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Self
 
 from url_downloader.config import Existing, OutputSettings
@@ -32,7 +31,6 @@ _NOTHING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLO
 """Error numbers of a name under which there can be no file."""
 
 
-@dataclass(slots=True)
 class _Opened:
     """The directory, while it is open.
 
@@ -42,9 +40,12 @@ class _Opened:
         context: of the parts.
     """
 
-    tree: FolderTree
-    parts: PartsFolder
-    context: PartContext
+    __slots__ = ("context", "parts", "tree")
+
+    def __init__(self, tree: FolderTree, parts: PartsFolder, *, context: PartContext) -> None:
+        self.tree = tree
+        self.parts = parts
+        self.context = context
 
 
 class OutputDirectory:
@@ -92,7 +93,7 @@ class OutputDirectory:
                 f"{settings.directory}: no files can be written there: {reason}; choose"
                 " another directory with --dir"
             ) from error
-        self._opened = _Opened(tree, parts, self._context(tree))
+        self._opened = _Opened(tree, parts, context=self._context(tree))
 
     @property
     def has_leftovers(self) -> bool:

@@ -200,11 +200,12 @@ class Transfer:
         decoder = self._context.decoder(reply, self._job, output=self._output)
         for chunk in reply.chunks():
             self._count(len(chunk))
-            for piece in decoder.feed(chunk):
+            for piece in (chunk,) if decoder is None else decoder.feed(chunk):
                 check_size(self._context.settings, part.size + len(piece))
                 digester.update(piece)
                 part.write(piece)
-        decoder.finish()
+        if decoder is not None:
+            decoder.finish()
         if span is not None and not self._has_all(part, span, began_at=began_at):
             return None
         return self._publish(reply, part)

@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 from url_downloader.attempt_meter import AttemptMeter
 from url_downloader.config import Existing, TransferSettings
 from url_downloader.content_codings import has_strange_words
-from url_downloader.decoding import Decoder, Identity, decoder_for
 from url_downloader.existing_files import ExistingFiles
-from url_downloader.seams import Disk, Naming, Reply, Transport
+from url_downloader.seams import Decoder, Disk, Naming, Reply, Transport
 from url_downloader.shared.models import Checksum, DownloadJob
 from url_downloader.shared.notices import Notices
 
@@ -55,8 +54,8 @@ class TransferContext:
         """The rule for files that are there already."""
         return ExistingFiles(self.disk, self.existing)
 
-    def decoder(self, reply: Reply, job: DownloadJob, *, output: str) -> Decoder:
-        """Return what makes the file's bytes of those of the reply's body.
+    def decoder(self, reply: Reply, job: DownloadJob, *, output: str) -> Decoder | None:
+        """Return what makes the file's bytes of those of the reply's body; None: they are.
 
         Args:
             reply: its head.
@@ -68,7 +67,10 @@ class TransferContext:
         """
         value = reply.headers.get("Content-Encoding", "")
         if not value:
-            return Identity()
+            return None
+        # Here, because few replies are encoded.
+        from url_downloader.decoding import decoder_for  # noqa: PLC0415
+
         if has_strange_words(value):
             self.notices.warning(
                 "Content-Encoding %s names no coding: stored as it came", value

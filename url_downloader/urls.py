@@ -31,25 +31,26 @@ _LONGEST_PORT = 5
 _LONGEST_HOST = 255
 """More than the name system takes. What follows takes long for what is much longer."""
 
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE | re.ASCII)
-_AUTHORITY = re.compile(r"[^/\\?#]*")
-_HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?", re.ASCII)
+# Compiled when they are needed: for most URLs the expression above is enough.
+_SCHEME = r"(?ai)([a-z][a-z0-9+.-]*):"
+_AUTHORITY = r"[^/\\?#]*"
+_HOST_AND_PORT = r"(?a)(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?"
 # The path, query and userinfo percent-encode sets, with what is beyond printable ASCII.
-_NOT_IN_PATH = re.compile(r"[^!$-;=@-\]_a-z|~]+")
-_NOT_IN_QUERY = re.compile(r"[^!$-;=?-~]+")
-_NOT_IN_LOGIN = re.compile(r"[^!$-.0-9A-Z_a-z~]+")
-_BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_NOT_IN_HOST = re.compile(r"[\0-\x20#%/:<>?@\[\\\]^`{|}\x7f]")
-_NUMBER_AT_END = re.compile(r"(?:\A|\.)(?:[0-9]+|0x[0-9a-f]*)\.?\Z")
-_IPV4_NUMBER = re.compile(r"0x([0-9a-f]*)|0([0-7]*)|([1-9][0-9]*)")
+_NOT_IN_PATH = r"[^!$-;=@-\]_a-z|~]+"
+_NOT_IN_QUERY = r"[^!$-;=?-~]+"
+_NOT_IN_LOGIN = r"[^!$-.0-9A-Z_a-z~]+"
+_BARE_PERCENT = r"%(?![0-9A-Fa-f]{2})"
+_NOT_IN_HOST = r"[\0-\x20#%/:<>?@\[\\\]^`{|}\x7f]"
+_NUMBER_AT_END = r"(?:\A|\.)(?:[0-9]+|0x[0-9a-f]*)\.?\Z"
+_IPV4_NUMBER = r"0x([0-9a-f]*)|0([0-7]*)|([1-9][0-9]*)"
 _BASES = {1: 16, 2: 8, 3: 10}
 """What the groups of that expression count in."""
-_ZEROS = re.compile(r"\b0(?::0)+\b")
-_DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:/|\Z)", re.IGNORECASE)
+_ZEROS = r"\b0(?::0)+\b"
+_DOT_SEGMENT = r"(?i)/(?:\.|%2e){1,2}(?:/|\Z)"
 # What follows a scheme in a list. Left out, though standard, is what only slips look like: a
 # second scheme, and a password with a `#` that is not escaped.
-_LISTED = re.compile(r"[/\\]{2}(?!https?:[/\\])(?![^/\\?#]*:[?#])[^/\\]", re.IGNORECASE)
-_PERHAPS_SECRET = re.compile(r"\A(https?:[/\\]+)?.*@", re.IGNORECASE | re.DOTALL)
+_LISTED = r"(?i)[/\\]{2}(?!https?:[/\\])(?![^/\\?#]*:[?#])[^/\\]"
+_PERHAPS_LOGIN = r"(?is)\A(https?:[/\\]+)?.*@"
 _CONTROLS_AROUND = "".join(map(chr, range(0x21)))
 
 
@@ -61,8 +62,8 @@ def split_url(text: str) -> tuple[str, str]:
     Raises:
         ValueError: it is not an http(s) URL that has a host.
     """
-    scheme = _SCHEME.match(text)
-    if scheme is None or not _LISTED.match(text, scheme.end()):
+    scheme = re.match(_SCHEME, text)
+    if scheme is None or not re.match(_LISTED, text[scheme.end() :]):
         raise ValueError("no scheme, or no host")
     return _split(scheme[1].lower(), text[scheme.end() + 2 :])
 
@@ -77,7 +78,7 @@ def resolve(base: str, reference: str) -> str | None:
     """
     text = re.sub(r"[\t\r\n]", "", reference.strip(_CONTROLS_AROUND))
     base_scheme, _, after = base.partition("://")
-    scheme = _SCHEME.match(text)
+    scheme = re.match(_SCHEME, text)
     try:
         if scheme is not None:
             name, text = scheme[1].lower(), text[scheme.end() :]
@@ -93,7 +94,7 @@ def resolve(base: str, reference: str) -> str | None:
 
 def without_secrets(text: str) -> str:
     """Return what may be a broken URL without all that may be its user and password."""
-    return _PERHAPS_SECRET.sub(r"\1***@", text)
+    return re.sub(_PERHAPS_LOGIN, r"\1***@", text)
 
 
 def _merged(base: str, reference: str) -> str:
@@ -113,10 +114,10 @@ def _split(scheme: str, text: str) -> tuple[str, str]:
     """Return origin and rest of what follows the slashes after a scheme."""
     if scheme not in SCHEMES:
         raise ValueError("not http or https")
-    authority = _AUTHORITY.match(text)
+    authority = re.match(_AUTHORITY, text)
     assert authority is not None
     login, at, place = authority[0].rpartition("@")
-    found = _HOST_AND_PORT.fullmatch(place)
+    found = re.fullmatch(_HOST_AND_PORT, place)
     if found is None or not found[1]:
         raise ValueError("no host, or a port that is none")
     host, port = _host(found[1]), _port(scheme, found[2] or "")
@@ -133,7 +134,7 @@ def _login(text: str) -> str:
 
 
 def _quoted_login(text: str) -> str:
-    return _escaped(_NOT_IN_LOGIN, _BARE_PERCENT.sub("%25", text))
+    return _escaped(_NOT_IN_LOGIN, re.sub(_BARE_PERCENT, "%25", text))
 
 
 def _host(text: str) -> str:
@@ -143,9 +144,9 @@ def _host(text: str) -> str:
     if len(host) > _LONGEST_HOST:
         raise ValueError("no such host")
     host = host.lower() if host.isascii() else _ascii_host(host)
-    if not host or _NOT_IN_HOST.search(host):
+    if not host or re.search(_NOT_IN_HOST, host):
         raise ValueError("a host can't have such characters")
-    return _ipv4(host.removesuffix(".")) if _NUMBER_AT_END.search(host) else host
+    return _ipv4(host.removesuffix(".")) if re.search(_NUMBER_AT_END, host) else host
 
 
 def _ascii_host(host: str) -> str:
@@ -173,7 +174,7 @@ def _ipv4(host: str) -> str:
 
 
 def _ipv4_number(text: str) -> int:
-    found = _IPV4_NUMBER.fullmatch(text)
+    found = re.fullmatch(_IPV4_NUMBER, text)
     if found is None or found.lastindex is None:
         raise ValueError("no number of an IPv4 address")
     return int(f"0{found[found.lastindex]}", _BASES[found.lastindex])
@@ -185,7 +186,7 @@ def _ipv6(text: str) -> str:
     if address.scope_id is not None:
         raise ValueError("a zone means something on one machine only")
     full = ":".join(f"{group:x}" for group in struct.unpack("!8H", address.packed))
-    zeros = max(_ZEROS.finditer(full), key=lambda found: len(found[0]), default=None)
+    zeros = max(re.finditer(_ZEROS, full), key=lambda found: len(found[0]), default=None)
     if zeros is None:
         return full
     return f"{full[: zeros.start()].rstrip(':')}::{full[zeros.end() :].lstrip(':')}"
@@ -203,7 +204,7 @@ def _rest(text: str) -> str:
     """Return path and query in their normal form."""
     path, mark, query = text.partition("?")
     path = _escaped(_NOT_IN_PATH, path.replace("\\", "/"))
-    if _DOT_SEGMENT.search(path):
+    if re.search(_DOT_SEGMENT, path):
         path = _without_dot_segments(path)
     return f"{path or '/'}{mark}{_escaped(_NOT_IN_QUERY, query)}"
 
@@ -223,5 +224,7 @@ def _without_dot_segments(path: str) -> str:
     return "/" + "/".join(kept)
 
 
-def _escaped(forbidden: re.Pattern[str], text: str) -> str:
-    return forbidden.sub(lambda found: quote(found[0], safe="", errors="surrogateescape"), text)
+def _escaped(forbidden: str, text: str) -> str:
+    return re.sub(
+        forbidden, lambda found: quote(found[0], safe="", errors="surrogateescape"), text
+    )

@@ -238,6 +238,7 @@ LATE_IMPORTS = {
     ("logs", "logging_to"),
     ("socks_dialer", "SocksConnection._socket_for"),
     ("inflating", "Brotli.__init__"),
+    ("transfer_context", "TransferContext.decoder"),
     ("inflating", "Zstandard.__init__"),
     ("socks_dialer", "_explain"),
     ("failed_list", "_number"),

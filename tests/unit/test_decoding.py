@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from url_downloader.content_codings import content_codings
-from url_downloader.decoding import Decoder, Identity, decoder_for
+from url_downloader.decoding import Identity, decoder_for
 from url_downloader.inflating import BOMB_SIZE, Brotli, Inflater, Step, Zstandard
+from url_downloader.seams import Decoder
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 
