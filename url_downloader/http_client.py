@@ -257,7 +257,9 @@ class _ExactRequest(requests.PreparedRequest):
 
 
 def _redirect_target(url: str, reply: HttpReply) -> str:
-    locations = dict.fromkeys(map(str.strip, reply.headers.get_all("Location", [])))
+    # Not strip(): as a character, the last byte of an `à` in UTF-8 is a blank.
+    values = reply.headers.get_all("Location", [])
+    locations = dict.fromkeys(value.strip(" \t") for value in values)
     if len(locations) > 1:
         message = f"HTTP {reply.status} with {len(locations)} different Locations"
         raise AttemptError(ErrorKind.REDIRECT, message)

@@ -258,6 +258,7 @@ def test_nobody_listens(client: HttpClient) -> None:
         *[("{origin}/to", "/to"), ("//{host}/to", "/to"), ("HTTP:/to", "/to")],
         ("/a b/%41%2f%7E/\u00c3\u00bc?[]=%3d'", "/a%20b/%41%2f%7E/%C3%BC?[]=%3d'"),
         ("caf\u00e9?\u00ff", "/deep/caf%E9?%FF"),
+        *[("/\u00c3\u0085", "/%C3%85"), ("\u00a0/\u00c3\u00a0", "/deep/%A0/%C3%A0")],
         *[("/x/../to/./%2E%2e/y?", "/y?"), ("\\\\{host}\\to", "/to"), ("//{host}", "/")],
         *[("{origin}:/to".replace(":/", "/"), "/to"), ("to??a#b", "/deep/to??a")],
     ],
