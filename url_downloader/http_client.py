@@ -90,7 +90,7 @@ def client_context(
             read_cookies(settings.cookies, should_stop=should_stop) if settings.cookies else (),
             keeps=settings.keeps_cookies,
         ),
-        trust=trust_of(settings),
+        trust=trust_of(settings, should_stop=should_stop),
     )
 
 
