@@ -112,7 +112,8 @@ class BodyPipe:
             if self._held:
                 return Pipeful(self, self._held)
             self._is_moved = False
-            self._wake_at(1)
+        # Neither the rest of the body nor the next reply may be that long.
+        self._wake_at(1)
         # What is in the buffer comes first; it is not filled where more is asked for than fits.
         self._is_buffer_empty = True
         return self._stream.read1(n)

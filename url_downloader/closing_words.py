@@ -74,6 +74,9 @@ def _retry(summary: RunSummary, arguments: argparse.Namespace, *, is_told: bool)
     if not summary.failures and not summary.unfinished and summary.is_list_read:
         return ""
     failed_out = arguments.failed_out if is_told else None
+    # What went into a pipe, or to a device, can't be read from there again.
+    if failed_out is not None and not failed_out.is_file():
+        failed_out = None
     if arguments.list == "-" and failed_out is None:
         return "standard input is gone; with --failed-out FILE, the next run leaves a list"
     if arguments.list == "-" and arguments.place is None:

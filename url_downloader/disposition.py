@@ -12,8 +12,10 @@ from url_downloader.filenames import safe_component
 
 _MAX_ENCODED = 8192
 """Characters of the longest name in which encoded words are decoded."""
+# Without ASCII, the last byte of an `à` in UTF-8, as a character, would be a blank.
 _PARAMETER = re.compile(
-    r';\s*(?P<name>[^\s=;"]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^\s;"]*))'
+    r';\s*(?P<name>[^\s=;"]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^\s;"]*))',
+    re.ASCII,
 )
 _EXTENDED = re.compile(r"(utf-8|iso-8859-1)'[^']*'(.*)", re.IGNORECASE)
 _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?]*\?=", re.IGNORECASE)

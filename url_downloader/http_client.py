@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import cast
 
 import requests
@@ -89,7 +90,7 @@ def client_context(
             read_cookies(settings.cookies, should_stop=should_stop) if settings.cookies else (),
             keeps=settings.keeps_cookies,
         ),
-        trust=trust_of(settings),
+        trust=trust_of(settings, should_stop=should_stop),
     )
 
 
@@ -145,7 +146,7 @@ class HttpClient:
             login = login_of(url) or (own_login if is_home else None)
             request = self._prepare(url, fields, login=login)
             reply = self._send(request, limits=limits, is_home=is_home)
-            if reply.status not in _REDIRECTS:
+            if not _is_redirect(reply):
                 return reply
             reply.drain()
             url = _redirect_target(url, reply)
@@ -256,8 +257,16 @@ class _ExactRequest(requests.PreparedRequest):
         return "/" + str(self.url).split("/", 3)[3]
 
 
+def _is_redirect(reply: HttpReply) -> bool:
+    """Whether it leads on, as a 300 does where the server has a choice of its own."""
+    is_choice = reply.status == HTTPStatus.MULTIPLE_CHOICES
+    return reply.status in _REDIRECTS or (is_choice and "Location" in reply.headers)
+
+
 def _redirect_target(url: str, reply: HttpReply) -> str:
-    locations = dict.fromkeys(map(str.strip, reply.headers.get_all("Location", [])))
+    # Not strip(): as a character, the last byte of an `à` in UTF-8 is a blank.
+    values = reply.headers.get_all("Location", [])
+    locations = dict.fromkeys(value.strip(" \t") for value in values)
     if len(locations) > 1:
         message = f"HTTP {reply.status} with {len(locations)} different Locations"
         raise AttemptError(ErrorKind.REDIRECT, message)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -33,6 +34,7 @@ from url_downloader.shared.models import (
 from url_downloader.signals import InterruptBox, deferred_interrupt
 from url_downloader.storage import PARTS_FOLDER
 from url_downloader.summary import RunSummary
+from url_downloader.turn import TURN
 
 __all__ = [
     "ConfigError",
@@ -63,6 +65,9 @@ Url = str | tuple[str, Mapping[str, object]]
 """A URL, or a URL and the options that the lines below it would give it in a list."""
 Part = TypeVar("Part")
 
+ASK_EVERY = 0.05
+"""Seconds between two calls of `should_stop`: what it takes is lost once for each, not for each
+URL."""
 _VALUES = (FailureLimit,)
 """Dataclasses that are one setting, not a part with settings of its own."""
 _OTHERS = (MonitorSettings,)
@@ -128,6 +133,8 @@ class _Source:
         self._urls = urls
         self._interrupt = interrupt
         self._should_stop = should_stop
+        self._has_to_end = False
+        self._asks_at = 0.0
         self._position = 0
 
     def lines(self) -> Iterator[bytes | None]:
@@ -141,13 +148,23 @@ class _Source:
 
     def must_end(self) -> bool:
         """Tell whether the run has to end before its time."""
-        if self._interrupt.came or self.error is not None:
-            return True
+        self._has_to_end = (
+            self._has_to_end or self._interrupt.came or self.error is not None or self._ask()
+        )
+        return self._has_to_end
+
+    def _ask(self) -> bool:
+        """Call `should_stop`, unless it has just been called; it may take its time."""
+        if time.monotonic() < self._asks_at:
+            return False
+        TURN.give()
         try:
-            return self._should_stop()
+            return bool(self._should_stop())
         except Exception as error:  # noqa: BLE001 - raised again when the run has ended
             self.error = error
             return True
+        finally:
+            self._asks_at = time.monotonic() + ASK_EVERY
 
     def note_rejection(self, rejection: Rejection) -> None:
         """One of the URLs led to no job."""

@@ -6,6 +6,7 @@ import functools
 import os
 import ssl
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,8 +48,14 @@ class Trust(NamedTuple):
         return self._replace(cert=None, key=None)
 
 
-def trust_of(settings: ServerSettings) -> Trust:
+def trust_of(
+    settings: ServerSettings, *, should_stop: Callable[[], bool] = lambda: False
+) -> Trust:
     """What the settings say, and then the environment.
+
+    Args:
+        settings: for the talk with servers.
+        should_stop: True means that a signal, which ends the run, ended the wait for a FIFO.
 
     Raises:
         InputError: a file that the settings name can't be used.
@@ -62,7 +69,8 @@ def trust_of(settings: ServerSettings) -> Trust:
         try:
             ssl_context(trust)
         except AttemptError as error:
-            raise InputError(str(error)) from error
+            if not should_stop():
+                raise InputError(str(error)) from error
     if not settings.is_verified:
         urllib3.disable_warnings(InsecureRequestWarning)
     return trust
@@ -95,8 +103,9 @@ def ssl_context(trust: Trust) -> ssl.SSLContext:
 @functools.lru_cache(maxsize=16)
 def _ssl_context(trust: Trust) -> ssl.SSLContext:
     context = create_urllib3_context()
-    _load_authorities(context, trust)
-    if not trust.is_verified:
+    if trust.is_verified:
+        _load_authorities(context, trust)
+    else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if trust.cert is not None:
@@ -131,7 +140,9 @@ def _load_certificate(context: ssl.SSLContext, cert: Path, *, key: Path) -> None
 
     for path in {cert, key}:
         try:
-            path.open("rb").close()
+            # Whoever is about to write to a FIFO would be left without a reader.
+            if not path.is_fifo():
+                path.open("rb").close()
         except OSError as error:
             raise _failure(f"{path} can't be read", error) from error
     try:

@@ -29,6 +29,7 @@ from url_downloader import (
     RunSummary,
     Url,
     download,
+    library,
 )
 from url_downloader.config import Settings
 from url_downloader.library import _names_in, _settings_with
@@ -304,6 +305,39 @@ def test_an_asyncio_program_ends_a_run(server: ScriptedServer, tmp_path: Path) -
 
     summary = asyncio.run(main())
     assert summary.was_stopped
+
+
+@pytest.mark.parametrize("calls", [1, 2, 7])
+def test_it_need_not_say_so_again(
+    tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    """A `should_stop` that is True a single time has stopped the run, which is no success."""
+    monkeypatch.setattr(library, "ASK_EVERY", 0.0)
+    urls = [server.url(f"/{n}") for n in range(30)]
+    for n in range(30):
+        server.play(f"/{n}", Reply(body=b"1"))
+    answers = iter([False] * (calls - 1) + [True])
+    summary = download(urls, directory=tmp_path, should_stop=lambda: next(answers, False))
+    assert (summary.was_stopped, summary.is_success) == (True, False)
+    assert summary.counts[JobStatus.SUCCESS] < 30
+
+
+def test_it_may_take_its_time(
+    tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is called every now and then, not for each URL."""
+    monkeypatch.setattr(library, "ASK_EVERY", 3600.0)
+    calls: list[None] = []
+    urls = [server.url(f"/{n}") for n in range(30)]
+    for n in range(30):
+        server.play(f"/{n}", Reply(body=b"1"))
+
+    def never() -> bool:
+        calls.append(None)
+        return False
+
+    assert download(urls, directory=tmp_path, should_stop=never).is_success
+    assert len(calls) == 1
 
 
 def test_errors_of_should_stop(tmp_path: Path, server: ScriptedServer) -> None:

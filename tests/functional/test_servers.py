@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
 import ssl
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -350,6 +352,8 @@ def test_whom_to_trust(tmp_path: Path, ca_bundle: Path) -> None:
         url = server.url("/a")
         assert fetch(ServerSettings(ca_cert=tmp_path / "other.pem"), url) == BODY
         assert fetch(ServerSettings(is_verified=False), url) == BODY
+        nothing = ServerSettings(ca_cert=tmp_path / "none", is_verified=False)
+        assert fetch(nothing, url) == BODY
         host = url.replace("127.0.0.1", "localhost")
         assert fetch(ServerSettings(is_verified=False), host) == BODY
         for settings in (ServerSettings(), ServerSettings(ca_cert=ca_bundle)):
@@ -414,6 +418,8 @@ def test_a_bundle_of_the_environment_that_is_no_use(
     assert error.kind is ErrorKind.CERTIFICATE
     assert error.message.startswith(f"{name}: ")
     assert str(tmp_path / "none") in error.message
+    tls_server.play("/a", Reply(body=BODY))
+    assert fetch(ServerSettings(is_verified=False), tls_server.url("/a")) == BODY
 
 
 @pytest.fixture
@@ -445,8 +451,14 @@ def test_a_client_certificate(
     url, away = private.url("/a", tls=True), private.url("/away", tls=True)
     none = ServerSettings(ca_cert=ca_bundle)
     whole = ServerSettings(ca_cert=ca_bundle, cert=both)
-    for settings in (whole, ServerSettings(ca_cert=ca_bundle, cert=cert, key=key)):
-        assert fetch(settings, url) == BODY
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=lambda: fifo.write_bytes(cert.read_bytes()))
+    writer.start()
+    for one in (cert, fifo):
+        assert fetch(ServerSettings(ca_cert=ca_bundle, cert=one, key=key), url) == BODY
+    writer.join()
+    assert fetch(whole, url) == BODY
     with client(none) as running:
         assert get(running, url)[0] == 403
     with client(whole) as running:

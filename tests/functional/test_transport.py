@@ -250,7 +250,7 @@ def test_nobody_listens(client: HttpClient) -> None:
     assert failure(client, "http://name.invalid/").kind is ErrorKind.DNS
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
 @pytest.mark.parametrize(
     ("location", "target"),
     [
@@ -258,6 +258,7 @@ def test_nobody_listens(client: HttpClient) -> None:
         *[("{origin}/to", "/to"), ("//{host}/to", "/to"), ("HTTP:/to", "/to")],
         ("/a b/%41%2f%7E/\u00c3\u00bc?[]=%3d'", "/a%20b/%41%2f%7E/%C3%BC?[]=%3d'"),
         ("caf\u00e9?\u00ff", "/deep/caf%E9?%FF"),
+        *[("/\u00c3\u0085", "/%C3%85"), ("\u00a0/\u00c3\u00a0", "/deep/%A0/%C3%A0")],
         *[("/x/../to/./%2E%2e/y?", "/y?"), ("\\\\{host}\\to", "/to"), ("//{host}", "/")],
         *[("{origin}:/to".replace(":/", "/"), "/to"), ("to??a#b", "/deep/to??a")],
     ],
@@ -285,6 +286,17 @@ def test_the_body_of_a_redirect_is_no_obstacle(
     server.play("/a", reply)
     server.play("/b", Reply(body=BODY))
     assert get(client, server.url("/a"))[0] == BODY
+
+
+@pytest.mark.parametrize(("status", "location"), [(300, ""), (304, "/b"), (305, "/b")])
+def test_what_is_no_redirect(
+    server: ScriptedServer, client: HttpClient, status: int, location: str
+) -> None:
+    """A choice that is left to users, and what only looks like a redirect, lead nowhere."""
+    headers = {"Location": location} if location else {}
+    server.play("/a", Reply(status=status, headers=headers))
+    assert get(client, server.url("/a"))[1] == server.url("/a")
+    assert server.count() == 1
 
 
 def test_so_many_redirects_and_no_more(server: ScriptedServer, client: HttpClient) -> None:

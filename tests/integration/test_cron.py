@@ -81,7 +81,10 @@ def test_without_extras(urls: Path, target: Path) -> None:
     assert result.status == 0, result
 
 
-@pytest.mark.parametrize("options", [[], ["--failed-out=failed list"], ["-N", "-w2"]])
+@pytest.mark.parametrize(
+    "options",
+    [[], ["--failed-out=failed list"], ["--failed-out", "/dev/null"], ["-N", "-w2"]],
+)
 def test_the_retry_command_retries(
     server: ScriptedServer, urls: Path, target: Path, options: list[str]
 ) -> None:

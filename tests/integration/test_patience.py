@@ -118,6 +118,8 @@ def test_a_slow_reader_of_stderr_gets_all(server: ScriptedServer, tmp_path: Path
         "--checksums",
         "--report",
         "--log-file",
+        "--ca-cert",
+        "--cert",
         "-H@",
         "list",
     ],

@@ -206,6 +206,22 @@ def test_what_is_read_the_ordinary_way_is_waited_for_as_ever(
         assert wakes_at(bench) == 1
 
 
+def test_what_a_file_only_takes_written_is_waited_for_as_ever(
+    bench: Bench, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is the end of a body, which is short, where the file's system moves nothing."""
+    at_file = refusing(errno.EINVAL, at=lambda _, target: target == bench.descriptor)
+    monkeypatch.setattr(os, "splice", at_file)
+    with closing(bench.has_begun()) as pipe:
+        bench.server.sendall(DATA[: few + 1])
+        chunk = pipe.read1(PIPE_SIZE)
+        assert isinstance(chunk, Pipeful)
+        chunk.write_to(bench.descriptor)
+        bench.server.sendall(b"end")
+        assert pipe.read1(PIPE_SIZE) == b"end"
+        assert wakes_at(bench) == 1
+
+
 def test_a_look_at_what_is_in_a_pipe(bench: Bench) -> None:
     """It can be looked at, again and again, and still be written."""
     with closing(bench.has_begun()) as pipe:

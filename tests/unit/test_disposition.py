@@ -131,6 +131,9 @@ EXTENDED: list[tuple[str, str | None]] = [
 BEYOND_ASCII: list[tuple[str, str | None]] = [
     (raw('attachment; filename="ünï.txt"'), "ünï.txt"),
     (raw("attachment; filename=ünï.txt"), "ünï.txt"),
+    (raw("attachment; filename=voilà"), "voilà"),
+    (raw("attachment; filename=à.txt;size=3"), "à.txt"),
+    (raw("attachment; filename=Århus ; size=3"), "Århus"),
     (raw('attachment; filename="日本.txt"'), "日本.txt"),
     (raw('attachment; filename="ü.txt"', "latin-1"), "ü.txt"),
     ('attachment; filename="=?utf-8?Q?=C3=BC.txt?="', "ü.txt"),
