@@ -94,16 +94,20 @@ def parse_set_cookie(text: str, *, host: str, path: str, now: float) -> Cookie |
     domain = given.get("domain", "").lower().removeprefix(".")
     if domain and domain not in domains_of(host):
         return None
-    asked = given.get("path", "")
     return Cookie(
         name=name,
         value=value,
         domain=domain or host,
         is_host_only=not domain,
-        path=asked if asked.startswith("/") and len(asked) <= _MAX_SIZE else _folder(path),
+        path=_path(given.get("path", ""), path),
         is_secure="secure" in given,
         expires=_expiry(given, now),
     )
+
+
+def _path(asked: str, path: str) -> str:
+    """Return the path that a cookie is for, as its field asks for it or by the request's."""
+    return asked if asked.startswith("/") and len(asked) <= _MAX_SIZE else _folder(path)
 
 
 def _folder(path: str) -> str:

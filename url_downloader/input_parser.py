@@ -6,6 +6,7 @@ Knows nothing of files, nor of what becomes of a job.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import functools
 import hashlib
 import re
@@ -29,6 +30,8 @@ _IDLE = (b"", b"#")
 """How a line begins that says nothing."""
 _URL_START = re.compile(rb"[a-z][a-z0-9+.-]*:[/\\]", re.IGNORECASE)
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
+_LIKE_A_URL = r"(?i)([a-z][a-z0-9+.-]{0,31}:)?[/\\]"
+"""Lines that begin otherwise are not shown: they may be a header, a login or a token."""
 
 _NO_URL_YET = "an option before the first URL"
 _TOO_LATE = "an option that came after its URL was started: write both without a pause"
@@ -220,7 +223,18 @@ def normal_url(text: str) -> str:
         origin = rest = ""
     if is_valid_origin(origin):
         return origin + rest
-    raise ValueError(f"not a valid http(s) URL: {without_secrets(text)}")
+    raise ValueError(_what_is_wrong(text))
+
+
+def _what_is_wrong(text: str) -> str:
+    """Return why a line that should be a URL is rejected, without secrets in it."""
+    if re.match(_LIKE_A_URL, text):
+        return f"not a valid http(s) URL: {without_secrets(text)}"
+    with contextlib.suppress(ValueError):
+        key, _ = parse_option(text)
+        if key in OPTIONS:
+            return f"not a valid http(s) URL: the option '{key}' must begin with a blank"
+    return "not a valid http(s) URL: it must begin with http:// or https://"
 
 
 @functools.lru_cache(maxsize=1000)

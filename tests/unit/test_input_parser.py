@@ -313,9 +313,31 @@ def test_no_message_shows_a_header(option: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("header=Authorization: Bearer secret", "the option 'header' must begin with a blank"),
+        ("checksum = secret", "the option 'checksum' must begin with a blank"),
+        ("Authorization: Bearer secret", "it must begin with http:// or https://"),
+        ("TOKEN=secret", "it must begin with http:// or https://"),
+        ("machine h login me password secret", "it must begin with http:// or https://"),
+        ("--header Cookie: secret", "it must begin with http:// or https://"),
+        ("curl -u me:secret http://h/", "it must begin with http:// or https://"),
+        ('{"url": "http://h/", "token": "secret"}', "it must begin with http:// or https://"),
+        ("secret", "it must begin with http:// or https://"),
+        ("secret/secret+secret==", "it must begin with http:// or https://"),
+        ("data:secret", "it must begin with http:// or https://"),
+    ],
+)
+def test_no_message_shows_a_line_that_is_unlike_a_url(line: str, hint: str) -> None:
+    """A line that does not begin as URLs do may be a secret: only what to do is said."""
+    for text in (line, f"http://h/\n{line}"):
+        assert parsed(text).reasons[0].endswith(f": not a valid http(s) URL: {hint}")
+
+
+@pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b"\x1b[2J\xc2\x9b\xe2\x80\xae", r"not a valid http(s) URL: \x1b[2J\x9b\u202e"),
+        (b"h://\x1b[2J\xc2\x9b\xe2\x80\xae", r"not a valid http(s) URL: h://\x1b[2J\x9b\u202e"),
         (b"http://h/\xff", "not UTF-8"),
         (b"http://h/" + b"a" * MAX_LINE, "longer than 65536 bytes"),
     ],
@@ -327,7 +349,7 @@ def test_a_reason_can_be_shown(line: bytes, reason: str) -> None:
 
 def test_a_reason_is_cut() -> None:
     """Of a long line only the beginning is shown."""
-    (rejection,) = parsed("x" * 5000).rejections
+    (rejection,) = parsed(f"ftp://{'x' * 5000}").rejections
     assert rejection.reason.endswith("xxx...")
     assert len(rejection.reason) < 210
 
