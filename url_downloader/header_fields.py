@@ -75,19 +75,15 @@ class ReplyFields(Mapping[str, str]):
     __slots__ = ("_values", "lines")
 
     def __init__(self, lines: Sequence[tuple[str, str]] = ()) -> None:
-        values: dict[str, str] = {}
-        has_repeats = False
-        for name, value in lines:
-            key = name.lower()
-            if key not in values:
-                values[key] = value
-            elif values[key] != value:
-                values[key] += f", {value}"
-            else:
-                has_repeats = True
-        # The same twice is once: an application and the server in front of it may both say it.
-        self.lines = _without_repeats(lines) if has_repeats else lines
-        self._values = values
+        self._values = {name.lower(): value for name, value in lines}
+        self.lines = lines
+        if len(self._values) < len(lines):
+            # The same twice is once: an application and the server before it may both say it.
+            self.lines = _without_repeats(lines)
+            values: dict[str, list[str]] = {}
+            for name, value in self.lines:
+                values.setdefault(name.lower(), []).append(value)
+            self._values = {name: ", ".join(each) for name, each in values.items()}
 
     def without(self, name: str) -> ReplyFields:
         """All but those of this name."""
