@@ -29,7 +29,7 @@ from url_downloader.server_settings import ServerSettings
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import AttemptLimits, ErrorKind, without_credentials
 from url_downloader.trust import Trust, trust_of
-from url_downloader.urls import resolve
+from url_downloader.urls import resolve, without_login
 
 log = logging.getLogger(__name__)
 
@@ -285,6 +285,6 @@ def _redirect_target(url: str, reply: HttpReply) -> str:
     target = resolve(url, text)
     target = target and _with_ascii_host(target)
     if target is None:
-        shown = without_credentials(text)[:200]
+        shown = without_login(text)[:200]
         raise AttemptError(ErrorKind.REDIRECT, f"redirected to what is no http(s) URL: {shown}")
     return target

@@ -20,7 +20,7 @@ from url_downloader.line_reader import MAX_LINE
 from url_downloader.list_entry import OPTIONS, Entry, Rejection, parse_option
 from url_downloader.shared.errors import InputError
 from url_downloader.shared.models import AttemptLimits, DownloadJob
-from url_downloader.urls import PLAIN_URL, split_url
+from url_downloader.urls import PLAIN_URL, split_url, without_login
 
 _SHOWN = 200
 _LOOK_EVERY = 100
@@ -32,7 +32,6 @@ _URL_START = re.compile(rb"[a-z][a-z0-9+.-]*:[/\\]", re.IGNORECASE)
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _LIKE_A_URL = re.compile(r"([a-z][a-z0-9+.-]{0,31}:)?[/\\]", re.IGNORECASE)
 """Lines that begin otherwise are not shown: they may be a header, a login or a token."""
-_PERHAPS_SECRET = re.compile(r"\A(https?:[/\\]+)?.*@", re.IGNORECASE | re.DOTALL)
 
 _NO_URL_YET = "an option before the first URL"
 _TOO_LATE = "an option that came after its URL was started: write both without a pause"
@@ -230,8 +229,7 @@ def normal_url(text: str) -> str:
 def _what_is_wrong(text: str) -> str:
     """Return why a line that should be a URL is rejected, without secrets in it."""
     if _LIKE_A_URL.match(text):
-        shown = _PERHAPS_SECRET.sub(r"\1***@", text)
-        return f"not a valid http(s) URL: {shown}"
+        return f"not a valid http(s) URL: {without_login(text)}"
     with contextlib.suppress(ValueError):
         key, _ = parse_option(text)
         if key in OPTIONS:

@@ -21,6 +21,9 @@ comes before the path."""
 SCHEMES = ("http", "https")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _LONGEST_PORT = 5
+_LONGEST_HOST = 2048
+"""Characters of a host, with room for 253 octets (RFC 1035) however they are written. Python's
+codec takes time with the square of what a server sends as one."""
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE | re.ASCII)
 _AUTHORITY = re.compile(r"[^/\\?#]*")
@@ -35,6 +38,7 @@ _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:/|\Z)", re.IGNORECASE)
 # What follows a scheme in a list. Left out, though standard, is what only slips look like: a
 # second scheme, and a password with a `#` that is not escaped.
 _LISTED = re.compile(r"[/\\]{2}(?!https?:[/\\])(?![^/\\?#]*:[?#])[^/\\]", re.IGNORECASE)
+_PERHAPS_LOGIN = re.compile(r"\A(https?:[/\\]+)?.*@", re.IGNORECASE | re.DOTALL)
 _CONTROLS_AROUND = "".join(map(chr, range(0x21)))
 
 
@@ -73,6 +77,11 @@ def resolve(base: str, reference: str) -> str | None:
         return None
     origin, slash, rest = after.partition("/")
     return f"{base_scheme}://{origin}{_rest(_merged(slash + rest, text))}"
+
+
+def without_login(text: str) -> str:
+    """Return what is no URL as it may be shown: a login in it may end at any `@`."""
+    return _PERHAPS_LOGIN.sub(r"\1***@", text)
 
 
 def _merged(base: str, reference: str) -> str:
@@ -121,6 +130,8 @@ def _host(text: str) -> str:
         if address.scope_id is not None:
             raise ValueError("a zone means something on one machine only")
         return f"[{address}]"
+    if len(text) > _LONGEST_HOST:
+        raise ValueError("no host has such a long name")
     host = unquote(text, errors="strict").lower()
     if not host.isascii():
         host = _ascii_host(host)

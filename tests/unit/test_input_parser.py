@@ -350,7 +350,7 @@ def test_a_reason_can_be_shown(line: bytes, reason: str) -> None:
 
 def test_a_reason_is_cut() -> None:
     """Of a long line only the beginning is shown."""
-    (rejection,) = parsed("x" * 5000).rejections
+    (rejection,) = parsed(f"ftp://{'x' * 5000}").rejections
     assert rejection.reason.endswith("xxx...")
     assert len(rejection.reason) < 210
 
