@@ -17,6 +17,7 @@ from url_downloader.config import (
 )
 from url_downloader.message_arguments import add_message_options
 from url_downloader.option_types import (
+    ArgumentParser,
     Group,
     HelpFormatter,
     add_number,
@@ -42,7 +43,7 @@ Later options override earlier ones, wherever they are.
 def argument_parser() -> argparse.ArgumentParser:
     """The command line's grammar; defaults come from Settings."""
     defaults = Settings()
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="url-downloader",
         usage="%(prog)s [options] [@FILE ...] LIST",
         description="Download every URL of a list, several at a time.",

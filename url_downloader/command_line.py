@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import functools
 import itertools
 import os
 import re
@@ -45,13 +46,13 @@ def parse_command_line(argv: Sequence[str]) -> tuple[argparse.Namespace, Setting
     """
     parser = argument_parser()
     options = parser._option_string_actions
-
-    def takes_value(word: str) -> bool:
-        return takes_next(word, options)
-
+    takes_value = functools.partial(takes_next, options=options)
     try:
         words, config_files = expanded(argv, takes_value=takes_value)
         arguments, unknown = parser.parse_known_args(words)
+        if "--" not in words and re.match(r"-\S*\s", arguments.list or ""):
+            # For argparse, what has a blank in it is no option.
+            unknown.insert(0, arguments.list)
         if unknown:
             parser.error(_unknown(unknown, [*options]))
         if arguments.list is None:
@@ -159,7 +160,9 @@ def _unknown(words: Sequence[str], options: Sequence[str]) -> str:
             f"one LIST is taken, but {len(words) + 1} were given: join several lists with cat"
             " and give -, and put values that have blanks into quotes"
         )
-    flag = word.partition("=")[0] if word.startswith("--") else word[:2]
+    flag = re.split(r"[\s=]", word)[0].rstrip(":") if word.startswith("--") else word[:2]
+    if flag in options:
+        return f"{flag}: it and its value are one word: give each a word, or a line, of its own"
     nearest = difflib.get_close_matches(flag, options, n=1) if len(flag) > 2 else []
     if nearest:
         return f"unknown option {flag}: did you mean {nearest[0]}?"

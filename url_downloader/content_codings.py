@@ -15,21 +15,38 @@ _NO_CODINGS = frozenset(
 )
 
 
+_MOST_WORDS = 20
+"""Each word is looked for among Python's codecs, which searches folders, and keeps a note."""
+
+
+_SHOWN = 60
+
+
 def content_codings(value: str) -> Sequence[str]:
     """Return the codings that a Content-Encoding field names, in the order they were applied.
 
     Words that name no coding, such as a charset or `aws-chunked`, are left out.
     """
+    return [word for word in _words(value) if not _is_no_coding(word)]
+
+
+def strange_words(value: str) -> str:
+    """Return the words of a Content-Encoding field that name no coding, cut to be shown."""
+    words = [part.strip() for part in value.split(",", _MOST_WORDS)[:_MOST_WORDS]]
+    strange = dict.fromkeys(
+        word
+        for word in words
+        if _is_no_coding(word.lower()) and word.lower() not in ("", "identity")
+    )
+    return ", ".join(strange)[:_SHOWN]
+
+
+def _words(value: str) -> Sequence[str]:
+    """Return the words of a field; what is too much of them is one that is unknown."""
     if not value:
         return ()
-    words = (part.strip().lower() for part in value.split(","))
-    return [word for word in words if not _is_no_coding(word)]
-
-
-def has_strange_words(value: str) -> bool:
-    """Tell whether a Content-Encoding field has words that name no coding."""
-    words = [part.strip().lower() for part in value.split(",")]
-    return any(_is_no_coding(word) for word in words if word not in ("", "identity"))
+    words = [part.strip().lower() for part in value.split(",", _MOST_WORDS)]
+    return words if len(words) <= _MOST_WORDS else [*words[:-1], "..."]
 
 
 def _is_no_coding(word: str) -> bool:

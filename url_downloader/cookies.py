@@ -106,7 +106,8 @@ class Cookies:
             return
         scheme, host, _ = origin
         now = self._now()
-        for text in fields:
+        # No more than can be kept: a header block has room for thousands.
+        for text in list(fields)[-MOST_OF_HOST:]:
             cookie = parse_set_cookie(text, host=host or "", path=_path_of(target), now=now)
             # What is for TLS alone is not to be set from without.
             if cookie is not None and (scheme == "https" or not cookie.is_secure):
@@ -167,7 +168,9 @@ def read_cookies(
     try:
         lines = lines_of(path, should_stop=should_stop)
     except OSError as error:
-        raise InputError(f"{path}: the cookies can't be read: {error.strerror}") from error
+        # `name=value` is what curl takes: it is not shown.
+        shown = "--cookies" if "=" in str(path) else path
+        raise InputError(f"{shown}: the cookies can't be read: {error.strerror}") from error
     cookies, unreadable = _parsed(lines)
     if not cookies and (unreadable or not any(lines)) and not should_stop():
         raise InputError(f"{path}: the cookies can't be read: {_FORMAT}")

@@ -18,12 +18,17 @@ from url_downloader.shared.models import ErrorKind
 MAX_CODINGS = 5
 """Codings of one body that are undone one after the other; as many as curl undoes."""
 
-# Compiled when they are needed: few replies are encoded.
-_COMPRESSED_NAME = r"(?i)\.(gz|tgz|bz2|tbz2?|xz|txz|lzma|zst|tzst|br|lz4?|Z|svgz)$"
-_COMPRESSED_TYPE = (
-    r"(?i)application/"
-    r"(x-)?(gzip|gunzip|tgz|gtar|bzip2?|xz|zstd|brotli|compress|compressed-tar)"
+# Compiled when it is needed: few replies are encoded.
+_COMPRESSED = (
+    r"(?i)\.(b?gz|gzip|t[ag]z|bz2|tbz2?|xz|txz|lzma|zstd?|tzst|br|lz4?|Z|svgz)$"
+    r"|^application/(x-)?(gzip|gzip-compressed|gunzip|tar-gz|tgz|gtar(-compressed)?|bzip2?|xz"
+    r"|zstd|brotli|compress|compressed|compressed-tar)$"
+    # The suffixes of RFC 8460 and RFC 8878, and Docker's `.tar.gzip`.
+    r"|^application/[^/]+[+.](gzip|zstd)$"
 )
+"""Names and media types of what is compressed in itself."""
+_OWN_ENDINGS = {"br": (".br", "brotli"), "zstd": (".zst", ".tzst", "zstd")}
+"""How a name or media type ends for which such a coding is the file's own."""
 
 
 class Identity:
@@ -84,8 +89,9 @@ def decoder_for(value: str, *, paths: Iterable[str], media_type: str) -> Decoder
     Raises:
         AttemptError: a coding that can't be undone here.
     """
-    codings = content_codings(value)
-    if not codings or _is_compressed(paths, media_type):
+    names = [*paths, media_type.partition(";")[0].strip()]
+    codings = _undone(content_codings(value), names)
+    if not codings:
         return Identity()
     if len(codings) > MAX_CODINGS or not all(coding in STEPS for coding in codings):
         raise AttemptError(
@@ -98,7 +104,17 @@ def decoder_for(value: str, *, paths: Iterable[str], media_type: str) -> Decoder
     return steps[0] if len(steps) == 1 else Chain(steps)
 
 
-def _is_compressed(paths: Iterable[str], media_type: str) -> bool:
-    is_named_so = any(re.search(_COMPRESSED_NAME, path) for path in paths)
-    plain_type = media_type.partition(";")[0].strip()
-    return is_named_so or re.fullmatch(_COMPRESSED_TYPE, plain_type) is not None
+def _undone(codings: Sequence[str], names: Sequence[str]) -> Sequence[str]:
+    """Return the codings to undo: all, or, of a compressed file, those that are not its own.
+
+    Servers that label their compressed files by mistake call them gzip, or what they are: br on
+    a `.gz` was added on the way, and with it all that comes after.
+    """
+    if not any(re.search(_COMPRESSED, name) for name in names):
+        return codings
+    lowered = [name.lower() for name in names]
+    for place, coding in enumerate(codings):
+        endings = _OWN_ENDINGS.get(coding)
+        if endings and not any(name.endswith(endings) for name in lowered):
+            return codings[place:]
+    return ()

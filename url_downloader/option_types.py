@@ -6,6 +6,7 @@ import argparse
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NoReturn
 
 from url_downloader.config import FailureLimit, range_of
 from url_downloader.header_fields import UNSENT, is_field_value, parse_field
@@ -21,6 +22,17 @@ _PARSERS: Mapping[str, Callable[[str], float]] = {
     "TIME": parse_seconds,
     "SIZE": parse_size,
 }
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """A parser whose usage errors do not repeat what was written behind an option.
+
+    In `-kAuthorization: ...` that is a header: the `H` was forgotten.
+    """
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and message, and exit with status 2."""
+        super().error(re.sub(r"(?s)ignored explicit argument .*", "takes no value", message))
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):

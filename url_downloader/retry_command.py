@@ -12,6 +12,10 @@ from collections.abc import Sequence
 _USERINFO = r"(?<=://)[^/?#\s]*@"
 # A password that is not quoted may hold any character, also those that end a URL's authority.
 _PROXY_LOGIN = r"(?is)^((?:--proxy=)?(?:[a-z0-9]+://)?).*@"
+# curl takes FILE:PASSWORD, and cookies themselves; that no such file is here is found later.
+_CERTIFICATE = r"(?s)^((?:--(?:cert|key)=)?[^:]{2,}?:).+"
+_COOKIES = r"(?s)^((?:--cookies=)?[^=/]+=)[^/]+$"
+_REFERER = r"(?s)^((?:--referer=)?[^?]*\?).+"
 _HEADER_FLAG = r"(?a)--header|-\w*H"
 _IN_ONE_WORD = r"(?a)--header=|-\w*H"
 _HEADER = r"(?as)^((?:-\w*?H|--header=)?[^@\s:][^\s:]*:\s*)\S.*"
@@ -72,6 +76,14 @@ def _without_secrets(word: str, *, before: str) -> str:
     is_header = re.fullmatch(_HEADER_FLAG, before) or re.match(_IN_ONE_WORD, word)
     if is_header and not re.match(_HARMLESS, word):
         return re.sub(_HEADER, r"\1***", word)
-    if before == "--proxy" or word.startswith("--proxy="):
-        word = re.sub(_PROXY_LOGIN, r"\1***@", word)
+    option, has_value, _ = word.partition("=")
+    match option if has_value and word.startswith("--") else before:
+        case "--proxy":
+            word = re.sub(_PROXY_LOGIN, r"\1***@", word)
+        case "--cert" | "--key":
+            word = re.sub(_CERTIFICATE, r"\1***", word)
+        case "--cookies":
+            word = re.sub(_COOKIES, r"\1***", word)
+        case "--referer":
+            word = re.sub(_REFERER, r"\1***", word)
     return re.sub(_USERINFO, "***@", word)

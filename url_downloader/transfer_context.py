@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from url_downloader.attempt_meter import AttemptMeter
 from url_downloader.config import Existing, TransferSettings
-from url_downloader.content_codings import has_strange_words
+from url_downloader.content_codings import strange_words
 from url_downloader.existing_files import ExistingFiles
 from url_downloader.seams import Decoder, Disk, Naming, Reply, Transport
 from url_downloader.shared.models import Checksum, DownloadJob
@@ -71,10 +71,8 @@ class TransferContext:
         # Here, because few replies are encoded.
         from url_downloader.decoding import decoder_for  # noqa: PLC0415
 
-        if has_strange_words(value):
-            self.notices.warning(
-                "Content-Encoding %s names no coding: stored as it came", value
-            )
+        if strange := strange_words(value):
+            self.notices.warning("Content-Encoding %s names no coding: passed over", strange)
         urls = (urlsplit(job.url).path, urlsplit(reply.url).path)
         media_type = reply.headers.get("Content-Type", "")
         return decoder_for(value, paths=(*urls, job.output, output), media_type=media_type)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import ssl
 import threading
 from collections.abc import Callable
@@ -144,7 +145,7 @@ def _load_certificate(context: ssl.SSLContext, cert: Path, *, key: Path) -> None
             if not path.is_fifo():
                 path.open("rb").close()
         except OSError as error:
-            raise _failure(f"{path} can't be read", error) from error
+            raise _failure(f"{_without_password(path)} can't be read", error) from error
     try:
         # Without `refuse`, OpenSSL would ask on the terminal.
         context.load_cert_chain(cert, key, password=refuse)
@@ -153,6 +154,11 @@ def _load_certificate(context: ssl.SSLContext, cert: Path, *, key: Path) -> None
     except OSError as error:
         message = f"no certificate with its key, in PEM format, is in {cert} and {key}"
         raise _failure(message, error) from error
+
+
+def _without_password(path: Path) -> str:
+    """Return how a path is shown that is none: what curl takes is FILE:PASSWORD."""
+    return re.sub(r"(?s)(?<=..):.+", ":*** (a password is not taken)", str(path), count=1)
 
 
 def _failure(message: str, error: OSError) -> Exception:

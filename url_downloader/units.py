@@ -11,6 +11,8 @@ from email.utils import parsedate_to_datetime
 
 _SIZE = re.compile(r"(\d+)([kmgt]?)(?:i?b)?", re.ASCII | re.IGNORECASE)
 _TIME = re.compile(r"(\d+(?:\.\d+)?|\.\d+)([smhd]?)", re.ASCII)
+_LONGEST_DATE = 100
+"""Characters of a date in any of HTTP's forms, with room for comments."""
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -41,9 +43,14 @@ def parse_size(text: str) -> int:
     return int(match[1]) << 10 * " kmgt".index(match[2].lower() or " ")
 
 
-@functools.lru_cache(maxsize=256)
 def http_date(text: str) -> float | None:
     """Seconds since the epoch of an HTTP-date (RFC 9110 §5.6.7), None if it is none."""
+    return _http_date(text) if len(text) <= _LONGEST_DATE else None
+
+
+# The key of each entry is what a server sent.
+@functools.lru_cache(maxsize=256)
+def _http_date(text: str) -> float | None:
     try:
         date = parsedate_to_datetime(text)
         # An asctime-date names no zone and means UTC.

@@ -110,6 +110,20 @@ TROUBLES = {
     "set-cookie-nul": Trouble(
         url="http://127.0.0.1:{port}/set-cookie-nul", words="not a header line"
     ),
+    "redirect-login-cut": Trouble(
+        url="http://127.0.0.1:{port}/redirect-login-cut", words="redirected to what is no"
+    ),
+    "cookies-themselves": Trouble(
+        options=("--cookies", f"session={SECRET}"), status=3, words="--cookies: the cookies"
+    ),
+    "certificate-password": Trouble(
+        options=("--cert", f"{{dir}}/file:{SECRET}"), status=3, words="password is not taken"
+    ),
+    "key-password": Trouble(
+        options=("--cert", "{dir}/file", "--key", f"{{dir}}/file:{SECRET}"),
+        status=3,
+        words="password is not taken",
+    ),
     "bundle": Trouble(
         options=("--ca-cert", "{dir}/file"), file=LATIN, status=3, words="file can't be read"
     ),
@@ -126,6 +140,8 @@ def site(server: ScriptedServer) -> ScriptedServer:
     server.play("/redirect", Reply(status=302, headers={"Location": f"ftp://u:{SECRET}@h/"}))
     long_host = f"http://u:{SECRET}@{'a' * 64}.test/"
     server.play("/redirect-host", Reply(status=302, headers={"Location": long_host}))
+    cut_login = f"http://u:a/{SECRET}@h/"
+    server.play("/redirect-login-cut", Reply(status=302, headers={"Location": cut_login}))
     absurd = f"a={SECRET}; Max-Age={'9' * 5000}; Expires=Fri, 01 Jan 99999999 00:00:00 GMT"
     server.play("/set-cookie", Reply(body=b"x", headers={"Set-Cookie": absurd}))
     cut = f"HTTP/1.1 200 OK\r\nSet-Cookie: a={SECRET}\0\r\n\r\n".encode()

@@ -126,6 +126,40 @@ def test_usage_errors(
     assert [part for part in said if part not in line] == []
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-kAuthorization: secret", "-"], ["-k/--insecure", "takes no value"]),
+        (["-kNAuthorization: secret"], ["-N/--timestamping", "takes no value"]),
+        (["--no-cookies=session=secret"], ["--no-cookies", "takes no value"]),
+        (["--null=se\ncret"], ["-0/--null", "takes no value"]),
+        (["--header Cookie: secret"], ["--header", "one word"]),
+        (["-", "--header Cookie: secret"], ["--header", "one word"]),
+        (["@two"], ["--header", "one word", "a line, of its own"]),
+        (["--headers Cookie: secret"], ["--headers", "did you mean --header?"]),
+        (["--Header: secret"], ["--Header", "did you mean --header?"]),
+        (["--password secret"], ["--password", "--help lists all"]),
+        (["-Authorization: secret"], ["-A", "--help lists all"]),
+        (["-", "Authorization: secret"], ["one LIST is taken, but 2 were given"]),
+        (["-H", "Authorization secret"], ["-H/--header", "Name: value"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_usage_errors_show_no_secret(
+    config: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    words: Sequence[str],
+    said: Sequence[str],
+) -> None:
+    """What may be a header or a login is not repeated, wherever it was written by mistake."""
+    config(two="-k --header Cookie: secret")
+    with pytest.raises(SystemExit):
+        parse_command_line(words)
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert [part for part in said if part not in line] == []
+    assert "cret" not in line
+
+
 def documented() -> list[argparse.Action]:
     """All options of the parser."""
     return [each for each in argument_parser()._actions if each.option_strings]

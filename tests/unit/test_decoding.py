@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.content_codings import content_codings
+from url_downloader.content_codings import content_codings, strange_words
 from url_downloader.decoding import Identity, decoder_for
 from url_downloader.inflating import BOMB_SIZE, Brotli, Inflater, Step, Zstandard
 from url_downloader.seams import Decoder
@@ -306,19 +306,43 @@ def test_a_word_that_names_no_coding_changes_nothing(words: str) -> None:
     assert decoded(decoder, [SAMPLE]) == SAMPLE
 
 
-def test_a_refusal_is_short() -> None:
-    """A server can't fill the log with a name of a coding."""
+@pytest.mark.parametrize("value", ["x" * 10_000, "x," * 5_000, "none," * 2_000 + "gzip"])
+def test_a_refusal_is_short(value: str) -> None:
+    """A server can't fill the log with names of codings."""
     with pytest.raises(AttemptError) as caught:
-        decoder_for("x" * 10_000, paths=[], media_type="")
+        decoder_for(value, paths=[], media_type="")
     assert len(caught.value.message) < 200
 
 
-@pytest.mark.parametrize("codings", ["gzip", "br", "deflate"])
+def test_not_every_word_is_looked_for() -> None:
+    """Python searches folders for each word that may be a charset: what is too much is one."""
+    assert len(content_codings(",".join(f"x{n}" for n in range(10_000)))) <= 21
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("", ""),
+        ("gzip, identity", ""),
+        ("UTF-8", "UTF-8"),
+        ("aws-chunked,gzip", "aws-chunked"),
+        ("none, gzip, binary", "none, binary"),
+        ("text/" + "x" * 1000, "text/" + "x" * 55),
+        ("none," * 1000, "none"),
+    ],
+)
+def test_only_words_that_name_no_coding_are_told(value: str, words: str) -> None:
+    """The warning names them, and is short."""
+    assert strange_words(value) == words
+
+
+@pytest.mark.parametrize("codings", ["gzip", "deflate", "gzip, gzip"])
 @pytest.mark.parametrize(
     "name",
     [
         *("/a.gz", "/a.tar.gz", "/a.tgz", "a.GZ", "a.bz2", "a.tbz2", "a.xz", "a.txz"),
         *("a.lzma", "a.zst", "a.br", "a.lz4", "a.Z", "a.svgz", ".gz"),
+        *("a.vcf.bgz", "a.gzip", "a.taz", "a.zstd"),
     ],
 )
 def test_a_compressed_file_is_stored_as_it_came(codings: str, name: str) -> None:
@@ -329,8 +353,49 @@ def test_a_compressed_file_is_stored_as_it_came(codings: str, name: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("codings", "name", "media_type"),
+    [
+        ("br", "/a.js.br", "text/plain"),
+        ("BR", "/a.BR", "text/plain"),
+        ("gzip, br", "/a.br", "text/plain"),
+        ("br", "/a", "application/x-brotli"),
+        ("zstd", "/a.tar.zst", "text/plain"),
+        ("zstd", "/a", "application/zstd"),
+        ("zstd", "/a", "application/vnd.oci.image.layer.v1.tar+zstd"),
+        ("compress", "/a.Z", "text/plain"),
+        ("bzip2", "/a.bz2", "text/plain"),
+    ],
+)
+def test_a_coding_that_is_the_files_own_stays(codings: str, name: str, media_type: str) -> None:
+    """A `.br` that is called br is the file itself."""
+    decoder = decoder_for(codings, paths=[name], media_type=media_type)
+    assert isinstance(decoder, Identity)
+
+
+@pytest.mark.parametrize(
+    ("codings", "name", "body"),
+    [
+        ("br", "/a.tar.gz", brotli.compress(gzipped(SAMPLE))),
+        ("zstd", "/a.gz", zstd.compress(gzipped(SAMPLE))),
+        ("zstd", "/a.br", zstd.compress(gzipped(SAMPLE))),
+        ("gzip, br", "/a.gz", brotli.compress(gzipped(SAMPLE))),
+        ("br, gzip", "/a.gz", gzipped(brotli.compress(gzipped(SAMPLE)))),
+    ],
+)
+def test_what_was_added_to_a_compressed_file_is_undone(
+    codings: str, name: str, body: bytes
+) -> None:
+    """A `.gz` that comes as br is stored as the `.gz` that it is."""
+    decoder = decoder_for(codings, paths=[name], media_type="application/gzip")
+    assert b"".join(map(bytes, decoder.feed(body))) == gzipped(SAMPLE)
+
+
+@pytest.mark.parametrize(
     "media_type",
     [
+        *("application/gzip-compressed", "application/x-compressed", "application/x-tar-gz"),
+        *("application/x-gtar-compressed", "application/tlsrpt+gzip"),
+        "application/vnd.docker.image.rootfs.diff.tar.gzip",
         *("application/gzip", "application/x-gzip", "Application/X-GZIP; q=1"),
         *("application/x-bzip2", "application/x-xz", "application/x-tgz", "application/zstd"),
         " application/gzip ",
