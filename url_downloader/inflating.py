@@ -23,6 +23,9 @@ _PIECE = 256 * 1024
 _SLICE = 64 * 1024
 """Bytes that are decoded at once. After each gzip member the rest of them is copied: in slices,
 that does not take time with the square of the body."""
+_MOST_EMPTY_FRAMES = 1_000
+"""Frames of zstd in a row that hold nothing. A decoder is made for each: of frames of 8 bytes
+it would take minutes to come as far as BOMB_SIZE."""
 _GZIP, _ZLIB, _RAW_DEFLATE = 31, 15, -15
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -207,16 +210,19 @@ class Zstandard(Step):
         self._make = zstd.ZstdDecompressor
         self._error: type[Exception] = zstd.ZstdError
         self._decompressor = self._make()
+        self._empty_frames = 0
 
     def _pieces(self, data: bytes) -> Iterator[bytes]:
         while True:
             if self._decompressor.eof:
+                self._count_frame()
                 self._decompressor = self._make()
             try:
                 piece = self._decompressor.decompress(data, _PIECE)
             except self._error as error:
                 raise self._failure("doesn't decode") from error
             if piece:
+                self._empty_frames = 0
                 yield piece
             is_at_end = self._decompressor.eof
             data = self._decompressor.unused_data if is_at_end else b""
@@ -225,6 +231,12 @@ class Zstandard(Step):
 
     def _is_at_end(self) -> bool:
         return self._decompressor.eof
+
+    def _count_frame(self) -> None:
+        self._empty_frames += 1
+        if self._empty_frames > _MOST_EMPTY_FRAMES:
+            message = f"the zstd body has more than {_MOST_EMPTY_FRAMES} empty frames in a row"
+            raise AttemptError(ErrorKind.BOMB, message)
 
 
 STEPS: Mapping[str, Callable[[], Step]] = {

@@ -514,6 +514,16 @@ def test_frames_of_zstd() -> None:
     assert decoded(Zstandard(), cut(body, range(len(body)))) == b"onetwo"
 
 
+@pytest.mark.parametrize("empty", [zstd.compress(b""), b"\x50\x2a\x4d\x18" + bytes(4)])
+def test_zstd_does_not_come_with_nothing_for_ever(empty: bytes) -> None:
+    """More than a thousand frames in a row that hold nothing are refused."""
+    full = zstd.compress(b"a")
+    assert decoded(Zstandard(), [(empty * 900 + full) * 3]) == b"aaa"
+    with pytest.raises(AttemptError, match="empty frames") as caught:
+        list(Zstandard().feed(full + empty * 1100))
+    assert caught.value.kind is ErrorKind.BOMB
+
+
 @pytest.mark.parametrize(("coding", "library"), [("br", "brotli"), ("zstd", "backports")])
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, coding: str, library: str) -> None:
     """The failure names the coding and the extra; another attempt would not help."""
