@@ -13,9 +13,10 @@ from contextlib import ExitStack, contextmanager
 
 from url_downloader.closing_words import account_of, command_words, say_account
 from url_downloader.config import Settings
+from url_downloader.descriptors import is_regular
 from url_downloader.dry_run import DryRun
 from url_downloader.input_parser import InputParser
-from url_downloader.list_source import ListedJobs, is_regular, open_list, read_list
+from url_downloader.list_source import ListedJobs, open_list, read_list
 from url_downloader.logs import Console, logging_to
 from url_downloader.metrics import MetricsSnapshot
 from url_downloader.outputs import RunEnd, open_outputs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import resource
+import stat
 import sys
 from contextlib import suppress
 
@@ -38,6 +39,13 @@ def affordable_idle(workers: int) -> int:
     """To how many hosts each of so many workers may keep a connection that it does not use."""
     share = (_raised_limit() - FOR_THE_REST) // workers
     return max(1, min(MOST_IDLE, share - PER_WORKER))
+
+
+def is_regular(descriptor: int) -> bool:
+    """Tell whether it is a file, which has an end that is known, and no pipe or device."""
+    with suppress(OSError):
+        return stat.S_ISREG(os.fstat(descriptor).st_mode)
+    return False
 
 
 def close_read(descriptor: int) -> None:

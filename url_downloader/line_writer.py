@@ -9,11 +9,12 @@ import itertools
 import logging
 import os
 import select
-import stat
 import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+
+from url_downloader.descriptors import is_regular
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class LineWriter:
     def __init__(self, descriptor: int, *, name: str) -> None:
         self._descriptor = descriptor
         self._name = name
-        self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        self._is_file = is_regular(descriptor)
         self._readiness = select.poll()
         self._readiness.register(descriptor, select.POLLOUT)
         # Appended to without a lock: a worker is to lose no time.

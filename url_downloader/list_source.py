@@ -16,7 +16,7 @@ from typing import NamedTuple
 from url_downloader.checksums import parse_sums
 from url_downloader.claims import NameClaims
 from url_downloader.config import Settings
-from url_downloader.descriptors import close_read
+from url_downloader.descriptors import close_read, is_regular
 from url_downloader.input_parser import InputParser, is_valid_origin
 from url_downloader.line_reader import read_lines
 from url_downloader.list_skimmer import ListSkimmer
@@ -104,11 +104,6 @@ def read_list(
 def claims_for(taken: Iterable[str] = ()) -> NameClaims:
     """Return the claims of a run whose own files in the output directory are these."""
     return NameClaims(reserved=[PARTS_FOLDER], taken=taken)
-
-
-def is_regular(descriptor: int) -> bool:
-    """Tell whether it is a file, which has an end that is known."""
-    return stat.S_ISREG(os.fstat(descriptor).st_mode)
 
 
 def read_sums(path: Path) -> Mapping[str, Checksum]:

@@ -44,6 +44,7 @@ SIDEWAYS = {
     ("shared.packed_records", "shared.models"),
     ("shared.threads", "shared.unexpected"),
     ("config", "server_settings"),
+    ("line_writer", "descriptors"),
     ("run_lock", "descriptors"),
     ("failed_list", "shortcomings"),
     ("failed_list", "descriptors"),
