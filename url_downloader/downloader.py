@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 
 from url_downloader.attempt_meter import Progress
+from url_downloader.config import Existing
 from url_downloader.existing_files import conditions
+from url_downloader.seams import ExistingFile
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult, Outcome
 from url_downloader.transfer import Transfer
@@ -34,6 +36,7 @@ class Downloader:
     ) -> None:
         self._context = context
         self._existing = context.existing_files
+        self._looks_first = context.existing is not Existing.REPLACE
         self._now = now
         self._meter = context.meter
 
@@ -62,9 +65,8 @@ class Downloader:
         self._context.transport.expire(attempt, reason)
 
     def _attempt(self, job: DownloadJob) -> JobResult:
-        checksum = self._context.checksum(job, job.output)
         try:
-            left = self._existing.left(job.output, checksum)
+            left = self._left(job) if self._looks_first else None
         except AttemptError as error:
             return JobResult(kind=error.kind, message=error.message)
         result = left or self._transfer(job)
@@ -81,18 +83,23 @@ class Downloader:
         """Close the transport."""
         self._context.transport.close()
 
+    def _left(self, job: DownloadJob) -> JobResult | None:
+        return self._existing.left(job.output, self._context.checksum(job, job.output))
+
+    def _compared(self, job: DownloadJob) -> ExistingFile | None:
+        return self._existing.compared(job.output, self._context.checksum(job, job.output))
+
     def _transfer(self, job: DownloadJob) -> JobResult:
         transfer = None
         try:
-            checksum = self._context.checksum(job, job.output)
-            existing = self._existing.compared(job.output, checksum)
+            existing = self._compared(job) if self._looks_first else None
             transfer = Transfer(job, self._context, conditions=conditions(existing))
             result = transfer.run()
         except AttemptError as error:
             status = transfer.http_status if transfer else None
             return JobResult(kind=error.kind, message=error.message, http_status=status)
         if result.outcome is Outcome.NOT_MODIFIED and existing is not None:
-            source = result.source
+            source, checksum = result.source, self._context.checksum(job, job.output)
             if source is not None and checksum is not None:
                 source = source._replace(digests=(checksum,))
             return result._replace(path=existing.path, size=existing.size, source=source)
