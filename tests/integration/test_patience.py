@@ -115,6 +115,8 @@ def test_a_slow_reader_of_stderr_gets_all(server: ScriptedServer, tmp_path: Path
     "option",
     [
         "--failed-out",
+        "--cookies",
+        "--netrc",
         "--checksums",
         "--report",
         "--log-file",
