@@ -129,8 +129,9 @@ def test_usage_errors(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["-kAuthorization: secret", "-"], ["-k/--insecure", "takes no value"]),
-        (["-kNAuthorization: secret"], ["-N/--timestamping", "takes no value"]),
+        # From Python 3.13 on, what follows a flag is read as more flags.
+        (["-kAuthorization: secret", "-"], ["error: "]),
+        (["-kNAuthorization: secret"], ["error: "]),
         (["--no-cookies=session=secret"], ["--no-cookies", "takes no value"]),
         (["--null=se\ncret"], ["-0/--null", "takes no value"]),
         (["--header Cookie: secret"], ["--header", "one word"]),
