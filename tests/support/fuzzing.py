@@ -91,10 +91,13 @@ def carried(message: bytes) -> bytes | None:
     body = _body(status, fields, rest)
     if body is None or not body:
         return body
-    codings = [c for c in _tokens(fields, "content-encoding") if c != "identity"]
+    # A media type, which is what a spliced header block looks like, names no coding.
+    words = _tokens(fields, "content-encoding")
+    codings = [word for word in words if word != "identity" and "/" not in word]
     if not codings:
         return body
-    return _unzipped(body) if codings in (["gzip"], ["x-gzip"]) else None
+    # Some servers name gzip twice and apply it once.
+    return _unzipped(body) if {*codings} <= {"gzip", "x-gzip"} else None
 
 
 def _final_head(message: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
