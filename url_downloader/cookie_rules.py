@@ -45,7 +45,7 @@ class Cookie(NamedTuple):
         return f"Cookie(domain={self.domain!r}, path={self.path!r})"
 
     def is_for(self, path: str, *, is_secure: bool, now: float) -> bool:
-        """Whether it is for a request of its domain with this path (§5.4)."""
+        """Return whether it is for a request of its domain with this path (§5.4)."""
         if self.is_secure and not is_secure:
             return False
         if self.expires is not None and self.expires <= now:
@@ -65,7 +65,7 @@ def domains_of(host: str) -> Iterator[str]:
 
 
 def is_address(host: str) -> bool:
-    """Whether a host is an IP address."""
+    """Return whether a host is an IP address."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -119,8 +119,7 @@ def _expiry(given: dict[str, str], now: float) -> float | None:
     """When a cookie expires; what can't be read counts as not given."""
     age = given.get("max-age", "")
     if re.fullmatch(r"-?\d+", age, re.ASCII):
-        # No more digits than a float can hold.
-        return now + min(float(age[:300]), _FAR) if age.strip("-0") and age[0] != "-" else 0.0
+        return now + min(float(age), _FAR) if age.strip("-0") and age[0] != "-" else 0.0
     return http_date(given.get("expires", ""))
 
 

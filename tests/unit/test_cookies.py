@@ -165,6 +165,7 @@ def test_none_are_kept_where_none_are_wanted() -> None:
         ("Max-Age=0", 0.0),
         ("Max-Age=-1", 0.0),
         ("max-age=00; Expires=Fri, 01 Jan 2100 00:00:00 GMT", 0.0),
+        (f"Max-Age={'0' * 400}60", NOW + 60),
         (f"Max-Age={'9' * 400}", NOW + 1e12),
         (f"Max-Age={'9' * 5000}", NOW + 1e12),
         *[(f"Max-Age={age}", None) for age in ("NaN", "1e9", "inf", "+5", "", "-", "1.5")],
@@ -181,7 +182,7 @@ def test_none_are_kept_where_none_are_wanted() -> None:
 )
 @pytest.mark.filterwarnings("error")
 def test_when_it_expires(attributes: str, expires: float | None) -> None:
-    """What can't be read counts as not said, and nothing is too large (RFC 6265 §5.2)."""
+    """An age that can't be read counts as not said, and none is too large (RFC 6265 §5.2)."""
     cookie = parse_set_cookie(f"a=1; {attributes}", host="x.test", path="/", now=NOW)
     assert cookie is not None
     assert cookie.expires == expires
@@ -325,5 +326,5 @@ def test_a_file_with_a_heading_alone(tmp_path: Path) -> None:
 
 
 def test_a_cookie_is_secret() -> None:
-    """What is logged by mistake shows neither its name nor its value."""
+    """A cookie that is logged by mistake shows neither its name nor its value."""
     assert SECRET not in repr(Cookie(name=SECRET, value=SECRET, domain="x.test"))
