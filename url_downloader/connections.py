@@ -153,7 +153,7 @@ class Connections:
 
 
 def _is_forwarded(place: Place) -> bool:
-    """Whether an HTTP proxy makes the requests that go there."""
+    """Return whether an HTTP proxy makes the requests that go there."""
     (scheme, _, _), _, proxy = place
     return proxy is not None and not proxy.is_socks and scheme == "http"
 

@@ -1,4 +1,4 @@
-"""What becomes of a file that stands under a job's name already: `-nc`, `-c` and `-N`.
+"""Rules for a file that stands under a job's name already: `-nc`, `-c` and `-N`.
 
 A file that has not the checksum that is known for it is never a success.
 """

@@ -1,4 +1,4 @@
-"""What belongs to a finished file besides its bytes: its time, its entity tag, its sync."""
+"""The rest of a finished file, besides its bytes: its time, its entity tag, its sync."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ETAG_ATTRIBUTE = "user.url_downloader.etag"
 
 
 class Finish(NamedTuple):
-    """What a file gets before it gets its name.
+    """Time, entity tag and sync that a file gets before it gets its name.
 
     Args:
         modified: seconds since the epoch; None = the time of the download.

@@ -34,7 +34,7 @@ class Growing(Protocol):
 
 
 class _Disk(NamedTuple):
-    """What the system says of a disk, and what of it has to stay free: bytes."""
+    """Room of a disk, as the system states it, and how much of it has to stay free: bytes."""
 
     free: int
     margin: int

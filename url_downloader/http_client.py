@@ -258,7 +258,7 @@ class _ExactRequest(requests.PreparedRequest):
 
 
 def _is_redirect(reply: HttpReply) -> bool:
-    """Whether it leads on, as a 300 does where the server has a choice of its own."""
+    """Return whether it leads on, as a 300 does where the server has a choice of its own."""
     is_choice = reply.status == HTTPStatus.MULTIPLE_CHOICES
     return reply.status in _REDIRECTS or (is_choice and "Location" in reply.headers)
 

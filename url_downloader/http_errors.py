@@ -1,4 +1,4 @@
-"""What the HTTP libraries raise, in our words: one kind and one line for people.
+"""Errors of the HTTP libraries, in our words: one kind and one line for people.
 
 The libraries' own texts are not shown: they quote URLs, header values and whole objects. Shown
 are the system's words for an error number, and OpenSSL's reasons.
@@ -107,7 +107,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _text(error: BaseException) -> str | None:
-    """What may be shown of an error: it quotes nothing of ours."""
+    """Return the part of an error that may be shown: it quotes nothing of ours."""
     if isinstance(error, WireError):
         return error.message
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -246,7 +246,7 @@ STEPS: Mapping[str, Callable[[], Step]] = {
     "br": Brotli,
     "zstd": Zstandard,
 }
-"""What undoes each coding that can be undone."""
+"""The decoder of each coding that can be undone."""
 
 
 def _window_bits(coding: str, head: bytes) -> int:

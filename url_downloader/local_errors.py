@@ -10,7 +10,7 @@ from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError, OutputErr
 from url_downloader.shared.models import ErrorKind
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""What the system says when the disk, or the user's share of it, is full."""
+"""The system's errors when the disk, or the user's share of it, is full."""
 _KINDS = {
     **dict.fromkeys(NO_ROOM, ErrorKind.DISK_FULL),
     **dict.fromkeys(NO_DESCRIPTORS, ErrorKind.NO_DESCRIPTORS),

@@ -54,12 +54,12 @@ class Proxy(NamedTuple):
 
     @property
     def is_socks(self) -> bool:
-        """Whether it is asked for connections by SOCKS."""
+        """Return whether it is asked for connections by SOCKS."""
         return self.scheme.startswith("socks")
 
     @property
     def looks_up(self) -> bool:
-        """Whether a SOCKS proxy is given the names of hosts, not their addresses."""
+        """Return whether a SOCKS proxy is given the names of hosts, not their addresses."""
         return self.scheme in ("socks5h", "socks4a")
 
 

@@ -1,4 +1,4 @@
-"""What ends a run before its list is done: time, failures, a disk that is full or gone.
+"""Reasons to end a run before its list is done: time, failures, a disk that is full or gone.
 
 Counts events. Stops nothing itself.
 """
@@ -91,7 +91,7 @@ def _is_disk_full(record: JobRecord) -> bool:
 
 
 def _is_without_directory(record: JobRecord) -> bool:
-    """Whether the job waits for another attempt, which can't succeed in this run."""
+    """Return whether the job waits for another attempt, which can't succeed in this run."""
     if record.status is not JobStatus.RETRY_SCHEDULED or record.result is None:
         return False
     return record.result.kind is ErrorKind.OUTPUT_GONE

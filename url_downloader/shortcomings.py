@@ -1,4 +1,4 @@
-"""What the file system of the output directory can't do, and what follows for the user."""
+"""Lacks of the output directory's file system, and what follows for the user."""
 
 from __future__ import annotations
 

@@ -61,11 +61,11 @@ class RunSummary:
 
     @property
     def has_bug(self) -> bool:
-        """Whether a bug of this program failed a job."""
+        """Return whether a bug of this program failed a job."""
         return ErrorKind.INTERNAL in self.metrics.failures
 
     @property
     def has_local_trouble(self) -> bool:
-        """Whether this machine, not a server, failed a job or ended the run."""
+        """Return whether this machine, not a server, failed a job or ended the run."""
         is_ended = self.stopped_by in _LOCAL_REASONS
         return is_ended or any(kind in self.metrics.failures for kind in _LOCAL_KINDS)

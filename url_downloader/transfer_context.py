@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferContext:
-    """What all transfers of a downloader share.
+    """Parts that all transfers of a downloader share.
 
     Args:
         transport, disk: the hands.

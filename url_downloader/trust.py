@@ -52,7 +52,7 @@ class Trust(NamedTuple):
 def trust_of(
     settings: ServerSettings, *, should_stop: Callable[[], bool] = lambda: False
 ) -> Trust:
-    """What the settings say, and then the environment.
+    """Return the settings' choice, and else that of the environment.
 
     Args:
         settings: for the talk with servers.
@@ -78,7 +78,7 @@ def trust_of(
 
 
 def _trust_of_environment() -> Trust:
-    """What the variables of requests and curl say, and then OpenSSL's, which go together."""
+    """Return what the variables of requests and curl say, else OpenSSL's, a pair."""
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         if bundle := os.environ.get(name):
             return Trust(bundle=Path(bundle), source=name)

@@ -24,7 +24,7 @@ PLAIN_URL = re.compile(
     r"(?:/(?!\.|%2[Ee])[\w!$&'()*+,;=:@%|\[\].~-]*)+(?:\?[\w!$&'()*+,;=:@%|\[\]/?.~-]*)?",
     re.ASCII,
 )
-"""What most URLs are: in normal form where they are valid. The group is such a start."""
+"""Most URLs: in normal form where they are valid. The group is such a start."""
 SCHEMES = ("http", "https")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _LONGEST_PORT = 5
@@ -44,7 +44,7 @@ _NOT_IN_HOST = r"[\0-\x20#%/:<>?@\[\\\]^`{|}\x7f]"
 _NUMBER_AT_END = r"(?:\A|\.)(?:[0-9]+|0x[0-9a-f]*)\.?\Z"
 _IPV4_NUMBER = r"0x([0-9a-f]*)|0([0-7]*)|([1-9][0-9]*)"
 _BASES = {1: 16, 2: 8, 3: 10}
-"""What the groups of that expression count in."""
+"""The base in which each group of that expression counts."""
 _ZEROS = r"\b0(?::0)+\b"
 _DOT_SEGMENT = r"(?i)/(?:\.|%2e){1,2}(?:/|\Z)"
 # What follows a scheme in a list. Left out, though standard, is what only slips look like: a

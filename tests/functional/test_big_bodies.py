@@ -233,7 +233,7 @@ def test_tls(tls_server: ScriptedServer, run: Run, moved: list[int]) -> None:
 def test_through_a_proxy(
     server: ScriptedServer, run: Run, moved: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What an HTTP proxy sends is moved like what an origin sends."""
+    """A body from an HTTP proxy is moved like one from an origin."""
     server.play("/a", Reply(body=BODY))
     with http_proxy() as proxy:
         monkeypatch.setenv("http_proxy", proxy.url())

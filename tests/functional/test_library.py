@@ -341,7 +341,7 @@ def test_it_may_take_its_time(
 
 
 def test_errors_of_should_stop(tmp_path: Path, server: ScriptedServer) -> None:
-    """What it raises comes back to the caller, after an orderly end."""
+    """Its exception comes back to the caller, after an orderly end."""
     server.play("/a", Reply(body=b"1"))
 
     def raising() -> bool:

@@ -60,7 +60,7 @@ def client(settings: ServerSettings) -> Iterator[HttpClient]:
 
 
 def body(running: HttpClient, url: str) -> bytes:
-    """What a GET brings."""
+    """Return what a GET brings."""
     reply = running.open(url, (), conditions=(), limits=LIMITS)
     try:
         return b"".join(map(bytes, reply.chunks()))
@@ -77,7 +77,7 @@ def failure(settings: ServerSettings, url: str) -> AttemptError:
 
 
 def is_retried(error: AttemptError) -> bool:
-    """Whether an attempt that ended so is followed by another."""
+    """Return whether an attempt that ended so is followed by another."""
     result = JobResult(kind=error.kind, message=error.message)
     decision = decide(
         RetrySettings(), attempts=1, max_retries=4, result=result, jitter=lambda low, high: high
@@ -217,7 +217,7 @@ def test_a_socks_login_that_is_none(server: ScriptedServer, password: str | None
 @pytest.mark.parametrize("reply", [b"", b"220 ftp\r\n", b"HTTP/1.1 200", b"\0" * 9])
 @pytest.mark.parametrize("scheme", ["http", "https", "socks5h"])
 def test_what_is_no_proxy(scheme: str, reply: bytes) -> None:
-    """What answers otherwise than a proxy is told as one that fails, and is tried again."""
+    """A server that is no proxy counts as a proxy that fails, and is tried again."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:

@@ -61,7 +61,7 @@ def test_with_fewer_workers(
 
 
 def test_a_worker_is_worth_more_than_an_observer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those who look on end, so that the first worker can begin."""
+    """The threads that look on end, so that the first worker can begin."""
     told: list[object] = []
     FewThreads(monkeypatch, 1, "worker-", "observer")
     stage = Stage(lambda *_: OK)

@@ -395,7 +395,7 @@ def test_whom_the_environment_trusts(
 def test_openssls_variables_go_together(
     tls_server: ScriptedServer, ca_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who is in the directory is trusted beside who is in the file."""
+    """Authorities in the directory are trusted beside those in the file."""
     tls_server.play("/a", Reply(body=BODY))
     monkeypatch.setenv("SSL_CERT_FILE", str(ca_bundle))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))

@@ -21,7 +21,7 @@ LATIN = SECRET.encode() + b"\xfc"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """What goes wrong.
+    """A kind of trouble.
 
     Args:
         options: of the command line; `{dir}` is the test's folder, `{port}` the server's port.

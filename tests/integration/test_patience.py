@@ -55,7 +55,7 @@ def unread_pipe() -> Iterator[tuple[int, int]]:
 
 
 def is_full(writer: int) -> bool:
-    """Whether nothing more can be written to a pipe without waiting."""
+    """Return whether nothing more can be written to a pipe without waiting."""
     return not select.select([], [writer], [], 0)[1]
 
 
@@ -148,7 +148,7 @@ def test_a_fifo_without_a_partner(
 
 
 def is_waiting(pid: int, fifo: Path) -> bool:
-    """Whether the process opens a FIFO and waits for its other end, or has it open."""
+    """Return whether the process waits for a FIFO's other end, or has the FIFO open."""
     descriptors = Path(f"/proc/{pid}/fd")
     with suppress(OSError):
         has_it = any(each.readlink() == fifo for each in descriptors.iterdir())

@@ -30,7 +30,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What was found after a run that met faults, and after a clean run that followed.
+    """The findings after a run that met faults, and after a clean run that followed.
 
     Args:
         faulty: the run that met faults.
@@ -113,7 +113,7 @@ def _account(outcome: Outcome) -> Iterator[str]:
 
 
 def _complains(output: str, name: str) -> bool:
-    """Whether the run said, as an error, that something was wrong with this."""
+    """Return whether the run said, as an error, that something was wrong with this."""
     return any(" ERROR " in line and name in line for line in output.splitlines())
 
 

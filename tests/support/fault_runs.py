@@ -62,7 +62,7 @@ _CALL = re.compile(r"(\d+) +(\w+)\(")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """What a run of a scene does when nothing fails.
+    """The calls that a run of a scene makes when nothing fails.
 
     Args:
         scene: the scene.
@@ -102,7 +102,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What came of a cell.
+    """The outcome of a cell.
 
     Args:
         cell: the cell.

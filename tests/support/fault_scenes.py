@@ -41,7 +41,7 @@ Run = Callable[[Sequence[str]], Ended]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What a run of the matrix begins with.
+    """A folder, and the options of a run of the matrix that begins there.
 
     Args:
         name: of the scene.
@@ -161,7 +161,7 @@ def _list_text(server: ScriptedServer, names: Iterable[str], checked: Sequence[s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What is in a copy of a scene.
+    """The contents of a copy of a scene.
 
     Args:
         right: names under which the server's bytes are.

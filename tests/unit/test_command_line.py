@@ -152,7 +152,7 @@ def test_usage_errors_show_no_secret(
     words: Sequence[str],
     said: Sequence[str],
 ) -> None:
-    """What may be a header or a login is not repeated, wherever it was written by mistake."""
+    """A word that may be a header or a login is not repeated, wherever it was written."""
     config(two="-k --header Cookie: secret")
     with pytest.raises(SystemExit):
         parse_command_line(words)

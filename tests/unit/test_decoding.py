@@ -283,7 +283,7 @@ def test_a_coding_that_cannot_be_undone_is_refused(codings: str) -> None:
 
 @given(data=st.binary(max_size=5), cuts=CUTS)
 def test_a_coding_that_was_named_twice(data: bytes, cuts: list[int]) -> None:
-    """Whether it was applied once or twice, what comes is the file, however short it is."""
+    """The file comes out, whether the coding was applied once or twice."""
     if data.startswith(b"\x1f\x8b") or data == b"\x1f":
         return
     for body in (gzipped(data), gzipped(gzipped(data))):

@@ -29,7 +29,7 @@ class File:
 
 @dataclass
 class Disk:
-    """What statvfs says."""
+    """Room of a disk, as statvfs gives it."""
 
     whole: int = GIB
     free: int = 100 * MIB
@@ -152,7 +152,7 @@ def test_the_bytes_of_a_refused_file_are_free_again(make: MakeSpace, disk: Disk)
 
 
 def test_files_ask_more_often_where_room_is_short(make: MakeSpace, disk: Disk) -> None:
-    """What all may write before they ask again is at most half of the room."""
+    """All that may be written before anybody asks again is at most half of the room."""
     space, files = make(), [File(None) for _ in range(4)]
     for file in files:
         space.enter(file)

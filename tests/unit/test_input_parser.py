@@ -230,7 +230,7 @@ def test_what_a_line_is(line: str, urls: list[str]) -> None:
     ],
 )
 def test_normal_url(text: str, url: str) -> None:
-    """What browsers take is taken, escaped as they do; what is escaped already stays."""
+    """URLs that browsers take are taken, escaped as they do; existing escapes stay."""
     assert normal_url(text) == url
     assert normal_url(url) == url
 

@@ -212,7 +212,7 @@ def test_lines_above() -> None:
 
 
 def test_what_counts_has_been_said() -> None:
-    """What was logged of a job stands above the first rows in which the job counts."""
+    """Log lines of a job stand above the first rows in which the job counts."""
 
     class LateRun(FakeRun):
         def state(self) -> PoolState:

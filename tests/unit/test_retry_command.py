@@ -117,7 +117,7 @@ def test_no_secret_is_shown(words: list[str], shown: list[str]) -> None:
     "name", [b"caf\xe9", b"a\x1b[2Jb", b"it's\na", b"a\\b\x7f", "caf\u00e9".encode()]
 )
 def test_any_name_can_be_pasted(name: bytes) -> None:
-    """What a terminal can't show is written so that bash makes the very bytes of it."""
+    """A word that a terminal can't show is written so that bash makes its very bytes."""
     shown = shown_command([os.fsdecode(name)])
     assert shown.isprintable()
     echoed = subprocess.run(

@@ -337,7 +337,7 @@ KINDS = {
 def test_a_close_that_fails(
     directory: Path, size: int, monkeypatch: pytest.MonkeyPatch, *, number: int
 ) -> None:
-    """What a network disk says at the close comes before the name: no file, and no part."""
+    """A network disk's error at the close comes before the name: no file, and no part."""
     output = prepared(directory)
     store(output, make_job(), b"old")
     part = output.create(make_job())
@@ -587,7 +587,7 @@ def test_two_runs_of_a_process(directory: Path) -> None:
 
 
 def test_the_hidden_folder_may_be_removed(directory: Path) -> None:
-    """Who cleans up in mid-run costs no later file."""
+    """A cleaning in mid-run costs no later file."""
     output = prepared(directory)
     store(output, make_job())
     shutil.rmtree(directory / PARTS_FOLDER)

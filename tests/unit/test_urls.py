@@ -236,7 +236,7 @@ def test_no_escape_is_touched(text: str) -> None:
 
 @given(TEXTS)
 def test_nothing_is_lost(text: str) -> None:
-    """What a server decodes is what the URL says: escaping changes no byte of a query."""
+    """Escaping changes no byte of a query: a server decodes what the URL says."""
     written = text.partition("#")[0]
     _, rest = split_url(f"http://h/?{text}")
     decoded = unquote_to_bytes(rest.removeprefix("/?"))
