@@ -179,6 +179,14 @@ def test_retry_on(status: int) -> None:
     assert isinstance(outcome(failure_by(status), policy), RetryIn if is_listed else GiveUp)
 
 
+@pytest.mark.parametrize("retry_on", [{429}, {407}, {403, 407}])
+def test_retry_on_what_a_proxy_says(retry_on: set[int]) -> None:
+    """A proxy's 407 is retried where it is listed, and only there."""
+    result = JobResult(kind=ErrorKind.PROXY_REFUSED, http_status=407)
+    decision = outcome(result, RetrySettings(retry_on=frozenset(retry_on)))
+    assert isinstance(decision, RetryIn if 407 in retry_on else GiveUp)
+
+
 @pytest.mark.parametrize("kind", [ErrorKind.REDIRECT, ErrorKind.LOCAL, ErrorKind.INTERNAL])
 def test_retry_on_is_about_4xx_alone(kind: ErrorKind) -> None:
     """A listed code makes no other failure with that status one to retry."""
