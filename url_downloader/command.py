@@ -34,7 +34,7 @@ from url_downloader.summary_text import Account, list_rows
 from url_downloader.units import printable
 from url_downloader.watching import MetricsWatch, display_observers, log_observers
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 EXIT_OK = 0
 EXIT_SOME_FAILED = 1

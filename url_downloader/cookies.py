@@ -20,7 +20,7 @@ from url_downloader.origins import Origin
 from url_downloader.shared.errors import InputError
 from url_downloader.user_files import lines_of
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 MOST_OF_HOST = 50
 """Cookies that a host may set, as RFC 6265 §6.1 asks for at least."""

@@ -9,7 +9,7 @@ import stat
 import sys
 from contextlib import suppress
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 PER_WORKER = 6
 """A connection and the grip on it, a part and its note, a look-up or both ends of a pipe."""

@@ -14,7 +14,7 @@ from url_downloader.shared.notices import Notices
 from url_downloader.storage import OutputDirectory
 from url_downloader.transfer_context import TransferContext
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 
 class DownloaderFactory:

@@ -33,7 +33,7 @@ from url_downloader.trust import Trust, trust_of
 from url_downloader.units import printable
 from url_downloader.urls import resolve, without_secrets
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 _Headers = CaseInsensitiveDict[str | bytes]
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

@@ -57,7 +57,7 @@ __all__ = [
     "download",
 ]
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 # Without it Python would print warnings for a program that has not set up logging.
 logging.getLogger("url_downloader").addHandler(logging.NullHandler())
 

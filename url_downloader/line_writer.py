@@ -16,7 +16,7 @@ from contextlib import suppress
 
 from url_downloader.descriptors import is_regular
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 MOMENT = 0.1
 """Seconds after which a line has to be written."""

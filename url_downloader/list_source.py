@@ -26,7 +26,7 @@ from url_downloader.shared.errors import InputError
 from url_downloader.shared.models import Checksum, DownloadJob
 from url_downloader.storage import PARTS_FOLDER
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from url_downloader.origins import Login
 from url_downloader.shared.errors import InputError
 from url_downloader.user_files import lines_of
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 
 class Logins:

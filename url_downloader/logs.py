@@ -10,9 +10,9 @@ from pathlib import Path
 
 from url_downloader.units import printable
 
-ALWAYS_HEARD = "url_downloader.monitor.state"
+ALWAYS_HEARD = "url_downloader.status.answer"
 """The logger of what somebody asks for while the run goes on."""
-STATUS_LINES = "url_downloader.monitor"
+STATUS_LINES = "url_downloader.status"
 """The logger of what a live display shows better."""
 _FORMAT = "%(asctime)s %(levelname)s %(threadName)s: %(message)s"
 

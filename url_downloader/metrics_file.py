@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from url_downloader.metrics import MetricsSnapshot
 from url_downloader.shared.models import JobStatus
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 _LAST_SUCCESS = "url_downloader_last_success_timestamp_seconds"
 

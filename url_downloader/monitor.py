@@ -12,8 +12,8 @@ from url_downloader.shared.models import JobRecord, JobStatus
 from url_downloader.shared.threads import StoppableThread
 from url_downloader.units import format_seconds, format_size
 
-log = logging.getLogger(__name__)
-state_log = logging.getLogger(f"{__name__}.state")
+log = logging.getLogger("url_downloader.status")
+state_log = logging.getLogger("url_downloader.status.answer")
 """Who asks how a run stands wants to hear it, however quiet the run is to be."""
 
 MAX_RETRIES_SHOWN = 10

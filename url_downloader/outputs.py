@@ -39,7 +39,7 @@ from url_downloader.shared.errors import OutputError
 from url_downloader.shared.models import DownloadJob, EventListener, JobEvent, JobStatus
 from url_downloader.summary import RunSummary
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 _GRACE = 0.5
 """Seconds that a slow reader gets when the run has to end."""

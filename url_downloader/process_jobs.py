@@ -51,7 +51,7 @@ from url_downloader.turn import TURN
 from url_downloader.watchdog import Watchdog
 from url_downloader.worker import Attempter, Worker, WorkerContext
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 ORDERLY_JOIN = 10.0
 CANCELLED_JOIN = 1.5

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from url_downloader.shared.models import DownloadJob
 from url_downloader.shared.threads import StoppableThread
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 SLICE = 0.1
 """Seconds after which one that waits for room looks whether it should give up."""

@@ -6,7 +6,7 @@ import enum
 import errno
 import logging
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 NOT_OFFERED = frozenset(
     {

@@ -16,7 +16,7 @@ from url_downloader.seams import Decoder, Disk, Naming, Reply, Transport
 from url_downloader.shared.models import Checksum, DownloadJob
 from url_downloader.shared.notices import Notices
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

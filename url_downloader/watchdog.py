@@ -12,7 +12,7 @@ from url_downloader.attempt_meter import Progress
 from url_downloader.seams import Phase
 from url_downloader.shared.threads import StoppableThread
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 INTERVAL = 0.25
 """Seconds between two looks at every worker."""

@@ -20,7 +20,7 @@ from url_downloader.shared.unexpected import described, log_unexpected
 from url_downloader.turn import TURN
 from url_downloader.units import path_text
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 
 class Attempter(Protocol):

@@ -84,7 +84,7 @@ class Watched:
 def watched(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Watched:
     """A fresh one."""
     monkeypatch.setattr(logging.getLogger("url_downloader"), "propagate", True)
-    caplog.set_level(logging.INFO, logger="url_downloader.monitor")
+    caplog.set_level(logging.INFO, logger="url_downloader.status")
     return Watched(caplog)
 
 

@@ -23,7 +23,7 @@ from url_downloader.shared.models import (
 from url_downloader.shared.packed_records import Kept, Records, packed, status_of, unpacked
 from url_downloader.shared.unexpected import log_unexpected
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 
 class JobRegistry:

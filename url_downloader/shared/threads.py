@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from url_downloader.shared.unexpected import log_unexpected
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(__package__)
 
 
 class StoppableThread(threading.Thread):
