@@ -5,7 +5,7 @@
 What `__all__` names is for other programs; the rest may change at any time.
 """
 
-__version__ = "0.1.0"
+from url_downloader.shared.version import __version__
 
 __all__ = [
     "ConfigError",
@@ -32,9 +32,10 @@ __all__ = [
 # As typing's, which takes longer to import than all else here.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from url_downloader.config import Existing, FailureLimit
-    from url_downloader.library import Url, download
-    from url_downloader.list_entry import Rejection
+    from url_downloader.api import Url, download
+    from url_downloader.config.settings import Existing, FailureLimit
+    from url_downloader.engine.run_limits import StopReason
+    from url_downloader.engine.run_summary import RunSummary
     from url_downloader.shared.errors import ConfigError, OutputError, UrlDownloaderError
     from url_downloader.shared.models import (
         DownloadJob,
@@ -45,15 +46,14 @@ if TYPE_CHECKING:
         JobResult,
         JobStatus,
         Outcome,
-        StopReason,
+        Rejection,
     )
-    from url_downloader.summary import RunSummary
 
 
 def __getattr__(name: str) -> object:
     """Import the library when something of it is asked for first (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from url_downloader import library  # noqa: PLC0415
+    from url_downloader import api  # noqa: PLC0415
 
-    return getattr(library, name)
+    return getattr(api, name)

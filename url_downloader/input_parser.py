@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 import validators
 
-from url_downloader.claims import NameClaims
-from url_downloader.filenames import name_from_url
-from url_downloader.line_reader import MAX_LINE
-from url_downloader.list_entry import OPTIONS, Entry, Rejection, parse_option
+from url_downloader.inputs.list_entry import OPTIONS, Entry, parse_option
+from url_downloader.naming.filenames import name_from_url
+from url_downloader.naming.name_claims import NameClaims
 from url_downloader.shared.errors import InputError
-from url_downloader.shared.models import AttemptLimits, DownloadJob
-from url_downloader.urls import PLAIN_URL, split_url, without_secrets
+from url_downloader.shared.line_reader import MAX_LINE
+from url_downloader.shared.models import AttemptLimits, DownloadJob, Rejection
+from url_downloader.shared.urls import PLAIN_URL, split_url, without_secrets
 
 _SHOWN = 200
 _LOOK_EVERY = 100

@@ -10,8 +10,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from url_downloader.command_line import parse_command_line
-from url_downloader.streams import say, secure_streams, settle_streams
+from url_downloader.cli.command_line import parse_command_line
+from url_downloader.cli.std_streams import say, secure_streams, settle_streams
 
 
 def main(
@@ -38,7 +38,7 @@ def main(
 def _main(argv: Sequence[str] | None, on_loaded: Callable[[], None]) -> int:
     arguments, settings = parse_command_line(sys.argv[1:] if argv is None else argv)
     # Here, because --help needs none of it, and it takes longer than all before.
-    from url_downloader.command import run_command  # noqa: PLC0415
+    from url_downloader.cli.command import run_command  # noqa: PLC0415
 
     on_loaded()
     return run_command(arguments, settings)

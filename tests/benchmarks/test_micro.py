@@ -10,13 +10,13 @@ import itertools
 from pathlib import Path
 from typing import Protocol
 
-from url_downloader.claims import NameClaims
-from url_downloader.config import OutputSettings
+from url_downloader.config.settings import OutputSettings
 from url_downloader.input_parser import InputParser
 from url_downloader.metrics import Metrics
+from url_downloader.naming.name_claims import NameClaims
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import AttemptLimits, DownloadJob, JobResult
-from url_downloader.storage import OutputDirectory
+from url_downloader.storage.output_directory import OutputDirectory
 
 CHUNK = bytes(256 * 1024)
 

@@ -25,15 +25,9 @@ from tests.support.scripted_server import (
     Stall,
 )
 from tests.support.sizes import sizes_of
-from url_downloader import http_wire
-from url_downloader.http_wire import WORTH_A_PIPE
-from url_downloader.shared.models import (
-    AttemptLimits,
-    Checksum,
-    ErrorKind,
-    JobResult,
-    Outcome,
-)
+from url_downloader.network import strict_response as http_wire
+from url_downloader.network.strict_response import WORTH_A_PIPE
+from url_downloader.shared.models import AttemptLimits, Checksum, ErrorKind, JobResult, Outcome
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "splice"), reason="no splice(2) here")
 MIB = 1 << 20

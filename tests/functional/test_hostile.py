@@ -30,7 +30,7 @@ from tests.support.scripted_server import (
     chunked,
 )
 from tests.support.waiting import wait_until
-from url_downloader.config import TransferSettings
+from url_downloader.config.settings import TransferSettings
 from url_downloader.shared.models import DownloadJob, ErrorKind, JobRecord
 
 KIB = 1 << 10

@@ -29,10 +29,12 @@ from url_downloader import (
     RunSummary,
     Url,
     download,
-    library,
 )
-from url_downloader.config import Settings
-from url_downloader.library import _names_in, _settings_with
+from url_downloader import (
+    api as library,
+)
+from url_downloader.config.overrides import _names_in, settings_with
+from url_downloader.config.settings import Settings
 
 PATIENT = 60.0
 
@@ -52,12 +54,16 @@ def python(code: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_package_is_cheap(tmp_path: Path) -> None:
-    """Who imports the package for its version loads nothing with it."""
+    """Who imports the package for its version loads no other module with it."""
     code = (
         "import sys; before = set(sys.modules); import url_downloader;"
         "url_downloader.__version__; print(*sorted(set(sys.modules) - before))"
     )
-    assert python(code, tmp_path).stdout.split() == ["url_downloader"]
+    assert python(code, tmp_path).stdout.split() == [
+        "url_downloader",
+        "url_downloader.shared",
+        "url_downloader.shared.version",
+    ]
 
 
 def test_names_are_handed_out() -> None:
@@ -199,7 +205,7 @@ def test_settings_are_flat() -> None:
     """Every setting has a name of its own, and setting it reaches its part."""
     names = [*_names_in(Settings())]
     assert len(names) == len(set(names))
-    changed = _settings_with({"timeout": 5, "max_workers": 2, "existing": Existing.SKIP})
+    changed = settings_with({"timeout": 5, "max_workers": 2, "existing": Existing.SKIP})
     assert changed.transfer.limits.timeout == 5
     assert (changed.pool.max_workers, changed.output.existing) == (2, Existing.SKIP)
     assert {field.name for field in fields(Settings())}.isdisjoint(names)

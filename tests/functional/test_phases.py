@@ -31,8 +31,8 @@ from tests.support.scripted_server import (
     Stall,
     Trickle,
 )
-from url_downloader.part_file import PartFile
 from url_downloader.shared.models import AttemptLimits, Checksum, ErrorKind
+from url_downloader.storage.part_file import PartFile
 
 EVERY = 0.05
 """Seconds between two bytes of a trickle."""

@@ -16,10 +16,12 @@ import pytest
 
 from tests.support.scripted_server import Action, Cut, Raw, Reply, ScriptedServer, Stall, flap
 from tests.support.waiting import wait_until
-from url_downloader import config
-from url_downloader.config import PoolSettings, RetrySettings, Settings
-from url_downloader.process_jobs import Clock, JobPool, process_jobs
-from url_downloader.seams import LookUp
+from url_downloader.config import settings as config
+from url_downloader.config.settings import PoolSettings, RetrySettings, Settings
+from url_downloader.engine.pool import JobPool
+from url_downloader.engine.run_summary import RunSummary
+from url_downloader.engine.worker import Clock
+from url_downloader.process_jobs import process_jobs
 from url_downloader.shared.models import (
     AttemptLimits,
     DownloadJob,
@@ -29,7 +31,6 @@ from url_downloader.shared.models import (
     JobResult,
     JobStatus,
 )
-from url_downloader.summary import RunSummary
 
 PATIENT = 60.0
 """Seconds that no passing test waits."""
@@ -107,7 +108,7 @@ class Stage:
     def jitter(self, low: float, high: float) -> float:
         return low
 
-    def make(self, *, on_bytes: Callable[[int], None], look_up: LookUp) -> Stage:
+    def make(self, *, on_bytes: Callable[[int], None]) -> Stage:
         self.workers.append(threading.current_thread().name)
         return self
 

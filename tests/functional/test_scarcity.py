@@ -8,11 +8,12 @@ import threading
 import pytest
 
 from tests.functional.test_pool import OK, Stage, make_jobs
-from url_downloader.config import PoolSettings, Settings
-from url_downloader.monitor import Observer
-from url_downloader.process_jobs import JobPool
-from url_downloader.resolver import Resolver
-from url_downloader.shared.models import DownloadJob, JobResult, JobStatus, StopReason
+from url_downloader.config.settings import PoolSettings, Settings
+from url_downloader.engine.monitor import Observer
+from url_downloader.engine.pool import JobPool
+from url_downloader.engine.run_limits import StopReason
+from url_downloader.network.resolver import Resolver
+from url_downloader.shared.models import DownloadJob, JobResult, JobStatus
 
 
 class FewThreads:
@@ -102,7 +103,7 @@ def test_memory_runs_out() -> None:
 def test_a_look_up_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is made in the thread that asks; the host is looked up anew the next time."""
     FewThreads(monkeypatch, 0, "resolver-")
-    resolver = Resolver(on_crash=lambda error: None)
+    resolver = Resolver()
     for _ in range(2):
         answer = resolver.look_up("localhost", 80)
         assert answer.wait(0)

@@ -20,13 +20,13 @@ from tests.support.nginx import Nginx, running_nginx
 from tests.support.proxies import Proxy, http_proxy, socks_proxy
 from tests.support.scripted_server import Reply, ScriptedServer
 from url_downloader import __version__
-from url_downloader.config import TransferSettings
-from url_downloader.http_client import HttpClient, client_context
-from url_downloader.resolver import Resolver
-from url_downloader.seams import Fields
-from url_downloader.server_settings import ServerSettings
+from url_downloader.config.server_settings import ServerSettings
+from url_downloader.config.settings import TransferSettings
+from url_downloader.network.client import HttpClient, client_context
+from url_downloader.network.resolver import Resolver
 from url_downloader.shared.errors import AttemptError, InputError
 from url_downloader.shared.models import AttemptLimits, ErrorKind
+from url_downloader.shared.ports import Fields
 
 PATIENT = 60.0
 SECRET = "s3cret"
@@ -47,15 +47,12 @@ def _no_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @contextmanager
 def client(settings: ServerSettings, *, is_trusted: bool = False) -> Iterator[HttpClient]:
     """A client with these settings; `is_trusted` is --location-trusted."""
-    crashes: list[BaseException] = []
-    resolver = Resolver(on_crash=crashes.append)
     transfer = TransferSettings(is_location_trusted=is_trusted)
     running = HttpClient(
-        client_context(settings, transfer), max_idle=10, look_up=resolver.look_up
+        client_context(settings, transfer), max_idle=10, look_up=Resolver().look_up
     )
     yield running
     running.close()
-    assert crashes == []
 
 
 def get(running: HttpClient, url: str, headers: Fields = ()) -> tuple[int, bytes]:

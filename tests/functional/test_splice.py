@@ -25,8 +25,7 @@ from tests.support.scripted_server import (
     Reset,
     ScriptedServer,
 )
-from url_downloader import part_file
-from url_downloader.config import (
+from url_downloader.config.settings import (
     Existing,
     OutputSettings,
     PoolSettings,
@@ -41,6 +40,7 @@ from url_downloader.shared.models import (
     JobStatus,
     Outcome,
 )
+from url_downloader.storage import part_file
 
 SEED = 20_240_603
 KIB, MIB = 1 << 10, 1 << 20

@@ -91,7 +91,7 @@ def test_help_imports_little() -> None:
     )
     result = run_cli("-c", code, program=(sys.executable,))
     loaded = set(result.stdout.splitlines()[-1].split())
-    assert "url_downloader.arguments" in loaded
+    assert "url_downloader.cli.arguments" in loaded
     assert loaded.isdisjoint({"requests", "urllib3", "validators", "ssl", "queue"})
 
 
@@ -107,7 +107,7 @@ STANDING = "lambda *_: print(gc.isenabled(), gc.get_freeze_count() > 0) or 0"
 def test_garbage_of_a_run() -> None:
     """It is looked for while the program runs, and only in what the run makes."""
     code = (
-        "import gc, url_downloader.command as command\n"
+        "import gc, url_downloader.cli.command as command\n"
         f"command.run_command = {STANDING}\n"
         "from url_downloader.__main__ import main; main(['list.txt'])"
     )

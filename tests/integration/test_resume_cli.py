@@ -26,10 +26,10 @@ from tests.support.nginx import LogEntry, Nginx, running_nginx
 from tests.support.scripted_server import Cut, Hold, Reply, ScriptedServer, Stall
 from tests.support.sizes import sizes_of
 from tests.support.waiting import wait_until
-from url_downloader import part_file
-from url_downloader.config import OutputSettings
+from url_downloader.config.settings import OutputSettings
 from url_downloader.shared.models import DownloadJob
-from url_downloader.storage import OutputDirectory
+from url_downloader.storage import part_file
+from url_downloader.storage.output_directory import OutputDirectory
 
 MIB = 1 << 20
 SIZE = 4 * MIB
@@ -413,7 +413,7 @@ BEGIN_AND_END = """
 import sys
 from pathlib import Path
 from url_downloader.config import OutputSettings
-from url_downloader.storage import OutputDirectory
+from url_downloader.storage.output_directory import OutputDirectory
 for _ in range(500):
     directory = OutputDirectory(OutputSettings(directory=Path(sys.argv[1])))
     directory.prepare()

@@ -355,13 +355,13 @@ def test_no_list_no_deadline(tmp_path: Path, target: Path) -> None:
 
 LATE = """
 import sys, threading
-from url_downloader import process_jobs
+from url_downloader.engine import pool
 from url_downloader.main import main
-shutdown = process_jobs.JobPool.shutdown
+shutdown = pool.JobPool.shutdown
 def slow_shutdown(pool):
     threading.Event().wait(2.5)
     shutdown(pool)
-process_jobs.JobPool.shutdown = slow_shutdown
+pool.JobPool.shutdown = slow_shutdown
 sys.exit(main())
 """
 

@@ -41,14 +41,14 @@ def told(result: CliResult, folder: Path) -> str:
 @pytest.mark.parametrize(
     ("module", "place"),
     [
-        ("downloader", "Downloader._attempt"),
-        ("worker", "decide"),
+        ("attempt.downloader", "Downloader._attempt"),
+        ("engine.worker", "decide"),
         ("input_parser", "InputParser._take_url"),
         ("shared.job_registry", "_moved"),
-        ("report", "Report.on_event"),
-        ("monitor", "log_line"),
-        ("command", "end_of"),
-        ("command_line", "argument_parser"),
+        ("reports.job_report", "Report.on_event"),
+        ("cli.observers", "log_line"),
+        ("cli.command", "end_of"),
+        ("cli.command_line", "argument_parser"),
     ],
 )
 def test_a_bug_is_told_by_its_type_and_place(
@@ -84,7 +84,7 @@ def test_a_bug_that_fails_one_job_is_told_in_the_status(
     (tmp_path / "list").write_text(server.url("/a"))
     result = run_cli(
         *(tmp_path / "list", "-d", tmp_path / "out", "--report", tmp_path / "report"),
-        program=with_bug("downloader", "Downloader._attempt"),
+        program=with_bug("attempt.downloader", "Downloader._attempt"),
     )
     record = json.loads((tmp_path / "report").read_text())
     assert (result.status, record["error_kind"]) == (70, "internal")

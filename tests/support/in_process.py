@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from url_downloader.config import (
+from url_downloader.config.settings import (
     OutputSettings,
     PoolSettings,
     RetrySettings,

@@ -10,8 +10,8 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from url_downloader.arguments import argument_parser
-from url_downloader.option_types import invocation
+from url_downloader.cli.arguments import argument_parser
+from url_downloader.cli.option_types import invocation
 
 README = Path(__file__).parents[2] / "README.md"
 COMMAND = "python -m tests.support.reference"

@@ -19,15 +19,9 @@ from typing import Any, cast
 
 import pytest
 
-from url_downloader import body_pipe
-from url_downloader.body_pipe import (
-    MOST_PIPES,
-    PIPE_SIZE,
-    BodyPipe,
-    Pipeful,
-    piped,
-    write_all,
-)
+from url_downloader.network import splice as body_pipe
+from url_downloader.network.splice import MOST_PIPES, PIPE_SIZE, BodyPipe, Pipeful, piped
+from url_downloader.shared.descriptors import write_all
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "splice"), reason="no splice(2) here")
 DATA = Random(7).randbytes(100_000)

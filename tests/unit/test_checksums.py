@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_transfer import V1, V2, Bench, Reply, cut, full, piece
-from url_downloader.checksums import (
+from url_downloader.shared.checksums import (
     ALGORITHMS,
     Digester,
     digests_of,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.claims import NameClaims
-from url_downloader.filenames import fold, with_suffix
+from url_downloader.naming.filenames import fold, with_suffix
+from url_downloader.naming.name_claims import NameClaims
 
 PATHS = st.lists(st.sampled_from(["a", "A", "b.txt", "é", "e\u0301"]), min_size=1, max_size=3)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from url_downloader.arguments import argument_parser
-from url_downloader.command_line import expanded, parse_command_line
+from url_downloader.cli.arguments import argument_parser
+from url_downloader.cli.command_line import parse_command_line
+from url_downloader.cli.config_files import expanded
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.config import (
+from url_downloader.config.server_settings import ServerSettings
+from url_downloader.config.settings import (
     MonitorSettings,
     OutputSettings,
     PoolSettings,
@@ -20,7 +21,6 @@ from url_downloader.config import (
     Settings,
     TransferSettings,
 )
-from url_downloader.server_settings import ServerSettings
 from url_downloader.shared.errors import ConfigError
 from url_downloader.shared.models import AttemptLimits
 

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from url_downloader.cookie_rules import Cookie, parse_cookie_line, parse_set_cookie
-from url_downloader.cookies import MOST, MOST_OF_HOST, Cookies, read_cookies
-from url_downloader.origins import origin_of
+from url_downloader.network.cookie_rules import Cookie, parse_cookie_line, parse_set_cookie
+from url_downloader.network.cookies import MOST, MOST_OF_HOST, Cookies, read_cookies
 from url_downloader.shared.errors import InputError
+from url_downloader.shared.url_parts import origin_of
 
 NOW = 2_000_000_000.0
 LATER = 4_000_000_000

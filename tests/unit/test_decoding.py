@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.content_codings import content_codings, strange_words
-from url_downloader.decoding import Identity, decoder_for
-from url_downloader.inflating import BOMB_SIZE, Brotli, Inflater, Step, Zstandard
-from url_downloader.seams import Decoder
+from url_downloader.attempt.content_codings import content_codings, strange_words
+from url_downloader.attempt.decoding import Identity, decoder_for
+from url_downloader.attempt.inflating import BOMB_SIZE, Brotli, Inflater, Step, Zstandard
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
+from url_downloader.shared.ports import Decoder
 
 if sys.version_info >= (3, 14):
     from compression import zstd

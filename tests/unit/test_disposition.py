@@ -12,11 +12,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.unit.test_transfer import V1, V2, Bench, File, cut, full, sha256
-from url_downloader.claims import NameClaims
-from url_downloader.config import Existing
-from url_downloader.disposition import suggested_name
-from url_downloader.filenames import safe_component
-from url_downloader.server_names import ServerNames
+from url_downloader.config.settings import Existing
+from url_downloader.naming.content_disposition import suggested_name
+from url_downloader.naming.filenames import safe_component
+from url_downloader.naming.name_claims import NameClaims
+from url_downloader.naming.server_names import ServerNames
 from url_downloader.shared.models import Checksum, ErrorKind, Outcome
 
 

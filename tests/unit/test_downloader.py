@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from url_downloader.config import Existing, TransferSettings
-from url_downloader.downloader import Downloader
-from url_downloader.resume import SavedPart
-from url_downloader.seams import Chunk, Fields, Phase
+from url_downloader.attempt.downloader import Downloader
+from url_downloader.attempt.transfer_context import TransferContext
+from url_downloader.config.settings import Existing, TransferSettings
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import (
     AttemptLimits,
@@ -21,7 +20,7 @@ from url_downloader.shared.models import (
     JobResult,
     SourceFacts,
 )
-from url_downloader.transfer_context import TransferContext
+from url_downloader.shared.ports import Chunk, Fields, Phase, SavedPart
 
 TEXT = b"hello, world! " * 10
 GZIPPED = gzip.compress(TEXT, mtime=0)

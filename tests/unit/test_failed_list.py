@@ -13,16 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.claims import NameClaims
-from url_downloader.config import RANGES, RetrySettings, Settings, TransferSettings
-from url_downloader.failed_list import (
-    check_place,
-    list_text,
-    reason_of,
-    write_list,
-)
-from url_downloader.filenames import fold, name_from_url
+from url_downloader.config.settings import RANGES, RetrySettings, Settings, TransferSettings
 from url_downloader.input_parser import InputParser, normal_url
+from url_downloader.naming.filenames import fold, name_from_url
+from url_downloader.naming.name_claims import NameClaims
+from url_downloader.reports.failed_list import check_place, list_text, reason_of, write_list
 from url_downloader.shared.errors import OutputError
 from url_downloader.shared.models import (
     AttemptLimits,
@@ -33,7 +28,7 @@ from url_downloader.shared.models import (
     JobResult,
     JobStatus,
 )
-from url_downloader.storage import PARTS_FOLDER
+from url_downloader.storage.output_directory import PARTS_FOLDER
 
 SETTINGS = Settings()
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.filenames import (
+from url_downloader.naming.filenames import (
     DEFAULT_NAME,
     fold,
     name_from_url,

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from url_downloader.folder import open_folder
-from url_downloader.free_space import CHECK_EVERY, FreeSpace
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
-from url_downloader.shortcomings import Shortcomings
+from url_downloader.storage.folder import open_folder
+from url_downloader.storage.free_space import CHECK_EVERY, FreeSpace
+from url_downloader.storage.shortcomings import Shortcomings
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3 import HTTPHeaderDict
 
-from url_downloader.header_fields import ReplyFields
+from url_downloader.network.headers import ReplyFields
 
 LINES = st.lists(
     st.tuples(st.sampled_from(["A", "a", "B", "Set-Cookie"]), st.text(max_size=3)),

@@ -24,9 +24,9 @@ import urllib3.util.connection
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool
 
-from url_downloader.http_errors import LIBRARY_ERRORS, attempt_error
-from url_downloader.http_head import WireError
-from url_downloader.http_wire import StrictResponse
+from url_downloader.network.errors import LIBRARY_ERRORS, attempt_error
+from url_downloader.network.message_head import WireError
+from url_downloader.network.strict_response import StrictResponse
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.http_head import (
+from url_downloader.network.message_head import (
     MAX_HEADER_BYTES,
     MAX_INTERIM,
     WireError,
     header_block,
     request_line,
 )
-from url_downloader.http_wire import StrictResponse
+from url_downloader.network.strict_response import StrictResponse
 
 OK = b"HTTP/1.1 200 OK\r\n"
 BIG = 1 << 20

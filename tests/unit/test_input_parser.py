@@ -14,23 +14,18 @@ import validators
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from url_downloader.claims import NameClaims
-from url_downloader.filenames import (
+from url_downloader.input_parser import InputParser, is_valid_origin, normal_url
+from url_downloader.naming.filenames import (
     DEFAULT_NAME,
     fold,
     name_from_url,
     safe_component,
     with_suffix,
 )
-from url_downloader.input_parser import (
-    InputParser,
-    is_valid_origin,
-    normal_url,
-)
-from url_downloader.line_reader import MAX_LINE, read_lines
-from url_downloader.list_entry import Rejection
-from url_downloader.shared.models import AttemptLimits, DownloadJob
-from url_downloader.urls import PLAIN_URL, split_url
+from url_downloader.naming.name_claims import NameClaims
+from url_downloader.shared.line_reader import MAX_LINE, read_lines
+from url_downloader.shared.models import AttemptLimits, DownloadJob, Rejection
+from url_downloader.shared.urls import PLAIN_URL, split_url
 
 PATIENCE = 0.001
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from url_downloader.lifeline import Lifeline
-from url_downloader.seams import Phase
+from url_downloader.network.cutoff import Lifeline
 from url_downloader.shared.models import ErrorKind
+from url_downloader.shared.ports import Phase
 
 Line = tuple[socket.socket, socket.socket]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from url_downloader.line_writer import MAX_FRESH, LineWriter
+from url_downloader.reports.line_writer import MAX_FRESH, LineWriter
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.claims import NameClaims
-from url_downloader.config import Settings
-from url_downloader.failed_list import has_options, list_text
-from url_downloader.filenames import DEFAULT_NAME, name_from_url
+from url_downloader.config.settings import Settings
 from url_downloader.input_parser import InputParser, is_valid_origin, normal_url
-from url_downloader.list_skimmer import PLAIN_URL, ListSkimmer
+from url_downloader.inputs.list_skimmer import PLAIN_URL, ListSkimmer
+from url_downloader.naming.filenames import DEFAULT_NAME, name_from_url
+from url_downloader.naming.name_claims import NameClaims
+from url_downloader.reports.failed_list import has_options, list_text
 from url_downloader.shared.models import DownloadJob
 
 SETTINGS = Settings()

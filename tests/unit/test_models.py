@@ -21,8 +21,8 @@ from url_downloader.shared.models import (
     JobRecord,
     JobResult,
     JobStatus,
-    without_credentials,
 )
+from url_downloader.shared.url_parts import without_credentials
 
 PENDING, RUNNING, WAITING, SUCCESS, FAILED = (
     JobStatus.PENDING,

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from url_downloader.attempt_meter import Progress
+from url_downloader.cli.observers import log_line, state_lines
+from url_downloader.engine.monitor import Monitor, Observer, PoolState
 from url_downloader.metrics import MetricsSnapshot
-from url_downloader.monitor import Monitor, Observer, PoolState, log_line, state_lines
-from url_downloader.seams import Phase
 from url_downloader.shared.models import DownloadJob, JobRecord, JobStatus
+from url_downloader.shared.ports import Phase, Progress
 
 COUNTS = {
     JobStatus.PENDING: 10,

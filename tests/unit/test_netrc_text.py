@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from url_downloader.logins import Logins
-from url_downloader.netrc_text import Entry, NetrcError, parse_netrc
+from url_downloader.network.logins import Logins
+from url_downloader.network.netrc import Entry, NetrcError, parse_netrc
 
 SECRET = b"S3CRET"
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from url_downloader.origins import login_of, origin_of
+from url_downloader.shared.url_parts import login_of, origin_of
 
 STARTS = {
     "http://a": ("http", "a", 80),

@@ -21,7 +21,7 @@ from url_downloader.shared.models import (
     JobStatus,
     SourceFacts,
 )
-from url_downloader.shared.packed_records import Records, packed, unpacked
+from url_downloader.shared.record_packing import Records, packed, unpacked
 
 
 def any_of(words: type, **others: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

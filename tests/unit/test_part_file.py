@@ -16,16 +16,24 @@ from typing import Any
 
 import pytest
 
-from url_downloader import moving, part_file, part_note, parts_folder, storage
-from url_downloader.config import OutputSettings
-from url_downloader.folder import open_folder
-from url_downloader.part_file import WORTH_RESUMING, PartFile
-from url_downloader.part_note import MAX_NOTE, part_name
-from url_downloader.parts_folder import PartsFolder
-from url_downloader.resume import SavedPart
+from url_downloader.config.settings import OutputSettings
 from url_downloader.shared.models import DownloadJob
-from url_downloader.shortcomings import Shortcomings
-from url_downloader.storage import PARTS_FOLDER, OutputDirectory
+from url_downloader.shared.ports import SavedPart
+from url_downloader.storage import (
+    moving,
+    part_file,
+    part_note,
+    parts_folder,
+)
+from url_downloader.storage import (
+    output_directory as storage,
+)
+from url_downloader.storage.folder import open_folder
+from url_downloader.storage.output_directory import PARTS_FOLDER, OutputDirectory
+from url_downloader.storage.part_file import WORTH_RESUMING, PartFile
+from url_downloader.storage.part_note import MAX_NOTE, part_name
+from url_downloader.storage.parts_folder import PartsFolder
+from url_downloader.storage.shortcomings import Shortcomings
 
 URL = "http://host/file.bin"
 ETAG = '"v1"'

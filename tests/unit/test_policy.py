@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.config import RetrySettings
-from url_downloader.policy import (
-    LONGEST_WAIT,
+from url_downloader.config.settings import RetrySettings
+from url_downloader.engine.retry_policy import (
     MAX_EXCUSED,
     Decision,
     Done,
@@ -21,6 +20,9 @@ from url_downloader.policy import (
     RetryIn,
     backoff_bound,
     decide,
+)
+from url_downloader.shared.http_semantics import (
+    LONGEST_WAIT,
     retry_after_seconds,
     status_failure,
 )

@@ -10,14 +10,13 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
-from url_downloader.attempt_meter import Progress
+from url_downloader.display.live_display import Display
+from url_downloader.display.rows import Rates, fitted, frame, shown_name
+from url_downloader.display.screen import Screen, erasure
+from url_downloader.engine.monitor import PoolState
 from url_downloader.metrics import MetricsSnapshot
-from url_downloader.monitor import PoolState
-from url_downloader.progress import Display
-from url_downloader.progress_rows import Rates, fitted, frame, shown_name
-from url_downloader.screen import Screen, erasure
-from url_downloader.seams import Phase
 from url_downloader.shared.models import DownloadJob, JobRecord, JobStatus
+from url_downloader.shared.ports import Phase, Progress
 
 MIB = 1 << 20
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from url_downloader.origins import origin_of
-from url_downloader.proxies import (
+from url_downloader.config.proxies import (
     Proxy,
     is_excepted,
     parse_proxy,
     proxy_fields,
     proxy_variable,
 )
-from url_downloader.server_settings import ServerSettings
+from url_downloader.config.server_settings import ServerSettings
 from url_downloader.shared.errors import ConfigError
+from url_downloader.shared.url_parts import origin_of
 
 SECRET = "S3CRET"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.reference import COMMAND, README, reference, with_reference
-from url_downloader.arguments import argument_parser
+from url_downloader.cli.arguments import argument_parser
 
 
 def test_the_readme_is_not_stale() -> None:

@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.support.reports import SCHEMA, read_report
-from url_downloader.report import Report
+from url_downloader.reports.job_report import Report
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import (
     Checksum,

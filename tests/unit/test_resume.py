@@ -10,16 +10,10 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from tests.unit.test_transfer import CUT, V1, V2, Bench, Reply, chunked, cut, full, piece
-from url_downloader.resume import (
-    ContentRange,
-    Plan,
-    SavedPart,
-    content_range,
-    is_encoded,
-    plan_for,
-    range_headers,
-    strong_validator,
-)
+from url_downloader.attempt.reply_facts import ContentRange, content_range
+from url_downloader.attempt.resume import Plan, is_encoded, plan_for, range_headers
+from url_downloader.shared.http_semantics import strong_validator
+from url_downloader.shared.ports import SavedPart
 
 ETAG = '"v1"'
 DATE = "Tue, 14 Nov 2023 22:13:20 GMT"

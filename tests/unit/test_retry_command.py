@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from url_downloader.retry_command import retry_words, shown_command
+from url_downloader.cli.retry_command import retry_words, shown_command
 
 PROGRAM = ["python", "main.py"]
 

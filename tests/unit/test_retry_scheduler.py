@@ -12,8 +12,8 @@ from typing import NoReturn
 
 import pytest
 
-from url_downloader import retry_scheduler
-from url_downloader.retry_scheduler import (
+from url_downloader.engine import retry_scheduler
+from url_downloader.engine.retry_scheduler import (
     RetryEntry,
     RetryQueue,
     RetryScheduler,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from url_downloader.config import FailureLimit, RunSettings
-from url_downloader.run_limits import RunLimits
+from url_downloader.config.settings import FailureLimit, RunSettings
+from url_downloader.engine.run_limits import RunLimits, StopReason
 from url_downloader.shared.job_registry import JobRegistry
-from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult, StopReason
+from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult
 
 GONE = JobResult(kind=ErrorKind.CLIENT_ERROR, message="HTTP 404", http_status=404)
 AWAY = JobResult(kind=ErrorKind.OUTPUT_GONE, message="the output directory is gone")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from url_downloader.run_lock import held_lock
+from url_downloader.cli.run_lock import held_lock
 from url_downloader.shared.errors import LockedError, OutputError
 
 HERE = socket.gethostname()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from url_downloader.arguments import argument_parser, settings_from
-from url_downloader.config import Settings
-from url_downloader.server_settings import ServerSettings
+from url_downloader.cli.arguments import argument_parser, settings_from
+from url_downloader.config.server_settings import ServerSettings
+from url_downloader.config.settings import Settings
 from url_downloader.shared.errors import ConfigError
 
 SECRET = "s3cret"
@@ -111,7 +111,7 @@ def test_socks_without_its_package(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What to install is said before anything begins."""
-    monkeypatch.setattr("url_downloader.proxies.find_spec", lambda _: None)
+    monkeypatch.setattr("url_downloader.config.proxies.find_spec", lambda _: None)
     assert "pip install 'requests[socks]'" in refusal(capsys, "--proxy", "socks5h://h")
     assert importlib.util.find_spec("socks"), "the tests go through a SOCKS proxy"
 

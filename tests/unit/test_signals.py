@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from url_downloader.signals import deferred_interrupt
+from url_downloader.api import deferred_interrupt
 
 
 def test_kept_back_and_raised() -> None:

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from url_downloader.config import Existing, OutputSettings
-from url_downloader.folder_tree import MAX_PATH, OPEN_FOLDERS
-from url_downloader.part_file import PartFile
-from url_downloader.resume import SavedPart
+from url_downloader.config.settings import Existing, OutputSettings
 from url_downloader.shared.errors import AttemptError, OutputError
 from url_downloader.shared.models import DownloadJob, ErrorKind
-from url_downloader.storage import PARTS_FOLDER, OutputDirectory
+from url_downloader.shared.ports import SavedPart
+from url_downloader.storage.folder_tree import MAX_PATH, OPEN_FOLDERS
+from url_downloader.storage.output_directory import PARTS_FOLDER, OutputDirectory
+from url_downloader.storage.part_file import PartFile
 
 
 def make_job(output: str = "file.bin", *, job_id: int = 1) -> DownloadJob:

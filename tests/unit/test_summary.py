@@ -9,6 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from url_downloader.cli.closing_summary import Account, account_lines, account_rows, lines_below
+from url_downloader.engine.run_limits import StopReason
+from url_downloader.engine.run_summary import RunSummary
 from url_downloader.metrics import MetricsSnapshot
 from url_downloader.shared.models import (
     DownloadJob,
@@ -16,11 +19,8 @@ from url_downloader.shared.models import (
     JobRecord,
     JobResult,
     JobStatus,
-    StopReason,
 )
-from url_downloader.shared.packed_records import Records
-from url_downloader.summary import RunSummary
-from url_downloader.summary_text import Account, account_lines, account_rows, lines_below
+from url_downloader.shared.record_packing import Records
 
 NONE_OF_EACH = dict.fromkeys(JobStatus, 0)
 MISSING = JobResult(kind=ErrorKind.CLIENT_ERROR, message="HTTP 404 Not Found", http_status=404)

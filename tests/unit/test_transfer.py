@@ -15,13 +15,12 @@ from unittest import mock
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from url_downloader.attempt_meter import AttemptMeter
-from url_downloader.claims import NameClaims
-from url_downloader.config import Existing, TransferSettings
-from url_downloader.downloader import Downloader
-from url_downloader.resume import SavedPart
-from url_downloader.seams import Chunk, Fields, Phase
-from url_downloader.server_names import ServerNames
+from url_downloader.attempt.attempt_meter import AttemptMeter
+from url_downloader.attempt.downloader import Downloader
+from url_downloader.attempt.transfer_context import TransferContext
+from url_downloader.config.settings import Existing, TransferSettings
+from url_downloader.naming.name_claims import NameClaims
+from url_downloader.naming.server_names import ServerNames
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import (
     AttemptLimits,
@@ -32,7 +31,7 @@ from url_downloader.shared.models import (
     Outcome,
     SourceFacts,
 )
-from url_downloader.transfer_context import TransferContext
+from url_downloader.shared.ports import Chunk, Fields, Phase, SavedPart
 
 V1 = bytes(range(40))
 V2 = bytes(range(100, 145))
@@ -364,7 +363,7 @@ def test_a_206_that_does_not_keep_its_word(body: list[bytes]) -> None:
 
 def test_a_file_in_crumbs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that sends a byte per request holds no attempt for ever; the part is kept."""
-    monkeypatch.setattr("url_downloader.transfer.MAX_SMALL_PIECES", 5)
+    monkeypatch.setattr("url_downloader.attempt.transfer.MAX_SMALL_PIECES", 5)
     crumbs = [piece(V1, at, at + 1) for at in range(16, 40)]
     bench = Bench(*crumbs, part=V1[:16])
     result = bench.attempt()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from url_downloader.turn import LONG, PAUSE, SOME, Turn
+from url_downloader.shared.compute_turn import LONG, PAUSE, SOME, Turn
 
 LIMIT = 30.0
 

@@ -8,9 +8,9 @@ import re
 
 import pytest
 
-from url_downloader.shared.models import without_credentials
+from url_downloader.config.values import parse_seconds
 from url_downloader.shared.unexpected import described, log_unexpected
-from url_downloader.units import parse_seconds
+from url_downloader.shared.url_parts import without_credentials
 
 SECRET = "S3CRET"
 
@@ -39,10 +39,10 @@ def test_the_place_in_this_package_is_told_too() -> None:
     """Where a library raised the error, the message also has our line that called it."""
     with pytest.raises(AttributeError) as own:
         parse_seconds(None)  # type: ignore[arg-type]
-    assert re.fullmatch(r"AttributeError at units.py:\d+ \(\w+\)", described(own.value))
+    assert re.fullmatch(r"AttributeError at values.py:\d+ \(\w+\)", described(own.value))
     with pytest.raises(TypeError) as library:
         without_credentials(["@"])  # type: ignore[arg-type]
-    assert ", from models.py:" in described(library.value)
+    assert ", from url_parts.py:" in described(library.value)
 
 
 def test_an_error_that_was_never_raised_has_no_place() -> None:

@@ -6,13 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.units import (
-    format_seconds,
-    format_size,
-    parse_seconds,
-    printable,
-    rfc3339,
-)
+from url_downloader.config.values import parse_seconds
+from url_downloader.reports.job_report import rfc3339
+from url_downloader.shared.text import format_seconds, format_size, printable
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 

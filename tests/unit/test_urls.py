@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.urls import PLAIN_START, PLAIN_URL, resolve, split_url, without_secrets
+from url_downloader.shared.urls import (
+    PLAIN_START,
+    PLAIN_URL,
+    resolve,
+    split_url,
+    without_secrets,
+)
 
 BASE = "http://user:pw@host:8080/a/b?c"
 HOME = "http://user:pw@host:8080"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from url_downloader.attempt_meter import AttemptMeter, Progress
-from url_downloader.seams import Phase
+from url_downloader.attempt.attempt_meter import AttemptMeter
+from url_downloader.engine.watchdog import Watchdog
 from url_downloader.shared.models import AttemptLimits, DownloadJob
-from url_downloader.watchdog import Watchdog
+from url_downloader.shared.ports import Phase, Progress
 
 
 class Bench:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from url_downloader.config import RetrySettings
-from url_downloader.retry_scheduler import TaskQueue
+from url_downloader.config.settings import RetrySettings
+from url_downloader.engine.retry_scheduler import TaskQueue
+from url_downloader.engine.worker import Clock, Worker, WorkerContext
 from url_downloader.shared.errors import TransitionError
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult, JobStatus
-from url_downloader.worker import Worker, WorkerContext
 
 URL = "http://user:secret@host/file"
 OK = JobResult(http_status=200, size=3, path="downloads/file")
@@ -49,8 +49,10 @@ class Bench:
             make_attempter=self._make_attempter,
             schedule=self._schedule,
             is_cancelled=lambda: self.is_cancelled,
-            now=lambda: self.clock,
-            jitter=lambda low, high: low if self.is_lucky else high,
+            clock=Clock(
+                now=lambda: self.clock,
+                jitter=lambda low, high: low if self.is_lucky else high,
+            ),
         )
         self.worker = Worker(name="worker-0", pool=context, on_crash=self.crashes.append)
 

@@ -20,7 +20,7 @@ from url_downloader.shared.models import (
     JobResult,
     JobStatus,
 )
-from url_downloader.shared.packed_records import Kept, Records, packed, status_of, unpacked
+from url_downloader.shared.record_packing import Kept, Records, packed, status_of, unpacked
 from url_downloader.shared.unexpected import log_unexpected
 
 log = logging.getLogger(__package__)

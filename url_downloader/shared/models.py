@@ -6,15 +6,14 @@ Frozen values only: they cross threads and processes freely. Knows no I/O, no lo
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from url_downloader.shared.url_parts import without_credentials
+
 CONNECT_TIMEOUT = 10.0
 """Seconds to connect where nothing else is said."""
-# Compiled when it is needed: few URLs have any.
-_USERINFO = r"(?i)^((?:[a-z][a-z0-9+.-]*:)?//)?[^/?#\\]*@"
 
 
 class JobStatus(enum.StrEnum):
@@ -79,16 +78,6 @@ class ErrorKind(enum.StrEnum):
     OUTPUT_GONE = "output-gone"
     INTERRUPTED = "interrupted"
     INTERNAL = "internal"
-
-
-class StopReason(enum.StrEnum):
-    """Which limit ended a run before its list was done."""
-
-    DEADLINE = "--deadline has passed"
-    MAX_FAILURES = "--max-failures is reached"
-    DISK_FULL = "the disk is full"
-    NO_THREADS = "the system gives no more threads (ulimit -u, ulimit -v)"
-    OUTPUT_GONE = "the output directory is gone"
 
 
 class Outcome(enum.StrEnum):
@@ -172,6 +161,24 @@ class DownloadJob(NamedTuple):
     def shown_url(self) -> str:
         """The URL as it may be logged and reported: without user name and password."""
         return without_credentials(self.url)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A line that led to no job.
+
+    Args:
+        source: the list's name.
+        line: counted from 1.
+        reason: for people: printable, without user names and passwords.
+    """
+
+    source: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}: {self.reason}"
 
 
 class SourceFacts(NamedTuple):
@@ -290,8 +297,3 @@ class JobEvent(NamedTuple):
 
 
 EventListener = Callable[[JobEvent], None]
-
-
-def without_credentials(url: str) -> str:
-    """`url`, which need not be a valid one, without userinfo (RFC 3986 §3.2.1)."""
-    return re.sub(_USERINFO, r"\1", url, count=1) if "@" in url else url

@@ -1,0 +1,45 @@
+"""The user's rules for what a reply may bring: media types and sizes. Pure functions."""
+
+from __future__ import annotations
+
+from url_downloader.attempt.reply_facts import length_of, span_of
+from url_downloader.config.settings import TransferSettings
+from url_downloader.shared.errors import AttemptError
+from url_downloader.shared.models import ErrorKind
+from url_downloader.shared.ports import Reply
+from url_downloader.shared.text import format_size
+
+
+def check_head(settings: TransferSettings, reply: Reply) -> None:
+    """Refuse a reply whose head tells that the user does not want its body.
+
+    Raises:
+        AttemptError: the media type or the announced size is not accepted.
+    """
+    expected = settings.expected_types
+    media_type = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    span = span_of(reply)
+    # A 206 need not repeat the type (RFC 9110 §15.3.7).
+    is_told = media_type or span is None
+    if expected and is_told and not _is_among(media_type, expected):
+        shown = media_type[:60] or "no type"
+        message = f"the server sent {shown}, not {' or '.join(expected)} (--expect-type)"
+        raise AttemptError(ErrorKind.WRONG_TYPE, message)
+    check_size(settings, span.end if span else length_of(reply.headers) or 0)
+
+
+def check_size(settings: TransferSettings, size: int) -> None:
+    """Refuse a file of more bytes than the user wants.
+
+    Raises:
+        AttemptError: it is too large.
+    """
+    limit = settings.max_filesize
+    if limit and size > limit:
+        message = f"larger than --max-filesize {format_size(limit)}"
+        raise AttemptError(ErrorKind.TOO_LARGE, message)
+
+
+def _is_among(media_type: str, expected: tuple[str, ...]) -> bool:
+    main, _, _ = media_type.partition("/")
+    return media_type in expected or f"{main}/*" in expected

@@ -1,0 +1,105 @@
+"""One attempt of one job, from the look at what is there to the result.
+
+Knows no thread, no queue and no retry; its hands come in as Protocols.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from url_downloader.attempt.overwrite_rules import conditions
+from url_downloader.attempt.transfer import Transfer
+from url_downloader.attempt.transfer_context import TransferContext
+from url_downloader.config.settings import Existing
+from url_downloader.shared.errors import AttemptError
+from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult, Outcome
+from url_downloader.shared.ports import ExistingFile, Progress
+
+
+class Downloader:
+    """Makes attempts, one after the other, over one transport.
+
+    Args:
+        context: the hands, and what they are to do.
+        now: monotonic clock, seconds.
+
+    Threads: one, but `progress`, `expire` and `abort` from any.
+    """
+
+    def __init__(
+        self,
+        context: TransferContext,
+        *,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._context = context
+        self._existing = context.existing_files
+        self._looks_first = context.existing is not Existing.REPLACE
+        self._now = now
+        self._meter = context.meter
+
+    def attempt(self, job: DownloadJob) -> JobResult:
+        """Try once to get the job's file; a foreseen failure is a result, not an exception."""
+        began = self._now()
+        self._context.transport.begin_attempt(self._meter.begin(job))
+        try:
+            result = self._attempt(job)
+        finally:
+            self._meter.end()
+        return result._replace(seconds=self._now() - began, received=self._meter.received)
+
+    def progress(self) -> Progress | None:
+        """The attempt that is going on, if there is one."""
+        progress = self._meter.progress()
+        if progress is None:
+            return None
+        transport = self._context.transport
+        received = progress.received + transport.other_bytes()
+        phase, since = transport.phase()
+        return progress._replace(received=received, phase=phase, since=since)
+
+    def expire(self, attempt: int, reason: str) -> None:
+        """End the attempt of this number, if it is still going on. Never blocks."""
+        self._context.transport.expire(attempt, reason)
+
+    def _attempt(self, job: DownloadJob) -> JobResult:
+        try:
+            left = self._left(job) if self._looks_first else None
+        except AttemptError as error:
+            return JobResult(kind=error.kind, message=error.message)
+        result = left or self._transfer(job)
+        if result.kind is ErrorKind.CHECKSUM:
+            # The copy may have been spoilt on its way: one more, complete and fresh.
+            result = self._transfer(job)
+        return result
+
+    def abort(self) -> None:
+        """End the attempt that is going on, and all later ones. Never blocks."""
+        self._context.transport.abort()
+
+    def close(self) -> None:
+        """Close the transport."""
+        self._context.transport.close()
+
+    def _left(self, job: DownloadJob) -> JobResult | None:
+        return self._existing.left(job.output, self._context.checksum(job, job.output))
+
+    def _compared(self, job: DownloadJob) -> ExistingFile | None:
+        return self._existing.compared(job.output, self._context.checksum(job, job.output))
+
+    def _transfer(self, job: DownloadJob) -> JobResult:
+        transfer = None
+        try:
+            existing = self._compared(job) if self._looks_first else None
+            transfer = Transfer(job, self._context, conditions=conditions(existing))
+            result = transfer.run()
+        except AttemptError as error:
+            status = transfer.http_status if transfer else None
+            return JobResult(kind=error.kind, message=error.message, http_status=status)
+        if result.outcome is Outcome.NOT_MODIFIED and existing is not None:
+            source, checksum = result.source, self._context.checksum(job, job.output)
+            if source is not None and checksum is not None:
+                source = source._replace(digests=(checksum,))
+            return result._replace(path=existing.path, size=existing.size, source=source)
+        return result

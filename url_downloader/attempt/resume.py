@@ -1,0 +1,78 @@
+"""What to ask for when part of a file is here, and what the reply means. Pure functions.
+
+RFC 9110 §8.8 (validators), §13.1.5 (If-Range), §14 (ranges), §15.3.7 (206), §15.5.17 (416).
+Knows no file and no connection. A doubt never appends.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from url_downloader.attempt.content_codings import content_codings
+from url_downloader.attempt.reply_facts import PARTIAL, content_range
+from url_downloader.shared.ports import SavedPart
+
+_UNSATISFIED_RANGE = re.compile(r"bytes \*/(\d{1,18})", re.ASCII)
+
+
+class Plan(enum.Enum):
+    """What to do with a reply."""
+
+    TAKE_ALL = "store its body from byte 0"
+    APPEND = "append its body to the part"
+    IS_COMPLETE = "the part is the whole file"
+    START_OVER = "drop the part and ask again without a range"
+    REFUSE = "it is no representation of the file"
+
+
+def range_headers(saved: SavedPart | None) -> tuple[tuple[str, str], ...]:
+    """The request headers that ask for what is missing."""
+    if saved is None:
+        return ()
+    return (("Range", f"bytes={saved.size}-"), ("If-Range", saved.validator))
+
+
+def plan_for(saved: SavedPart | None, status: int, *, headers: Mapping[str, str]) -> Plan:
+    """What a final reply to a request with `range_headers(saved)` means."""
+    if saved is not None and status == PARTIAL:
+        return Plan.APPEND if _continues(saved, headers) else Plan.START_OVER
+    if saved is not None and status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        return Plan.IS_COMPLETE if _was_complete(saved, headers) else Plan.START_OVER
+    if 200 <= status < 300 and status != PARTIAL:
+        return Plan.TAKE_ALL
+    return Plan.REFUSE
+
+
+def is_encoded(headers: Mapping[str, str]) -> bool:
+    """Tell whether the body came in a content coding, so that its bytes are not the file's."""
+    return bool(content_codings(headers.get("Content-Encoding", "")))
+
+
+def _continues(saved: SavedPart, headers: Mapping[str, str]) -> bool:
+    span = content_range(headers)
+    if headers.get("Content-Type", "").lower().startswith("multipart/byteranges"):
+        return False
+    if span is None or is_encoded(headers) or not _is_same_version(saved, headers):
+        return False
+    total = saved.total if span.total is None else span.total
+    is_same_total = saved.total is None or total == saved.total
+    length = headers.get("Content-Length", str(span.end - span.first)).strip()
+    is_framed_so = length == str(span.end - span.first)
+    is_next = total is not None and saved.size == span.first < span.end <= total
+    return is_next and is_same_total and is_framed_so
+
+
+def _was_complete(saved: SavedPart, headers: Mapping[str, str]) -> bool:
+    match = _UNSATISFIED_RANGE.fullmatch(headers.get("Content-Range", "").strip())
+    is_whole = match is not None and int(match[1]) == saved.size == saved.total
+    return is_whole and _is_same_version(saved, headers)
+
+
+def _is_same_version(saved: SavedPart, headers: Mapping[str, str]) -> bool:
+    """Whether the validators of a reply, which it may leave out, contradict the saved one."""
+    if saved.validator.startswith('"'):
+        return headers.get("ETag", saved.validator).strip() == saved.validator
+    return headers.get("Last-Modified", saved.validator).strip() == saved.validator

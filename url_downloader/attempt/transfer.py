@@ -1,0 +1,259 @@
+"""The conversation of one attempt: ask, judge the reply, store the body, publish.
+
+Knows no thread, no queue and no retry; network and disk come in as Protocols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from url_downloader.attempt.acceptance import check_head, check_size
+from url_downloader.attempt.reply_facts import (
+    ContentRange,
+    file_headers,
+    length_of,
+    source_of,
+    span_of,
+    total_of,
+)
+from url_downloader.attempt.resume import Plan, is_encoded, plan_for, range_headers
+from url_downloader.attempt.transfer_context import TransferContext
+from url_downloader.naming.content_disposition import suggested_name
+from url_downloader.shared.checksums import Digester, digests_of
+from url_downloader.shared.errors import AttemptError
+from url_downloader.shared.http_semantics import (
+    http_date,
+    retry_after_seconds,
+    status_failure,
+    strong_validator,
+)
+from url_downloader.shared.models import Checksum, DownloadJob, ErrorKind, JobResult, Outcome
+from url_downloader.shared.ports import Fields, Part, Reply
+
+_SPOILING = frozenset(
+    {ErrorKind.CHECKSUM, ErrorKind.TOO_LARGE, ErrorKind.WRONG_TYPE, ErrorKind.BOMB}
+)
+"""Failures after which the bytes are of no use to anyone."""
+SMALL_PIECE, MAX_SMALL_PIECES = 64 * 1024, 100
+"""So many 206 replies of fewer bytes than that may make up an attempt, which has to end."""
+
+
+class Transfer:
+    """Gets one job's file, or the reason why not.
+
+    Args:
+        job: what to get.
+        context: the hands and the rules.
+        conditions: header fields that ask for the file only if it has changed.
+
+    Threads: one.
+    """
+
+    def __init__(
+        self, job: DownloadJob, context: TransferContext, *, conditions: Fields
+    ) -> None:
+        self._job = job
+        self._conditions = conditions
+        self._context = context
+        self._part: Part | None = None
+        self._digester: Digester | None = None
+        self._counted = 0
+        self._outcome = Outcome.DOWNLOADED
+        self._small_pieces = 0
+        self._output = job.output
+        self.http_status: int | None = None
+
+    def run(self) -> JobResult:
+        """Ask until the file is whole.
+
+        Raises:
+            AttemptError: it did not come to that; what can be resumed is kept.
+        """
+        try:
+            held, disk = self._context.held, self._context.disk
+            if self._context.is_resumed and (held or disk.has_leftovers):
+                self._part = disk.reopen(self._job)
+                self._counted = held.pop(self._job.job_id, 0)
+            while (result := self._ask()) is None:
+                pass
+        except AttemptError as error:
+            if error.kind in _SPOILING:
+                self._drop()
+            self._keep()
+            raise
+        except BaseException:
+            self._drop()
+            raise
+        if result.kind is not None:
+            self._keep()
+        return result
+
+    def _keep(self) -> None:
+        if self._part is None:
+            return
+        if self._part.keep():
+            self._context.held[self._job.job_id] = self._counted
+        else:
+            self._give_back()
+
+    def _drop(self) -> None:
+        if self._part is not None:
+            self._part.discard()
+            self._part = None
+            self._give_back()
+
+    def _give_back(self) -> None:
+        """The bytes that came for what was in the part have come in vain."""
+        if self._counted:
+            self._context.on_bytes(-self._counted)
+            self._counted = 0
+
+    def _ask(self) -> JobResult | None:
+        """One request and its reply; None if another request is needed."""
+        job, saved = self._job, self._part.saved if self._part else None
+        conditions = self._conditions if saved is None else range_headers(saved)
+        reply = self._context.transport.open(
+            job.url, job.headers, conditions=conditions, limits=job.limits
+        )
+        self.http_status = reply.status
+        try:
+            if saved is None and conditions and reply.status == HTTPStatus.NOT_MODIFIED:
+                return _not_modified(reply)
+            match plan_for(saved, reply.status, headers=reply.headers):
+                case Plan.REFUSE:
+                    return self._refused(reply)
+                case Plan.START_OVER:
+                    self._drop()
+                    return None
+                case plan:
+                    return self._left(reply) or self._take(reply, plan)
+        finally:
+            reply.close()
+
+    def _take(self, reply: Reply, plan: Plan) -> JobResult | None:
+        if plan is Plan.IS_COMPLETE:
+            part = self._resumed(reply)
+            check_size(self._context.settings, part.size)
+            return self._publish(reply, part)
+        check_head(self._context.settings, reply)
+        is_new = plan is Plan.TAKE_ALL
+        return self._store(reply, self._begun(reply) if is_new else self._resumed(reply))
+
+    def _left(self, reply: Reply) -> JobResult | None:
+        """Settle the file's name; the result where a file of the server's name is left."""
+        names, job = self._context.names, self._job
+        if names is None:
+            return None
+        disposition = file_headers(reply).get("Content-Disposition", "")
+        self._output = names.name(job, suggested_name(disposition))
+        if self._output == job.output:
+            # Of that, the downloader has taken care before it asked.
+            return None
+        checksum = self._context.checksum(job, self._output)
+        left = self._context.existing_files.left(self._output, checksum)
+        if left is None:
+            return None
+        reply.drain()
+        return left._replace(http_status=reply.status)
+
+    def _refused(self, reply: Reply) -> JobResult:
+        kind, message = status_failure(reply.status, reply.headers)
+        retry_after = reply.headers.get("Retry-After")
+        wait = retry_after_seconds(retry_after, utc_now=self._context.utc_now())
+        reply.drain()
+        return JobResult(kind=kind, message=message, http_status=reply.status, retry_after=wait)
+
+    def _begun(self, reply: Reply) -> Part:
+        """The part, empty, for the version that this reply carries."""
+        self._outcome = Outcome.DOWNLOADED
+        self._part = part = self._part or self._context.disk.create(self._job)
+        headers = reply.headers
+        encoded = is_encoded(headers)
+        self._give_back()
+        part.begin(
+            None if encoded else strong_validator(headers),
+            None if encoded else length_of(headers),
+        )
+        self._digester = Digester(self._wanted(headers))
+        return part
+
+    def _resumed(self, reply: Reply) -> Part:
+        """The part, its digests computed from the disk up to where it ends."""
+        assert self._part is not None
+        self._outcome = Outcome.RESUMED
+        if self._digester is None:
+            self._digester = Digester(self._wanted(file_headers(reply)))
+            if self._digester:
+                self._part.read_into(self._digester.update)
+        return self._part
+
+    def _wanted(self, headers: Mapping[str, str]) -> list[Checksum]:
+        checksum = self._context.checksum(self._job, self._output)
+        wanted = [checksum] if checksum else []
+        # Repr-Digest is of the encoded bytes (RFC 9530 §3); the decoded ones are stored.
+        if not is_encoded(headers):
+            wanted += digests_of(headers.get("Repr-Digest", ""))
+        return wanted
+
+    def _store(self, reply: Reply, part: Part) -> JobResult | None:
+        assert self._digester is not None
+        digester = self._digester
+        began_at, span = part.size, span_of(reply)
+        self._context.meter.place(began_at, total_of(reply, part.saved))
+        decoder = self._context.decoder(reply, self._job, output=self._output)
+        for chunk in reply.chunks():
+            self._count(len(chunk))
+            for piece in (chunk,) if decoder is None else decoder.feed(chunk):
+                check_size(self._context.settings, part.size + len(piece))
+                digester.update(piece)
+                part.write(piece)
+        if decoder is not None:
+            decoder.finish()
+        if span is not None and not self._has_all(part, span, began_at=began_at):
+            return None
+        return self._publish(reply, part)
+
+    def _count(self, received: int) -> None:
+        self._counted += received
+        # Of a body that decodes to nothing, the bytes on the wire are all that grows.
+        check_size(self._context.settings, self._counted)
+        self._context.meter.add(received)
+        self._context.on_bytes(received)
+
+    def _has_all(self, part: Part, span: ContentRange, *, began_at: int) -> bool:
+        """Whether a range brought the last byte; a 206 may bring less than was asked for."""
+        saved = part.saved
+        if saved is None or not began_at < part.size <= span.end:
+            self._drop()
+            message = f"the 206 brought bytes {began_at}-{part.size - 1}, not what it says"
+            raise AttemptError(ErrorKind.MALFORMED, message)
+        self._small_pieces += part.size - began_at < SMALL_PIECE
+        if self._small_pieces > MAX_SMALL_PIECES:
+            raise AttemptError(ErrorKind.MALFORMED, "the server sends it in too small pieces")
+        return part.size == (span.total or saved.total)
+
+    def _publish(self, reply: Reply, part: Part) -> JobResult:
+        mismatch = self._digester.mismatch() if self._digester else None
+        if mismatch is not None:
+            raise AttemptError(ErrorKind.CHECKSUM, mismatch)
+        size = part.size
+        path = part.publish(
+            self._output,
+            modified=http_date(file_headers(reply).get("Last-Modified", "")),
+            etag=file_headers(reply).get("ETag"),
+        )
+        return JobResult(
+            http_status=reply.status,
+            size=size,
+            path=path,
+            outcome=self._outcome,
+            is_length_known=reply.is_length_known,
+            source=source_of(reply, digests=self._digester.wanted if self._digester else ()),
+        )
+
+
+def _not_modified(reply: Reply) -> JobResult:
+    return JobResult(
+        http_status=reply.status, outcome=Outcome.NOT_MODIFIED, source=source_of(reply)
+    )

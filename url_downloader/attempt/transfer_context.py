@@ -1,0 +1,82 @@
+"""The hands and the rules that all attempts of a downloader share."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from url_downloader.attempt.attempt_meter import AttemptMeter
+from url_downloader.attempt.content_codings import strange_words
+from url_downloader.attempt.overwrite_rules import ExistingFiles
+from url_downloader.config.settings import Existing, TransferSettings
+from url_downloader.shared.models import Checksum, DownloadJob
+from url_downloader.shared.notices import Notices
+from url_downloader.shared.ports import Decoder, Disk, Naming, Reply, Transport
+
+log = logging.getLogger(__package__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferContext:
+    """Parts that all transfers of a downloader share.
+
+    Args:
+        transport, disk: the hands.
+        settings: what is accepted.
+        is_resumed: whether parts are continued.
+        existing: what is done with files that are there already.
+        names: names that servers give; None: they give none.
+        held: bytes of this run in the part of a job, by its id, between two attempts; shared by
+            all workers, of which one at a time has the job.
+        meter: shows other threads how far the attempt has come.
+        on_bytes: told the bytes of each chunk; negative when bytes are thrown away.
+        notices: warnings that are given once in a run.
+        utc_now: wall clock, seconds since the epoch.
+    """
+
+    transport: Transport
+    disk: Disk
+    settings: TransferSettings
+    is_resumed: bool
+    existing: Existing
+    names: Naming | None
+    on_bytes: Callable[[int], None]
+    held: MutableMapping[int, int] = field(default_factory=dict)
+    meter: AttemptMeter = field(default_factory=AttemptMeter)
+    notices: Notices = field(default_factory=lambda: Notices(log))
+    utc_now: Callable[[], float] = time.time
+
+    @property
+    def existing_files(self) -> ExistingFiles:
+        """The rule for files that are there already."""
+        return ExistingFiles(self.disk, self.existing)
+
+    def decoder(self, reply: Reply, job: DownloadJob, *, output: str) -> Decoder | None:
+        """Return what makes the file's bytes of those of the reply's body; None: they are.
+
+        Args:
+            reply: its head.
+            job: that it answers.
+            output: name of the file.
+
+        Raises:
+            AttemptError: the body has a coding that can't be undone here.
+        """
+        value = reply.headers.get("Content-Encoding", "")
+        if not value:
+            return None
+        # Here, because few replies are encoded.
+        from url_downloader.attempt.decoding import decoder_for  # noqa: PLC0415
+
+        if strange := strange_words(value):
+            self.notices.warning("Content-Encoding %s names no coding: passed over", strange)
+        urls = (urlsplit(job.url).path, urlsplit(reply.url).path)
+        media_type = reply.headers.get("Content-Type", "")
+        return decoder_for(value, paths=(*urls, job.output, output), media_type=media_type)
+
+    def checksum(self, job: DownloadJob, output: str) -> Checksum | None:
+        """Return the checksum that the job's file must have under this name, if any."""
+        return job.checksum if self.names is None else self.names.checksum(job, output)

@@ -1,0 +1,261 @@
+"""The command line: its grammar, and the Settings that it asks for."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from url_downloader.cli.message_arguments import add_message_options
+from url_downloader.cli.option_types import (
+    ArgumentParser,
+    Group,
+    HelpFormatter,
+    add_number,
+    failure_limit,
+    in_range,
+    media_types,
+    status_codes,
+)
+from url_downloader.cli.report_arguments import add_report_options
+from url_downloader.cli.server_arguments import add_server_options, server_settings
+from url_downloader.config.settings import (
+    Existing,
+    MonitorSettings,
+    OutputSettings,
+    PoolSettings,
+    RetrySettings,
+    RunSettings,
+    Settings,
+    TransferSettings,
+)
+from url_downloader.config.values import parse_seconds, parse_size
+from url_downloader.shared.models import CONNECT_TIMEOUT, AttemptLimits
+
+_EPILOG = """\
+TIME is in seconds, or a number with s, m, h or d: 90, 1.5m, 2h.
+SIZE is in bytes, or a number with k, M, G or T (1024-based): 4096, 2G.
+@FILE is a config file. Each line is an option, with its value if it takes
+one: "--timeout 10". Blank lines and lines that begin with # are skipped.
+Later options override earlier ones, wherever they are.
+"""
+
+
+def argument_parser() -> argparse.ArgumentParser:
+    """The command line's grammar; defaults come from Settings."""
+    defaults = Settings()
+    parser = ArgumentParser(
+        prog="url-downloader",
+        usage="%(prog)s [options] [@FILE ...] LIST",
+        description="Download every URL of a list, several at a time.",
+        epilog=_EPILOG,
+        allow_abbrev=False,
+        add_help=False,
+        formatter_class=HelpFormatter,
+    )
+    _add_list(parser.add_argument_group("the list"))
+    _add_run_options(parser.add_argument_group("the run"), defaults)
+    _add_file_options(parser.add_argument_group("files"), defaults)
+    _add_existing_options(parser.add_argument_group("files that are there already"))
+    _add_limits(parser.add_argument_group("limits of one attempt"), defaults.transfer)
+    _add_retry_options(parser.add_argument_group("retries"), defaults.retry)
+    add_server_options(parser.add_argument_group("talking to servers"), defaults)
+    add_report_options(parser.add_argument_group("reports"))
+    add_message_options(parser.add_argument_group("messages"), defaults.monitor)
+    # Because of -0, argparse would take -1 for an option, and not for a number out of range.
+    parser._has_negative_number_optionals.clear()
+    return parser
+
+
+def _add_list(group: Group) -> None:
+    text = "file with one URL per line; - is standard input"
+    group.add_argument("list", metavar="LIST", nargs="?", help=text)
+    group.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="check the list and ask no server: print each URL, a tab and the path of its file",
+    )
+
+
+def _add_run_options(group: Group, defaults: Settings) -> None:
+    pool, run = defaults.pool, defaults.run
+    workers = ("-w", "--max_workers", "--max-workers")
+    text = "downloads at the same time"
+    add_number(group, *workers, metavar="N", default=pool.max_workers, text=text)
+    text = "URLs read ahead, which wait for one of the -w downloads to end"
+    add_number(group, "--queue-size", metavar="N", default=pool.queue_size, text=text)
+    text = "end the run in order after so long; 0 = never"
+    add_number(group, "--deadline", metavar="TIME", default=run.deadline, text=text)
+    group.add_argument(
+        "--max-failures",
+        metavar="N|N%",
+        type=in_range("--max-failures", failure_limit),
+        default=run.max_failures,
+        help="end the run in order when so many URLs, or so many percent of the list, have"
+        " failed; 0 = never (default: 0)",
+    )
+
+
+def _add_file_options(group: Group, defaults: Settings) -> None:
+    group.add_argument(
+        *("-d", "--dir", "-P", "--output-dir"),
+        metavar="DIR",
+        type=Path,
+        default=defaults.output.directory,
+        help="output directory, made if it is missing (default: %(default)s)",
+    )
+    for flag, text in (
+        ("--no-continue", "start every file afresh, whatever part of it is there"),
+        (
+            "--no-mtime",
+            "give files the time of the download, not of the server's Last-Modified",
+        ),
+        ("--fsync", "have each file on the disk before it counts as downloaded"),
+        (
+            "--content-disposition",
+            "name files as the server says, unless an out= line in LIST does",
+        ),
+    ):
+        group.add_argument(flag, action="store_true", help=text)
+    _add_file_checks(group)
+
+
+def _add_file_checks(group: Group) -> None:
+    group.add_argument(
+        "--min-free",
+        metavar="SIZE",
+        type=in_range("--min-free", parse_size),
+        help="end the run in order before the disk has less than SIZE free; 0 = any (default:"
+        " 64M, or a twentieth of the disk if that is less)",
+    )
+    group.add_argument(
+        "--expect-type",
+        metavar="TYPES",
+        type=media_types,
+        default=(),
+        help="fail when the server sends another media type than one of these, such as"
+        " application/pdf,image/* (default: any)",
+    )
+    group.add_argument(
+        "--checksums",
+        metavar="FILE",
+        type=Path,
+        help="check the files against FILE, which sha256sum has written, with the names that"
+        " they will have (default: none)",
+    )
+
+
+def _add_existing_options(group: Group) -> None:
+    existing = group.add_mutually_exclusive_group()
+    for flags, value, text in (
+        (
+            ("-c", "--continue"),
+            Existing.SKIP_FILLED,
+            "skip files that are there, unless they are empty or have not their checksum",
+        ),
+        (("-nc", "--no-clobber"), Existing.SKIP, "skip whatever is there"),
+        (
+            ("-N", "--timestamping"),
+            Existing.COMPARE,
+            "ask the server, and download only what has changed",
+        ),
+    ):
+        existing.add_argument(
+            *flags,
+            action="store_const",
+            dest="existing",
+            const=value,
+            default=Existing.REPLACE,
+            help=f"{text} (default: download again)",
+        )
+
+
+def _add_limits(group: Group, defaults: TransferSettings) -> None:
+    group.add_argument(
+        "--connect-timeout",
+        metavar="TIME",
+        type=in_range("--connect-timeout", parse_seconds),
+        help="fail unless the look-up of the host, the connection and TLS together take no"
+        f" longer; 0 = any time (default: {CONNECT_TIMEOUT:g}s, or -T if that is less)",
+    )
+    limits = defaults.limits
+    idle = "fail after so long without a byte; 0 = never"
+    size = "fail when a file is larger; 0 = any size"
+    speed = (
+        "fail when fewer bytes per second come, as measured over --speed-time; 0 = any speed"
+    )
+    over = "time over which the speed is measured, from the first byte of a reply on"
+    for flags, metavar, default, text in (
+        (("-T", "--timeout"), "TIME", limits.timeout, idle),
+        (("--max-time",), "TIME", limits.max_time, "fail after so long in all; 0 = never"),
+        (("--speed-limit",), "SIZE", limits.speed_limit, speed),
+        (("--speed-time",), "TIME", limits.speed_time, over),
+        (("--max-filesize",), "SIZE", defaults.max_filesize, size),
+    ):
+        add_number(group, *flags, metavar=metavar, default=default, text=text)
+
+
+def _add_retry_options(group: Group, defaults: RetrySettings) -> None:
+    retries = ("--max_retries", "--max-retries")
+    first = "base of the random delays: the first is at most this, the next twice this"
+    wait = "fail when a server asks to wait longer (Retry-After); 0 = any wait"
+    for flags, metavar, default, text in (
+        (retries, "N", defaults.max_retries, "attempts after the first"),
+        (("--retry-delay",), "TIME", defaults.delay, first),
+        (("--retry-max-delay",), "TIME", defaults.max_delay, "no random delay is longer"),
+        (("--max-retry-after",), "TIME", defaults.max_retry_after, wait),
+    ):
+        add_number(group, *flags, metavar=metavar, default=default, text=text)
+    group.add_argument(
+        "--retry-on",
+        metavar="CODES",
+        type=in_range("--retry-on", status_codes),
+        default=defaults.retry_on,
+        help="4xx codes to retry as well, such as 408,425,429 (default: none)",
+    )
+
+
+def settings_from(arguments: argparse.Namespace) -> Settings:
+    """The settings that the arguments ask for.
+
+    Raises:
+        ConfigError: a value is out of its range.
+    """
+    return Settings(
+        retry=RetrySettings(
+            max_retries=arguments.max_retries,
+            delay=arguments.retry_delay,
+            max_delay=arguments.retry_max_delay,
+            max_retry_after=arguments.max_retry_after,
+            retry_on=arguments.retry_on,
+        ),
+        transfer=_transfer_settings(arguments),
+        server=server_settings(arguments),
+        run=RunSettings(deadline=arguments.deadline, max_failures=arguments.max_failures),
+        pool=PoolSettings(max_workers=arguments.max_workers, queue_size=arguments.queue_size),
+        output=OutputSettings(
+            directory=arguments.dir,
+            existing=arguments.existing,
+            is_resumed=not arguments.no_continue,
+            keeps_mtime=not arguments.no_mtime,
+            is_synced=arguments.fsync,
+            takes_server_names=arguments.content_disposition,
+            min_free=arguments.min_free,
+        ),
+        monitor=MonitorSettings(interval=arguments.monitor_interval),
+    )
+
+
+def _transfer_settings(arguments: argparse.Namespace) -> TransferSettings:
+    return TransferSettings(
+        limits=AttemptLimits(
+            timeout=arguments.timeout,
+            connect_timeout=arguments.connect_timeout,
+            max_time=arguments.max_time,
+            speed_limit=arguments.speed_limit,
+            speed_time=arguments.speed_time,
+        ),
+        max_redirects=arguments.max_redirects,
+        max_filesize=arguments.max_filesize,
+        expected_types=arguments.expect_type,
+        is_location_trusted=arguments.location_trusted,
+    )

@@ -1,0 +1,99 @@
+"""The options that say how servers are talked to, and as whom."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from url_downloader.cli.option_types import (
+    Group,
+    add_number,
+    field_value,
+    header_fields,
+    proxy_url,
+    referer,
+)
+from url_downloader.config.server_settings import ServerSettings
+from url_downloader.config.settings import Settings
+
+
+def add_server_options(group: Group, defaults: Settings) -> None:
+    """Add them; defaults come from Settings."""
+    group.add_argument(
+        *("-H", "--header"),
+        metavar="'NAME: VALUE'|@FILE",
+        type=header_fields,
+        action="extend",
+        help="send this header, or those of a file, one per line; repeatable (default: none)",
+    )
+    group.add_argument(
+        *("-U", "--user-agent"),
+        metavar="TEXT",
+        type=field_value,
+        default=defaults.server.user_agent,
+        help="what the program calls itself (default: %(default)s)",
+    )
+    for flag, metavar, parse, text in (
+        ("--referer", "URL", referer, "where the links are said to come from"),
+        ("--cookies", "FILE", Path, "send the cookies of FILE, a cookies.txt"),
+    ):
+        group.add_argument(flag, metavar=metavar, type=parse, help=f"{text} (default: none)")
+    text = "neither keep nor send the cookies that servers set"
+    group.add_argument("--no-cookies", action="store_true", help=text)
+    _add_netrc_options(group.add_mutually_exclusive_group())
+    text = "proxy for all servers: http, https, socks5 or socks5h (default: the environment's)"
+    group.add_argument("--proxy", metavar="URL", type=proxy_url, help=text)
+    _add_tls_options(group)
+    _add_redirect_options(group, defaults)
+
+
+def _add_redirect_options(group: Group, defaults: Settings) -> None:
+    most, text = defaults.transfer.max_redirects, "redirects to follow"
+    add_number(group, "--max-redirects", metavar="N", default=most, text=text)
+    group.add_argument(
+        "--location-trusted",
+        action="store_true",
+        help="send headers and credentials on to wherever a server redirects",
+    )
+
+
+def _add_netrc_options(group: argparse._MutuallyExclusiveGroup) -> None:
+    text = "take logins from FILE (default: $NETRC, ~/.netrc or ~/_netrc)"
+    group.add_argument("--netrc", metavar="FILE", type=Path, help=text)
+    group.add_argument("--no-netrc", action="store_true", help="take logins from no such file")
+
+
+def _add_tls_options(group: Group) -> None:
+    group.add_argument(
+        *("-k", "--insecure"),
+        action="store_true",
+        help="do not check the certificates of servers",
+    )
+    for flag, metavar, text in (
+        ("--ca-cert", "PATH", "authorities to trust, a file or directory (default: requests')"),
+        ("--cert", "FILE", "client certificate, PEM (default: none)"),
+        ("--key", "FILE", "its key, PEM, not encrypted (default: in the file of --cert)"),
+    ):
+        group.add_argument(flag, metavar=metavar, type=Path, help=text)
+
+
+def server_settings(arguments: argparse.Namespace) -> ServerSettings:
+    """The settings that the arguments ask for.
+
+    Raises:
+        ConfigError: they don't fit together.
+    """
+    return ServerSettings(
+        headers=tuple(arguments.header or ()),
+        user_agent=arguments.user_agent,
+        referer=arguments.referer,
+        cookies=arguments.cookies,
+        keeps_cookies=not arguments.no_cookies,
+        netrc=arguments.netrc,
+        uses_netrc=not arguments.no_netrc,
+        proxy=arguments.proxy,
+        is_verified=not arguments.insecure,
+        ca_cert=arguments.ca_cert,
+        cert=arguments.cert,
+        key=arguments.key,
+    )

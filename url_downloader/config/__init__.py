@@ -1,0 +1,30 @@
+"""Settings of a run, and the parsing of the values that users write for them.
+
+Entry point: `settings.Settings`. This package must not import anything but `shared`.
+"""
+
+from url_downloader.config.server_settings import ServerSettings
+from url_downloader.config.settings import (
+    Existing,
+    FailureLimit,
+    MonitorSettings,
+    OutputSettings,
+    PoolSettings,
+    RetrySettings,
+    RunSettings,
+    Settings,
+    TransferSettings,
+)
+
+__all__ = [
+    "Existing",
+    "FailureLimit",
+    "MonitorSettings",
+    "OutputSettings",
+    "PoolSettings",
+    "RetrySettings",
+    "RunSettings",
+    "ServerSettings",
+    "Settings",
+    "TransferSettings",
+]

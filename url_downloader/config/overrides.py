@@ -1,0 +1,63 @@
+"""Settings given by name, as keyword arguments of `download` are."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from url_downloader.config.settings import FailureLimit, MonitorSettings, Settings
+
+Part = TypeVar("Part")
+_VALUES = (FailureLimit,)
+"""Dataclasses that are one setting, not a part with settings of its own."""
+_OTHERS = (MonitorSettings,)
+"""Parts that say nothing here: nobody watches but the listeners."""
+
+
+def settings_with(values: Mapping[str, object]) -> Settings:
+    """The default settings, with these instead of some.
+
+    Raises:
+        TypeError: there are none of that name.
+        ConfigError: a value is out of its range.
+    """
+    if isinstance(directory := values.get("directory"), str):
+        values = {**values, "directory": Path(directory)}
+    check_names(values, [*_names_in(Settings())], what="setting")
+    return _changed(Settings(), values)
+
+
+def _names_in(part: object) -> Iterator[str]:
+    for field in fields(part):  # type: ignore[arg-type]
+        value = getattr(part, field.name)
+        if _is_part(value):
+            yield from _names_in(value)
+        elif not isinstance(value, _OTHERS):
+            yield field.name
+
+
+def _changed(part: Part, values: Mapping[str, object]) -> Part:
+    changes = {}
+    for field in fields(part):  # type: ignore[arg-type]
+        value = getattr(part, field.name)
+        if _is_part(value):
+            changes[field.name] = _changed(value, values)
+        elif field.name in values:
+            changes[field.name] = values[field.name]
+    return replace(part, **changes)  # type: ignore[type-var]
+
+
+def _is_part(value: object) -> bool:
+    return is_dataclass(value) and not isinstance(value, (*_VALUES, *_OTHERS))
+
+
+def check_names(given: Iterable[str], known: Collection[str], *, what: str) -> None:
+    """Raise TypeError for a name that is not known, with the one that may be meant."""
+    for name in given:
+        if name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+            raise TypeError(f"download() knows no {what} {name!r}{hint}")

@@ -1,0 +1,163 @@
+"""Proxies: how their URLs are read, and which origins are reached through them. Pure functions.
+
+No message shows a URL that can't be read: it may hold a password.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from url_downloader.shared.url_parts import Origin
+
+_DEFAULT_PORTS = {"http": 80, "https": 443} | dict.fromkeys(
+    ("socks4", "socks4a", "socks5", "socks5h"), 1080
+)
+_SHOWN_SCHEMES = "http, https, socks5 and socks5h"
+_FORM = (
+    "it should read http://user:password@host:3128, with % # / ? @ and blanks in the password"
+    " written as %25 %23 %2F %3F %40 %20"
+)
+# curl, too, takes what has no scheme for an HTTP proxy, and ignores a path.
+# Compiled when they are needed: most runs have no proxy.
+_URL = (
+    r"(?ai)(?:(?P<scheme>[a-z][a-z0-9+.-]*)://)?(?:(?P<login>[^/?#]*)@)?"
+    r"(?P<host>\[[^\s\[\]/?#@]+\]|[^\0-\x20\x7f\[\]/?#@:]+)(?::(?P<port>\d{0,5}))?(?:(?!//)[/?#][^@]*)?"
+)
+_ENTRY = r"(?:\[(?P<ip>[^\]]+)\]|(?P<host>[^:]+|.*:.*:.*))(?::(?P<port>\d+))?"
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Proxy(NamedTuple):
+    """A proxy, as its URL names it.
+
+    Args:
+        scheme: how it is spoken to.
+        host: without brackets.
+        port: where it listens.
+        login: that it wants.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    login: tuple[bytes, bytes] | None = None
+
+    def __repr__(self) -> str:
+        # The login is nobody else's business.
+        return f"Proxy({self.scheme}://{self.host}:{self.port})"
+
+    @property
+    def is_socks(self) -> bool:
+        """Return whether it is asked for connections by SOCKS."""
+        return self.scheme.startswith("socks")
+
+    @property
+    def looks_up(self) -> bool:
+        """Return whether a SOCKS proxy is given the names of hosts, not their addresses."""
+        return self.scheme in ("socks5h", "socks4a")
+
+
+def parse_proxy(text: str) -> Proxy:
+    """Read the URL of a proxy. Blanks around it mean nothing.
+
+    Raises:
+        ValueError: no proxy can be reached by it; the message does not show it.
+    """
+    match = re.fullmatch(_URL, text.strip())
+    if match is None:
+        raise ValueError(_FORM)
+    scheme = (match["scheme"] or "http").lower()
+    if scheme not in _DEFAULT_PORTS:
+        raise ValueError(f"its scheme is unknown; {_SHOWN_SCHEMES} are known")
+    if scheme.startswith("socks") and find_spec("socks") is None:
+        raise ValueError("SOCKS needs another package: pip install 'requests[socks]'")
+    port = int(match["port"] or _DEFAULT_PORTS[scheme])
+    if not 0 < port < 1 << 16:
+        raise ValueError("its port is not from 1 to 65535")
+    return Proxy(
+        scheme=scheme, host=_host(match["host"]), port=port, login=_login(match["login"])
+    )
+
+
+def _host(text: str) -> str:
+    try:
+        if text.startswith("["):
+            return str(ipaddress.IPv6Address(text[1:-1].replace("%25", "%")))
+        return text.encode("idna").decode("ascii")
+    except ValueError:
+        # The errors of both hold the text.
+        raise ValueError("its host is no name and no address") from None
+
+
+def _login(text: str | None) -> tuple[bytes, bytes] | None:
+    if text is None:
+        return None
+    # A variable of the environment may be any bytes.
+    name, _, password = text.encode("utf-8", "surrogateescape").partition(b":")
+    return unquote_to_bytes(name), unquote_to_bytes(password)
+
+
+def proxy_fields(proxy: Proxy) -> Mapping[str, str]:
+    """Return the header fields that the proxy is to have, and nothing behind it."""
+    if proxy.login is None:
+        return {}
+    return {"Proxy-Authorization": "Basic " + b64encode(b":".join(proxy.login)).decode()}
+
+
+def proxy_variable(scheme: str, environment: Mapping[str, str]) -> str | None:
+    """Return the name of the variable that names the proxy for URLs of this scheme.
+
+    One in lower case beats the same in upper case, also if it is empty. Where a web server runs
+    this program, HTTP_PROXY may be a visitor's `Proxy` field, and is ignored.
+    """
+    for kind in (scheme, "all"):
+        names = [f"{kind}_proxy", f"{kind}_proxy".upper()]
+        if kind == "http" and "REQUEST_METHOD" in environment:
+            names.pop()
+        name = next((each for each in names if each in environment), None)
+        if name is not None and environment[name].strip():
+            return name
+    return None
+
+
+def is_excepted(origin: Origin, exceptions: str) -> bool:
+    """Say whether a NO_PROXY variable lists this origin.
+
+    Args:
+        origin: that is to be reached.
+        exceptions: names of hosts, which stand for all below them too, addresses and networks;
+            each may have a port. `*` is every host.
+    """
+    _, host, port = origin
+    name = (host or "").lower().rstrip(".")
+    address = _network(name)
+    for pattern, only_port in _entries(exceptions):
+        if only_port and int(only_port) != port:
+            continue
+        network = _network(pattern)
+        if address and network and address.version == network.version:
+            if address.subnet_of(network):  # type: ignore[arg-type]  # of one version
+                return True
+        elif pattern == "*" or (not address and f".{name}".endswith(f".{pattern}")):
+            return True
+    return False
+
+
+def _entries(exceptions: str) -> Iterator[tuple[str, str | None]]:
+    for entry in re.split(r"[\s,]+", exceptions.lower()):
+        if (match := re.fullmatch(_ENTRY, entry)) is not None:
+            name = match["ip"] or match["host"]
+            yield name.removeprefix("*.").strip(".") or name, match["port"]
+
+
+def _network(text: str) -> _Network | None:
+    try:
+        return ipaddress.ip_network(text.partition("%")[0], strict=False)
+    except ValueError:
+        return None

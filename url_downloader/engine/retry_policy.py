@@ -1,0 +1,114 @@
+"""What replies and failures mean, and when to try again. Pure functions.
+
+Knows no clock, no queue and no job: the caller brings the numbers and the luck.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from url_downloader.config.settings import RetrySettings
+from url_downloader.shared.models import ErrorKind, JobResult
+
+RETRIED_KINDS = frozenset(
+    {
+        ErrorKind.DNS,
+        ErrorKind.CONNECT,
+        ErrorKind.TLS,
+        ErrorKind.PROXY,
+        ErrorKind.TIMEOUT,
+        ErrorKind.RESET,
+        ErrorKind.TRUNCATED,
+        ErrorKind.MALFORMED,
+        ErrorKind.NOT_HTTP,
+        ErrorKind.PREMATURE_REPLY,
+        ErrorKind.HEADERS_TOO_LARGE,
+        ErrorKind.ENCODING,
+        ErrorKind.SERVER_ERROR,
+    }
+)
+"""The kinds that another attempt may mend. A 4xx is one only when `--retry-on` lists it."""
+
+MAX_EXCUSED = 100
+"""Attempts that may fail for no reason of the job's: a run must end."""
+_MAX_EXPONENT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The job has succeeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryIn:
+    """Try again after so many seconds."""
+
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The job has failed for good; `result` says why."""
+
+    result: JobResult
+
+
+Decision = Done | RetryIn | GiveUp
+
+
+def decide(
+    policy: RetrySettings,
+    *,
+    attempts: int,
+    excused: int = 0,
+    max_retries: int,
+    result: JobResult,
+    jitter: Callable[[float, float], float],
+) -> Decision:
+    """What follows an attempt.
+
+    Args:
+        policy: the run's retry settings.
+        attempts: how many were made, this one included and excused ones left out.
+        excused: how many were made before that failed for no reason of the job's.
+        max_retries: of this job.
+        result: of this attempt.
+        jitter: uniform(low, high).
+    """
+    if result.kind is None:
+        return Done()
+    if result.is_excused and excused < MAX_EXCUSED:
+        return RetryIn(jitter(0.0, backoff_bound(policy, excused + 1)))
+    if not _is_worth_retrying(policy, result) or attempts > max_retries:
+        return GiveUp(result)
+    if result.retry_after is None:
+        return RetryIn(jitter(0.0, backoff_bound(policy, attempts)))
+    if policy.max_retry_after and result.retry_after > policy.max_retry_after:
+        return GiveUp(_too_long(policy, result))
+    return RetryIn(result.retry_after + jitter(0.0, policy.delay))
+
+
+def backoff_bound(policy: RetrySettings, failures: int) -> float:
+    """Return the most seconds that full jitter waits after so many failures, from 1 on."""
+    doublings = min(failures - 1, _MAX_EXPONENT)
+    return float(min(policy.max_delay, policy.delay * 2**doublings))
+
+
+def _is_worth_retrying(policy: RetrySettings, result: JobResult) -> bool:
+    if result.kind in (ErrorKind.CLIENT_ERROR, ErrorKind.PROXY_REFUSED):
+        return result.http_status in policy.retry_on
+    return result.kind in RETRIED_KINDS
+
+
+def _too_long(policy: RetrySettings, result: JobResult) -> JobResult:
+    return JobResult(
+        kind=ErrorKind.RETRY_AFTER,
+        message=(
+            f"{result.message}; the server asks to wait {result.retry_after:.0f} s, longer"
+            f" than --max-retry-after {policy.max_retry_after:g}"
+        ),
+        http_status=result.http_status,
+        size=result.size,
+        seconds=result.seconds,
+    )

@@ -1,0 +1,71 @@
+"""What a run came to, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from url_downloader.engine.run_limits import StopReason
+from url_downloader.metrics import MetricsSnapshot
+from url_downloader.shared.models import ErrorKind, JobStatus, Rejection
+from url_downloader.shared.record_packing import Records
+
+LEFT_OVER = frozenset(JobStatus) - {JobStatus.SUCCESS}
+"""How jobs stand that did not succeed."""
+_LOCAL_KINDS = (
+    *(ErrorKind.LOCAL, ErrorKind.DISK_FULL, ErrorKind.NO_DESCRIPTORS),
+    ErrorKind.NO_MEMORY,
+)
+_LOCAL_REASONS = (StopReason.NO_THREADS, StopReason.OUTPUT_GONE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """The end of a run.
+
+    Args:
+        counts: jobs by status.
+        metrics: the counters at the end.
+        leftovers: records of the jobs that did not succeed, in list order.
+        is_list_read: whether all jobs of the list are among them.
+        was_stopped: whether it was ended before all jobs had ended.
+        stopped_by: the limit of the run that was reached, if one was.
+        crash: what broke in the pipeline itself, if anything did.
+        rejected: what was no URL, or had options that can't be; of `download` alone.
+    """
+
+    counts: Mapping[JobStatus, int]
+    metrics: MetricsSnapshot
+    leftovers: Records = field(default_factory=Records)
+    was_stopped: bool = False
+    stopped_by: StopReason | None = None
+    is_list_read: bool = True
+    crash: str | None = None
+    rejected: tuple[Rejection, ...] = ()
+
+    @property
+    def is_success(self) -> bool:
+        """Whether every file that was asked for is there."""
+        failed = self.failures or self.rejected or self.unfinished
+        return not (failed or self.was_stopped or self.crash)
+
+    @property
+    def failures(self) -> Records:
+        """Records of the failed jobs, in list order."""
+        return self.leftovers.with_status(JobStatus.FAILED)
+
+    @property
+    def unfinished(self) -> int:
+        """Jobs that have not ended."""
+        return sum(n for status, n in self.counts.items() if not status.is_terminal)
+
+    @property
+    def has_bug(self) -> bool:
+        """Return whether a bug of this program failed a job."""
+        return ErrorKind.INTERNAL in self.metrics.failures
+
+    @property
+    def has_local_trouble(self) -> bool:
+        """Return whether this machine, not a server, failed a job or ended the run."""
+        is_ended = self.stopped_by in _LOCAL_REASONS
+        return is_ended or any(kind in self.metrics.failures for kind in _LOCAL_KINDS)

@@ -1,0 +1,128 @@
+"""An entry of the list: a URL and what the option lines below it ask for.
+
+Pure rules. Knows nothing of lines, nor of which names are taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from url_downloader.config.settings import RANGES, range_of
+from url_downloader.config.values import parse_field, parse_seconds, parse_size
+from url_downloader.naming.filenames import safe_relative_path
+from url_downloader.shared.checksums import parse_checksum
+from url_downloader.shared.models import AttemptLimits, Checksum, DownloadJob
+
+_LIMITS: Mapping[str, Callable[[str], float]] = {
+    "timeout": parse_seconds,
+    "connect-timeout": parse_seconds,
+    "max-time": parse_seconds,
+    "speed-limit": parse_size,
+    "speed-time": parse_seconds,
+}
+OWN_NAMES = {"timeout": "x-timeout", "connect-timeout": "x-connect-timeout"}
+"""Other names of options, for values that aria2c would refuse: 0, fractions, above 600."""
+_STANDARD_NAMES = {own: name for name, own in OWN_NAMES.items()}
+
+OPTIONS = frozenset({"out", "checksum", "header", "max-retries", *_LIMITS, *_STANDARD_NAMES})
+"""What can be asked for a single URL."""
+
+_OPTION = re.compile(r"([a-z][\w-]{0,63})\s*=\s*(.*)", re.ASCII | re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Entry:
+    """A URL of the list whose options are still being read.
+
+    Args:
+        line: the URL's, counted from 1.
+        url: as it will be asked for.
+        limits: of each attempt.
+        max_retries: attempts after the first.
+        output: the path that the user chose.
+        output_line: where the user did.
+        headers: (name, value) pairs.
+        checksum: of the file.
+        has_options: whether any was set, be it to what holds without.
+    """
+
+    line: int
+    url: str
+    limits: AttemptLimits
+    max_retries: int
+    output: str | None = None
+    output_line: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+    checksum: Checksum | None = None
+    has_options: bool = False
+
+    def set(self, key: str, value: str, *, line: int) -> None:
+        """Takes one of OPTIONS, found in that line.
+
+        Raises:
+            ValueError: the value is none for this key; the reason begins with the key.
+        """
+        self.has_options = True
+        try:
+            match key:
+                case "out":
+                    self.output, self.output_line = safe_relative_path(value), line
+                case "checksum":
+                    self.checksum = parse_checksum(value)
+                case "header":
+                    self.headers += (parse_field(value),)
+                case "max-retries":
+                    self.max_retries = int(_in_range(key, _parse_count(value)))
+                case _:
+                    name = _STANDARD_NAMES.get(key, key)
+                    limit = _in_range(name, _LIMITS[name](value))
+                    self.limits = replace(self.limits, **{name.replace("-", "_"): limit})
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}") from None
+
+    @property
+    def options(self) -> str:
+        """What is asked beside the URL: the same text for the same, and none begins another."""
+        asked = (self.limits, self.max_retries, self.output, self.headers, self.checksum)
+        return repr(asked)
+
+    def job(self, job_id: int, *, output: str) -> DownloadJob:
+        """What is to be done, as that number, for a file of that name."""
+        return DownloadJob(
+            job_id=job_id,
+            url=self.url,
+            output=output,
+            limits=self.limits,
+            max_retries=self.max_retries,
+            headers=self.headers,
+            checksum=self.checksum,
+            is_named=self.output is not None,
+        )
+
+
+def parse_option(text: str) -> tuple[str, str]:
+    """Key and value of `key=value`.
+
+    Raises:
+        ValueError: it is nothing of the kind.
+    """
+    match = _OPTION.fullmatch(text)
+    if match is None:
+        # The text is not shown: it may be a header with a password.
+        raise ValueError("not an option: it should read key=value")
+    return match[1], match[2]
+
+
+def _parse_count(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise ValueError(f"not a whole number: {text!r}")
+    return int(text)
+
+
+def _in_range(key: str, value: float) -> float:
+    low, high = RANGES[f"--{key}"]
+    if not low <= value <= high:
+        raise ValueError(f"must be {range_of(f'--{key}')}, not {value:.12g}")
+    return value

@@ -1,0 +1,82 @@
+"""Who got which file name: no two URLs of a list ever share one.
+
+Knows names only; nothing of what is on the disk.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterable
+
+from url_downloader.naming.filenames import fold, with_suffix
+
+
+class NameClaims:
+    """The paths given out so far, compared as file systems that fold case would.
+
+    The answers depend on nothing but the claims and their order.
+
+    Args:
+        reserved: names that are given out neither as a file nor as a folder.
+        taken: paths of files that are there for another purpose.
+
+    Threads: any may claim.
+    """
+
+    def __init__(self, reserved: Iterable[str] = (), *, taken: Iterable[str] = ()) -> None:
+        self._reserved = frozenset(map(fold, reserved))
+        # Leaf lock; guards _files and _folders, which hold folded paths.
+        self._lock = threading.Lock()
+        self._files: set[str] = set(map(fold, taken))
+        self._folders: set[str] = set()
+
+    def claim(self, path: str, url: str, *, own: str | None = None) -> str:
+        """The path to use for the URL: the one asked for or, if taken, one with a suffix.
+
+        Args:
+            path: relative, normalised, `/` between folders.
+            url: what tells this file from others of its name.
+            own: what the URL has claimed before, and may get again.
+
+        Raises:
+            ValueError: one of its folders can't be one; with the reason.
+        """
+        folded = fold(path)
+        folders = list(_folders(folded)) if "/" in folded else []
+        folded_own = None if own is None else fold(own)
+        with self._lock:
+            self._check(folders)
+            if folded != folded_own and not self._is_free(folded):
+                path, folded = self._free_variation(path, url, own=folded_own)
+            self._files.add(folded)
+            self._folders.update(folders)
+        return path
+
+    def _check(self, folders: list[str]) -> None:
+        for folder in folders:
+            if folder in self._reserved:
+                raise ValueError(f"the folder '{folder}' is reserved for unfinished files")
+            if folder in self._files:
+                raise ValueError(f"a file of this run is already named '{folder}'")
+
+    def _free_variation(self, path: str, url: str, *, own: str | None) -> tuple[str, str]:
+        """Return the first that is free, and the same folded. The caller holds the lock."""
+        variations = ((each, fold(each)) for each in _variations(path, url))
+        return next(pair for pair in variations if pair[1] == own or self._is_free(pair[1]))
+
+    def _is_free(self, folded: str) -> bool:
+        return not (
+            folded in self._files or folded in self._folders or folded in self._reserved
+        )
+
+
+def _folders(path: str) -> Iterable[str]:
+    """Each folder on the way to the file, from the top."""
+    return itertools.accumulate(path.split("/")[:-1], "{}/{}".format)
+
+
+def _variations(path: str, url: str) -> Iterable[str]:
+    folder, slash, name = path.rpartition("/")
+    for n in itertools.count():
+        yield folder + slash + with_suffix(name, url, n=n)

@@ -1,0 +1,43 @@
+"""The way to each origin: straight, or through a proxy of the user or the environment."""
+
+from __future__ import annotations
+
+import functools
+import os
+
+from url_downloader.config.proxies import Proxy, is_excepted, parse_proxy, proxy_variable
+from url_downloader.shared.errors import AttemptError
+from url_downloader.shared.models import ErrorKind
+from url_downloader.shared.url_parts import Origin
+
+
+class Routes:
+    """The proxy for each origin, found once: that takes longer than a request.
+
+    Args:
+        proxy: URL of the one for all origins; None = what the environment says.
+
+    Threads: any.
+    """
+
+    def __init__(self, proxy: str | None) -> None:
+        self._proxy = parse_proxy(proxy) if proxy else None
+        self.proxy_to = functools.lru_cache(maxsize=1024)(self._find)
+
+    def _find(self, origin: Origin) -> Proxy | None:
+        """Return the proxy to an origin; None if it is reached without one.
+
+        Raises:
+            AttemptError: the variable that names the proxy can't be read.
+        """
+        if self._proxy is not None:
+            return self._proxy
+        exceptions = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+        name = proxy_variable(origin[0], os.environ)
+        if name is None or is_excepted(origin, exceptions):
+            return None
+        try:
+            return parse_proxy(os.environ[name])
+        except ValueError as error:
+            message = f"{name}: the proxy's URL can't be used: {error}"
+            raise AttemptError(ErrorKind.PROXY_REFUSED, message) from None

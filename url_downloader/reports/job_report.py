@@ -1,0 +1,174 @@
+"""The report: a line of JSON for each job, as report.schema.json describes it.
+
+Knows records and events, and whom to give the lines to.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from url_downloader.shared.models import JobEvent, JobRecord, JobResult, JobStatus, SourceFacts
+from url_downloader.shared.text import path_text
+from url_downloader.shared.url_parts import without_credentials
+
+UNFINISHED = "unfinished"
+"""The status of a job that had not ended when the run did."""
+
+_encode = json.JSONEncoder().encode
+_NO_RESULT = JobResult()
+_NO_SOURCE = SourceFacts()
+_FLAGS = {None: "null", False: "false", True: "true"}
+
+
+class Attempt(NamedTuple):
+    """An attempt that has ended.
+
+    Args:
+        record: of its job, after it.
+        ended_at: wall clock, seconds since the epoch.
+        wait: seconds to when the next one is due; None if none is to follow.
+    """
+
+    record: JobRecord
+    ended_at: float | None
+    wait: float | None = None
+
+
+class Report:
+    """Writes a line for each job when it ends.
+
+    A worker only hands over what it knows; the line is made where it is written.
+
+    Args:
+        write: takes what makes each line, its end included.
+        utc_now: wall clock, seconds since the epoch.
+
+    Threads: all methods from any thread.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Callable[[], bytes]], None],
+        *,
+        utc_now: Callable[[], float] = time.time,
+    ) -> None:
+        self._write = write
+        self._utc_now = utc_now
+        # Guards _earlier, the attempts of jobs that have made some and not ended.
+        self._lock = threading.Lock()
+        self._earlier: dict[int, list[Attempt]] = {}
+
+    def on_event(self, event: JobEvent) -> None:
+        """A job made a transition."""
+        record = event.record
+        if record.status is JobStatus.RETRY_SCHEDULED:
+            wait = None if record.due is None else max(0.0, record.due - event.time)
+            self._remember(Attempt(record, self._utc_now(), wait))
+        elif record.status.is_terminal:
+            earlier = self._recall(record) if record.attempts > 1 else ()
+            self._write(functools.partial(_line_of_ended, record, earlier))
+
+    def add_unfinished(self, records: Iterable[JobRecord]) -> None:
+        """The run is over; write a line for each of these that has not ended."""
+        for record in records:
+            if not record.status.is_terminal:
+                self._write(functools.partial(_line, record, self._recall(record)))
+
+    def _remember(self, attempt: Attempt) -> None:
+        with self._lock:
+            self._earlier.setdefault(attempt.record.job.job_id, []).append(attempt)
+
+    def _recall(self, record: JobRecord) -> Sequence[Attempt]:
+        with self._lock:
+            return self._earlier.pop(record.job.job_id, ())
+
+
+def _line_of_ended(record: JobRecord, earlier: Sequence[Attempt]) -> bytes:
+    return _line(record, [*earlier, Attempt(record, record.finished_at)])
+
+
+def _line(record: JobRecord, attempts: Sequence[Attempt]) -> bytes:
+    """What the report says of a job. Assembled by hand, in half of the encoder's time."""
+    job, status = record.job, record.status
+    result = record.result or _NO_RESULT
+    source = result.source or _NO_SOURCE
+    is_success = status is JobStatus.SUCCESS
+    return (
+        f'{{"job":{job.job_id}'
+        f',"url":{_text(without_credentials(job.url))}'
+        f',"path":{_text(None if result.path is None else path_text(result.path))}'
+        f',"status":"{status if status.is_terminal else UNFINISHED}"'
+        f',"outcome":{_text(result.outcome if is_success else None)}'
+        f',"error_kind":{_text(result.kind)}'
+        f',"error_message":{_text(result.message or None)}'
+        f',"final_url":{_text(source.url)}'
+        f',"size":{_number(result.size if is_success else None)}'
+        f',"is_length_known":{_FLAGS[result.is_length_known if is_success else None]}'
+        f',"etag":{_text(source.etag)}'
+        f',"last_modified":{_time(source.modified)}'
+        f',"sha256":{_text(_sha256(source))}'
+        f',"queued_at":{_time(record.created_at)}'
+        f',"started_at":{_time(record.started_at)}'
+        f',"finished_at":{_time(record.finished_at)}'
+        f',"attempts":[{",".join(_attempts(attempts))}]}}\n'
+    ).encode("ascii")
+
+
+def _attempts(attempts: Iterable[Attempt]) -> Iterator[str]:
+    """What the report says of each attempt of a job."""
+    worked = 0.0
+    for number, (record, ended_at, wait) in enumerate(attempts):
+        result = record.result or _NO_RESULT
+        seconds, worked = record.worked - worked, record.worked
+        began = record.started_at if number == 0 or ended_at is None else ended_at - seconds
+        yield (
+            f'{{"started_at":{_time(began)}'
+            f',"http_status":{_number(result.http_status)}'
+            f',"bytes":{result.received}'
+            f',"seconds":{_number(max(0.0, seconds))}'
+            f',"error_kind":{_text(result.kind)}'
+            f',"wait":{_number(wait)}}}'
+        )
+
+
+def _text(text: str | None) -> str:
+    return "null" if text is None else _encode(text)
+
+
+def _time(seconds: float | None) -> str:
+    text = rfc3339(seconds)
+    return "null" if text is None else f'"{text}"'
+
+
+def _number(number: float | None) -> str:
+    return "null" if number is None else repr(round(number, 6))
+
+
+def _sha256(source: SourceFacts) -> str | None:
+    for checksum in source.digests:
+        if checksum.algorithm == "sha-256":
+            return checksum.digest
+    return None
+
+
+def rfc3339(seconds: float | None) -> str | None:
+    """Seconds since the epoch as `2026-11-24T20:37:04.125000Z`; None where no year is."""
+    if seconds is None:
+        return None
+    try:
+        whole, rest = divmod(round(seconds * 1_000_000), 1_000_000)
+        return f"{_date_and_time(whole)}.{rest:06}Z"
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+@functools.lru_cache(maxsize=16)
+def _date_and_time(second: int) -> str:
+    """Of many times that are written down, most are of the same few seconds."""
+    return datetime.fromtimestamp(second, UTC).isoformat()[:19]

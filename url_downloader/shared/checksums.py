@@ -1,0 +1,98 @@
+"""Digests that files must have: how they are written, and how they are compared. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+
+from url_downloader.shared.models import Checksum
+from url_downloader.shared.ports import Chunk
+
+ALGORITHMS = {"md5": "md5", "sha-1": "sha1", "sha-256": "sha256", "sha-512": "sha512"}
+"""Names in lists and their hashlib names."""
+
+_SUM_LINE = re.compile(r"(\\?)([0-9A-Fa-f]{64}) [ *](.+)")
+_REPR_DIGEST = re.compile(r"\s*(sha-256|sha-512)=:([A-Za-z0-9+/]+=*):\s*(;.*)?")
+
+
+def parse_checksum(text: str) -> Checksum:
+    """`sha-256=HEX` and the like.
+
+    Raises:
+        ValueError: it names no known algorithm, or has not its number of digits.
+    """
+    name, _, digest = (part.strip().lower() for part in text.partition("="))
+    if name not in ALGORITHMS:
+        raise ValueError(f"must be of one of {', '.join(ALGORITHMS)}, not {name!r}")
+    digits = hashlib.new(ALGORITHMS[name], usedforsecurity=False).digest_size * 2
+    if not re.fullmatch(rf"[0-9a-f]{{{digits}}}", digest):
+        raise ValueError(f"{name} has {digits} hexadecimal digits")
+    return Checksum(name, digest)
+
+
+def parse_sums(lines: Iterable[str]) -> Iterator[tuple[str, Checksum]]:
+    """Name and checksum of each line that `sha256sum` wrote.
+
+    Raises:
+        ValueError: a line is of another form; the message has its number.
+    """
+    for number, line in enumerate(lines, start=1):
+        text = line.rstrip("\r\n")
+        if not text or text.startswith("#"):
+            continue
+        match = _SUM_LINE.fullmatch(text)
+        if match is None:
+            raise ValueError(f"line {number} is not of the form that sha256sum writes")
+        name = match[3]
+        if match[1]:
+            name = re.sub(r"\\(.)", lambda m: {"n": "\n", "r": "\r"}.get(m[1], m[1]), name)
+        yield name.removeprefix("./"), Checksum("sha-256", match[2].lower())
+
+
+def digests_of(repr_digest: str) -> Iterator[Checksum]:
+    """The digests of a Repr-Digest field (RFC 9530 §3) that can be verified."""
+    for member in repr_digest.split(","):
+        match = _REPR_DIGEST.fullmatch(member)
+        if match is None:
+            continue
+        try:
+            yield parse_checksum(f"{match[1]}={base64.b64decode(match[2]).hex()}")
+        except (binascii.Error, ValueError):
+            continue
+
+
+class Digester:
+    """Computes the digests of a file as its bytes pass, and compares them.
+
+    Args:
+        wanted: the checksums it must have; with none, `update` costs nothing.
+
+    Attributes:
+        wanted: as given; where nothing is wrong, these are its digests.
+    """
+
+    def __init__(self, wanted: Iterable[Checksum]) -> None:
+        self.wanted = tuple(wanted)
+        names = {checksum.algorithm for checksum in self.wanted}
+        self._hashes = {
+            name: hashlib.new(ALGORITHMS[name], usedforsecurity=False) for name in names
+        }
+
+    def __bool__(self) -> bool:
+        return bool(self.wanted)
+
+    def update(self, data: Chunk) -> None:
+        """The next bytes of the file."""
+        for each in self._hashes.values():
+            each.update(bytes(data))
+
+    def mismatch(self) -> str | None:
+        """What is wrong, in words, or None."""
+        for checksum in self.wanted:
+            actual = self._hashes[checksum.algorithm].hexdigest()
+            if actual != checksum.digest:
+                return f"{checksum.algorithm} is {actual}, not {checksum.digest}"
+        return None

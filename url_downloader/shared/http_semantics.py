@@ -1,0 +1,112 @@
+"""Meanings of statuses and header fields that several packages need (RFC 9110). Pure functions.
+
+Dates, strong validators, Retry-After, and the failure that a status stands for.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+from url_downloader.shared.models import ErrorKind
+
+LONGEST_WAIT = 1e9
+"""Seconds that a server is waited for at most; more than clocks can be set for is no wait."""
+_HINTS = {
+    407: "; put the user and password that the proxy wants into --proxy or its variable",
+    429: " (--retry-on 429 would try again)",
+}
+_DELAY_SECONDS = re.compile(r"\d+", re.ASCII)
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+_LONGEST_DATE = 100
+"""Characters of a date in any of HTTP's forms, with room for comments."""
+
+
+def retry_after_seconds(value: str | None, *, utc_now: float) -> float | None:
+    """Seconds that a Retry-After field (RFC 9110 §10.2.3) asks to wait; None if there are none.
+
+    Args:
+        value: delay-seconds or an HTTP-date, as received.
+        utc_now: when it was received, seconds since the epoch.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    if _DELAY_SECONDS.fullmatch(text):
+        return min(float(text), LONGEST_WAIT) or None
+    date = http_date(text)
+    return min(date - utc_now, LONGEST_WAIT) if date is not None and date > utc_now else None
+
+
+def status_failure(status: int, headers: Mapping[str, str]) -> tuple[ErrorKind, str]:
+    """Kind and reason of the failure that a final status other than a plain 2xx is.
+
+    Args:
+        status: after redirects were followed.
+        headers: of that reply.
+    """
+    reason = _reason(status)
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return ErrorKind.PROXY_REFUSED, reason
+    if 400 <= status < 500:
+        return ErrorKind.CLIENT_ERROR, reason
+    if 500 <= status < 600:
+        return ErrorKind.SERVER_ERROR, reason
+    if status == HTTPStatus.PARTIAL_CONTENT:
+        content_range = headers.get("Content-Range", "no Content-Range")
+        return (
+            ErrorKind.UNEXPECTED_STATUS,
+            f"{reason}, which was not asked for ({content_range})",
+        )
+    return ErrorKind.UNEXPECTED_STATUS, f"{reason}, which was not asked for"
+
+
+@functools.lru_cache(maxsize=1000)
+def _reason(status: int) -> str:
+    """One string for all jobs: in a long list it would be most of what a failure takes."""
+    return f"HTTP {status} {_phrase(status)}".rstrip() + _HINTS.get(status, "")
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def strong_validator(headers: Mapping[str, str]) -> str | None:
+    """What `If-Range` may name (RFC 9110 §8.8.2.2), None if the reply has no such thing."""
+    etag = headers.get("ETag", "").strip()
+    if etag:
+        return etag if _STRONG_ETAG.fullmatch(etag) else None
+    modified = headers.get("Last-Modified", "").strip()
+    modified_at, date = http_date(modified), http_date(headers.get("Date", ""))
+    is_strong = modified_at is not None and date is not None and modified_at <= date - 1
+    return modified if is_strong else None
+
+
+def is_strong_validator(text: str) -> bool:
+    """Return whether `strong_validator` may have returned this text."""
+    return bool(_STRONG_ETAG.fullmatch(text)) or (
+        text.isascii() and text.isprintable() and http_date(text) is not None
+    )
+
+
+def http_date(text: str) -> float | None:
+    """Seconds since the epoch of an HTTP-date (RFC 9110 §5.6.7), None if it is none."""
+    return _http_date(text) if len(text) <= _LONGEST_DATE else None
+
+
+# The key of each entry is what a server sent.
+@functools.lru_cache(maxsize=256)
+def _http_date(text: str) -> float | None:
+    try:
+        date = parsedate_to_datetime(text)
+        # An asctime-date names no zone and means UTC.
+        return date.replace(tzinfo=date.tzinfo or UTC).timestamp()
+    except (ValueError, OverflowError):
+        return None

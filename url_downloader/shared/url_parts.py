@@ -1,0 +1,61 @@
+"""What a URL says of its server: the origin, who one is there, and where a reference leads."""
+
+from __future__ import annotations
+
+import functools
+import re
+from urllib.parse import unquote_to_bytes, urlsplit
+
+# Compiled when it is needed: few URLs have any.
+_USERINFO = r"(?i)^((?:[a-z][a-z0-9+.-]*:)?//)?[^/?#\\]*@"
+
+
+Origin = tuple[str, str | None, int]
+"""Scheme, host and port."""
+Login = tuple[bytes, bytes | None]
+"""User name and password; None: not given, unlike an empty one."""
+
+
+def origin_of(url: str) -> Origin:
+    """Scheme, host and port of an absolute URL (RFC 9110 §4.3.1)."""
+    return _origin_of_start(_start(url))
+
+
+def login_of(url: str) -> Login | None:
+    """User name and password in an absolute URL, as UTF-8 (RFC 7617 §2.1)."""
+    return _login_of_start(_start(url))
+
+
+@functools.lru_cache(maxsize=256)
+def _start(url: str) -> str:
+    """The URL up to its path: many have the same."""
+    return "/".join(url.split("/", 3)[:3])
+
+
+@functools.lru_cache(maxsize=256)
+def _origin_of_start(start: str) -> Origin:
+    parts = urlsplit(start)
+    default = 443 if parts.scheme == "https" else 80
+    return parts.scheme, parts.hostname, parts.port or default
+
+
+@functools.lru_cache(maxsize=256)
+def _login_of_start(start: str) -> Login | None:
+    parts = urlsplit(start)
+    if "@" not in parts.netloc:
+        return None
+    password = None if parts.password is None else unquote_to_bytes(parts.password)
+    return unquote_to_bytes(parts.username or ""), password
+
+
+def url_of(origin: Origin) -> str:
+    """The URL of an origin, without a path."""
+    scheme, host, port = origin
+    shown_host = f"[{host}]" if host and ":" in host else host
+    shown_port = "" if port == (443 if scheme == "https" else 80) else f":{port}"
+    return f"{scheme}://{shown_host}{shown_port}"
+
+
+def without_credentials(url: str) -> str:
+    """`url`, which need not be a valid one, without userinfo (RFC 3986 §3.2.1)."""
+    return re.sub(_USERINFO, r"\1", url, count=1) if "@" in url else url

@@ -1,0 +1,237 @@
+"""The output directory: what is there, parts in a hidden folder, files under their names.
+
+Knows no network and no job states. What the system refuses becomes an AttemptError.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from typing import Self
+
+from url_downloader.config.settings import Existing, OutputSettings
+from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError, OutputError
+from url_downloader.shared.models import DownloadJob, ErrorKind
+from url_downloader.storage.disk_errors import LocalErrors
+from url_downloader.storage.existing_file import ExistingFile, find_file
+from url_downloader.storage.finish import Finish
+from url_downloader.storage.folder_tree import FolderTree
+from url_downloader.storage.free_space import FreeSpace
+from url_downloader.storage.moving import Place, move
+from url_downloader.storage.part_file import PartContext, PartFile
+from url_downloader.storage.part_note import is_note, note_name, part_name
+from url_downloader.storage.parts_folder import PartsFolder
+from url_downloader.storage.shortcomings import Shortcomings
+
+PARTS_FOLDER = ".url-downloader"
+"""Hidden folder in the output directory; no file of a list may take its name."""
+_TRIES = 100
+_NOTHING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+"""Error numbers of a name under which there can be no file."""
+
+
+class _Opened:
+    """The directory, while it is open.
+
+    Args:
+        tree: the folders.
+        parts: the hidden folder; replaced when it was removed.
+        context: of the parts.
+    """
+
+    __slots__ = ("context", "parts", "tree")
+
+    def __init__(self, tree: FolderTree, parts: PartsFolder, *, context: PartContext) -> None:
+        self.tree = tree
+        self.parts = parts
+        self.context = context
+
+
+class OutputDirectory:
+    """The directory that the files of a run go to: prepared and tidied by a `with` block.
+
+    Args:
+        settings: where it is, and how files are published.
+
+    Threads: all methods from any thread; a PartFile is used by one.
+    """
+
+    def __init__(self, settings: OutputSettings) -> None:
+        self._settings = settings
+        self._shortcomings = Shortcomings(str(settings.directory))
+        self._opened: _Opened | None = None
+        self._has_leftovers = False
+
+    def __enter__(self) -> Self:
+        self.prepare()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.tidy()
+        # What a thread that was left behind still uses stays open as long as it does.
+        self._opened = None
+
+    def prepare(self) -> None:
+        """Make the directory and see that files can be made in it.
+
+        Raises:
+            OutputError: they can't.
+        """
+        settings = self._settings
+        try:
+            tree = FolderTree(
+                settings.directory,
+                is_synced=settings.is_synced,
+                shortcomings=self._shortcomings,
+            )
+            parts = self._open_parts(tree)
+            self._has_leftovers = any(map(is_note, parts.names()))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise OutputError(
+                f"{settings.directory}: no files can be written there: {reason}; choose"
+                " another directory with --dir"
+            ) from error
+        self._opened = _Opened(tree, parts, context=self._context(tree))
+
+    @property
+    def has_leftovers(self) -> bool:
+        """Whether parts that can be resumed were there before the run."""
+        return self._has_leftovers
+
+    def existing(self, output: str) -> ExistingFile | None:
+        """Return the regular file of this name, if there is one. Links are not followed.
+
+        Raises:
+            AttemptError: it can't be looked at, so that it must not be replaced.
+        """
+        try:
+            with LocalErrors(self._path(output)):
+                return self._find(output)
+        except AttemptError:
+            # With -N the file may be replaced, and the server is asked for the new one.
+            if self._settings.existing is Existing.COMPARE:
+                return None
+            raise
+
+    def reopen(self, job: DownloadJob) -> PartFile | None:
+        """Return the part of an earlier attempt, of this run or another, if it can be resumed.
+
+        Raises:
+            AttemptError: too many files are open to know.
+        """
+        opened, name = self._open(), part_name(job.url)
+        with LocalErrors(f"{opened.parts.path}/{name}"):
+            try:
+                return self._resumed(name, job)
+            except OSError as error:
+                if error.errno in NO_DESCRIPTORS:
+                    raise
+                return None
+
+    def create(self, job: DownloadJob) -> PartFile:
+        """Make a part for this job, to be begun from byte 0.
+
+        Raises:
+            AttemptError: it can't be made.
+        """
+        opened = self._open()
+        with LocalErrors(opened.parts.path):
+            for _ in range(_TRIES):
+                parts = opened.parts
+                with suppress(FileNotFoundError):
+                    return PartFile(parts, parts.create(), url=job.url, context=opened.context)
+                # Another run has removed the folder, which was empty, or the user has.
+                opened.tree.check()
+                opened.parts = self._open_parts(opened.tree)
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    def tidy(self) -> None:
+        """Remove what nobody can use again, and the hidden folder if it is empty."""
+        opened = self._opened
+        if opened is not None:
+            with suppress(OSError):
+                opened.parts.tidy()
+                os.rmdir(PARTS_FOLDER, dir_fd=opened.tree.root.descriptor)
+
+    def _open(self) -> _Opened:
+        if self._opened is None:
+            raise AttemptError(ErrorKind.INTERRUPTED, "the run has ended")
+        return self._opened
+
+    def _open_parts(self, tree: FolderTree) -> PartsFolder:
+        """Open the hidden folder, which other runs may remove at any moment."""
+        for _ in range(_TRIES):
+            with suppress(FileNotFoundError):
+                return PartsFolder(
+                    tree.root,
+                    PARTS_FOLDER,
+                    path=os.fsdecode(tree.prefix) + PARTS_FOLDER,
+                    shortcomings=self._shortcomings,
+                )
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    def _context(self, tree: FolderTree) -> PartContext:
+        space = FreeSpace(
+            tree.root,
+            path=str(self._settings.directory),
+            min_free=self._settings.min_free,
+            shortcomings=self._shortcomings,
+        )
+        return PartContext(space=space, check=tree.check, publish=self._publish)
+
+    def _path(self, output: str) -> str:
+        """Return the path of a file, such that os.fsencode() gives what is on the disk."""
+        return os.fsdecode(self._open().tree.prefix + output.encode())
+
+    def _find(self, output: str) -> ExistingFile | None:
+        folder_path, _, name = output.encode().rpartition(b"/")
+        is_compared = self._settings.existing is Existing.COMPARE
+        try:
+            folder = self._open().tree.folder(folder_path)
+            return find_file(folder, name, path=self._path(output), has_etag=is_compared)
+        except OSError as error:
+            if error.errno in _NOTHING:
+                return None
+            raise
+
+    def _resumed(self, name: str, job: DownloadJob) -> PartFile | None:
+        opened = self._open()
+        if not opened.parts.has(note_name(name)):
+            return None
+        descriptor = opened.parts.take(name, is_made=False)
+        if descriptor is None:
+            return None
+        part = PartFile(opened.parts, (name, descriptor), url=job.url, context=opened.context)
+        try:
+            part.load()
+        except BaseException:
+            part.close()
+            raise
+        if part.saved is None:
+            part.discard()
+            return None
+        return part
+
+    def _publish(
+        self, part: PartFile, output: str, *, modified: float | None, etag: str | None
+    ) -> str:
+        """Give the part its name."""
+        settings, tree = self._settings, self._open().tree
+        finish = Finish(
+            modified=modified if settings.keeps_mtime else None,
+            etag=etag if settings.existing is Existing.COMPARE else None,
+            is_synced=settings.is_synced,
+            shortcomings=self._shortcomings,
+        )
+        path = self._path(output)
+        folder_path, _, name = output.encode().rpartition(b"/")
+        with LocalErrors(path):
+            part.seal(finish)
+            folder = tree.folder(folder_path, is_made=True)
+            move(part, Place(folder, name), finish=finish)
+            part.close_published()
+            if settings.is_synced:
+                tree.sync(folder)
+        return path

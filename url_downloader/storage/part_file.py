@@ -1,0 +1,297 @@
+"""The bytes of a file that is not finished, and the note beside them that makes them usable.
+
+A part has a name that no other run uses, until it has enough bytes to be worth resuming. Then
+it gets the name that its URL has in every run, and a note that names the version of the bytes.
+The note is written in one step, before it could be wrong, and removed before the bytes change
+their version: what a kill leaves is a usable pair, or a part without a note, worth nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple, Protocol
+
+from url_downloader.shared.descriptors import write_all
+from url_downloader.shared.errors import NO_DESCRIPTORS
+from url_downloader.shared.ports import Chunk, SavedPart
+from url_downloader.shared.url_parts import without_credentials
+from url_downloader.storage.disk_errors import NO_ROOM, LocalErrors
+from url_downloader.storage.finish import Finish
+from url_downloader.storage.free_space import FreeSpace
+from url_downloader.storage.part_note import PartNote, note_name, part_name, read_note
+from url_downloader.storage.parts_folder import PartsFolder
+from url_downloader.storage.shortcomings import Lack
+
+WORTH_RESUMING = 1024 * 1024
+"""Bytes from which on a part gets a note; a smaller one is not worth another request."""
+BLOCK = 1024 * 1024
+"""Bytes per read from the disk."""
+
+
+class PartContext(NamedTuple):
+    """The things that all parts of a run share.
+
+    Args:
+        space: of the disk.
+        check: raises AttemptError if the output directory is gone.
+        publish: gives a finished part its name.
+    """
+
+    space: FreeSpace
+    check: Callable[[], None]
+    publish: Publisher
+
+
+class PartFile:
+    """An open part, locked against other runs.
+
+    Args:
+        parts: the folder that it is in.
+        opened: its name there, and a descriptor for reading and writing, locked; closed by this
+            object.
+        url: of the download.
+        context: shared with other parts.
+
+    Threads: used by one.
+    """
+
+    def __init__(
+        self, parts: PartsFolder, opened: tuple[str, int], *, url: str, context: PartContext
+    ) -> None:
+        self.parts = parts
+        # Written to without a buffer: what comes from the network is large enough.
+        self.name, self._descriptor = opened
+        self._url = url
+        self._context = context
+        self._granted = 0
+        self._validator: str | None = None
+        self._total: int | None = None
+        self._has_note = False
+        self._may_have_note = True
+        self._has_known_name = False
+        self._is_empty = True
+        self._is_sound = True
+        self.size = 0
+        context.space.enter(self)
+
+    @property
+    def path(self) -> str:
+        """The part's, for messages."""
+        return f"{self.parts.path}/{self.name}"
+
+    @property
+    def to_come(self) -> int | None:
+        """Bytes that the server says are still to come; None if it does not say."""
+        return None if self._total is None else max(0, self._total - self.size)
+
+    @property
+    def saved(self) -> SavedPart | None:
+        """What is known of the bytes, if they can be resumed."""
+        if self._validator is None or not self.size:
+            return None
+        return SavedPart(validator=self._validator, total=self._total, size=self.size)
+
+    def load(self) -> None:
+        """Take over what an earlier attempt has left, if its note is right.
+
+        Raises:
+            OSError: the disk doesn't say.
+        """
+        self._has_known_name = True
+        size = os.fstat(self._descriptor).st_size
+        self._is_empty = not size
+        note = read_note(self.name, folder=self.parts.descriptor)
+        if note is None or note.url != without_credentials(self._url):
+            return
+        if note.total is not None and note.total < size:
+            return
+        self._validator, self._total, self._has_note = note.validator, note.total, True
+        self.size = os.lseek(self._descriptor, size, os.SEEK_SET)
+
+    def begin(self, validator: str | None, total: int | None) -> None:
+        """Start over with another version.
+
+        Args:
+            validator: strong one of the version, None if it has none.
+            total: its length in bytes, None if it is not known.
+
+        Raises:
+            AttemptError: the disk refuses.
+        """
+        self.size = 0
+        with LocalErrors(self.path):
+            self._remove_note()
+            if not self._is_empty:
+                os.lseek(self._descriptor, 0, os.SEEK_SET)
+                os.ftruncate(self._descriptor, 0)
+                self._is_empty = True
+        self._validator, self._total = validator, total
+        self._granted = 0
+
+    def write(self, data: Chunk) -> None:
+        """Append bytes.
+
+        Raises:
+            AttemptError: the disk doesn't take them.
+        """
+        with LocalErrors(self.path):
+            size = self.size + len(data)
+            if size > self._granted:
+                self._ask_for_room(len(data))
+            self._is_empty = False
+            try:
+                self._append(data)
+            except OSError as error:
+                # Which of the bytes were lost, the disk does not say.
+                self._is_sound = error.errno != errno.EIO
+                raise
+            self.size = size
+            if size >= WORTH_RESUMING and not self._has_note:
+                self._save_note()
+
+    def read_into(self, update: Callable[[bytes], None]) -> None:
+        """Hand all bytes, in order, to `update`.
+
+        Raises:
+            AttemptError: the disk doesn't give them.
+        """
+        with LocalErrors(self.path):
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            while data := os.read(self._descriptor, BLOCK):
+                update(data)
+
+    def publish(self, output: str, *, modified: float | None, etag: str | None) -> str:
+        """Give the finished part its name, in one step; returns its path.
+
+        Args:
+            output: relative path in the output directory.
+            modified: when the server's file was changed last, seconds since the epoch.
+            etag: entity tag of the reply.
+
+        Raises:
+            AttemptError: the system refuses, or the name leads out of the directory.
+        """
+        return self._context.publish(self, output, modified=modified, etag=etag)
+
+    def seal(self, finish: Finish) -> None:
+        """Give the file what belongs to it, and have the disk say whether it has all bytes.
+
+        Raises:
+            OSError: it has not.
+        """
+        try:
+            finish.apply(self._descriptor)
+            self._flush()
+        except OSError as error:
+            self._is_sound = error.errno in NO_DESCRIPTORS
+            raise
+
+    def close_published(self) -> None:
+        """Let go of the part, which has become the file."""
+        with suppress(OSError):
+            self._remove_note()
+        # That all is written was said before the file had its name.
+        self.close()
+
+    def keep(self) -> bool:
+        """Close the part, for a later attempt if it is worth it; returns whether it is."""
+        if not (self._has_note and self._is_sound and self._is_whole()):
+            self.discard()
+            return False
+        self.close()
+        return True
+
+    def close(self) -> None:
+        """Close the part, and leave its bytes and its note as they are."""
+        # A second close of the same number would hit whatever got it meanwhile.
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            with suppress(OSError):
+                os.close(descriptor)
+        self._context.space.leave(self)
+
+    def discard(self) -> None:
+        """Close the part, and throw the bytes away."""
+        if self._descriptor < 0:
+            return
+        if self._has_note and not self._is_sound:
+            # Without bytes the note is worth nothing, even if it can't be removed.
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
+        with suppress(OSError):
+            self._remove_note()
+        with suppress(OSError):
+            self.parts.remove(self.name)
+        self.close()
+
+    def _ask_for_room(self, coming: int) -> None:
+        if self._granted:
+            self._context.check()
+        self._granted = self.size + self._context.space.check(self, coming)
+
+    def _append(self, data: Chunk) -> None:
+        if isinstance(data, bytes):
+            write_all(self._descriptor, data)
+        else:
+            data.write_to(self._descriptor)
+
+    def _flush(self) -> None:
+        """Have the system say what it says when a file is closed; the lock stays."""
+        os.close(os.dup(self._descriptor))
+
+    def _is_whole(self) -> bool:
+        try:
+            self._flush()
+        except OSError as error:
+            return error.errno in NO_DESCRIPTORS
+        return True
+
+    def _save_note(self) -> None:
+        """Write the note if there may be one; the download can go on without."""
+        if self._validator is None or not self._may_have_note:
+            return
+        note = PartNote(without_credentials(self._url), self._validator, self._total)
+        try:
+            if self._has_known_name or self._takes_known_name():
+                note.write(self.name, folder=self.parts.descriptor)
+                self._has_note = True
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise
+            if error.errno not in NO_DESCRIPTORS:
+                self._may_have_note = False
+                self.parts.shortcomings.note(Lack.NOTES, error)
+
+    def _takes_known_name(self) -> bool:
+        """Give the part the name by which later runs find it; returns whether it got it."""
+        known = part_name(self._url)
+        # Whoever has locked the name decides what becomes of what is there.
+        placeholder = self.parts.take(known, is_made=True)
+        if placeholder is None:
+            self._may_have_note = False
+            return False
+        try:
+            self.parts.remove(note_name(known))
+            self.parts.rename(self.name, known)
+            self.name, self._has_known_name = known, True
+        finally:
+            with suppress(OSError):
+                os.close(placeholder)
+        return True
+
+    def _remove_note(self) -> None:
+        if self._has_known_name:
+            self.parts.remove(note_name(self.name))
+        self._validator = None
+        self._has_note = False
+
+
+class Publisher(Protocol):
+    """Gives a finished part its name; see PartFile.publish."""
+
+    def __call__(
+        self, part: PartFile, output: str, *, modified: float | None, etag: str | None
+    ) -> str: ...
