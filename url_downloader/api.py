@@ -23,7 +23,7 @@ from url_downloader.inputs.list_entry import OPTIONS
 from url_downloader.naming.name_claims import NameClaims
 from url_downloader.naming.server_names import ServerNames
 from url_downloader.process_jobs import process_jobs
-from url_downloader.shared.compute_turn import TURN
+from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.errors import ConfigError, OutputError, UrlDownloaderError
 from url_downloader.shared.models import (
     DownloadJob,
@@ -120,7 +120,7 @@ class _Source:
         self,
         urls: Iterable[Url],
         *,
-        interrupt: InterruptBox,
+        interrupt: InterruptFlag,
         should_stop: Callable[[], bool],
     ) -> None:
         if isinstance(urls, str):
@@ -154,7 +154,7 @@ class _Source:
         """Call `should_stop`, unless it has just been called; it may take its time."""
         if time.monotonic() < self._asks_at:
             return False
-        TURN.give()
+        COMPUTE_TURN.give()
         try:
             return bool(self._should_stop())
         except Exception as error:  # noqa: BLE001 - raised again when the run has ended
@@ -222,7 +222,7 @@ def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-class InterruptBox:
+class InterruptFlag:
     """Whether Ctrl-C was pressed while it could not be let through.
 
     Attributes:
@@ -255,12 +255,12 @@ class InterruptBox:
 
 
 @contextmanager
-def deferred_interrupt() -> Iterator[InterruptBox]:
+def deferred_interrupt() -> Iterator[InterruptFlag]:
     """Keep Ctrl-C back, which could come at any step, and raise it at the end of the block.
 
     Only where it would raise KeyboardInterrupt: in the main thread, if nobody handles it.
     """
-    box = InterruptBox()
+    box = InterruptFlag()
     is_main = threading.current_thread() is threading.main_thread()
     if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield box

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import validators
 
-from url_downloader.inputs.list_entry import OPTIONS, Entry, parse_option
+from url_downloader.inputs.list_entry import OPTIONS, ListEntry, parse_option
 from url_downloader.naming.filenames import name_from_url
 from url_downloader.naming.name_claims import NameClaims
 from url_downloader.shared.errors import InputError
@@ -76,11 +76,11 @@ class InputParser:
         self._on_note = on_note
         self._line = 0
         self._jobs = 0
-        self._entry: Entry | None = None
+        self._entry: ListEntry | None = None
         self._without_url = _NO_URL_YET
         self._first_lines: dict[bytes, int] = {}
         self._noted: set[str] = set()
-        self._no_options = Entry(0, "", limits, max_retries).options
+        self._no_options = ListEntry(0, "", limits, max_retries).options
 
     def parse(self, lines: Iterable[bytes | None]) -> Iterator[DownloadJob | None]:
         """The jobs in the order of the list; None, as in `lines`, means: nothing yet.
@@ -113,7 +113,7 @@ class InputParser:
 
     def is_known(self, url: str) -> bool:
         """Whether the list had this URL before, without options."""
-        entry = Entry(self._line, url, self._limits, self._max_retries)
+        entry = ListEntry(self._line, url, self._limits, self._max_retries)
         return self._key(entry) in self._first_lines
 
     def _is_foreign(self, raw: bytes) -> bool:
@@ -141,11 +141,13 @@ class InputParser:
         except ValueError as error:
             self._drop(self._line, str(error))
 
-    def _new_entry(self, text: str) -> Entry:
+    def _new_entry(self, text: str) -> ListEntry:
         first, *mirrors = text.split("\t")
         if mirrors:
             self._note_once("only the first URL of a line is used, mirrors are not")
-        return Entry(self._line, normal_url(first.rstrip()), self._limits, self._max_retries)
+        return ListEntry(
+            self._line, normal_url(first.rstrip()), self._limits, self._max_retries
+        )
 
     def _take_option(self, bare: bytes) -> None:
         if self._entry is None:
@@ -181,7 +183,7 @@ class InputParser:
         self._jobs += 1
         return (entry.job(self._jobs, output=output),)
 
-    def _key(self, entry: Entry) -> bytes:
+    def _key(self, entry: ListEntry) -> bytes:
         """15 bytes, equal for equal URLs with equal options."""
         asked = entry.url
         if entry.has_options:

@@ -20,10 +20,10 @@ from url_downloader.config.server_settings import ServerSettings
 from url_downloader.config.settings import RetrySettings, TransferSettings
 from url_downloader.engine.retry_policy import GiveUp, RetryIn, decide
 from url_downloader.network.client import HttpClient, client_context
-from url_downloader.network.connection_cache import Connections
-from url_downloader.network.cutoff import Lifeline
+from url_downloader.network.connection_cache import ConnectionCache
+from url_downloader.network.cutoff import Cutoff
 from url_downloader.network.resolver import Resolver
-from url_downloader.network.tls import Trust
+from url_downloader.network.tls import TlsConfig
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import AttemptLimits, ErrorKind, JobResult
 from url_downloader.shared.url_parts import origin_of
@@ -140,11 +140,11 @@ def test_targets_come_as_they_are(
 ) -> None:
     """No byte of path and query is changed on the way to the origin."""
     origin = origin_of(site.url("/"))
-    lifeline = Lifeline()
-    connections = Connections(
-        lifeline,
+    cutoff = Cutoff()
+    connections = ConnectionCache(
+        cutoff,
         Resolver().look_up,
-        trust=Trust(bundle=ca_bundle),
+        tls=TlsConfig(bundle=ca_bundle),
         max_idle=1,
     )
     with KINDS[kind](tls_context) as proxy, closing(connections):
@@ -154,7 +154,7 @@ def test_targets_come_as_they_are(
             while reply.read1(1000):
                 pass
             let_go()
-        lifeline.release()
+        cutoff.release()
     assert [request.target for request in site.requests()] == TARGETS
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from url_downloader.attempt.content_codings import content_codings
-from url_downloader.attempt.inflating import STEPS, PerhapsGzip, Step
+from url_downloader.attempt.inflating import STEPS, MaybeGzip, Step
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 from url_downloader.shared.ports import Chunk, Decoder
@@ -100,7 +100,7 @@ def decoder_for(value: str, *, paths: Iterable[str], media_type: str) -> Decoder
     steps: list[Step] = []
     for after, coding in itertools.pairwise(("", *reversed(codings))):
         is_again = coding == after == "gzip"
-        steps.append(PerhapsGzip() if is_again else STEPS[coding]())
+        steps.append(MaybeGzip() if is_again else STEPS[coding]())
     return steps[0] if len(steps) == 1 else Chain(steps)
 
 

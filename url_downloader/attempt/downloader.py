@@ -34,7 +34,7 @@ class Downloader:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._context = context
-        self._existing = context.existing_files
+        self._existing = context.overwrite_rules
         self._looks_first = context.existing is not Existing.REPLACE
         self._now = now
         self._meter = context.meter

@@ -123,7 +123,7 @@ class Inflater(Step):
         return self._inflate.eof
 
 
-class PerhapsGzip(Inflater):
+class MaybeGzip(Inflater):
     """Undoes gzip where the data is gzip, and leaves it as it is where not.
 
     Some replies name the coding twice, once by the application and once by a server in front

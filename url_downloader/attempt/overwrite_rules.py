@@ -14,7 +14,7 @@ from url_downloader.shared.models import Checksum, ErrorKind, JobResult, Outcome
 from url_downloader.shared.ports import Disk, ExistingFile, Fields
 
 
-class ExistingFiles:
+class OverwriteRules:
     """The rule of a run for files that exist.
 
     Args:

@@ -151,7 +151,7 @@ class Transfer:
             # Of that, the downloader has taken care before it asked.
             return None
         checksum = self._context.checksum(job, self._output)
-        left = self._context.existing_files.left(self._output, checksum)
+        left = self._context.overwrite_rules.left(self._output, checksum)
         if left is None:
             return None
         reply.drain()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from url_downloader.attempt.attempt_meter import AttemptMeter
 from url_downloader.attempt.content_codings import strange_words
-from url_downloader.attempt.overwrite_rules import ExistingFiles
+from url_downloader.attempt.overwrite_rules import OverwriteRules
 from url_downloader.config.settings import Existing, TransferSettings
 from url_downloader.shared.models import Checksum, DownloadJob
 from url_downloader.shared.notices import Notices
@@ -50,9 +50,9 @@ class TransferContext:
     utc_now: Callable[[], float] = time.time
 
     @property
-    def existing_files(self) -> ExistingFiles:
+    def overwrite_rules(self) -> OverwriteRules:
         """The rule for files that are there already."""
-        return ExistingFiles(self.disk, self.existing)
+        return OverwriteRules(self.disk, self.existing)
 
     def decoder(self, reply: Reply, job: DownloadJob, *, output: str) -> Decoder | None:
         """Return what makes the file's bytes of those of the reply's body; None: they are.

@@ -26,7 +26,7 @@ FILES = (
 """What each option that names a file to be written has it hold."""
 
 
-class Account(NamedTuple):
+class ClosingSummary(NamedTuple):
     """A summary, and what else people want to know at the end.
 
     Args:
@@ -44,7 +44,7 @@ class Account(NamedTuple):
     retry: str = ""
 
 
-def account_lines(account: Account) -> Iterator[str]:
+def summary_lines(account: ClosingSummary) -> Iterator[str]:
     """All of it as lines."""
     yield from _number_lines(account.summary)
     yield from _end_lines(account.summary)
@@ -56,7 +56,7 @@ def account_lines(account: Account) -> Iterator[str]:
     yield from _retry_lines(account)
 
 
-def account_rows(account: Account) -> Iterator[tuple[str, str]]:
+def summary_rows(account: ClosingSummary) -> Iterator[tuple[str, str]]:
     """What belongs into a table: names, and what is to be said of them."""
     summary, metrics = account.summary, account.summary.metrics
     counts = summary.counts
@@ -75,7 +75,7 @@ def account_rows(account: Account) -> Iterator[tuple[str, str]]:
     yield from account.files
 
 
-def lines_below(account: Account) -> Iterator[str]:
+def lines_below(account: ClosingSummary) -> Iterator[str]:
     """What is too long for a table, or is to be copied from the screen as it is."""
     yield from _end_lines(account.summary)
     yield from _failure_lines(account.summary)
@@ -128,7 +128,7 @@ def _failure_lines(summary: RunSummary) -> Iterator[str]:
         yield f"and {others} more failed"
 
 
-def list_rows(account: Account) -> Iterator[tuple[str, str]]:
+def list_rows(account: ClosingSummary) -> Iterator[tuple[str, str]]:
     """What was wrong with the list."""
     if account.rejected:
         lines = "line" if account.rejected == 1 else "lines"
@@ -141,7 +141,7 @@ def list_rows(account: Account) -> Iterator[tuple[str, str]]:
         yield "empty", "the list has no URLs"
 
 
-def _retry_lines(account: Account) -> Iterator[str]:
+def _retry_lines(account: ClosingSummary) -> Iterator[str]:
     if account.retry:
         yield f"to retry: {account.retry}"
 
@@ -151,15 +151,15 @@ def command_words(arguments: argparse.Namespace) -> Sequence[str]:
     return [*_program(arguments.words), *arguments.words]
 
 
-def account_of(
+def closing_summary(
     summary: RunSummary,
     parser: InputParser,
     *,
     arguments: argparse.Namespace,
     is_told: bool,
-) -> Account:
+) -> ClosingSummary:
     """All that people want to know of a run, whose files have been written if `is_told`."""
-    return Account(
+    return ClosingSummary(
         summary=summary,
         rejected=parser.rejected,
         repeated=parser.repeated,
@@ -168,14 +168,14 @@ def account_of(
     )
 
 
-def say_account(account: Account, *, as_table: bool) -> None:
+def print_summary(account: ClosingSummary, *, as_table: bool) -> None:
     """Tell people on stderr."""
-    lines = account_lines(account)
+    lines = summary_lines(account)
     if as_table:
         # Here, because it is there only where the display is.
         from url_downloader.display.live_display import table_text  # noqa: PLC0415
 
-        rows = [(printable(name), printable(text)) for name, text in account_rows(account)]
+        rows = [(printable(name), printable(text)) for name, text in summary_rows(account)]
         say(table_text(rows))
         lines = lines_below(account)
     for line in lines:

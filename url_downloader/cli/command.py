@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from url_downloader.cli.closing_summary import (
-    Account,
-    account_of,
+    ClosingSummary,
+    closing_summary,
     command_words,
     list_rows,
-    say_account,
+    print_summary,
 )
 from url_downloader.cli.dry_run import DryRun
 from url_downloader.cli.exit_status import (
@@ -31,7 +31,7 @@ from url_downloader.cli.logs import logging_to
 from url_downloader.cli.observers import MetricsWatch, display_observers, log_observers
 from url_downloader.cli.retry_command import shown_command
 from url_downloader.cli.run_lock import held_lock
-from url_downloader.cli.signals import SignalBox, caught_signals
+from url_downloader.cli.signals import SignalFlags, caught_signals
 from url_downloader.cli.std_streams import say
 from url_downloader.config.settings import Settings
 from url_downloader.display.console import Console
@@ -41,7 +41,7 @@ from url_downloader.process_jobs import process_jobs
 from url_downloader.reports.script_outputs import RunEnd, open_outputs
 from url_downloader.shared.descriptors import is_regular
 from url_downloader.shared.errors import InputError, LockedError, OutputError
-from url_downloader.shared.interruptible_pipe import HURRY
+from url_downloader.shared.interruptible_pipe import RUN_IS_ENDING
 from url_downloader.shared.models import JobStatus
 from url_downloader.shared.text import printable
 from url_downloader.shared.unexpected import log_unexpected
@@ -100,15 +100,15 @@ def run(
         status = exit_status(summary, parser, stopped_by=signals.stop, is_told=is_told)
         status = status_after(status, is_told=metrics.end(summary, status))
         if status != EXIT_OK or not arguments.quiet:
-            account = account_of(summary, parser, arguments=arguments, is_told=is_told)
-            say_account(account, as_table=bool(display))
+            account = closing_summary(summary, parser, arguments=arguments, is_told=is_told)
+            print_summary(account, as_table=bool(display))
     return status
 
 
 @contextmanager
-def _watched_signals() -> Iterator[SignalBox]:
+def _watched_signals() -> Iterator[SignalFlags]:
     """Catch signals; the first one ends the wait for a pipe that nobody reads, too."""
-    with caught_signals() as signals, HURRY.by(lambda: signals.stop is not None):
+    with caught_signals() as signals, RUN_IS_ENDING.by(lambda: signals.stop is not None):
         yield signals
 
 
@@ -117,7 +117,7 @@ def end_of(
     listed: ListedJobs,
     *,
     descriptor: int,
-    signals: SignalBox,
+    signals: SignalFlags,
 ) -> RunEnd:
     """The end of a run, for those who write it down; the list is read from `descriptor`."""
     return RunEnd(
@@ -146,7 +146,9 @@ def rehearse(descriptor: int, arguments: argparse.Namespace, *, settings: Settin
         status = exit_status(summary, parser, stopped_by=signals.stop, is_told=True)
     if status != EXIT_OK or not arguments.quiet:
         say(f"{dry_run.jobs} to download, {dry_run.with_checksum} of them with a checksum")
-        account = Account(summary=summary, rejected=parser.rejected, repeated=parser.repeated)
+        account = ClosingSummary(
+            summary=summary, rejected=parser.rejected, repeated=parser.repeated
+        )
         for _, text in list_rows(account):
             say(text)
     return status

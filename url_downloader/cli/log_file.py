@@ -10,7 +10,12 @@ from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
 from url_downloader.shared.errors import OutputError
-from url_downloader.shared.interruptible_pipe import HURRY, PatientPipe, is_pipe, text_to
+from url_downloader.shared.interruptible_pipe import (
+    RUN_IS_ENDING,
+    InterruptiblePipe,
+    is_pipe,
+    text_to,
+)
 
 
 class LogFile(WatchedFileHandler):
@@ -41,7 +46,7 @@ class LogFile(WatchedFileHandler):
             return stream
         with stream:
             descriptor = os.dup(stream.fileno())
-        pipe = PatientPipe(descriptor, gave_up=HURRY, is_owner=True)
+        pipe = InterruptiblePipe(descriptor, gave_up=RUN_IS_ENDING, is_owner=True)
         return text_to(pipe, errors="backslashreplace")
 
     def emit(self, record: logging.LogRecord) -> None:

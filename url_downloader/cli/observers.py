@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from url_downloader.cli.message_arguments import wants_display
-from url_downloader.cli.signals import SignalBox
+from url_downloader.cli.signals import SignalFlags
 from url_downloader.config.settings import MonitorSettings
 from url_downloader.display.console import Console
 from url_downloader.engine.monitor import Observer, RunView
@@ -27,7 +27,7 @@ ANSWER_WITHIN = 0.1
 """Seconds after which one who asks for the state of the run hears it."""
 
 
-def log_observers(settings: MonitorSettings, signals: SignalBox) -> Sequence[Observer]:
+def log_observers(settings: MonitorSettings, signals: SignalFlags) -> Sequence[Observer]:
     """Those that log how the run stands: again and again, and when somebody asks."""
 
     def answer(view: RunView) -> None:

@@ -13,7 +13,7 @@ from types import FrameType
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class SignalBox:
+class SignalFlags:
     """What has come.
 
     Attributes:
@@ -57,9 +57,9 @@ def _is_ignored(number: signal.Signals) -> bool:
 
 
 @contextmanager
-def caught_signals() -> Iterator[SignalBox]:
+def caught_signals() -> Iterator[SignalFlags]:
     """Catch SIGINT, SIGTERM, SIGHUP (unless nohup has it ignored) and SIGUSR1 in a box."""
-    box = SignalBox()
+    box = SignalFlags()
     before = {number: signal.signal(number, handler) for number, handler in box.handlers()}
     try:
         yield box

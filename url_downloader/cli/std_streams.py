@@ -6,7 +6,12 @@ import os
 import sys
 from contextlib import suppress
 
-from url_downloader.shared.interruptible_pipe import HURRY, PatientPipe, is_pipe, text_to
+from url_downloader.shared.interruptible_pipe import (
+    RUN_IS_ENDING,
+    InterruptiblePipe,
+    is_pipe,
+    text_to,
+)
 
 
 def secure_streams() -> None:
@@ -33,7 +38,7 @@ def _make_patient(name: str) -> None:
     stream = getattr(sys, name)
     with suppress(OSError, ValueError):
         if is_pipe(stream.fileno()):
-            pipe = PatientPipe(stream.fileno(), gave_up=HURRY)
+            pipe = InterruptiblePipe(stream.fileno(), gave_up=RUN_IS_ENDING)
             setattr(sys, name, text_to(pipe, encoding=stream.encoding, errors=stream.errors))
 
 

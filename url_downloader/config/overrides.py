@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from url_downloader.config.settings import FailureLimit, MonitorSettings, Settings
 
-Part = TypeVar("Part")
+SettingsPart = TypeVar("SettingsPart")
 _VALUES = (FailureLimit,)
 """Dataclasses that are one setting, not a part with settings of its own."""
 _OTHERS = (MonitorSettings,)
@@ -39,7 +39,7 @@ def _names_in(part: object) -> Iterator[str]:
             yield field.name
 
 
-def _changed(part: Part, values: Mapping[str, object]) -> Part:
+def _changed(part: SettingsPart, values: Mapping[str, object]) -> SettingsPart:
     changes = {}
     for field in fields(part):  # type: ignore[arg-type]
         value = getattr(part, field.name)

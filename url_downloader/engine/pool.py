@@ -28,7 +28,7 @@ from url_downloader.engine.watchdog import Watchdog
 from url_downloader.engine.worker import SYSTEM_CLOCK, AttempterFactory, Clock, WorkerContext
 from url_downloader.engine.worker_group import WorkerGroup
 from url_downloader.metrics import Metrics
-from url_downloader.shared.compute_turn import TURN
+from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.descriptors import affordable_workers
 from url_downloader.shared.errors import TransitionError
 from url_downloader.shared.job_registry import JobRegistry
@@ -145,14 +145,14 @@ class JobPool:
         try:
             self._produce(jobs)
         finally:
-            TURN.give()
+            COMPUTE_TURN.give()
 
     def _produce(self, jobs: Iterable[DownloadJob | None]) -> None:
         for job in jobs:
             if job is None:
-                TURN.give()
+                COMPUTE_TURN.give()
             else:
-                TURN.take()
+                COMPUTE_TURN.take()
                 self.registry.add(job)
                 self._registered += 1
                 self._hand_over(job)
@@ -168,13 +168,13 @@ class JobPool:
         try:
             self._tasks.put_nowait(job)
         except queue.Full:
-            with TURN.given():
+            with COMPUTE_TURN.given():
                 put_until(self._tasks, job, gave_up=self._must_stop)
 
     def _start_worker(self) -> None:
         """Start one more; where there is no room for it, go on with those that there are."""
         workers = self._workers
-        with TURN.given():
+        with COMPUTE_TURN.given():
             if workers.start_next():
                 return
             if not workers.started:

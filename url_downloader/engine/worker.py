@@ -13,7 +13,7 @@ from typing import Protocol
 from url_downloader.config.settings import RetrySettings
 from url_downloader.engine.retry_policy import Done, GiveUp, RetryIn, decide
 from url_downloader.engine.retry_scheduler import TaskQueue
-from url_downloader.shared.compute_turn import TURN
+from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.errors import TransitionError
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import DownloadJob, ErrorKind, JobRecord, JobResult
@@ -99,7 +99,7 @@ class Worker(StoppableThread):
 
     def teardown(self) -> None:
         """Close the downloader."""
-        TURN.give()
+        COMPUTE_TURN.give()
         if self._attempter is not None:
             self._attempter.close()
 
@@ -121,7 +121,7 @@ class Worker(StoppableThread):
         try:
             return self._pool.tasks.get_nowait()
         except queue.Empty:
-            with TURN.given():
+            with COMPUTE_TURN.given():
                 return self._pool.tasks.get()
 
     def _process(self, job: DownloadJob) -> None:

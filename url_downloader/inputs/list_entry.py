@@ -33,7 +33,7 @@ _OPTION = re.compile(r"([a-z][\w-]{0,63})\s*=\s*(.*)", re.ASCII | re.DOTALL | re
 
 
 @dataclass(slots=True)
-class Entry:
+class ListEntry:
     """A URL of the list whose options are still being read.
 
     Args:

@@ -17,15 +17,15 @@ from requests.structures import CaseInsensitiveDict
 
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.config.settings import TransferSettings
-from url_downloader.network.connection_cache import Connections
+from url_downloader.network.connection_cache import ConnectionCache
 from url_downloader.network.cookies import Cookies, read_cookies
-from url_downloader.network.cutoff import Lifeline
+from url_downloader.network.cutoff import Cutoff
 from url_downloader.network.errors import LIBRARY_ERRORS, attempt_error
 from url_downloader.network.headers import combined
 from url_downloader.network.logins import Logins, find_logins, read_logins
-from url_downloader.network.proxy_routes import Routes
+from url_downloader.network.proxy_routes import ProxyRoutes
 from url_downloader.network.reply import HttpReply
-from url_downloader.network.tls import Trust, trust_of
+from url_downloader.network.tls import TlsConfig, tls_config
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import AttemptLimits, ErrorKind
 from url_downloader.shared.ports import Fields, LookUp, Phase
@@ -53,19 +53,19 @@ class ClientContext:
         settings: what the user asked for.
         max_redirects: how many are followed for one call.
         is_location_trusted: whether the user's headers and credentials follow to other origins.
-        routes: the proxies on the way to origins.
+        proxy_routes: the proxies on the way to origins.
         logins: those that the user keeps in a .netrc.
         cookies: of the run.
-        trust: whom servers must be vouched for by.
+        tls: whom servers must be vouched for by.
     """
 
     settings: ServerSettings
     max_redirects: int
     is_location_trusted: bool
-    routes: Routes
+    proxy_routes: ProxyRoutes
     logins: Logins
     cookies: Cookies
-    trust: Trust
+    tls: TlsConfig
 
 
 def client_context(
@@ -90,13 +90,13 @@ def client_context(
         settings=settings,
         max_redirects=transfer.max_redirects,
         is_location_trusted=transfer.is_location_trusted,
-        routes=Routes(settings.proxy),
+        proxy_routes=ProxyRoutes(settings.proxy),
         logins=_logins(settings, should_stop),
         cookies=Cookies(
             read_cookies(settings.cookies, should_stop=should_stop) if settings.cookies else (),
             keeps=settings.keeps_cookies,
         ),
-        trust=trust_of(settings, should_stop=should_stop),
+        tls=tls_config(settings, should_stop=should_stop),
     )
 
 
@@ -126,9 +126,9 @@ class HttpClient:
             ("Accept", "*/*"),
             ("Accept-Encoding", "identity"),
         )
-        self._lifeline = Lifeline()
-        trust = context.trust
-        self._connections = Connections(self._lifeline, look_up, trust=trust, max_idle=max_idle)
+        self._cutoff = Cutoff()
+        tls = context.tls
+        self._connections = ConnectionCache(self._cutoff, look_up, tls=tls, max_idle=max_idle)
 
     def open(
         self, url: str, headers: Fields, *, conditions: Fields, limits: AttemptLimits
@@ -161,27 +161,27 @@ class HttpClient:
 
     def begin_attempt(self, number: int) -> None:
         """The calls from here on belong to this attempt."""
-        self._lifeline.begin_attempt(number)
+        self._cutoff.begin_attempt(number)
 
     def phase(self) -> tuple[Phase, float]:
         """Where the call stands, and since when (monotonic seconds)."""
-        return self._lifeline.phase()
+        return self._cutoff.phase()
 
     def other_bytes(self) -> int:
         """Bytes of this attempt that came beside those of the file."""
-        return self._lifeline.other_bytes
+        return self._cutoff.other_bytes
 
     def expire(self, attempt: int, reason: str) -> None:
         """End the calls of this attempt, if it is still going on. Never blocks."""
-        self._lifeline.expire(attempt, reason)
+        self._cutoff.expire(attempt, reason)
 
     def abort(self) -> None:
         """End the call that is going on, and all later ones, with an error. Never blocks."""
-        self._lifeline.cut()
+        self._cutoff.cut()
 
     def close(self) -> None:
         """Close all connections."""
-        self._lifeline.release()
+        self._cutoff.release()
         self._connections.close()
 
     def _referer(self, home: Origin, url: str) -> Fields:
@@ -227,25 +227,25 @@ class HttpClient:
     def _send(
         self, request: requests.PreparedRequest, *, limits: AttemptLimits, is_home: bool
     ) -> HttpReply:
-        if (failure := self._lifeline.failure()) is not None:
+        if (failure := self._cutoff.failure()) is not None:
             raise failure
         origin = origin_of(str(request.url))
         place = (
             origin,
-            is_home and self._context.trust.cert is not None,
-            self._context.routes.proxy_to(origin),
+            is_home and self._context.tls.cert is not None,
+            self._context.proxy_routes.proxy_to(origin),
         )
         try:
             message, let_go = self._connections.exchange(
                 request.path_url, request.headers, place=place, limits=limits
             )
         except LIBRARY_ERRORS as error:
-            self._lifeline.release()
-            raise self._lifeline.failure() or attempt_error(error) from error
+            self._cutoff.release()
+            raise self._cutoff.failure() or attempt_error(error) from error
         if "Set-Cookie" in message.headers:
             set_cookies = message.headers.get_all("Set-Cookie", [])
             self._context.cookies.take(set_cookies, origin=origin, target=request.path_url)
-        return HttpReply(message, str(request.url), let_go=let_go, lifeline=self._lifeline)
+        return HttpReply(message, str(request.url), let_go=let_go, cutoff=self._cutoff)
 
 
 class _ExactRequest(requests.PreparedRequest):

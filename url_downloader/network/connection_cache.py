@@ -13,16 +13,16 @@ from urllib3.util import Url
 
 from url_downloader.config.proxies import Proxy, proxy_fields
 from url_downloader.network.connection import AbortableConnection
-from url_downloader.network.cutoff import Lifeline
+from url_downloader.network.cutoff import Cutoff
 from url_downloader.network.socks import SocksConnection
 from url_downloader.network.strict_response import StrictResponse
-from url_downloader.network.tls import Trust, ssl_context
+from url_downloader.network.tls import TlsConfig, ssl_context
 from url_downloader.shared.models import AttemptLimits
 from url_downloader.shared.ports import LookUp
 from url_downloader.shared.url_parts import Origin, url_of
 
 _Fields = Mapping[str, str | bytes]
-Place = tuple[Origin, bool, Proxy | None]
+Route = tuple[Origin, bool, Proxy | None]
 """An origin, whether the client's certificate is shown there, and the proxy on the way."""
 
 _FORWARDED: Origin = ("", None, 0)
@@ -37,36 +37,36 @@ class _SecureSocksConnection(SocksConnection, HTTPSConnection):
     """One with TLS, through a SOCKS proxy."""
 
 
-class Connections:
+class ConnectionCache:
     """Asks origins; what urllib3's pools do for us, in a fraction of the time.
 
     Unlike those, it sends each target as it is given.
 
     Args:
-        lifeline: holds the connection in use.
+        cutoff: holds the connection in use.
         look_up: finds the addresses of hosts.
-        trust: whom servers must be vouched for by.
+        tls: whom servers must be vouched for by.
         max_idle: places to which a connection is kept.
 
     Threads: used in the transport's.
     """
 
     def __init__(
-        self, lifeline: Lifeline, look_up: LookUp, *, trust: Trust, max_idle: int
+        self, cutoff: Cutoff, look_up: LookUp, *, tls: TlsConfig, max_idle: int
     ) -> None:
-        self._lifeline = lifeline
+        self._cutoff = cutoff
         self._look_up = look_up
-        self._trust = trust
+        self._tls = tls
         self._max_idle = max_idle
         # The one that was used last is at the end.
-        self._idle: OrderedDict[Place, AbortableConnection] = OrderedDict()
+        self._idle: OrderedDict[Route, AbortableConnection] = OrderedDict()
 
     def exchange(
         self,
         target: str,
         fields: _Fields,
         *,
-        place: Place,
+        place: Route,
         limits: AttemptLimits,
     ) -> tuple[StrictResponse, Callable[[], None]]:
         """Send a GET; returns the reply's head, and what is to be called at its end.
@@ -95,7 +95,7 @@ class Connections:
         while self._idle:
             self._idle.popitem()[1].close()
 
-    def _connection(self, place: Place) -> AbortableConnection:
+    def _connection(self, place: Route) -> AbortableConnection:
         kept = self._idle.pop(place, None)
         if kept is None:
             return self._made(place)
@@ -105,24 +105,24 @@ class Connections:
         kept.close()
         return self._made(place)
 
-    def _made(self, place: Place) -> AbortableConnection:
+    def _made(self, place: Route) -> AbortableConnection:
         (scheme, host, port), shows_cert, proxy = place
-        trust = self._trust if shows_cert else self._trust.anonymous
-        context = ssl_context(trust) if scheme == "https" else None
+        tls = self._tls if shows_cert else self._tls.anonymous
+        context = ssl_context(tls) if scheme == "https" else None
         if proxy is None:
             made = _connection_to(host or "", port, context=context)
         elif proxy.is_socks:
             made = _connection_to(host or "", port, context=context, way=proxy)
         else:
             made = self._made_to(proxy, place[0], context=context)
-        made.lifeline, made.look_up = self._lifeline, self._look_up
+        made.cutoff, made.look_up = self._cutoff, self._look_up
         return made
 
     def _made_to(
         self, proxy: Proxy, origin: Origin, *, context: SSLContext | None
     ) -> AbortableConnection:
         """Make a connection to an HTTP proxy, and through its tunnel to an origin with TLS."""
-        own = ssl_context(self._trust.anonymous) if proxy.scheme == "https" else None
+        own = ssl_context(self._tls.anonymous) if proxy.scheme == "https" else None
         made = _connection_to(
             proxy.host,
             proxy.port,
@@ -137,7 +137,7 @@ class Connections:
         return made
 
     def _let_go(
-        self, connection: AbortableConnection, reply: StrictResponse, *, place: Place
+        self, connection: AbortableConnection, reply: StrictResponse, *, place: Route
     ) -> None:
         """Keep the connection if it can serve again, else close it."""
         can_serve = reply.is_complete and not reply.will_close
@@ -152,13 +152,13 @@ class Connections:
             self._idle.popitem(last=False)[1].close()
 
 
-def _is_forwarded(place: Place) -> bool:
+def _is_forwarded(place: Route) -> bool:
     """Return whether an HTTP proxy makes the requests that go there."""
     (scheme, _, _), _, proxy = place
     return proxy is not None and not proxy.is_socks and scheme == "http"
 
 
-def _forwarded(target: str, fields: _Fields, *, place: Place) -> tuple[str, _Fields, Place]:
+def _forwarded(target: str, fields: _Fields, *, place: Route) -> tuple[str, _Fields, Route]:
     """Return a request as a proxy wants to have it (RFC 9112 §3.2.2)."""
     origin, _, proxy = place
     assert proxy is not None

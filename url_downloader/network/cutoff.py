@@ -14,7 +14,7 @@ from url_downloader.shared.models import ErrorKind
 from url_downloader.shared.ports import Phase
 
 
-class Lifeline:
+class Cutoff:
     """The means to cut a transport's connection from outside, whatever its thread waits for.
 
     Args:

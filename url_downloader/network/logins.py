@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from url_downloader.network.netrc import Entry, NetrcError, parse_netrc
+from url_downloader.network.netrc import NetrcEntry, NetrcError, parse_netrc
 from url_downloader.shared.errors import InputError
 from url_downloader.shared.url_parts import Login
 from url_downloader.shared.user_files import lines_of
@@ -25,7 +25,7 @@ class Logins:
     Threads: any.
     """
 
-    def __init__(self, entries: Sequence[Entry] = ()) -> None:
+    def __init__(self, entries: Sequence[NetrcEntry] = ()) -> None:
         self._entries = entries
         self.of_host = functools.lru_cache(maxsize=1024)(self._of_host)
 

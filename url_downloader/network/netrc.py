@@ -27,7 +27,7 @@ class NetrcError(Exception):
         self.line = line
 
 
-class Entry(NamedTuple):
+class NetrcEntry(NamedTuple):
     """The login for a machine.
 
     Args:
@@ -41,7 +41,7 @@ class Entry(NamedTuple):
     password: bytes
 
 
-def parse_netrc(lines: Iterable[bytes]) -> list[Entry]:
+def parse_netrc(lines: Iterable[bytes]) -> list[NetrcEntry]:
     """Read the lines of a .netrc.
 
     Raises:
@@ -63,7 +63,9 @@ def parse_netrc(lines: Iterable[bytes]) -> list[Entry]:
         else:
             raise NetrcError(words.line)
     return [
-        Entry(machine, said.get("name") or said.get("account", b""), said.get("password", b""))
+        NetrcEntry(
+            machine, said.get("name") or said.get("account", b""), said.get("password", b"")
+        )
         for machine, said in entries
     ]
 

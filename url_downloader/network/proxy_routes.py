@@ -11,7 +11,7 @@ from url_downloader.shared.models import ErrorKind
 from url_downloader.shared.url_parts import Origin
 
 
-class Routes:
+class ProxyRoutes:
     """The proxy for each origin, found once: that takes longer than a request.
 
     Args:

@@ -31,7 +31,7 @@ _NOT_MOVED = frozenset({errno.EAGAIN, errno.EINVAL, errno.ENOSYS, errno.EPERM})
 _pipes = threading.BoundedSemaphore(MOST_PIPES)
 
 
-class Pipeful:
+class PipedBytes:
     """Bytes that lie in a pipe, until they are written or looked at.
 
     Args:
@@ -111,7 +111,7 @@ class BodyPipe:
         if n and self._is_moved and self._is_buffer_empty:
             self._held = self._move(n)
             if self._held:
-                return Pipeful(self, self._held)
+                return PipedBytes(self, self._held)
             self._is_moved = False
         # Neither the rest of the body nor the next reply may be that long.
         self._wake_at(1)

@@ -24,7 +24,7 @@ from url_downloader.network.message_head import (
     malformed,
 )
 from url_downloader.network.splice import BodyPipe, piped
-from url_downloader.shared.compute_turn import TURN
+from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.models import ErrorKind
 from url_downloader.shared.ports import Chunk
 
@@ -76,7 +76,7 @@ class StrictResponse(http.client.HTTPResponse):
             WireError: the header block or the framing is not to be trusted.
         """
         body: Any = self.fp
-        with TURN.given():
+        with COMPUTE_TURN.given():
             if there := body.peek(1):
                 self._on_begun()
         if there:
@@ -113,7 +113,7 @@ class StrictResponse(http.client.HTTPResponse):
     def _read_by_line(self, is_whole: bool) -> None:
         body: Any = self.fp
         if not is_whole:
-            TURN.give()
+            COMPUTE_TURN.give()
         lines = body if is_whole else LinesInPieces(body, self._on_bytes)
         self.fp = HeaderReader(lines)  # type: ignore[assignment]
         try:
@@ -179,7 +179,7 @@ class StrictResponse(http.client.HTTPResponse):
             WireError: a chunk is malformed, or the connection closed inside the body.
         """
         if not self._is_here:
-            TURN.give()
+            COMPUTE_TURN.give()
         if self.isclosed():
             return b""
         if self.chunked:

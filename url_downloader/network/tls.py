@@ -24,7 +24,7 @@ from url_downloader.shared.models import ErrorKind
 _ssl_context_lock = threading.Lock()
 
 
-class Trust(NamedTuple):
+class TlsConfig(NamedTuple):
     """Whom to trust, and what to show.
 
     Args:
@@ -44,14 +44,14 @@ class Trust(NamedTuple):
     key: Path | None = None
 
     @property
-    def anonymous(self) -> Trust:
+    def anonymous(self) -> TlsConfig:
         """The same without a certificate of one's own."""
         return self._replace(cert=None, key=None)
 
 
-def trust_of(
+def tls_config(
     settings: ServerSettings, *, should_stop: Callable[[], bool] = lambda: False
-) -> Trust:
+) -> TlsConfig:
     """Return the settings' choice, and else that of the environment.
 
     Args:
@@ -61,35 +61,37 @@ def trust_of(
     Raises:
         InputError: a file that the settings name can't be used.
     """
-    known = Trust(bundle=settings.ca_cert) if settings.ca_cert else _trust_of_environment()
-    trust = known._replace(
-        is_verified=settings.is_verified, cert=settings.cert, key=settings.key
+    known = (
+        TlsConfig(bundle=settings.ca_cert) if settings.ca_cert else _tls_config_of_environment()
     )
+    tls = known._replace(is_verified=settings.is_verified, cert=settings.cert, key=settings.key)
     # The others are read when they are needed: that takes a while.
     if settings.ca_cert or settings.cert:
         try:
-            ssl_context(trust)
+            ssl_context(tls)
         except AttemptError as error:
             if not should_stop():
                 raise InputError(str(error)) from error
     if not settings.is_verified:
         urllib3.disable_warnings(InsecureRequestWarning)
-    return trust
+    return tls
 
 
-def _trust_of_environment() -> Trust:
+def _tls_config_of_environment() -> TlsConfig:
     """Return what the variables of requests and curl say, else OpenSSL's, a pair."""
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         if bundle := os.environ.get(name):
-            return Trust(bundle=Path(bundle), source=name)
+            return TlsConfig(bundle=Path(bundle), source=name)
     file, folders = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if not file and not folders:
-        return Trust()
+        return TlsConfig()
     source = "SSL_CERT_FILE" if file else "SSL_CERT_DIR"
-    return Trust(bundle=Path(file) if file else None, folders=folders or None, source=source)
+    return TlsConfig(
+        bundle=Path(file) if file else None, folders=folders or None, source=source
+    )
 
 
-def ssl_context(trust: Trust) -> ssl.SSLContext:
+def ssl_context(tls: TlsConfig) -> ssl.SSLContext:
     """One context per trust for all workers: reading a CA bundle is dear.
 
     A second one, made at the same time, would be another key in the pools of connections.
@@ -98,39 +100,39 @@ def ssl_context(trust: Trust) -> ssl.SSLContext:
         AttemptError: a file can't be used.
     """
     with _ssl_context_lock:
-        return _ssl_context(trust)
+        return _ssl_context(tls)
 
 
 @functools.lru_cache(maxsize=16)
-def _ssl_context(trust: Trust) -> ssl.SSLContext:
+def _ssl_context(tls: TlsConfig) -> ssl.SSLContext:
     context = create_urllib3_context()
-    if trust.is_verified:
-        _load_authorities(context, trust)
+    if tls.is_verified:
+        _load_authorities(context, tls)
     else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if trust.cert is not None:
-        _load_certificate(context, trust.cert, key=trust.key or trust.cert)
+    if tls.cert is not None:
+        _load_certificate(context, tls.cert, key=tls.key or tls.cert)
     return context
 
 
-def _load_authorities(context: ssl.SSLContext, trust: Trust) -> None:
-    named = f"{trust.source}: " if trust.source else ""
+def _load_authorities(context: ssl.SSLContext, tls: TlsConfig) -> None:
+    named = f"{tls.source}: " if tls.source else ""
     try:
-        if trust.bundle is not None and trust.bundle.is_dir():
-            context.load_verify_locations(capath=trust.bundle)
-        elif trust.bundle is not None:
-            context.load_verify_locations(cafile=trust.bundle)
+        if tls.bundle is not None and tls.bundle.is_dir():
+            context.load_verify_locations(capath=tls.bundle)
+        elif tls.bundle is not None:
+            context.load_verify_locations(cafile=tls.bundle)
     except OSError as error:
-        message = f"{named}the CA bundle {trust.bundle} can't be read"
+        message = f"{named}the CA bundle {tls.bundle} can't be read"
         raise _failure(message, error) from error
-    if trust.folders is None:
+    if tls.folders is None:
         return
     # OpenSSL takes what is not there for an empty directory.
-    if trust.bundle is None and not any(map(os.path.isdir, trust.folders.split(os.pathsep))):
-        message = f"SSL_CERT_DIR: {trust.folders} is no directory"
+    if tls.bundle is None and not any(map(os.path.isdir, tls.folders.split(os.pathsep))):
+        message = f"SSL_CERT_DIR: {tls.folders} is no directory"
         raise AttemptError(ErrorKind.CERTIFICATE, message)
-    context.load_verify_locations(capath=trust.folders)
+    context.load_verify_locations(capath=tls.folders)
 
 
 def _load_certificate(context: ssl.SSLContext, cert: Path, *, key: Path) -> None:

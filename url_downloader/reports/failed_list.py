@@ -19,11 +19,11 @@ from url_downloader.config.settings import Settings
 from url_downloader.inputs.list_entry import OWN_NAMES
 from url_downloader.naming.filenames import name_from_url
 from url_downloader.shared.descriptors import close_read
-from url_downloader.shared.interruptible_pipe import PatientPipe, open_pipe, text_to
+from url_downloader.shared.interruptible_pipe import InterruptiblePipe, open_pipe, text_to
 from url_downloader.shared.models import DownloadJob, JobRecord, JobStatus
 from url_downloader.shared.text import printable
 from url_downloader.storage.disk_errors import output_errors
-from url_downloader.storage.shortcomings import NOT_OFFERED
+from url_downloader.storage.missing_features import NOT_OFFERED
 
 NOT_BEGUN = "unfinished: not begun"
 _MAX_REASON = 200
@@ -151,7 +151,7 @@ def _sync(descriptor: int) -> None:
 
 
 def _write_pipe(path: Path, texts: Iterable[str], *, gave_up: Callable[[], bool]) -> None:
-    pipe = PatientPipe(open_pipe(path, gave_up=gave_up), gave_up=gave_up, is_owner=True)
+    pipe = InterruptiblePipe(open_pipe(path, gave_up=gave_up), gave_up=gave_up, is_owner=True)
     with text_to(pipe) as stream:
         stream.writelines(texts)
     if pipe.is_lost:

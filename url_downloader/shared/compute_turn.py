@@ -21,7 +21,7 @@ PAUSE = 2.0
 """Seconds for which everybody then goes on without."""
 
 
-class Turn:
+class ComputeTurn:
     """Given away in every wait. Speeds things up, protects nothing: it can be had by nobody.
 
     Args:
@@ -92,7 +92,7 @@ class _Given:
 
     __slots__ = ("_turn",)
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: ComputeTurn) -> None:
         self._turn = turn
 
     def __enter__(self) -> None:
@@ -102,5 +102,5 @@ class _Given:
         self._turn.take()
 
 
-TURN = Turn(is_needed=getattr(sys, "_is_gil_enabled", lambda: True)())
+COMPUTE_TURN = ComputeTurn(is_needed=getattr(sys, "_is_gil_enabled", lambda: True)())
 """That of this process, as it has one interpreter."""

@@ -21,7 +21,7 @@ GRACE = 0.5
 """Seconds that a slow reader gets when the run has to end."""
 
 
-class Hurry:
+class EndOfRun:
     """Tells pipes that were opened before a run began whether it has to end.
 
     Threads: called from any.
@@ -43,11 +43,11 @@ class Hurry:
             self._is_on = lambda: False
 
 
-HURRY = Hurry()
+RUN_IS_ENDING = EndOfRun()
 """That of this process, as it has one set of standard streams."""
 
 
-class PatientPipe(io.FileIO):
+class InterruptiblePipe(io.FileIO):
     """A pipe, socket or device to write to.
 
     Args:
@@ -102,7 +102,7 @@ def is_pipe(descriptor: int) -> bool:
 
 
 def text_to(
-    pipe: PatientPipe, *, encoding: str = "utf-8", errors: str = "strict"
+    pipe: InterruptiblePipe, *, encoding: str = "utf-8", errors: str = "strict"
 ) -> io.TextIOWrapper:
     """Return a text stream to a pipe, written line by line."""
     buffer = io.BufferedWriter(pipe)

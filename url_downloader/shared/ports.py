@@ -67,7 +67,7 @@ LookUp = Callable[[str, int], PendingLookUp]
 """Begins to look up a host for a TCP port; never blocks."""
 
 
-class Unread(Protocol):
+class UnreadBytes(Protocol):
     """Bytes of a body that can go to a file unseen, but only before more of it is read."""
 
     def __len__(self) -> int: ...
@@ -75,7 +75,7 @@ class Unread(Protocol):
     def write_to(self, descriptor: int) -> None: ...
 
 
-Chunk = bytes | Unread
+Chunk = bytes | UnreadBytes
 
 
 class Reply(Protocol):

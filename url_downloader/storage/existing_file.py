@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 from typing import NamedTuple
 
-from url_downloader.storage.disk_errors import LocalErrors
+from url_downloader.storage.disk_errors import DiskErrors
 from url_downloader.storage.finish import saved_etag
 from url_downloader.storage.folder import Folder
 from url_downloader.storage.part_file import BLOCK
@@ -16,7 +16,7 @@ from url_downloader.storage.part_file import BLOCK
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-class ExistingFile(NamedTuple):
+class FileOnDisk(NamedTuple):
     """A regular file that is there already.
 
     Args:
@@ -41,7 +41,7 @@ class ExistingFile(NamedTuple):
         Raises:
             AttemptError: the disk doesn't give them.
         """
-        with LocalErrors(self.path):
+        with DiskErrors(self.path):
             descriptor = os.open(self.name, _READ, dir_fd=self.folder.descriptor)
             try:
                 while data := os.read(descriptor, BLOCK):
@@ -50,7 +50,7 @@ class ExistingFile(NamedTuple):
                 os.close(descriptor)
 
 
-def find_file(folder: Folder, name: bytes, *, path: str, has_etag: bool) -> ExistingFile | None:
+def find_file(folder: Folder, name: bytes, *, path: str, has_etag: bool) -> FileOnDisk | None:
     """Return the regular file of a name, if there is one. A link is not followed.
 
     Args:
@@ -65,7 +65,7 @@ def find_file(folder: Folder, name: bytes, *, path: str, has_etag: bool) -> Exis
     status = os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False)
     if not stat.S_ISREG(status.st_mode):
         return None
-    return ExistingFile(
+    return FileOnDisk(
         path=path,
         folder=folder,
         name=name,

@@ -6,9 +6,9 @@ import os
 from contextlib import suppress
 from typing import NamedTuple
 
-from url_downloader.shared.compute_turn import TURN
+from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.storage.disk_errors import NO_ROOM
-from url_downloader.storage.shortcomings import NOT_OFFERED, Lack, Shortcomings
+from url_downloader.storage.missing_features import NOT_OFFERED, Feature, MissingFeatures
 
 _ETAG_ATTRIBUTE = "user.url_downloader.etag"
 
@@ -20,13 +20,13 @@ class Finish(NamedTuple):
         modified: seconds since the epoch; None = the time of the download.
         etag: to be kept with the file; None = none.
         is_synced: whether its bytes are to be on the disk.
-        shortcomings: of the file system.
+        missing_features: of the file system.
     """
 
     modified: float | None
     etag: str | None
     is_synced: bool
-    shortcomings: Shortcomings
+    missing_features: MissingFeatures
 
     def apply(self, descriptor: int) -> None:
         """Give it to the file.
@@ -49,7 +49,7 @@ class Finish(NamedTuple):
         except OSError as error:
             if error.errno in NO_ROOM:
                 raise
-            self.shortcomings.note(Lack.TIMES, error)
+            self.missing_features.note(Feature.TIMES, error)
 
     def _keep_etag(self, descriptor: int, etag: str) -> None:
         if not hasattr(os, "setxattr"):
@@ -61,16 +61,16 @@ class Finish(NamedTuple):
         except OSError as error:
             # A tag that is too long is no lack; ext4 says then that there is no room.
             if error.errno in NOT_OFFERED:
-                self.shortcomings.note(Lack.TAGS, error)
+                self.missing_features.note(Feature.TAGS, error)
 
     def _sync(self, descriptor: int) -> None:
         try:
-            with TURN.given():
+            with COMPUTE_TURN.given():
                 os.fsync(descriptor)
         except OSError as error:
             if error.errno not in NOT_OFFERED:
                 raise
-            self.shortcomings.note(Lack.SYNC, error)
+            self.missing_features.note(Feature.SYNC, error)
 
 
 def saved_etag(descriptor: int) -> str | None:

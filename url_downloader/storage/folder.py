@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from url_downloader.shared.compute_turn import TURN
+from url_downloader.shared.compute_turn import COMPUTE_TURN
 
 # A directory that may be searched, but not read, takes files all the same.
 _SEARCHED = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
@@ -59,7 +59,7 @@ class Folder:
         Raises:
             OSError: the disk refuses, or can't do that.
         """
-        with TURN.given(), self._read() as descriptor:
+        with COMPUTE_TURN.given(), self._read() as descriptor:
             os.fsync(descriptor)
 
     @contextmanager

@@ -23,7 +23,7 @@ from url_downloader.storage.folder import (
     open_folder,
     open_own_folder,
 )
-from url_downloader.storage.shortcomings import NOT_OFFERED, Lack, Shortcomings
+from url_downloader.storage.missing_features import NOT_OFFERED, Feature, MissingFeatures
 
 OPEN_FOLDERS = 4
 """Folders below the output directory that are kept open."""
@@ -41,7 +41,7 @@ class FolderTree:
     Args:
         directory: the output directory.
         is_synced: whether new folders are on the disk before they are used.
-        shortcomings: of the file system.
+        missing_features: of the file system.
 
     Attributes:
         prefix: what the path of a file begins with: the directory as the user wrote it.
@@ -53,10 +53,12 @@ class FolderTree:
     Threads: all methods from any thread.
     """
 
-    def __init__(self, directory: Path, *, is_synced: bool, shortcomings: Shortcomings) -> None:
+    def __init__(
+        self, directory: Path, *, is_synced: bool, missing_features: MissingFeatures
+    ) -> None:
         self.prefix = _as_bytes(directory / "_")[:-1]
         self._is_synced = is_synced
-        self._shortcomings = shortcomings
+        self._missing_features = missing_features
         # A program may change its current directory in mid-run.
         self._path = _as_bytes(directory.absolute())
         made = _make_directories(self._path)
@@ -110,7 +112,7 @@ class FolderTree:
         except OSError as error:
             if error.errno not in NOT_OFFERED:
                 raise
-            self._shortcomings.note(Lack.SYNC, error)
+            self._missing_features.note(Feature.SYNC, error)
 
     def _is_in_place(self, folder: Folder, path: bytes) -> bool:
         try:

@@ -12,7 +12,7 @@ from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 from url_downloader.shared.text import format_size
 from url_downloader.storage.folder import Folder
-from url_downloader.storage.shortcomings import Lack, Shortcomings
+from url_downloader.storage.missing_features import Feature, MissingFeatures
 
 CHECK_EVERY = 4 << 20
 """Bytes of one file after which the disk is looked at again, at the latest."""
@@ -50,7 +50,7 @@ class FreeSpace:
         folder: on that disk.
         path: of the folder, for messages.
         min_free: bytes of the margin; 0 = none; None = 64 MiB, or a twentieth of a small disk.
-        shortcomings: of the file system.
+        missing_features: of the file system.
         now: monotonic clock, seconds.
 
     Threads: all methods from any thread.
@@ -62,13 +62,13 @@ class FreeSpace:
         *,
         path: str,
         min_free: int | None,
-        shortcomings: Shortcomings,
+        missing_features: MissingFeatures,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
         self._path = path
         self._min_free = min_free
-        self._shortcomings = shortcomings
+        self._missing_features = missing_features
         self._now = now
         # A number that is replaced; needs no lock.
         self._plenty_until = 0.0
@@ -143,11 +143,11 @@ class FreeSpace:
         try:
             disk = os.statvfs(self._folder.descriptor)
         except OSError as error:
-            self._shortcomings.note(Lack.SPACE, error)
+            self._missing_features.note(Feature.SPACE, error)
             return None
         whole = disk.f_blocks * disk.f_frsize
         if whole <= 0:
-            self._shortcomings.note(Lack.SPACE)
+            self._missing_features.note(Feature.SPACE)
             return None
         margin = self._min_free
         if margin is None:

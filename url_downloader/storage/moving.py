@@ -7,25 +7,25 @@ import os
 from contextlib import suppress
 from typing import NamedTuple
 
-from url_downloader.shared.compute_turn import TURN
+from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.descriptors import write_all
 from url_downloader.storage.finish import Finish
 from url_downloader.storage.folder import Folder
+from url_downloader.storage.missing_features import Feature
 from url_downloader.storage.part_file import BLOCK, PartFile
-from url_downloader.storage.shortcomings import Lack
 
 _COPY = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Place(NamedTuple):
+class Destination(NamedTuple):
     """Where a file goes: an open folder, and the name in it."""
 
     folder: Folder
     name: bytes
 
 
-def move(part: PartFile, place: Place, *, finish: Finish) -> None:
+def move(part: PartFile, place: Destination, *, finish: Finish) -> None:
     """Give a part its name. A link that stands there is replaced, not followed.
 
     Args:
@@ -42,12 +42,12 @@ def move(part: PartFile, place: Place, *, finish: Finish) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        finish.shortcomings.note(Lack.RENAME)
-        with TURN.given():
+        finish.missing_features.note(Feature.RENAME)
+        with COMPUTE_TURN.given():
             _copy(part, place, finish=finish)
 
 
-def _copy(part: PartFile, place: Place, *, finish: Finish) -> None:
+def _copy(part: PartFile, place: Destination, *, finish: Finish) -> None:
     """Copy the part beside its place, and rename the copy."""
     folder = place.folder.descriptor
     copy = b".url-downloader-" + os.urandom(8).hex().encode()

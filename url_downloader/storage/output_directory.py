@@ -13,16 +13,16 @@ from typing import Self
 from url_downloader.config.settings import Existing, OutputSettings
 from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError, OutputError
 from url_downloader.shared.models import DownloadJob, ErrorKind
-from url_downloader.storage.disk_errors import LocalErrors
-from url_downloader.storage.existing_file import ExistingFile, find_file
+from url_downloader.storage.disk_errors import DiskErrors
+from url_downloader.storage.existing_file import FileOnDisk, find_file
 from url_downloader.storage.finish import Finish
 from url_downloader.storage.folder_tree import FolderTree
 from url_downloader.storage.free_space import FreeSpace
-from url_downloader.storage.moving import Place, move
+from url_downloader.storage.missing_features import MissingFeatures
+from url_downloader.storage.moving import Destination, move
 from url_downloader.storage.part_file import PartContext, PartFile
 from url_downloader.storage.part_note import is_note, note_name, part_name
 from url_downloader.storage.parts_folder import PartsFolder
-from url_downloader.storage.shortcomings import Shortcomings
 
 PARTS_FOLDER = ".url-downloader"
 """Hidden folder in the output directory; no file of a list may take its name."""
@@ -59,7 +59,7 @@ class OutputDirectory:
 
     def __init__(self, settings: OutputSettings) -> None:
         self._settings = settings
-        self._shortcomings = Shortcomings(str(settings.directory))
+        self._missing_features = MissingFeatures(str(settings.directory))
         self._opened: _Opened | None = None
         self._has_leftovers = False
 
@@ -83,7 +83,7 @@ class OutputDirectory:
             tree = FolderTree(
                 settings.directory,
                 is_synced=settings.is_synced,
-                shortcomings=self._shortcomings,
+                missing_features=self._missing_features,
             )
             parts = self._open_parts(tree)
             self._has_leftovers = any(map(is_note, parts.names()))
@@ -100,14 +100,14 @@ class OutputDirectory:
         """Whether parts that can be resumed were there before the run."""
         return self._has_leftovers
 
-    def existing(self, output: str) -> ExistingFile | None:
+    def existing(self, output: str) -> FileOnDisk | None:
         """Return the regular file of this name, if there is one. Links are not followed.
 
         Raises:
             AttemptError: it can't be looked at, so that it must not be replaced.
         """
         try:
-            with LocalErrors(self._path(output)):
+            with DiskErrors(self._path(output)):
                 return self._find(output)
         except AttemptError:
             # With -N the file may be replaced, and the server is asked for the new one.
@@ -122,7 +122,7 @@ class OutputDirectory:
             AttemptError: too many files are open to know.
         """
         opened, name = self._open(), part_name(job.url)
-        with LocalErrors(f"{opened.parts.path}/{name}"):
+        with DiskErrors(f"{opened.parts.path}/{name}"):
             try:
                 return self._resumed(name, job)
             except OSError as error:
@@ -137,7 +137,7 @@ class OutputDirectory:
             AttemptError: it can't be made.
         """
         opened = self._open()
-        with LocalErrors(opened.parts.path):
+        with DiskErrors(opened.parts.path):
             for _ in range(_TRIES):
                 parts = opened.parts
                 with suppress(FileNotFoundError):
@@ -168,7 +168,7 @@ class OutputDirectory:
                     tree.root,
                     PARTS_FOLDER,
                     path=os.fsdecode(tree.prefix) + PARTS_FOLDER,
-                    shortcomings=self._shortcomings,
+                    missing_features=self._missing_features,
                 )
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
@@ -177,7 +177,7 @@ class OutputDirectory:
             tree.root,
             path=str(self._settings.directory),
             min_free=self._settings.min_free,
-            shortcomings=self._shortcomings,
+            missing_features=self._missing_features,
         )
         return PartContext(space=space, check=tree.check, publish=self._publish)
 
@@ -185,7 +185,7 @@ class OutputDirectory:
         """Return the path of a file, such that os.fsencode() gives what is on the disk."""
         return os.fsdecode(self._open().tree.prefix + output.encode())
 
-    def _find(self, output: str) -> ExistingFile | None:
+    def _find(self, output: str) -> FileOnDisk | None:
         folder_path, _, name = output.encode().rpartition(b"/")
         is_compared = self._settings.existing is Existing.COMPARE
         try:
@@ -223,14 +223,14 @@ class OutputDirectory:
             modified=modified if settings.keeps_mtime else None,
             etag=etag if settings.existing is Existing.COMPARE else None,
             is_synced=settings.is_synced,
-            shortcomings=self._shortcomings,
+            missing_features=self._missing_features,
         )
         path = self._path(output)
         folder_path, _, name = output.encode().rpartition(b"/")
-        with LocalErrors(path):
+        with DiskErrors(path):
             part.seal(finish)
             folder = tree.folder(folder_path, is_made=True)
-            move(part, Place(folder, name), finish=finish)
+            move(part, Destination(folder, name), finish=finish)
             part.close_published()
             if settings.is_synced:
                 tree.sync(folder)

@@ -18,12 +18,12 @@ from url_downloader.shared.descriptors import write_all
 from url_downloader.shared.errors import NO_DESCRIPTORS
 from url_downloader.shared.ports import Chunk, SavedPart
 from url_downloader.shared.url_parts import without_credentials
-from url_downloader.storage.disk_errors import NO_ROOM, LocalErrors
+from url_downloader.storage.disk_errors import NO_ROOM, DiskErrors
 from url_downloader.storage.finish import Finish
 from url_downloader.storage.free_space import FreeSpace
+from url_downloader.storage.missing_features import Feature
 from url_downloader.storage.part_note import PartNote, note_name, part_name, read_note
 from url_downloader.storage.parts_folder import PartsFolder
-from url_downloader.storage.shortcomings import Lack
 
 WORTH_RESUMING = 1024 * 1024
 """Bytes from which on a part gets a note; a smaller one is not worth another request."""
@@ -122,7 +122,7 @@ class PartFile:
             AttemptError: the disk refuses.
         """
         self.size = 0
-        with LocalErrors(self.path):
+        with DiskErrors(self.path):
             self._remove_note()
             if not self._is_empty:
                 os.lseek(self._descriptor, 0, os.SEEK_SET)
@@ -137,7 +137,7 @@ class PartFile:
         Raises:
             AttemptError: the disk doesn't take them.
         """
-        with LocalErrors(self.path):
+        with DiskErrors(self.path):
             size = self.size + len(data)
             if size > self._granted:
                 self._ask_for_room(len(data))
@@ -158,7 +158,7 @@ class PartFile:
         Raises:
             AttemptError: the disk doesn't give them.
         """
-        with LocalErrors(self.path):
+        with DiskErrors(self.path):
             os.lseek(self._descriptor, 0, os.SEEK_SET)
             while data := os.read(self._descriptor, BLOCK):
                 update(data)
@@ -263,7 +263,7 @@ class PartFile:
                 raise
             if error.errno not in NO_DESCRIPTORS:
                 self._may_have_note = False
-                self.parts.shortcomings.note(Lack.NOTES, error)
+                self.parts.missing_features.note(Feature.NOTES, error)
 
     def _takes_known_name(self) -> bool:
         """Give the part the name by which later runs find it; returns whether it got it."""

@@ -14,8 +14,8 @@ from contextlib import suppress
 
 from url_downloader.shared.errors import OutputError
 from url_downloader.storage.folder import IS_NO_FOLDER, Folder, open_own_folder
+from url_downloader.storage.missing_features import Feature, MissingFeatures
 from url_downloader.storage.part_note import draft_name, note_name
-from url_downloader.storage.shortcomings import Lack, Shortcomings
 
 _TRIES = 100
 _MODE = 0o700
@@ -32,7 +32,7 @@ class PartsFolder:
         parent: the output directory.
         name: of the folder.
         path: of the folder, for messages.
-        shortcomings: of the file system.
+        missing_features: of the file system.
 
     Raises:
         OutputError: something else is in its place, or it is another user's.
@@ -42,10 +42,10 @@ class PartsFolder:
     """
 
     def __init__(
-        self, parent: Folder, name: str, *, path: str, shortcomings: Shortcomings
+        self, parent: Folder, name: str, *, path: str, missing_features: MissingFeatures
     ) -> None:
         self.path = path
-        self.shortcomings = shortcomings
+        self.missing_features = missing_features
         self._token = os.urandom(4).hex()
         self._numbers = itertools.count()
         with suppress(FileExistsError):
@@ -157,7 +157,7 @@ class PartsFolder:
         stems = {name.rpartition(".")[0] for name in self.names()}
         for stem in filter(None, stems):
             # Without locks, a leftover can't be told from what another run is writing.
-            if Lack.LOCKS not in self.shortcomings:
+            if Feature.LOCKS not in self.missing_features:
                 with suppress(OSError):
                     self._remove_leftover(f"{stem}.part")
 
@@ -166,7 +166,7 @@ class PartsFolder:
         if descriptor is None:
             return
         try:
-            is_known_free = Lack.LOCKS not in self.shortcomings
+            is_known_free = Feature.LOCKS not in self.missing_features
             if is_known_free:
                 self.remove(draft_name(name))
             if is_known_free and not self._is_pair(name, descriptor):
@@ -204,7 +204,7 @@ class PartsFolder:
         except BlockingIOError:
             return False
         except OSError as error:
-            self.shortcomings.note(Lack.LOCKS, error)
+            self.missing_features.note(Feature.LOCKS, error)
         return True
 
     def _status(self, name: str) -> os.stat_result | None:

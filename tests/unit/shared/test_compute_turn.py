@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from url_downloader.shared.compute_turn import LONG, PAUSE, SOME, Turn
+from url_downloader.shared.compute_turn import LONG, PAUSE, SOME, ComputeTurn
 
 LIMIT = 30.0
 
@@ -29,7 +29,7 @@ class Neighbour:
 
 def test_one_at_a_time() -> None:
     """Threads that compute between their waits never do so together."""
-    turn = Turn()
+    turn = ComputeTurn()
     inside, most = 0, 0
 
     def compute() -> None:
@@ -48,7 +48,7 @@ def test_one_at_a_time() -> None:
 
 def test_taking_and_giving_again_does_nothing() -> None:
     """Who has the turn may take it, who has it not may give it."""
-    turn = Turn()
+    turn = ComputeTurn()
     turn.take()
     turn.take()
     turn.give()
@@ -59,7 +59,7 @@ def test_taking_and_giving_again_does_nothing() -> None:
 def test_another_thread_can_not_give_it() -> None:
     """Only its holder gives the turn."""
     now = [0.0]
-    turn = Turn(now=lambda: now[0])
+    turn = ComputeTurn(now=lambda: now[0])
     turn.take()
     assert Neighbour(turn.give).is_done()
     assert Neighbour(turn.take).is_done()
@@ -69,7 +69,7 @@ def test_another_thread_can_not_give_it() -> None:
 
 def test_a_wait_gives_it_away() -> None:
     """Another can take and give it meanwhile; afterwards it is back."""
-    turn = Turn()
+    turn = ComputeTurn()
 
     def use() -> None:
         turn.take()
@@ -86,7 +86,7 @@ def test_a_wait_gives_it_away() -> None:
 def test_nobody_waits_for_one_that_is_stuck() -> None:
     """After a moment they go on without, and for a while do not even try."""
     now = [0.0]
-    turn = Turn(now=lambda: now[0])
+    turn = ComputeTurn(now=lambda: now[0])
     assert Neighbour(turn.take).is_done()
     turn.take()
     now[0] += PAUSE / 2
@@ -99,7 +99,7 @@ def test_nobody_waits_for_one_that_is_stuck() -> None:
 
 def test_an_interpreter_without_a_lock_needs_no_turns() -> None:
     """There all compute at once."""
-    turn = Turn(is_needed=False)
+    turn = ComputeTurn(is_needed=False)
     turn.take()
     assert Neighbour(turn.take).is_done()
 
@@ -112,7 +112,7 @@ def test_turns_that_take_long_keep_nobody() -> None:
         looks[0] += 1
         return now[0]
 
-    turn = Turn(now=look)
+    turn = ComputeTurn(now=look)
     for _ in range(SOME):
         turn.take()
         now[0] += 2 * LONG

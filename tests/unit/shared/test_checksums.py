@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.test_transfer import V1, V2, Bench, Reply, cut, full, piece
+from tests.unit.attempt.test_transfer import V1, V2, Bench, Reply, cut, full, piece
 from url_downloader.shared.checksums import (
     ALGORITHMS,
     Digester,

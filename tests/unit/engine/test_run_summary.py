@@ -9,7 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from url_downloader.cli.closing_summary import Account, account_lines, account_rows, lines_below
+from url_downloader.cli.closing_summary import (
+    ClosingSummary,
+    lines_below,
+    summary_lines,
+    summary_rows,
+)
 from url_downloader.engine.run_limits import StopReason
 from url_downloader.engine.run_summary import RunSummary
 from url_downloader.metrics import MetricsSnapshot
@@ -59,7 +64,7 @@ def summary_of(
 
 def said(summary: RunSummary) -> Iterator[str]:
     """What is said of a run of which there is nothing else to say."""
-    return account_lines(Account(summary=summary))
+    return summary_lines(ClosingSummary(summary=summary))
 
 
 def lines_after_the_numbers(summary: RunSummary) -> list[str]:
@@ -195,21 +200,21 @@ def test_a_summary_travels() -> None:
 
 def test_the_rest_of_the_account() -> None:
     """Bad and repeated lines, the files that were written, and the command that retries."""
-    account = Account(
+    account = ClosingSummary(
         summary=summary_of(failed(1)),
         rejected=2,
         repeated=1,
         files=[("log", "run.log")],
         retry="url-downloader -c urls",
     )
-    assert list(account_lines(account))[-5:] == [
+    assert list(summary_lines(account))[-5:] == [
         "failed: http://h/1: HTTP 404 Not Found",
         "2 bad lines in the list",
         "1 repeated URL counts once",
         "log: run.log",
         "to retry: url-downloader -c urls",
     ]
-    assert list(account_rows(account)) == [
+    assert list(summary_rows(account)) == [
         ("downloaded", "0 of 1"),
         ("failed", "1"),
         ("received", "0 B in 0.0 s, 0 B/s"),

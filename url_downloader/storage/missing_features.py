@@ -17,7 +17,7 @@ NOT_OFFERED = frozenset(
 """Error numbers of a file system, or of a driver, that has no such operation."""
 
 
-class Lack(enum.StrEnum):
+class Feature(enum.StrEnum):
     """Something that a file is downloaded without."""
 
     LOCKS = "has no locks (flock): two runs in it at the same time are not kept apart"
@@ -29,7 +29,7 @@ class Lack(enum.StrEnum):
     RENAME = "has a folder on another file system: files are copied to it"
 
 
-class Shortcomings:
+class MissingFeatures:
     """Warnings about a file system, each of them said once in a run.
 
     Args:
@@ -40,12 +40,12 @@ class Shortcomings:
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
-        self._noted: dict[Lack, object] = {}
+        self._noted: dict[Feature, object] = {}
 
-    def __contains__(self, lack: Lack) -> bool:
+    def __contains__(self, lack: Feature) -> bool:
         return lack in self._noted
 
-    def note(self, lack: Lack, error: OSError | None = None) -> None:
+    def note(self, lack: Feature, error: OSError | None = None) -> None:
         """Warn of a lack, unless that was done before."""
         mine = object()
         # One step, so that of several threads one warns.

@@ -20,7 +20,7 @@ from typing import Any, cast
 import pytest
 
 from url_downloader.network import splice as body_pipe
-from url_downloader.network.splice import MOST_PIPES, PIPE_SIZE, BodyPipe, Pipeful, piped
+from url_downloader.network.splice import MOST_PIPES, PIPE_SIZE, BodyPipe, PipedBytes, piped
 from url_downloader.shared.descriptors import write_all
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "splice"), reason="no splice(2) here")
@@ -124,8 +124,8 @@ def test_every_byte_in_its_place(bench: Bench, size: int, is_begun: bool) -> Non
     with closing(bench.pipe()) as pipe:
         types = written(pipe, bench.descriptor)
     assert bench.content() == DATA[:size]
-    assert set(types[1:]) <= {Pipeful}
-    assert Pipeful in types or size <= BUFFER or not is_begun
+    assert set(types[1:]) <= {PipedBytes}
+    assert PipedBytes in types or size <= BUFFER or not is_begun
 
 
 def test_what_has_arrived(bench: Bench) -> None:
@@ -209,7 +209,7 @@ def test_what_a_file_only_takes_written_is_waited_for_as_ever(
     with closing(bench.has_begun()) as pipe:
         bench.server.sendall(DATA[: few + 1])
         chunk = pipe.read1(PIPE_SIZE)
-        assert isinstance(chunk, Pipeful)
+        assert isinstance(chunk, PipedBytes)
         chunk.write_to(bench.descriptor)
         bench.server.sendall(b"end")
         assert pipe.read1(PIPE_SIZE) == b"end"
@@ -221,12 +221,12 @@ def test_a_look_at_what_is_in_a_pipe(bench: Bench) -> None:
     with closing(bench.has_begun()) as pipe:
         bench.server.sendall(b"abc")
         chunk = pipe.read1(PIPE_SIZE)
-        assert isinstance(chunk, Pipeful)
+        assert isinstance(chunk, PipedBytes)
         assert [len(chunk), bytes(chunk), bytes(chunk)] == [3, b"abc", b"abc"]
         chunk.write_to(bench.descriptor)
         bench.server.sendall(b"def")
         bench.server.close()
-        assert written(pipe, bench.descriptor) == [Pipeful]
+        assert written(pipe, bench.descriptor) == [PipedBytes]
     assert bench.content() == b"abcdef"
 
 
@@ -311,7 +311,7 @@ def test_a_file_that_can_only_be_written(
         bench.server.close()
         types = written(pipe, bench.descriptor)
     assert bench.content() == DATA
-    assert types[0] is Pipeful
+    assert types[0] is PipedBytes
     assert bytes in types or len(types) == 1
 
 
@@ -320,7 +320,7 @@ def test_a_file_that_only_grows(bench: Bench) -> None:
     with closing(bench.has_begun()) as pipe, bench.path.open("ab") as file:
         bench.server.sendall(b"abc")
         chunk = pipe.read1(PIPE_SIZE)
-        assert isinstance(chunk, Pipeful)
+        assert isinstance(chunk, PipedBytes)
         chunk.write_to(file.fileno())
         bench.server.sendall(b"def")
         assert pipe.read1(PIPE_SIZE) == b"def"
@@ -332,7 +332,7 @@ def test_a_file_that_takes_nothing(bench: Bench) -> None:
     with closing(bench.has_begun()) as pipe, Path("/dev/full").open("wb") as full:
         bench.server.sendall(b"abc")
         chunk = pipe.read1(PIPE_SIZE)
-        assert isinstance(chunk, Pipeful)
+        assert isinstance(chunk, PipedBytes)
         with pytest.raises(OSError, match="No space left on device"):
             chunk.write_to(full.fileno())
 

@@ -9,7 +9,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from tests.unit.test_transfer import CUT, V1, V2, Bench, Reply, chunked, cut, full, piece
+from tests.unit.attempt.test_transfer import (
+    CUT,
+    V1,
+    V2,
+    Bench,
+    Reply,
+    chunked,
+    cut,
+    full,
+    piece,
+)
 from url_downloader.attempt.reply_facts import ContentRange, content_range
 from url_downloader.attempt.resume import Plan, is_encoded, plan_for, range_headers
 from url_downloader.shared.http_semantics import strong_validator

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.unit.test_transfer import V1, V2, Bench, File, cut, full, sha256
+from tests.unit.attempt.test_transfer import V1, V2, Bench, File, cut, full, sha256
 from url_downloader.config.settings import Existing
 from url_downloader.naming.content_disposition import suggested_name
 from url_downloader.naming.filenames import safe_component

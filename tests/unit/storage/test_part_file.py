@@ -29,11 +29,11 @@ from url_downloader.storage import (
     output_directory as storage,
 )
 from url_downloader.storage.folder import open_folder
+from url_downloader.storage.missing_features import MissingFeatures
 from url_downloader.storage.output_directory import PARTS_FOLDER, OutputDirectory
 from url_downloader.storage.part_file import WORTH_RESUMING, PartFile
 from url_downloader.storage.part_note import MAX_NOTE, part_name
 from url_downloader.storage.parts_folder import PartsFolder
-from url_downloader.storage.shortcomings import Shortcomings
 
 URL = "http://host/file.bin"
 ETAG = '"v1"'
@@ -448,7 +448,7 @@ def test_what_happens_before_the_lock(
         open_folder(os.fsencode(path.parent.parent)),
         PARTS_FOLDER,
         path="parts",
-        shortcomings=Shortcomings("out"),
+        missing_features=MissingFeatures("out"),
     )
     target = path.parent.parent / "file"
     path.write_bytes(b"whole")

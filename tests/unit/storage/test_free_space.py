@@ -14,7 +14,7 @@ from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 from url_downloader.storage.folder import open_folder
 from url_downloader.storage.free_space import CHECK_EVERY, FreeSpace
-from url_downloader.storage.shortcomings import Shortcomings
+from url_downloader.storage.missing_features import MissingFeatures
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
@@ -60,8 +60,10 @@ def make(tmp_path: Path) -> MakeSpace:
 
     def made(min_free: int | None = 64 * MIB, **others: Callable[[], float]) -> FreeSpace:
         folder = open_folder(os.fsencode(tmp_path))
-        lacks = Shortcomings("out")
-        return FreeSpace(folder, path="out", min_free=min_free, shortcomings=lacks, **others)
+        lacks = MissingFeatures("out")
+        return FreeSpace(
+            folder, path="out", min_free=min_free, missing_features=lacks, **others
+        )
 
     return made
 

@@ -23,7 +23,7 @@ from url_downloader.shared.models import (
     SourceFacts,
 )
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 BUSY = JobResult(kind=ErrorKind.SERVER_ERROR, message="HTTP 503", http_status=503, received=7)
 LOST = JobResult(kind=ErrorKind.INTERRUPTED, message="interrupted")
 SHA = Checksum("sha-256", "ab" * 32)
