@@ -77,6 +77,8 @@ class InputParser:
         self._line = 0
         self._jobs = 0
         self._entry: ListEntry | None = None
+        # A line was a URL, so the file is a list, whatever follows.
+        self._is_list = False
         self._without_url = _NO_URL_YET
         self._first_lines: dict[bytes, int] = {}
         self._noted: set[str] = set()
@@ -121,7 +123,7 @@ class InputParser:
         if self._line == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             self._reject(1, "the list is UTF-16 and was not read: save it as UTF-8")
             return True
-        if b"\0" in raw and not (self._jobs or self._entry or _URL_START.match(raw)):
+        if b"\0" in raw and not (self._is_list or _URL_START.match(raw)):
             self._reject(self._line, "the list is not text, and no more of it was read")
             return True
         return False
@@ -138,6 +140,7 @@ class InputParser:
     def _take_url(self, bare: bytes) -> None:
         try:
             self._entry = self._new_entry(_decoded(bare))
+            self._is_list = True
         except ValueError as error:
             self._drop(self._line, str(error))
 

@@ -13,6 +13,7 @@ from url_downloader.engine.pool import JobPool
 from url_downloader.engine.run_summary import RunSummary
 from url_downloader.network.client import HttpClient, client_context
 from url_downloader.network.resolver import Resolver
+from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.descriptors import affordable_idle
 from url_downloader.shared.models import DownloadJob, EventListener
 from url_downloader.shared.notices import Notices
@@ -46,16 +47,16 @@ class DownloaderFactory:
         self._client = client_context(settings.server, settings.transfer, should_stop=stop)
         self._directory = directory
         self._names = names if settings.output.takes_server_names else None
-        self._held: dict[int, int] = {}
         self._notices = Notices(log)
         self._resolver = Resolver()
 
-    def __call__(self, *, on_bytes: Callable[[int], None]) -> Downloader:
-        """A downloader that counts its bytes so."""
+    def __call__(self, control: AttemptControl) -> Downloader:
+        """Return a downloader whose attempts use this control."""
         output, transfer = self._settings.output, self._settings.transfer
         context = TransferContext(
             transport=HttpClient(
                 self._client,
+                control=control,
                 max_idle=affordable_idle(self._settings.pool.max_workers),
                 look_up=self._resolver.look_up,
             ),
@@ -64,8 +65,7 @@ class DownloaderFactory:
             is_resumed=output.is_resumed,
             existing=output.existing,
             names=self._names,
-            on_bytes=on_bytes,
-            held=self._held,
+            control=control,
             notices=self._notices,
         )
         return Downloader(context)

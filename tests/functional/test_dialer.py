@@ -12,10 +12,12 @@ import pytest
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from url_downloader.network.connection import AbortableConnection
-from url_downloader.network.cutoff import Cutoff
 from url_downloader.network.resolver import Resolver
+from url_downloader.shared.attempt_control import AttemptControl
+from url_downloader.shared.models import DownloadJob
 from url_downloader.shared.ports import Address, Phase
 
+JOB = DownloadJob(job_id=1, url="http://somewhere/", output="a", max_retries=0)
 LOOPBACK = "127.0.0.1"
 real_getaddrinfo = socket.getaddrinfo
 
@@ -74,21 +76,21 @@ def deaf() -> Iterator[tuple[str, int]]:
 
 
 @pytest.fixture
-def cutoff() -> Iterator[Cutoff]:
+def control() -> Iterator[AttemptControl]:
     """One that lets go at the end."""
-    it = Cutoff()
+    it = AttemptControl()
     yield it
     it.release()
 
 
 @pytest.fixture
-def connect(resolver: Resolver, cutoff: Cutoff) -> Iterator[Callable[..., Any]]:
+def connect(resolver: Resolver, control: AttemptControl) -> Iterator[Callable[..., Any]]:
     """Connects to `somewhere:80`, or elsewhere; the connections are closed at the end."""
     made: list[Any] = []
 
     def open_one(timeout: float | None = 60, host: str = "somewhere") -> Any:
         made.append(AbortableConnection(host, 80, timeout=timeout))
-        made[-1].cutoff, made[-1].look_up = cutoff, resolver.look_up
+        made[-1].control, made[-1].look_up = control, resolver.look_up
         made[-1].connect()
         return made[-1]
 
@@ -147,13 +149,13 @@ def test_a_look_up_that_takes_too_long(system: System, connect: Callable[..., An
 
 
 def test_a_look_up_that_is_cut(
-    system: System, connect: Callable[..., Any], cutoff: Cutoff
+    system: System, connect: Callable[..., Any], control: AttemptControl
 ) -> None:
     """Who waits for it is free as soon as the line is cut."""
-    threading.Timer(0.1, cutoff.cut).start()
+    threading.Timer(0.1, control.abort).start()
     with pytest.raises(NewConnectionError):
         connect()
-    assert cutoff.failure() is not None
+    assert control.failure() is not None
 
 
 def test_a_name_that_is_not_known(system: System, connect: Callable[..., Any]) -> None:
@@ -188,29 +190,35 @@ def test_no_address_answers(
 def test_connecting_can_be_cut(
     system: System,
     connect: Callable[..., Any],
-    cutoff: Cutoff,
+    control: AttemptControl,
     deaf: tuple[str, int],
 ) -> None:
     """Also while the other side does not answer at all; no further address is tried."""
     system.places = [deaf] * 50
     system.may_answer.set()
-    threading.Timer(0.2, cutoff.cut).start()
+    threading.Timer(0.2, control.abort).start()
     with pytest.raises((NewConnectionError, OSError)):
         connect(timeout=None)
-    assert cutoff.failure() is not None
+    assert control.failure() is not None
 
 
 def test_the_phases_are_told(
-    system: System, connect: Callable[..., Any], cutoff: Cutoff, place: tuple[str, int]
+    system: System, connect: Callable[..., Any], control: AttemptControl, place: tuple[str, int]
 ) -> None:
     """A connection that is being made is seen as such, from the look-up on."""
     system.places = [place]
     seen: list[Phase] = []
 
+    def phase() -> Phase:
+        progress = control.progress()
+        assert progress is not None
+        return progress.phase
+
     def answer() -> None:
-        seen.append(cutoff.phase()[0])
+        seen.append(phase())
         system.may_answer.set()
 
+    control.begin(JOB)
     threading.Timer(0.1, answer).start()
     connect()
-    assert (seen, cutoff.phase()[0]) == ([Phase.CONNECTING], Phase.WAITING)
+    assert (seen, phase()) == ([Phase.CONNECTING], Phase.WAITING)

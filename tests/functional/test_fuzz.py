@@ -18,6 +18,7 @@ from tests.support.fuzzing import SPOILINGS, Spoiler, Spoiling, carried
 from url_downloader.attempt.downloader import Downloader
 from url_downloader.config.settings import OutputSettings, Settings
 from url_downloader.process_jobs import DownloaderFactory
+from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.models import AttemptLimits, DownloadJob, ErrorKind, JobResult
 from url_downloader.storage.output_directory import OutputDirectory
 
@@ -122,7 +123,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     given_settings = Settings(output=OutputSettings(directory=tmp_path))
     with Spoiler() as spoiler, OutputDirectory(given_settings.output) as output:
         make = DownloaderFactory(given_settings, directory=output)
-        downloader = make(on_bytes=lambda _: None)
+        downloader = make(AttemptControl())
         yield Bench(tmp_path, spoiler, downloader)
         downloader.close()
 

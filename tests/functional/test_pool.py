@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import socket
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ from url_downloader.engine.pool import JobPool
 from url_downloader.engine.run_summary import RunSummary
 from url_downloader.engine.worker import Clock
 from url_downloader.process_jobs import process_jobs
+from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.models import (
     AttemptLimits,
     DownloadJob,
@@ -79,7 +81,7 @@ class Stage:
     ) -> None:
         self.attempts: list[int] = []
         self.workers: list[str] = []
-        self.aborted = threading.Event()
+        self._controls: dict[int, AttemptControl] = {}
         self.beside_last = ""
         self._play = play
         self._ordinals: Counter[int] = Counter()
@@ -108,8 +110,9 @@ class Stage:
     def jitter(self, low: float, high: float) -> float:
         return low
 
-    def make(self, *, on_bytes: Callable[[int], None]) -> Stage:
+    def make(self, control: AttemptControl) -> Stage:
         self.workers.append(threading.current_thread().name)
+        self._controls[threading.get_ident()] = control
         return self
 
     def attempt(self, job: DownloadJob) -> JobResult:
@@ -117,14 +120,15 @@ class Stage:
         self._ordinals[job.job_id] += 1
         return self._play(job, self._ordinals[job.job_id])
 
-    def progress(self) -> None:
-        """No attempt that a watchdog could find late."""
-
-    def expire(self, attempt: int, reason: str) -> None:
-        """Never asked for: there is no progress to be late with."""
-
-    def abort(self) -> None:
-        self.aborted.set()
+    def wait_for_abort(self) -> None:
+        """Wait in a worker's thread, as for a silent server, until the pool aborts it."""
+        control = self._controls[threading.get_ident()]
+        near, far = socket.socketpair()
+        with near, far:
+            near.settimeout(PATIENT)
+            control.hold(near)
+            assert near.recv(1) == b""
+            control.release()
 
     def close(self) -> None:
         self.beside_last = living_threads()
@@ -334,7 +338,7 @@ def test_a_run_can_be_stopped_at_any_moment(
     def play(job: DownloadJob, _: int) -> JobResult:
         if job.job_id % 3:
             return OK if job.job_id % 3 == 1 else BUSY
-        stage.aborted.wait(PATIENT)
+        stage.wait_for_abort()
         return INTERRUPTED
 
     stage = Stage(play, should_stop=lambda: next(calls) >= moment)

@@ -21,11 +21,18 @@ from url_downloader.config.settings import RetrySettings, TransferSettings
 from url_downloader.engine.retry_policy import GiveUp, RetryIn, decide
 from url_downloader.network.client import HttpClient, client_context
 from url_downloader.network.connection_cache import ConnectionCache
-from url_downloader.network.cutoff import Cutoff
 from url_downloader.network.resolver import Resolver
 from url_downloader.network.tls import TlsConfig
+from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.errors import AttemptError
-from url_downloader.shared.models import AttemptLimits, ErrorKind, JobResult
+from url_downloader.shared.models import (
+    AttemptLimits,
+    DownloadJob,
+    ErrorKind,
+    JobRecord,
+    JobResult,
+    JobStatus,
+)
 from url_downloader.shared.url_parts import origin_of
 
 LIMITS = AttemptLimits(timeout=60, connect_timeout=60)
@@ -51,7 +58,9 @@ def _no_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def client(settings: ServerSettings) -> Iterator[HttpClient]:
     """A client with these settings."""
     context = client_context(settings, TransferSettings())
-    running = HttpClient(context, max_idle=10, look_up=Resolver().look_up)
+    running = HttpClient(
+        context, control=AttemptControl(), max_idle=10, look_up=Resolver().look_up
+    )
     yield running
     running.close()
 
@@ -76,9 +85,9 @@ def failure(settings: ServerSettings, url: str) -> AttemptError:
 def is_retried(error: AttemptError) -> bool:
     """Return whether an attempt that ended so is followed by another."""
     result = JobResult(kind=error.kind, message=error.message)
-    decision = decide(
-        RetrySettings(), attempts=1, max_retries=4, result=result, jitter=lambda low, high: high
-    )
+    job = DownloadJob(job_id=1, url="http://h/", output="a", max_retries=4)
+    record = JobRecord(job, JobStatus.RUNNING, 1, created_at=0.0, since=0.0)
+    decision = decide(RetrySettings(), record, result=result, jitter=lambda low, high: high)
     assert isinstance(decision, RetryIn | GiveUp)
     return isinstance(decision, RetryIn)
 
@@ -140,9 +149,9 @@ def test_targets_come_as_they_are(
 ) -> None:
     """No byte of path and query is changed on the way to the origin."""
     origin = origin_of(site.url("/"))
-    cutoff = Cutoff()
+    control = AttemptControl()
     connections = ConnectionCache(
-        cutoff,
+        control,
         Resolver().look_up,
         tls=TlsConfig(bundle=ca_bundle),
         max_idle=1,
@@ -154,7 +163,7 @@ def test_targets_come_as_they_are(
             while reply.read1(1000):
                 pass
             let_go()
-        cutoff.release()
+        control.release()
     assert [request.target for request in site.requests()] == TARGETS
 
 

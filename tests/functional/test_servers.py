@@ -24,6 +24,7 @@ from url_downloader.config.server_settings import ServerSettings
 from url_downloader.config.settings import TransferSettings
 from url_downloader.network.client import HttpClient, client_context
 from url_downloader.network.resolver import Resolver
+from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.errors import AttemptError, InputError
 from url_downloader.shared.models import AttemptLimits, ErrorKind
 from url_downloader.shared.ports import Fields
@@ -48,8 +49,9 @@ def _no_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def client(settings: ServerSettings, *, is_trusted: bool = False) -> Iterator[HttpClient]:
     """A client with these settings; `is_trusted` is --location-trusted."""
     transfer = TransferSettings(is_location_trusted=is_trusted)
+    context = client_context(settings, transfer)
     running = HttpClient(
-        client_context(settings, transfer), max_idle=10, look_up=Resolver().look_up
+        context, control=AttemptControl(), max_idle=10, look_up=Resolver().look_up
     )
     yield running
     running.close()
@@ -321,7 +323,7 @@ def test_a_proxy_that_never_answers(server: ScriptedServer, scheme: str) -> None
     ):
         call = others.submit(get, running, server.url("/a").replace("http:", "https:"))
         silent.wait_for_connections(1)
-        running.abort()
+        running.control.abort()
         error = call.exception(PATIENT)
     assert isinstance(error, AttemptError)
     assert error.kind is ErrorKind.INTERRUPTED

@@ -34,6 +34,7 @@ from url_downloader.network.client import HttpClient, client_context
 from url_downloader.network.connection import AbortableConnection
 from url_downloader.network.resolver import Resolver
 from url_downloader.network.strict_response import StrictResponse
+from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import AttemptLimits, ErrorKind
 from url_downloader.shared.ports import Fields
@@ -58,7 +59,9 @@ def client(
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca_bundle))
     context = client_context(ServerSettings(), TransferSettings(max_redirects=3))
-    running = HttpClient(context, max_idle=10, look_up=Resolver().look_up)
+    running = HttpClient(
+        context, control=AttemptControl(), max_idle=10, look_up=Resolver().look_up
+    )
     yield running
     running.close()
 
@@ -531,7 +534,7 @@ class Call(threading.Thread):
 
     def kind_after_abort(self) -> ErrorKind | None:
         """Abort it, and see that it ends."""
-        self._client.abort()
+        self._client.control.abort()
         self.join(10.0)
         assert not self.is_alive()
         return self.error.kind if self.error else None
@@ -577,7 +580,7 @@ def test_an_abort_may_come_at_any_time(server: ScriptedServer, client: HttpClien
     reply = client.open(
         server.url("/a"), (), conditions=(), limits=AttemptLimits(timeout=PATIENT)
     )
-    client.abort()
+    client.control.abort()
     with pytest.raises(AttemptError) as caught:
         list(reply.chunks())
     reply.close()
@@ -585,7 +588,7 @@ def test_an_abort_may_come_at_any_time(server: ScriptedServer, client: HttpClien
     assert failure(client, server.url("/a")).kind is ErrorKind.INTERRUPTED
     assert server.count() == 1
     client.close()
-    client.abort()
+    client.control.abort()
 
 
 @pytest.mark.parametrize(

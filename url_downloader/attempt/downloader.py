@@ -13,8 +13,8 @@ from url_downloader.attempt.transfer import Transfer
 from url_downloader.attempt.transfer_context import TransferContext
 from url_downloader.config.settings import Existing
 from url_downloader.shared.errors import AttemptError
-from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult, Outcome
-from url_downloader.shared.ports import ExistingFile, Progress
+from url_downloader.shared.models import DownloadJob, JobResult, Outcome
+from url_downloader.shared.ports import ExistingFile
 
 
 class Downloader:
@@ -24,7 +24,7 @@ class Downloader:
         context: the hands, and what they are to do.
         now: monotonic clock, seconds.
 
-    Threads: one, but `progress`, `expire` and `abort` from any.
+    Threads: one.
     """
 
     def __init__(
@@ -37,46 +37,24 @@ class Downloader:
         self._existing = context.overwrite_rules
         self._looks_first = context.existing is not Existing.REPLACE
         self._now = now
-        self._meter = context.meter
 
     def attempt(self, job: DownloadJob) -> JobResult:
         """Try once to get the job's file; a foreseen failure is a result, not an exception."""
         began = self._now()
-        self._context.transport.begin_attempt(self._meter.begin(job))
+        control = self._context.control
+        control.begin(job)
         try:
             result = self._attempt(job)
         finally:
-            self._meter.end()
-        return result._replace(seconds=self._now() - began, received=self._meter.received)
-
-    def progress(self) -> Progress | None:
-        """The attempt that is going on, if there is one."""
-        progress = self._meter.progress()
-        if progress is None:
-            return None
-        transport = self._context.transport
-        received = progress.received + transport.other_bytes()
-        phase, since = transport.phase()
-        return progress._replace(received=received, phase=phase, since=since)
-
-    def expire(self, attempt: int, reason: str) -> None:
-        """End the attempt of this number, if it is still going on. Never blocks."""
-        self._context.transport.expire(attempt, reason)
+            control.end()
+        return result._replace(seconds=self._now() - began, received=control.received)
 
     def _attempt(self, job: DownloadJob) -> JobResult:
         try:
             left = self._left(job) if self._looks_first else None
         except AttemptError as error:
             return JobResult(kind=error.kind, message=error.message)
-        result = left or self._transfer(job)
-        if result.kind is ErrorKind.CHECKSUM:
-            # The copy may have been spoilt on its way: one more, complete and fresh.
-            result = self._transfer(job)
-        return result
-
-    def abort(self) -> None:
-        """End the attempt that is going on, and all later ones. Never blocks."""
-        self._context.transport.abort()
+        return left or self._transfer(job)
 
     def close(self) -> None:
         """Close the transport."""

@@ -58,7 +58,6 @@ class Transfer:
         self._context = context
         self._part: Part | None = None
         self._digester: Digester | None = None
-        self._counted = 0
         self._outcome = Outcome.DOWNLOADED
         self._small_pieces = 0
         self._output = job.output
@@ -71,10 +70,9 @@ class Transfer:
             AttemptError: it did not come to that; what can be resumed is kept.
         """
         try:
-            held, disk = self._context.held, self._context.disk
-            if self._context.is_resumed and (held or disk.has_leftovers):
+            disk = self._context.disk
+            if self._context.is_resumed and disk.has_leftovers:
                 self._part = disk.reopen(self._job)
-                self._counted = held.pop(self._job.job_id, 0)
             while (result := self._ask()) is None:
                 pass
         except AttemptError as error:
@@ -90,24 +88,13 @@ class Transfer:
         return result
 
     def _keep(self) -> None:
-        if self._part is None:
-            return
-        if self._part.keep():
-            self._context.held[self._job.job_id] = self._counted
-        else:
-            self._give_back()
+        if self._part is not None:
+            self._part.keep()
 
     def _drop(self) -> None:
         if self._part is not None:
             self._part.discard()
             self._part = None
-            self._give_back()
-
-    def _give_back(self) -> None:
-        """The bytes that came for what was in the part have come in vain."""
-        if self._counted:
-            self._context.on_bytes(-self._counted)
-            self._counted = 0
 
     def _ask(self) -> JobResult | None:
         """One request and its reply; None if another request is needed."""
@@ -170,7 +157,6 @@ class Transfer:
         self._part = part = self._part or self._context.disk.create(self._job)
         headers = reply.headers
         encoded = is_encoded(headers)
-        self._give_back()
         part.begin(
             None if encoded else strong_validator(headers),
             None if encoded else length_of(headers),
@@ -200,10 +186,15 @@ class Transfer:
         assert self._digester is not None
         digester = self._digester
         began_at, span = part.size, span_of(reply)
-        self._context.meter.place(began_at, total_of(reply, part.saved))
+        control = self._context.control
+        control.set_position(began_at, total_of(reply, part.saved))
         decoder = self._context.decoder(reply, self._job, output=self._output)
+        received = 0
         for chunk in reply.chunks():
-            self._count(len(chunk))
+            control.add_bytes(len(chunk))
+            received += len(chunk)
+            # Of a body that decodes to nothing, the bytes received are all that grows.
+            check_size(self._context.settings, received)
             for piece in (chunk,) if decoder is None else decoder.feed(chunk):
                 check_size(self._context.settings, part.size + len(piece))
                 digester.update(piece)
@@ -213,13 +204,6 @@ class Transfer:
         if span is not None and not self._has_all(part, span, began_at=began_at):
             return None
         return self._publish(reply, part)
-
-    def _count(self, received: int) -> None:
-        self._counted += received
-        # Of a body that decodes to nothing, the bytes on the wire are all that grows.
-        check_size(self._context.settings, self._counted)
-        self._context.meter.add(received)
-        self._context.on_bytes(received)
 
     def _has_all(self, part: Part, span: ContentRange, *, began_at: int) -> bool:
         """Whether a range brought the last byte; a 206 may bring less than was asked for."""
@@ -238,7 +222,8 @@ class Transfer:
         if mismatch is not None:
             raise AttemptError(ErrorKind.CHECKSUM, mismatch)
         size = part.size
-        path = part.publish(
+        path = self._context.disk.publish(
+            part,
             self._output,
             modified=http_date(file_headers(reply).get("Last-Modified", "")),
             etag=file_headers(reply).get("ETag"),

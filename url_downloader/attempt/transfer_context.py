@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from url_downloader.attempt.attempt_meter import AttemptMeter
 from url_downloader.attempt.content_codings import strange_words
 from url_downloader.attempt.overwrite_rules import OverwriteRules
 from url_downloader.config.settings import Existing, TransferSettings
+from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.models import Checksum, DownloadJob
 from url_downloader.shared.notices import Notices
 from url_downloader.shared.ports import Decoder, Disk, Naming, Reply, Transport
@@ -29,10 +29,7 @@ class TransferContext:
         is_resumed: whether parts are continued.
         existing: what is done with files that are there already.
         names: names that servers give; None: they give none.
-        held: bytes of this run in the part of a job, by its id, between two attempts; shared by
-            all workers, of which one at a time has the job.
-        meter: shows other threads how far the attempt has come.
-        on_bytes: told the bytes of each chunk; negative when bytes are thrown away.
+        control: shows other threads how far the attempt has come.
         notices: warnings that are given once in a run.
         utc_now: wall clock, seconds since the epoch.
     """
@@ -43,9 +40,7 @@ class TransferContext:
     is_resumed: bool
     existing: Existing
     names: Naming | None
-    on_bytes: Callable[[int], None]
-    held: MutableMapping[int, int] = field(default_factory=dict)
-    meter: AttemptMeter = field(default_factory=AttemptMeter)
+    control: AttemptControl
     notices: Notices = field(default_factory=lambda: Notices(log))
     utc_now: Callable[[], float] = time.time
 

@@ -5,7 +5,6 @@ Knows who hands what to whom and who stops when; nothing of HTTP or files.
 
 from __future__ import annotations
 
-import functools
 import logging
 import queue
 import threading
@@ -91,7 +90,7 @@ class JobPool:
             retries=self._retries, tasks=self._tasks, now=clock.now, on_crash=self._on_crash
         )
         self._workers = self._make_workers(settings, make_attempter)
-        self._watchdog = Watchdog(workers=self._workers.members, on_crash=self._on_crash)
+        self._watchdog = Watchdog(self._workers.controls(), on_crash=self._on_crash)
         self._observers = [Monitor(it, view=self, on_crash=self._on_crash) for it in observers]
 
     def _make_registry(self, listeners: Sequence[EventListener]) -> JobRegistry:
@@ -109,7 +108,8 @@ class JobPool:
             tasks=self._tasks,
             registry=self.registry,
             retry=settings.retry,
-            make_attempter=functools.partial(make_attempter, on_bytes=self.metrics.on_bytes),
+            make_attempter=make_attempter,
+            on_bytes=self.metrics.on_bytes,
             schedule=self._scheduler.schedule,
             is_cancelled=self._is_cancelled,
             clock=self._clock,

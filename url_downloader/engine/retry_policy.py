@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from url_downloader.config.settings import RetrySettings
-from url_downloader.shared.models import ErrorKind, JobResult
+from url_downloader.shared.models import ErrorKind, JobRecord, JobResult
 
 RETRIED_KINDS = frozenset(
     {
@@ -59,31 +59,29 @@ Decision = Done | RetryIn | GiveUp
 
 def decide(
     policy: RetrySettings,
+    record: JobRecord,
     *,
-    attempts: int,
-    excused: int = 0,
-    max_retries: int,
     result: JobResult,
     jitter: Callable[[float, float], float],
 ) -> Decision:
-    """What follows an attempt.
+    """Decide what follows an attempt.
 
     Args:
-        policy: the run's retry settings.
-        attempts: how many were made, this one included and excused ones left out.
-        excused: how many were made before that failed for no reason of the job's.
-        max_retries: of this job.
-        result: of this attempt.
+        policy: Retry settings of the run.
+        record: Record of the job during the attempt; its result is the attempt's before.
+        result: Result of the attempt.
         jitter: uniform(low, high).
     """
     if result.kind is None:
         return Done()
-    if result.is_excused and excused < MAX_EXCUSED:
-        return RetryIn(jitter(0.0, backoff_bound(policy, excused + 1)))
-    if not _is_worth_retrying(policy, result) or attempts > max_retries:
+    if result.is_excused and record.excused < MAX_EXCUSED:
+        return RetryIn(jitter(0.0, backoff_bound(policy, record.excused + 1)))
+    failures = record.attempts - record.excused
+    is_exhausted = failures > record.job.max_retries
+    if is_exhausted or not _is_worth_retrying(policy, result, previous=record.result):
         return GiveUp(result)
     if result.retry_after is None:
-        return RetryIn(jitter(0.0, backoff_bound(policy, attempts)))
+        return RetryIn(jitter(0.0, backoff_bound(policy, failures)))
     if policy.max_retry_after and result.retry_after > policy.max_retry_after:
         return GiveUp(_too_long(policy, result))
     return RetryIn(result.retry_after + jitter(0.0, policy.delay))
@@ -95,7 +93,14 @@ def backoff_bound(policy: RetrySettings, failures: int) -> float:
     return float(min(policy.max_delay, policy.delay * 2**doublings))
 
 
-def _is_worth_retrying(policy: RetrySettings, result: JobResult) -> bool:
+def _is_worth_retrying(
+    policy: RetrySettings, result: JobResult, *, previous: JobResult | None
+) -> bool:
+    if result.kind is ErrorKind.CHECKSUM:
+        # The server's copy may have been corrupted on its way, but hardly twice. A file that is
+        # left as it is, without a request, stays wrong.
+        is_first = previous is None or previous.kind is not ErrorKind.CHECKSUM
+        return is_first and result.http_status is not None
     if result.kind in (ErrorKind.CLIENT_ERROR, ErrorKind.PROXY_REFUSED):
         return result.http_status in policy.retry_on
     return result.kind in RETRIED_KINDS

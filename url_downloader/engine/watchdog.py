@@ -18,10 +18,8 @@ INTERVAL = 0.25
 
 
 class Watched(Protocol):
-    """A worker as the watchdog sees it."""
+    """A worker's attempts as the watchdog sees them."""
 
-    @property
-    def name(self) -> str: ...
     def progress(self) -> Progress | None: ...
     def expire(self, attempt: int, reason: str) -> None: ...
 
@@ -30,7 +28,7 @@ class Watchdog(StoppableThread):
     """Looks at each worker's attempt again and again, and cuts the connection of a late one.
 
     Args:
-        workers: to look at.
+        watched: the attempts of each worker, with its name.
         now: monotonic clock, seconds.
         on_crash: as for every StoppableThread.
 
@@ -39,14 +37,14 @@ class Watchdog(StoppableThread):
 
     def __init__(
         self,
+        watched: Sequence[tuple[str, Watched]],
         *,
-        workers: Sequence[Watched],
         on_crash: Callable[[BaseException], None],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(name="watchdog", on_crash=on_crash)
         self._now = now
-        self._watched = [(worker, _SpeedWindow()) for worker in workers]
+        self._watched = [(*each, _SpeedWindow()) for each in watched]
 
     def run_once(self) -> bool:
         """Wait a little, then look at all workers."""
@@ -58,14 +56,14 @@ class Watchdog(StoppableThread):
     def look(self) -> None:
         """End the attempts that are past a limit at this moment."""
         now = self._now()
-        for worker, window in self._watched:
-            progress = worker.progress()
+        for name, attempts, window in self._watched:
+            progress = attempts.progress()
             if progress is None:
                 continue
             reason = _lateness(progress, now) or window.slowness(progress, now)
             if reason is not None:
-                log.debug("%s: attempt ended: %s", worker.name, reason)
-                worker.expire(progress.number, reason)
+                log.debug("%s: attempt ended: %s", name, reason)
+                attempts.expire(progress.number, reason)
 
 
 def _lateness(progress: Progress, now: float) -> str | None:

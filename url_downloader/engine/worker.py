@@ -13,11 +13,11 @@ from typing import Protocol
 from url_downloader.config.settings import RetrySettings
 from url_downloader.engine.retry_policy import Done, GiveUp, RetryIn, decide
 from url_downloader.engine.retry_scheduler import TaskQueue
+from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.errors import TransitionError
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import DownloadJob, ErrorKind, JobRecord, JobResult
-from url_downloader.shared.ports import Progress
 from url_downloader.shared.text import path_text
 from url_downloader.shared.threads import StoppableThread
 from url_downloader.shared.unexpected import described, log_unexpected
@@ -41,16 +41,11 @@ class Attempter(Protocol):
     """What a worker does its work with: made, used and closed in its thread."""
 
     def attempt(self, job: DownloadJob) -> JobResult: ...
-    def progress(self) -> Progress | None: ...
-    def expire(self, attempt: int, reason: str) -> None: ...
-    def abort(self) -> None: ...
     def close(self) -> None: ...
 
 
-class AttempterFactory(Protocol):
-    """Makes a worker's downloader, in its thread."""
-
-    def __call__(self, *, on_bytes: Callable[[int], None]) -> Attempter: ...
+AttempterFactory = Callable[[AttemptControl], Attempter]
+"""Makes a worker's downloader, in the worker's thread; its attempts use this control."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +55,8 @@ class WorkerContext:
     tasks: TaskQueue
     registry: JobRegistry
     retry: RetrySettings
-    make_attempter: Callable[[], Attempter]
+    make_attempter: AttempterFactory
+    on_bytes: Callable[[int], None]
     schedule: Callable[[DownloadJob, float], None]
     is_cancelled: Callable[[], bool]
     clock: Clock
@@ -74,7 +70,10 @@ class Worker(StoppableThread):
         pool: what the workers share.
         on_crash: as for every StoppableThread.
 
-    Threads: `progress`, `expire` and `abort` from any thread; else as StoppableThread.
+    Attributes:
+        control: of the worker's attempts; for other threads, too.
+
+    Threads: as StoppableThread.
     """
 
     def __init__(
@@ -82,11 +81,12 @@ class Worker(StoppableThread):
     ) -> None:
         super().__init__(name=name, on_crash=on_crash)
         self._pool = pool
+        self.control = AttemptControl(on_bytes=pool.on_bytes)
         self._attempter: Attempter | None = None
 
     def setup(self) -> None:
         """Make the worker's own downloader."""
-        self._attempter = self._pool.make_attempter()
+        self._attempter = self._pool.make_attempter(self.control)
 
     def run_once(self) -> bool:
         """Take a job and see to it; None means that no more will come."""
@@ -102,20 +102,6 @@ class Worker(StoppableThread):
         COMPUTE_TURN.give()
         if self._attempter is not None:
             self._attempter.close()
-
-    def abort(self) -> None:
-        """End the attempt that is going on, if any, and all later ones. Never blocks."""
-        if self._attempter is not None:
-            self._attempter.abort()
-
-    def progress(self) -> Progress | None:
-        """The attempt that is going on, if there is one."""
-        return self._attempter.progress() if self._attempter else None
-
-    def expire(self, attempt: int, reason: str) -> None:
-        """End the attempt of this number, if it is still going on. Never blocks."""
-        if self._attempter is not None:
-            self._attempter.expire(attempt, reason)
 
     def _next_job(self) -> DownloadJob | None:
         try:
@@ -149,14 +135,7 @@ class Worker(StoppableThread):
 
     def _conclude(self, record: JobRecord, result: JobResult) -> None:
         job, pool = record.job, self._pool
-        decision = decide(
-            pool.retry,
-            attempts=record.attempts - record.excused,
-            excused=record.excused,
-            max_retries=job.max_retries,
-            result=result,
-            jitter=pool.clock.jitter,
-        )
+        decision = decide(pool.retry, record, result=result, jitter=pool.clock.jitter)
         match decision:
             case Done():
                 path = path_text(result.path or "")

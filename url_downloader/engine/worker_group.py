@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from url_downloader.engine.retry_scheduler import TaskQueue, put_until
 from url_downloader.engine.worker import Worker, WorkerContext
+from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.ports import Progress
 
 
@@ -51,15 +52,19 @@ class WorkerGroup:
         """Go on with the workers that were started."""
         self._unstarted = []
 
+    def controls(self) -> Sequence[tuple[str, AttemptControl]]:
+        """Return the control of each worker's attempts, with the worker's name."""
+        return [(worker.name, worker.control) for worker in self.members]
+
     def attempts(self) -> Sequence[tuple[str, Progress]]:
         """Return the attempts that are going on, each with its worker's name."""
-        attempts = [(worker.name, worker.progress()) for worker in self.members]
+        attempts = [(name, control.progress()) for name, control in self.controls()]
         return [(name, progress) for name, progress in attempts if progress is not None]
 
     def abort(self) -> None:
         """End all attempts that are going on, and all later ones. Never blocks."""
-        for worker in self.members:
-            worker.abort()
+        for _, control in self.controls():
+            control.abort()
 
     def dismiss(self, *, gave_up: Callable[[], bool]) -> None:
         """Tell each worker that no more jobs come, unless there is no room for that in time."""

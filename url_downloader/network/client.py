@@ -19,16 +19,16 @@ from url_downloader.config.server_settings import ServerSettings
 from url_downloader.config.settings import TransferSettings
 from url_downloader.network.connection_cache import ConnectionCache
 from url_downloader.network.cookies import Cookies, read_cookies
-from url_downloader.network.cutoff import Cutoff
 from url_downloader.network.errors import LIBRARY_ERRORS, attempt_error
 from url_downloader.network.headers import combined
 from url_downloader.network.logins import Logins, find_logins, read_logins
 from url_downloader.network.proxy_routes import ProxyRoutes
 from url_downloader.network.reply import HttpReply
 from url_downloader.network.tls import TlsConfig, tls_config
+from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import AttemptLimits, ErrorKind
-from url_downloader.shared.ports import Fields, LookUp, Phase
+from url_downloader.shared.ports import Fields, LookUp
 from url_downloader.shared.text import printable
 from url_downloader.shared.url_parts import (
     Login,
@@ -113,22 +113,33 @@ class HttpClient:
 
     Args:
         context: what it shares with others.
+        control: of the worker's attempts.
         max_idle: hosts to which a connection is kept.
         look_up: finds the addresses of hosts.
 
-    Threads: made, used and closed in one thread; `phase`, `expire` and `abort` from any.
+    Attributes:
+        control: as given; aborts a call from any thread.
+
+    Threads: made, used and closed in one thread.
     """
 
-    def __init__(self, context: ClientContext, *, max_idle: int, look_up: LookUp) -> None:
+    def __init__(
+        self,
+        context: ClientContext,
+        *,
+        control: AttemptControl,
+        max_idle: int,
+        look_up: LookUp,
+    ) -> None:
         self._context = context
         self._fields: Fields = (
             ("User-Agent", context.settings.user_agent),
             ("Accept", "*/*"),
             ("Accept-Encoding", "identity"),
         )
-        self._cutoff = Cutoff()
+        self.control = control
         tls = context.tls
-        self._connections = ConnectionCache(self._cutoff, look_up, tls=tls, max_idle=max_idle)
+        self._connections = ConnectionCache(control, look_up, tls=tls, max_idle=max_idle)
 
     def open(
         self, url: str, headers: Fields, *, conditions: Fields, limits: AttemptLimits
@@ -159,29 +170,9 @@ class HttpClient:
         message = f"more than {self._context.max_redirects} redirects (--max-redirects)"
         raise AttemptError(ErrorKind.REDIRECT, message)
 
-    def begin_attempt(self, number: int) -> None:
-        """The calls from here on belong to this attempt."""
-        self._cutoff.begin_attempt(number)
-
-    def phase(self) -> tuple[Phase, float]:
-        """Where the call stands, and since when (monotonic seconds)."""
-        return self._cutoff.phase()
-
-    def other_bytes(self) -> int:
-        """Bytes of this attempt that came beside those of the file."""
-        return self._cutoff.other_bytes
-
-    def expire(self, attempt: int, reason: str) -> None:
-        """End the calls of this attempt, if it is still going on. Never blocks."""
-        self._cutoff.expire(attempt, reason)
-
-    def abort(self) -> None:
-        """End the call that is going on, and all later ones, with an error. Never blocks."""
-        self._cutoff.cut()
-
     def close(self) -> None:
         """Close all connections."""
-        self._cutoff.release()
+        self.control.release()
         self._connections.close()
 
     def _referer(self, home: Origin, url: str) -> Fields:
@@ -227,7 +218,7 @@ class HttpClient:
     def _send(
         self, request: requests.PreparedRequest, *, limits: AttemptLimits, is_home: bool
     ) -> HttpReply:
-        if (failure := self._cutoff.failure()) is not None:
+        if (failure := self.control.failure()) is not None:
             raise failure
         origin = origin_of(str(request.url))
         place = (
@@ -240,12 +231,12 @@ class HttpClient:
                 request.path_url, request.headers, place=place, limits=limits
             )
         except LIBRARY_ERRORS as error:
-            self._cutoff.release()
-            raise self._cutoff.failure() or attempt_error(error) from error
+            self.control.release()
+            raise self.control.failure() or attempt_error(error) from error
         if "Set-Cookie" in message.headers:
             set_cookies = message.headers.get_all("Set-Cookie", [])
             self._context.cookies.take(set_cookies, origin=origin, target=request.path_url)
-        return HttpReply(message, str(request.url), let_go=let_go, cutoff=self._cutoff)
+        return HttpReply(message, str(request.url), let_go=let_go, control=self.control)
 
 
 class _ExactRequest(requests.PreparedRequest):

@@ -26,9 +26,9 @@ from urllib3.exceptions import (
 )
 from urllib3.util.ssltransport import SSLTransport
 
-from url_downloader.network.cutoff import Cutoff
 from url_downloader.network.message_head import WireError, header_block, request_line
 from url_downloader.network.strict_response import StrictResponse
+from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.http_semantics import status_failure
 from url_downloader.shared.models import ErrorKind
@@ -43,7 +43,7 @@ _AT_LEAST = 0.01
 class AbortableConnection(HTTPConnection):
     """A connection whose replies are strict and that its transport's cutoff holds."""
 
-    cutoff: Cutoff
+    control: AttemptControl
     look_up: LookUp
     # For the proxy that makes a tunnel.
     tunnel_fields: Mapping[str, str | bytes] = MappingProxyType({})
@@ -57,7 +57,7 @@ class AbortableConnection(HTTPConnection):
         Raises:
             WireError: the server talks before it is asked.
         """
-        self.cutoff.enter(Phase.CONNECTING)
+        self.control.enter(Phase.CONNECTING)
         try:
             super().connect()
         except (OSError, HTTPError) as error:
@@ -66,7 +66,7 @@ class AbortableConnection(HTTPConnection):
             if isinstance(error, TimeoutError):
                 raise ConnectTimeoutError(self, "TLS too late") from error
             raise
-        self.cutoff.enter(Phase.WAITING)
+        self.control.enter(Phase.WAITING)
         # TLS brings session tickets unasked.
         if not isinstance(self.sock, ssl.SSLSocket | SSLTransport):
             _expect_silence(self.sock)
@@ -93,12 +93,12 @@ class AbortableConnection(HTTPConnection):
             body: none.
             headers: all that are sent, if need be without Host.
         """
-        self.cutoff.enter(Phase.WAITING)
+        self.control.enter(Phase.WAITING)
         if self.sock is None:
             with COMPUTE_TURN.given():
                 self.connect()
         # TLS within that of a proxy is no socket, but has one.
-        self.cutoff.hold(getattr(self.sock, "socket", self.sock))
+        self.control.hold(getattr(self.sock, "socket", self.sock))
         head = request_line(method, url) + self._header_block(headers or {}, url)
         # What the server has said before it hung up is still to be read.
         with suppress(BrokenPipeError, ConnectionResetError):
@@ -140,11 +140,11 @@ class AbortableConnection(HTTPConnection):
     def response_class(self, *args: Any, **kwargs: Any) -> StrictResponse:  # type: ignore[override]
         """The reply that comes on this connection."""
         return StrictResponse(
-            *args, on_begun=self._note_reply, on_bytes=self.cutoff.count, **kwargs
+            *args, on_begun=self._note_reply, on_bytes=self.control.add_other_bytes, **kwargs
         )
 
     def _note_reply(self) -> None:
-        self.cutoff.enter(Phase.REPLYING)
+        self.control.enter(Phase.REPLYING)
 
     def _tunnel(self) -> None:
         """Ask the proxy for a tunnel (RFC 9110 §9.3.6).
@@ -195,7 +195,7 @@ class AbortableConnection(HTTPConnection):
             try:
                 return self._connect_to(address, rest and rest / 2)
             except OSError:
-                if self.cutoff.failure():
+                if self.control.failure():
                     raise
         return self._connect_to(addresses[-1], _rest(deadline))
 
@@ -207,7 +207,7 @@ class AbortableConnection(HTTPConnection):
         while not pending.wait(_SLICE):
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError
-            if (failure := self.cutoff.failure()) is not None:
+            if (failure := self.control.failure()) is not None:
                 raise OSError(str(failure))
         return pending.addresses()
 
@@ -217,11 +217,11 @@ class AbortableConnection(HTTPConnection):
             for option in self.socket_options or ():
                 sock.setsockopt(*option)
             # Held before it connects: an abort must not wait for that.
-            self.cutoff.hold(sock)
+            self.control.hold(sock)
             sock.settimeout(seconds)
             sock.connect(self._place(address))
         except BaseException:
-            self.cutoff.release()
+            self.control.release()
             sock.close()
             raise
         return sock

@@ -13,10 +13,10 @@ from urllib3.util import Url
 
 from url_downloader.config.proxies import Proxy, proxy_fields
 from url_downloader.network.connection import AbortableConnection
-from url_downloader.network.cutoff import Cutoff
 from url_downloader.network.socks import SocksConnection
 from url_downloader.network.strict_response import StrictResponse
 from url_downloader.network.tls import TlsConfig, ssl_context
+from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.models import AttemptLimits
 from url_downloader.shared.ports import LookUp
 from url_downloader.shared.url_parts import Origin, url_of
@@ -43,7 +43,7 @@ class ConnectionCache:
     Unlike those, it sends each target as it is given.
 
     Args:
-        cutoff: holds the connection in use.
+        control: holds the connection in use.
         look_up: finds the addresses of hosts.
         tls: whom servers must be vouched for by.
         max_idle: places to which a connection is kept.
@@ -52,9 +52,9 @@ class ConnectionCache:
     """
 
     def __init__(
-        self, cutoff: Cutoff, look_up: LookUp, *, tls: TlsConfig, max_idle: int
+        self, control: AttemptControl, look_up: LookUp, *, tls: TlsConfig, max_idle: int
     ) -> None:
-        self._cutoff = cutoff
+        self._control = control
         self._look_up = look_up
         self._tls = tls
         self._max_idle = max_idle
@@ -115,7 +115,7 @@ class ConnectionCache:
             made = _connection_to(host or "", port, context=context, way=proxy)
         else:
             made = self._made_to(proxy, place[0], context=context)
-        made.cutoff, made.look_up = self._cutoff, self._look_up
+        made.control, made.look_up = self._control, self._look_up
         return made
 
     def _made_to(

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Protocol
 
-from url_downloader.network.cutoff import Cutoff
 from url_downloader.network.errors import LIBRARY_ERRORS, attempt_error
 from url_downloader.network.headers import ReplyFields
 from url_downloader.network.splice import PIPE_SIZE
 from url_downloader.network.strict_response import StrictResponse
+from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.ports import Chunk, Phase
@@ -43,16 +43,16 @@ class HttpReply:
     """
 
     def __init__(
-        self, message: Message, url: str, *, let_go: Callable[[], None], cutoff: Cutoff
+        self, message: Message, url: str, *, let_go: Callable[[], None], control: AttemptControl
     ) -> None:
         self.status = message.status
         self.headers = message.headers
         self.url = url
         self._message = message
         self._let_go = let_go
-        self._cutoff = cutoff
+        self._control = control
         # What is done with the head, and later with the file, is no slowness of the server.
-        cutoff.enter(Phase.WORKING)
+        control.enter(Phase.WORKING)
 
     @property
     def is_length_known(self) -> bool:
@@ -68,25 +68,25 @@ class HttpReply:
         Raises:
             AttemptError: it is cut short, malformed, late, or the transport was aborted.
         """
-        self._cutoff.enter(Phase.REPLYING)
+        self._control.enter(Phase.REPLYING)
         is_piped = isinstance(self._message, StrictResponse) and self._message.pipe_body()
         size = PIPE_SIZE if is_piped else CHUNK_SIZE
         while chunk := self._read(size):
             yield chunk
-        self._cutoff.enter(Phase.WORKING)
+        self._control.enter(Phase.WORKING)
         COMPUTE_TURN.take()
 
     def drain(self) -> None:
         """Read a small body away, so that the connection can serve again; then close."""
-        self._cutoff.enter(Phase.REPLYING)
+        self._control.enter(Phase.REPLYING)
         left = _DRAIN_LIMIT
         try:
             while left > 0 and (data := self._read(left)):
                 left -= len(data)
-                self._cutoff.count(len(data))
+                self._control.add_other_bytes(len(data))
         except AttemptError:
             pass
-        self._cutoff.enter(Phase.WORKING)
+        self._control.enter(Phase.WORKING)
         COMPUTE_TURN.take()
         self.close()
 
@@ -95,16 +95,16 @@ class HttpReply:
         # Once: the next request may be on the connection already.
         let_go, self._let_go = self._let_go, lambda: None
         let_go()
-        self._cutoff.release_closed()
+        self._control.release_closed()
 
     def _read(self, size: int) -> Chunk:
         try:
             data = self._message.read1(size)
         except LIBRARY_ERRORS as error:
             self.close()
-            raise self._cutoff.failure() or attempt_error(error) from error
+            raise self._control.failure() or attempt_error(error) from error
         # A connection that was cut ends like one that was closed well.
-        if (failure := self._cutoff.failure()) is not None:
+        if (failure := self._control.failure()) is not None:
             self.close()
             raise failure
         return data

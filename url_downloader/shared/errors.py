@@ -47,16 +47,12 @@ class AttemptError(UrlDownloaderError):
     Args:
         kind: what the retry policy and the summary go by.
         message: one line for people, without credentials.
-        retry_after: seconds the server asked to wait, counted from the reply.
     """
 
-    def __init__(
-        self, kind: ErrorKind, message: str, *, retry_after: float | None = None
-    ) -> None:
+    def __init__(self, kind: ErrorKind, message: str) -> None:
         super().__init__(kind, message)
         self.kind = kind
         self.message = message
-        self.retry_after = retry_after
 
     def __str__(self) -> str:
         return self.message

@@ -13,6 +13,7 @@ from typing import Self
 from url_downloader.config.settings import Existing, OutputSettings
 from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError, OutputError
 from url_downloader.shared.models import DownloadJob, ErrorKind
+from url_downloader.shared.ports import Part
 from url_downloader.storage.disk_errors import DiskErrors
 from url_downloader.storage.existing_file import FileOnDisk, find_file
 from url_downloader.storage.finish import Finish
@@ -21,7 +22,7 @@ from url_downloader.storage.free_space import FreeSpace
 from url_downloader.storage.missing_features import MissingFeatures
 from url_downloader.storage.moving import Destination, move
 from url_downloader.storage.part_file import PartContext, PartFile
-from url_downloader.storage.part_note import is_note, note_name, part_name
+from url_downloader.storage.part_note import note_name, part_name
 from url_downloader.storage.parts_folder import PartsFolder
 
 PARTS_FOLDER = ".url-downloader"
@@ -61,7 +62,6 @@ class OutputDirectory:
         self._settings = settings
         self._missing_features = MissingFeatures(str(settings.directory))
         self._opened: _Opened | None = None
-        self._has_leftovers = False
 
     def __enter__(self) -> Self:
         self.prepare()
@@ -86,7 +86,6 @@ class OutputDirectory:
                 missing_features=self._missing_features,
             )
             parts = self._open_parts(tree)
-            self._has_leftovers = any(map(is_note, parts.names()))
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise OutputError(
@@ -97,8 +96,8 @@ class OutputDirectory:
 
     @property
     def has_leftovers(self) -> bool:
-        """Whether parts that can be resumed were there before the run."""
-        return self._has_leftovers
+        """Tell whether there may be parts that can be resumed."""
+        return self._open().parts.has_notes
 
     def existing(self, output: str) -> FileOnDisk | None:
         """Return the regular file of this name, if there is one. Links are not followed.
@@ -147,6 +146,33 @@ class OutputDirectory:
                 opened.parts = self._open_parts(opened.tree)
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
+    def publish(
+        self, part: Part, output: str, *, modified: float | None, etag: str | None
+    ) -> str:
+        """Give a finished part its name, in one step; return the path of the file.
+
+        Args:
+            part: made by this directory.
+            output: relative path of the file in the directory.
+            modified: when the server's file was changed last, seconds since the epoch.
+            etag: entity tag of the reply.
+
+        Raises:
+            AttemptError: the system refuses, or the name leads out of the directory.
+        """
+        assert isinstance(part, PartFile)
+        tree, finish = self._open().tree, self._finish(modified, etag)
+        path = self._path(output)
+        folder_path, _, name = output.encode().rpartition(b"/")
+        with DiskErrors(path):
+            part.seal(finish)
+            folder = tree.folder(folder_path, is_made=True)
+            move(part, Destination(folder, name), finish=finish)
+            part.close_published()
+            if finish.is_synced:
+                tree.sync(folder)
+        return path
+
     def tidy(self) -> None:
         """Remove what nobody can use again, and the hidden folder if it is empty."""
         opened = self._opened
@@ -179,11 +205,20 @@ class OutputDirectory:
             min_free=self._settings.min_free,
             missing_features=self._missing_features,
         )
-        return PartContext(space=space, check=tree.check, publish=self._publish)
+        return PartContext(space=space, check=tree.check)
 
     def _path(self, output: str) -> str:
         """Return the path of a file, such that os.fsencode() gives what is on the disk."""
         return os.fsdecode(self._open().tree.prefix + output.encode())
+
+    def _finish(self, modified: float | None, etag: str | None) -> Finish:
+        settings = self._settings
+        return Finish(
+            modified=modified if settings.keeps_mtime else None,
+            etag=etag if settings.existing is Existing.COMPARE else None,
+            is_synced=settings.is_synced,
+            missing_features=self._missing_features,
+        )
 
     def _find(self, output: str) -> FileOnDisk | None:
         folder_path, _, name = output.encode().rpartition(b"/")
@@ -213,25 +248,3 @@ class OutputDirectory:
             part.discard()
             return None
         return part
-
-    def _publish(
-        self, part: PartFile, output: str, *, modified: float | None, etag: str | None
-    ) -> str:
-        """Give the part its name."""
-        settings, tree = self._settings, self._open().tree
-        finish = Finish(
-            modified=modified if settings.keeps_mtime else None,
-            etag=etag if settings.existing is Existing.COMPARE else None,
-            is_synced=settings.is_synced,
-            missing_features=self._missing_features,
-        )
-        path = self._path(output)
-        folder_path, _, name = output.encode().rpartition(b"/")
-        with DiskErrors(path):
-            part.seal(finish)
-            folder = tree.folder(folder_path, is_made=True)
-            move(part, Destination(folder, name), finish=finish)
-            part.close_published()
-            if settings.is_synced:
-                tree.sync(folder)
-        return path

@@ -12,7 +12,7 @@ import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from url_downloader.shared.descriptors import write_all
 from url_downloader.shared.errors import NO_DESCRIPTORS
@@ -37,12 +37,10 @@ class PartContext(NamedTuple):
     Args:
         space: of the disk.
         check: raises AttemptError if the output directory is gone.
-        publish: gives a finished part its name.
     """
 
     space: FreeSpace
     check: Callable[[], None]
-    publish: Publisher
 
 
 class PartFile:
@@ -163,19 +161,6 @@ class PartFile:
             while data := os.read(self._descriptor, BLOCK):
                 update(data)
 
-    def publish(self, output: str, *, modified: float | None, etag: str | None) -> str:
-        """Give the finished part its name, in one step; returns its path.
-
-        Args:
-            output: relative path in the output directory.
-            modified: when the server's file was changed last, seconds since the epoch.
-            etag: entity tag of the reply.
-
-        Raises:
-            AttemptError: the system refuses, or the name leads out of the directory.
-        """
-        return self._context.publish(self, output, modified=modified, etag=etag)
-
     def seal(self, finish: Finish) -> None:
         """Give the file what belongs to it, and have the disk say whether it has all bytes.
 
@@ -197,7 +182,7 @@ class PartFile:
         self.close()
 
     def keep(self) -> bool:
-        """Close the part, for a later attempt if it is worth it; returns whether it is."""
+        """Close the part, and keep it if a later attempt can resume it; tell whether it can."""
         if not (self._has_note and self._is_sound and self._is_whole()):
             self.discard()
             return False
@@ -257,7 +242,7 @@ class PartFile:
         try:
             if self._has_known_name or self._takes_known_name():
                 note.write(self.name, folder=self.parts.descriptor)
-                self._has_note = True
+                self._has_note = self.parts.has_notes = True
         except OSError as error:
             if error.errno in NO_ROOM:
                 raise
@@ -287,11 +272,3 @@ class PartFile:
             self.parts.remove(note_name(self.name))
         self._validator = None
         self._has_note = False
-
-
-class Publisher(Protocol):
-    """Gives a finished part its name; see PartFile.publish."""
-
-    def __call__(
-        self, part: PartFile, output: str, *, modified: float | None, etag: str | None
-    ) -> str: ...

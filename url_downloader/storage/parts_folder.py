@@ -15,7 +15,7 @@ from contextlib import suppress
 from url_downloader.shared.errors import OutputError
 from url_downloader.storage.folder import IS_NO_FOLDER, Folder, open_own_folder
 from url_downloader.storage.missing_features import Feature, MissingFeatures
-from url_downloader.storage.part_note import draft_name, note_name
+from url_downloader.storage.part_note import draft_name, is_note, note_name
 
 _TRIES = 100
 _MODE = 0o700
@@ -33,6 +33,9 @@ class PartsFolder:
         name: of the folder.
         path: of the folder, for messages.
         missing_features: of the file system.
+
+    Attributes:
+        has_notes: whether there may be a part with a note, which can be resumed.
 
     Raises:
         OutputError: something else is in its place, or it is another user's.
@@ -60,6 +63,7 @@ class PartsFolder:
                 " remove it, or choose another directory with --dir"
             ) from None
         self._check_owner()
+        self.has_notes = any(map(is_note, self.names()))
 
     @property
     def descriptor(self) -> int:

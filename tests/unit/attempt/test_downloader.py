@@ -12,6 +12,7 @@ from requests.structures import CaseInsensitiveDict
 from url_downloader.attempt.downloader import Downloader
 from url_downloader.attempt.transfer_context import TransferContext
 from url_downloader.config.settings import Existing, TransferSettings
+from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import (
     AttemptLimits,
@@ -20,7 +21,7 @@ from url_downloader.shared.models import (
     JobResult,
     SourceFacts,
 )
-from url_downloader.shared.ports import Chunk, Fields, Phase, SavedPart
+from url_downloader.shared.ports import Chunk, Fields, Part, SavedPart
 
 TEXT = b"hello, world! " * 10
 GZIPPED = gzip.compress(TEXT, mtime=0)
@@ -47,7 +48,6 @@ class Bench:
         status, headers, is_length_known: of the reply.
         chunks: of its body; an exception among them is raised in its turn.
         failing: call (`open`, `create`, `write`, `publish`) to what it raises.
-        is_kept: whether the disk keeps the bytes of a failed attempt.
     """
 
     def __init__(
@@ -57,7 +57,6 @@ class Bench:
         headers: Mapping[str, str] | None = None,
         is_length_known: bool = True,
         failing: Mapping[str, BaseException] | None = None,
-        is_kept: bool = False,
     ) -> None:
         self.url = "http://host/file.bin"
         self.status = status
@@ -69,7 +68,7 @@ class Bench:
         self.counted: list[int] = []
         self.clock = 100.0
         self.failing = failing or {}
-        self.part = FakePart(self._enter, is_kept=is_kept)
+        self.part = FakePart(self._enter)
         self._chunks = chunks
         context = TransferContext(
             transport=self,
@@ -78,7 +77,7 @@ class Bench:
             is_resumed=True,
             existing=Existing.REPLACE,
             names=None,
-            on_bytes=self.counted.append,
+            control=AttemptControl(on_bytes=self.counted.append),
             utc_now=lambda: NOON,
         )
         self.downloader = Downloader(context, now=lambda: self.clock)
@@ -86,18 +85,12 @@ class Bench:
     @property
     def received(self) -> int:
         """The bytes that were counted as they came."""
-        return sum(count for count in self.counted if count > 0)
+        return sum(self.counted)
 
     def attempt(self, job: DownloadJob | None = None) -> JobResult:
         return self.downloader.attempt(job or make_job())
 
     # Transport and Reply:
-
-    def phase(self) -> tuple[Phase, float]:
-        return Phase.REPLYING, 1.0
-
-    def other_bytes(self) -> int:
-        return 0
 
     def open(
         self, url: str, headers: Fields, *, conditions: Fields, limits: AttemptLimits
@@ -120,15 +113,6 @@ class Bench:
     def close(self) -> None:
         self._enter("close")
 
-    def begin_attempt(self, number: int) -> None:
-        """Nothing here tells one attempt from another."""
-
-    def expire(self, attempt: int, reason: str) -> None:
-        self.journal.append(f"expire {attempt}: {reason}")
-
-    def abort(self) -> None:
-        self._enter("abort")
-
     # Disk:
 
     def existing(self, output: str) -> None:
@@ -144,6 +128,13 @@ class Bench:
         self._enter("create")
         return self.part
 
+    def publish(
+        self, part: Part, output: str, *, modified: float | None, etag: str | None
+    ) -> str:
+        assert part is self.part
+        self._enter("publish")
+        return f"downloads/{output}"
+
     def _enter(self, call: str) -> None:
         self.journal.append(call)
         if call in self.failing:
@@ -153,11 +144,10 @@ class Bench:
 class FakePart:
     """A part whose calls go into its bench's journal."""
 
-    def __init__(self, enter: Callable[[str], None], *, is_kept: bool) -> None:
+    def __init__(self, enter: Callable[[str], None]) -> None:
         self.stored = b""
         self.saved: SavedPart | None = None
         self._enter = enter
-        self._is_kept = is_kept
 
     @property
     def size(self) -> int:
@@ -173,13 +163,9 @@ class FakePart:
     def read_into(self, update: Callable[[bytes], None]) -> None:
         update(self.stored)
 
-    def publish(self, output: str, *, modified: float | None, etag: str | None) -> str:
-        self._enter("publish")
-        return f"downloads/{output}"
-
     def keep(self) -> bool:
         self._enter("keep")
-        return self._is_kept
+        return False
 
     def discard(self) -> None:
         self._enter("discard")
@@ -302,7 +288,7 @@ FAILURES: list[tuple[str, Callable[[], Bench], ErrorKind, int]] = [
 def test_a_failure_of_the_body(
     make_bench: Callable[[], Bench], kind: ErrorKind, received: int
 ) -> None:
-    """It is the result; the part is let go of once, its bytes given back, the reply closed."""
+    """It is the result; the part is let go of once, the reply closed."""
     bench = make_bench()
     result = bench.attempt()
     assert (result.kind, result.path, result.http_status) == (kind, None, 200)
@@ -310,14 +296,7 @@ def test_a_failure_of_the_body(
     assert bench.journal.count("keep") + bench.journal.count("discard") == 1
     assert bench.journal.count("publish") == ("publish" in bench.failing)
     assert "close" in bench.journal
-    assert (bench.received, sum(bench.counted)) == (received, 0)
-
-
-def test_bytes_that_are_kept_are_not_given_back() -> None:
-    """What a later attempt goes on with has not come in vain."""
-    bench = Bench(b"abc", b"de", CUT, is_kept=True)
-    assert bench.attempt().kind is ErrorKind.TRUNCATED
-    assert sum(bench.counted) == 5
+    assert bench.received == received
 
 
 @pytest.mark.parametrize(
@@ -330,7 +309,7 @@ def test_bytes_that_are_kept_are_not_given_back() -> None:
 def test_a_failure_before_the_body(
     failing: Mapping[str, AttemptError], journal: list[str], status: int | None
 ) -> None:
-    """Without a reply, or without a part, there is nothing to let go of and to give back."""
+    """Without a reply, or without a part, there is nothing to let go of."""
     bench = Bench(b"abc", failing=failing)
     [error] = failing.values()
     result = bench.attempt()
@@ -351,7 +330,7 @@ def test_what_is_not_foreseen_goes_up(error: BaseException, place: str) -> None:
     with pytest.raises(type(error)):
         bench.attempt()
     assert sorted(bench.journal[-2:]) == ["close", "discard"]
-    assert (bench.received, sum(bench.counted)) == (3, 0)
+    assert bench.received == 3
 
 
 def test_a_failed_attempt_took_time_too() -> None:
@@ -402,12 +381,11 @@ def test_one_downloader_makes_many_attempts() -> None:
     bench.attempt()
     bench.failing = {}
     assert bench.attempt().size == 3
-    assert sum(bench.counted) == 3
+    assert bench.counted == [3, 3]
 
 
-def test_abort_and_close_are_the_transport_s() -> None:
-    """Both are handed on, and neither waits for an attempt."""
+def test_the_transport_is_closed_with_the_downloader() -> None:
+    """The downloader owns its transport."""
     bench = Bench()
-    bench.downloader.abort()
     bench.downloader.close()
-    assert bench.journal == ["abort", "close"]
+    assert bench.journal == ["close"]

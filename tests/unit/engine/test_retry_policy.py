@@ -26,7 +26,7 @@ from url_downloader.shared.http_semantics import (
     retry_after_seconds,
     status_failure,
 )
-from url_downloader.shared.models import ErrorKind, JobResult
+from url_downloader.shared.models import DownloadJob, ErrorKind, JobRecord, JobResult, JobStatus
 
 NOV_6_1994 = 784111777.0
 """Sun, 06 Nov 1994 08:49:37 GMT, the date of all examples in RFC 9110 §5.6.7."""
@@ -60,19 +60,39 @@ NEARLY_A_DATE = st.lists(
 ).map(" ".join)
 
 
+def running(
+    attempts: int,
+    *,
+    max_retries: int,
+    excused: int = 0,
+    previous: JobResult | None = None,
+) -> JobRecord:
+    """The record of a job in this attempt, after one that ended with `previous`."""
+    job = DownloadJob(job_id=1, url="http://h/", output="a", max_retries=max_retries)
+    return JobRecord(
+        job=job,
+        status=JobStatus.RUNNING,
+        attempts=attempts,
+        created_at=0.0,
+        since=0.0,
+        excused=excused,
+        result=previous,
+    )
+
+
 def outcome(
     result: JobResult,
     policy: RetrySettings | None = None,
     *,
     attempts: int = 1,
     max_retries: int = 4,
+    previous: JobResult | None = None,
     luck: float = 1.0,
 ) -> Decision:
     """What is decided; luck 0 draws the least of what may be drawn, 1 the most."""
     return decide(
         policy or RetrySettings(),
-        attempts=attempts,
-        max_retries=max_retries,
+        running(attempts, max_retries=max_retries, previous=previous),
         result=result,
         jitter=lambda low, high: low + (high - low) * luck,
     )
@@ -105,10 +125,36 @@ def test_want_of_descriptors_is_not_the_jobs_fault() -> None:
     result = JobResult(kind=ErrorKind.NO_DESCRIPTORS)
     policy, jitter = RetrySettings(), lambda low, high: high
     ends = [
-        decide(policy, attempts=9, excused=n, max_retries=0, result=result, jitter=jitter)
+        decide(
+            policy,
+            running(9 + n, max_retries=0, excused=n),
+            result=result,
+            jitter=jitter,
+        )
         for n in (0, 1, MAX_EXCUSED - 1, MAX_EXCUSED)
     ]
     assert ends == [RetryIn(1.0), RetryIn(2.0), RetryIn(60.0), GiveUp(result)]
+
+
+CORRUPT = JobResult(kind=ErrorKind.CHECKSUM, http_status=200)
+
+
+@pytest.mark.parametrize(
+    ("result", "previous", "attempts", "is_retried"),
+    [
+        (CORRUPT, None, 1, True),
+        (CORRUPT, JobResult(kind=ErrorKind.SERVER_ERROR, http_status=503), 2, True),
+        (CORRUPT, CORRUPT, 2, False),
+        (CORRUPT, None, 5, False),
+        (JobResult(kind=ErrorKind.CHECKSUM), None, 1, False),
+    ],
+)
+def test_a_wrong_checksum(
+    result: JobResult, previous: JobResult | None, *, attempts: int, is_retried: bool
+) -> None:
+    """A corrupt download is tried again once; a file that was not downloaded now is not."""
+    expected = RetryIn(min(60.0, 2.0 ** (attempts - 1))) if is_retried else GiveUp(result)
+    assert outcome(result, attempts=attempts, previous=previous) == expected
 
 
 def test_success() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from url_downloader.attempt.attempt_meter import AttemptMeter
 from url_downloader.engine.watchdog import Watchdog
+from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.models import AttemptLimits, DownloadJob
 from url_downloader.shared.ports import Phase, Progress
 
@@ -13,13 +13,10 @@ from url_downloader.shared.ports import Phase, Progress
 class Bench:
     """One worker that gets bytes when the test says so, and the watchdog that looks at it."""
 
-    name = "worker-0"
-
     def __init__(self, **limits: float) -> None:
         self.now = 1000.0
         self.expired: list[tuple[int, str]] = []
-        self.meter = AttemptMeter(now=lambda: self.now)
-        self.phase, self.since = Phase.WAITING, self.now
+        self.control = AttemptControl(now=lambda: self.now)
         self.job = DownloadJob(
             job_id=1,
             url="http://h/",
@@ -28,23 +25,22 @@ class Bench:
             limits=AttemptLimits(**limits),
         )
         self.watchdog = Watchdog(
-            workers=[self],
+            [("worker-0", self)],
             on_crash=lambda error: None,
             now=lambda: self.now,
         )
 
     def begin(self, phase: Phase = Phase.REPLYING) -> None:
         """Begin an attempt, and come to that phase at once."""
-        self.meter.begin(self.job)
+        self.control.begin(self.job)
         self.enter(phase)
 
     def enter(self, phase: Phase) -> None:
         """Come to another phase."""
-        self.phase, self.since = phase, self.now
+        self.control.enter(phase)
 
     def progress(self) -> Progress | None:
-        progress = self.meter.progress()
-        return progress and progress._replace(phase=self.phase, since=self.since)
+        return self.control.progress()
 
     def expire(self, attempt: int, reason: str) -> None:
         self.expired.append((attempt, reason))
@@ -53,7 +49,7 @@ class Bench:
         """Let quarters of a second go by, each with its share of bytes and a look."""
         for _ in range(round(seconds * 4)):
             self.now += 0.25
-            self.meter.add(round(rate / 4))
+            self.control.add_bytes(round(rate / 4))
             self.watchdog.look()
 
 
@@ -69,7 +65,7 @@ def test_max_time_ends_the_attempt_by_its_number() -> None:
     """The attempt that is late is named, so that no later one is hit."""
     bench = Bench(max_time=10)
     bench.begin()
-    bench.meter.end()
+    bench.control.end()
     bench.begin()
     bench.pass_time(9.75, rate=1e6)
     assert bench.expired == []
@@ -113,7 +109,7 @@ def test_what_came_before_the_first_look_counts() -> None:
     """A reply that comes in one burst and then slowly has its burst counted."""
     bench = Bench(speed_limit=100, speed_time=30)
     bench.begin()
-    bench.meter.add(3000)
+    bench.control.add_bytes(3000)
     bench.pass_time(30)
     assert bench.expired == []
     bench.pass_time(0.25)
@@ -161,7 +157,7 @@ def test_each_attempt_is_measured_for_itself() -> None:
     for _ in range(5):
         bench.begin()
         bench.pass_time(20, rate=4)
-        bench.meter.end()
+        bench.control.end()
         bench.pass_time(20)
     assert bench.expired == []
 

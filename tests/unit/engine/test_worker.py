@@ -11,6 +11,7 @@ import pytest
 from url_downloader.config.settings import RetrySettings
 from url_downloader.engine.retry_scheduler import TaskQueue
 from url_downloader.engine.worker import Clock, Worker, WorkerContext
+from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.errors import TransitionError
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult, JobStatus
@@ -47,6 +48,7 @@ class Bench:
             registry=self.registry,
             retry=retry or RetrySettings(),
             make_attempter=self._make_attempter,
+            on_bytes=lambda _: None,
             schedule=self._schedule,
             is_cancelled=lambda: self.is_cancelled,
             clock=Clock(
@@ -78,19 +80,11 @@ class Bench:
             raise outcome
         return outcome if isinstance(outcome, JobResult) else outcome()
 
-    def progress(self) -> None:
-        """No attempt that a watchdog could find late."""
-
-    def expire(self, attempt: int, reason: str) -> None:
-        """Never asked for: there is no progress to be late with."""
-
-    def abort(self) -> None:
-        self.calls.append("abort")
-
     def close(self) -> None:
         self.calls.append("close")
 
-    def _make_attempter(self) -> Bench:
+    def _make_attempter(self, control: AttemptControl) -> Bench:
+        assert control is self.worker.control
         self.calls.append("make")
         return self
 
@@ -287,19 +281,18 @@ def test_a_result_that_comes_too_late(is_shutdown: bool) -> None:
 
 
 def test_the_attempter_lives_as_long_as_the_thread() -> None:
-    """It is made in setup, closed in teardown, and aborted in between."""
+    """It is made in setup and closed in teardown; the worker's control is there before."""
     bench = Bench()
     assert bench.calls == []
+    bench.worker.control.abort()
     bench.worker.setup()
-    bench.worker.abort()
     bench.worker.teardown()
-    assert bench.calls == ["make", "abort", "close"]
+    assert bench.calls == ["make", "close"]
 
 
-def test_without_an_attempter_there_is_nothing_to_end() -> None:
-    """A worker that could not be set up can be aborted and torn down."""
+def test_without_an_attempter_there_is_nothing_to_close() -> None:
+    """A worker that could not be set up can be torn down."""
     bench = Bench()
-    bench.worker.abort()
     bench.worker.teardown()
     assert bench.calls == []
 

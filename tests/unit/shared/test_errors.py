@@ -20,7 +20,7 @@ EXAMPLES = [
     errors.LockedError("run.lock: another run holds the lock"),
     errors.TransitionError(7, None, JobStatus.RUNNING),
     errors.AttemptError(ErrorKind.DNS, "host name not resolved"),
-    errors.AttemptError(ErrorKind.SERVER_ERROR, "HTTP 503", retry_after=2.5),
+    errors.AttemptError(ErrorKind.SERVER_ERROR, "HTTP 503"),
 ]
 
 
@@ -49,15 +49,10 @@ def test_an_error_pickles_and_keeps_its_facts(error: Exception) -> None:
 
 
 def test_an_attempt_error_has_its_facts_as_attributes() -> None:
-    """The policy goes by kind and retry_after, people by the message alone."""
-    error = errors.AttemptError(ErrorKind.SERVER_ERROR, "HTTP 503", retry_after=2.5)
-    assert (error.kind, error.message, error.retry_after) == (
-        ErrorKind.SERVER_ERROR,
-        "HTTP 503",
-        2.5,
-    )
+    """The policy goes by the kind, the user by the message alone."""
+    error = errors.AttemptError(ErrorKind.SERVER_ERROR, "HTTP 503")
+    assert (error.kind, error.message) == (ErrorKind.SERVER_ERROR, "HTTP 503")
     assert str(error) == "HTTP 503"
-    assert errors.AttemptError(ErrorKind.DNS, "no such host").retry_after is None
 
 
 @pytest.mark.parametrize(

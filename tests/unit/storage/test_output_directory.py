@@ -44,9 +44,9 @@ def begun(output: OutputDirectory, job: DownloadJob) -> PartFile:
     return part
 
 
-def publish(part: PartFile, name: str) -> Path:
+def publish(output: OutputDirectory, part: PartFile, name: str) -> Path:
     """Give the part its name."""
-    return Path(part.publish(name, modified=None, etag=None))
+    return Path(output.publish(part, name, modified=None, etag=None))
 
 
 def store(output: OutputDirectory, job: DownloadJob, data: bytes = b"new") -> Path:
@@ -54,7 +54,7 @@ def store(output: OutputDirectory, job: DownloadJob, data: bytes = b"new") -> Pa
     part = begun(output, job)
     try:
         part.write(data)
-        return publish(part, job.output)
+        return publish(output, part, job.output)
     except AttemptError:
         part.keep()
         raise
@@ -94,23 +94,25 @@ def test_what_was_written_is_what_is_published(directory: Path, name: str) -> No
     for data in (b"abc", b"", b"de"):
         part.write(data)
     assert part.size == 5
-    path = publish(part, name)
+    path = publish(output, part, name)
     assert path == directory / name
     assert path.read_bytes() == b"abcde"
 
 
 def test_an_empty_file_is_a_file(directory: Path) -> None:
     """Nothing written, and published: a file of 0 bytes."""
-    path = publish(begun(prepared(directory), make_job()), "file.bin")
+    output = prepared(directory)
+    path = publish(output, begun(output, make_job()), "file.bin")
     assert path.read_bytes() == b""
 
 
 def test_a_part_has_no_name_of_its_own(directory: Path) -> None:
     """Until it is published nothing can be seen outside the hidden folder."""
-    part = begun(prepared(directory), make_job("a/file.bin"))
+    output = prepared(directory)
+    part = begun(output, make_job("a/file.bin"))
     part.write(bytes(1 << 20))
     assert [name for name in named_files(directory) if name != "a"] == []
-    publish(part, "a/file.bin")
+    publish(output, part, "a/file.bin")
     assert named_files(directory) == ["a", "a/file.bin"]
     assert hidden_files(directory) == []
 
@@ -123,7 +125,7 @@ def test_publishing_replaces_in_one_step(directory: Path) -> None:
         part = begun(output, make_job())
         part.write(b"new")
         assert target.read_bytes() == b"old old old"
-        publish(part, "file.bin")
+        publish(output, part, "file.bin")
         assert reader.read() == b"old old old"
     assert target.read_bytes() == b"new"
 
@@ -253,7 +255,7 @@ def test_parts_at_a_time_are_apart(directory: Path) -> None:
         part.write(b"%d" % n * 1000)
     parts[0].discard()
     for n, part in enumerate(parts[1:], start=1):
-        publish(part, f"{n}.bin")
+        publish(output, part, f"{n}.bin")
     assert named_files(directory) == ["1.bin", "2.bin", "3.bin"]
     assert all((directory / f"{n}.bin").read_bytes() == b"%d" % n * 1000 for n in (1, 2, 3))
 
@@ -273,7 +275,7 @@ def test_the_hidden_folder_stays_with_what_is_in_it(directory: Path) -> None:
     part = begun(output, make_job())
     output.tidy()
     assert len(hidden_files(directory)) == 1
-    assert publish(part, "file.bin").exists()
+    assert publish(output, part, "file.bin").exists()
 
 
 def test_a_directory_is_made_where_it_is_missing(tmp_path: Path) -> None:
@@ -359,7 +361,7 @@ def test_a_close_that_fails(
         patched.setattr(os, "dup", dup)
         patched.setattr(os, "close", close)
         with pytest.raises(AttemptError) as caught:
-            publish(part, "file.bin")
+            publish(output, part, "file.bin")
         assert not part.keep()
     assert caught.value.kind is KINDS[number]
     assert (directory / "file.bin").read_bytes() == b"old"
@@ -383,7 +385,7 @@ def test_the_lock_is_held_until_the_file_has_its_name(
         real_replace(*args, **named)
 
     monkeypatch.setattr(os, "replace", replace)
-    assert publish(part, "file.bin").read_bytes() == bytes(size)
+    assert publish(output, part, "file.bin").read_bytes() == bytes(size)
 
 
 def resumable(output: OutputDirectory, validator: str, data: bytes) -> PartFile:
@@ -404,7 +406,7 @@ def test_a_note_that_can_t_be_removed(
     with monkeypatch.context() as patched:
         refuse(patched, "unlink", errno.EIO, of=lambda name: str(name).endswith(".json"))
         if is_published:
-            assert publish(part, "file.bin").read_bytes() == data
+            assert publish(output, part, "file.bin").read_bytes() == data
         else:
             part.discard()
     assert [path.suffix for path in hidden_files(directory)] == [".json"]
@@ -435,7 +437,7 @@ def test_a_note_that_can_t_be_written(
         part.begin('"one"', 4 << 20)
         for _ in range(4):
             part.write(bytes(1 << 20))
-        assert publish(part, f"file{n}").stat().st_size == 4 << 20
+        assert publish(output, part, f"file{n}").stat().st_size == 4 << 20
     assert len(caplog.records) == (number != errno.EMFILE)
     assert hidden_files(directory) == []
 
@@ -563,7 +565,7 @@ def test_what_is_left_behind_when_the_run_is_over(directory: Path) -> None:
         part = begun(output, make_job())
     part.write(b"late")
     with pytest.raises(AttemptError, match="the run has ended"):
-        publish(part, "file.bin")
+        publish(output, part, "file.bin")
     with pytest.raises(AttemptError, match="the run has ended"):
         output.create(make_job())
     part.discard()
@@ -580,7 +582,7 @@ def test_two_runs_of_a_process(directory: Path) -> None:
         with OutputDirectory(OutputSettings(directory=directory)) as second:
             store(second, make_job("second.bin"), b"second")
         store(first, make_job("third.bin"), b"third")
-        publish(part, "file.bin")
+        publish(first, part, "file.bin")
     assert sorted(path.name for path in directory.iterdir()) == [
         *("file.bin", "second.bin", "third.bin")
     ]
@@ -598,6 +600,6 @@ def test_names_beside_the_locale(directory: Path, monkeypatch: pytest.MonkeyPatc
     """The path of a file is such that os.fsencode() gives the bytes of its name: UTF-8."""
     output = prepared(directory)
     monkeypatch.setattr(os, "fsdecode", lambda data: data.decode("latin-1"))
-    path = output.create(make_job()).publish("文件", modified=None, etag=None)
+    path = output.publish(output.create(make_job()), "文件", modified=None, etag=None)
     assert path == f"{directory}/文件".encode().decode("latin-1")
     assert (directory / "文件").exists()

@@ -60,6 +60,12 @@ def saved_pair(path: Path, size: int = MIB + 5) -> Path:
     return path.with_suffix(".json")
 
 
+def publish(part: PartFile, name: str, *, path: Path) -> Path:
+    """Publish the part in its directory, where it has this path."""
+    output = prepared(path.parent.parent)
+    return Path(output.publish(part, name, modified=None, etag=None))
+
+
 def content(part: PartFile) -> bytes:
     """All bytes that the part has."""
     found = bytearray()
@@ -88,7 +94,7 @@ def test_a_pair_is_usable(path: Path, size: int, *, total: int | None) -> None:
     assert content(again) == V1[:size]
     again.write(V1[size:])
     assert again.size == len(V1)
-    target = Path(again.publish("file", modified=None, etag=None))
+    target = publish(again, "file", path=path)
     assert target.read_bytes() == V1
     assert target == path.parent.parent / "file"
     assert list(path.parent.iterdir()) == []
@@ -191,7 +197,7 @@ def assert_begins_clean(path: Path) -> None:
         part = opened(path)
         part.begin('"v2"', len(V2))
     part.write(V2[part.size :])
-    target = Path(part.publish("file", modified=None, etag=None))
+    target = publish(part, "file", path=path)
     assert target.read_bytes() == V2
 
 
@@ -345,7 +351,7 @@ def get(output: OutputDirectory, tag: str, *, until: int | None = None) -> None:
     for start in range(part.size, end, 300_000):
         part.write(version[start : min(start + 300_000, end)])
     if until is None:
-        part.publish(JOB.output, modified=1e9, etag=None)
+        output.publish(part, JOB.output, modified=1e9, etag=None)
     else:
         part.keep()
 
@@ -416,8 +422,8 @@ def test_two_runs_do_not_share_a_part(path: Path) -> None:
         part.write(rest)
     assert {each.suffix for each in path.parent.iterdir()} == {".part", ".json"}
     assert [each.stem for each in path.parent.glob("*.json")] == [path.stem]
-    assert Path(first.publish("a", modified=None, etag=None)).read_bytes() == V1
-    assert Path(second.publish("b", modified=None, etag=None)).read_bytes() == V2
+    assert publish(first, "a", path=path).read_bytes() == V1
+    assert publish(second, "b", path=path).read_bytes() == V2
     assert list(path.parent.iterdir()) == []
 
 
@@ -520,7 +526,8 @@ def test_the_time_of_a_file(
     part = output.create(JOB)
     part.begin(None, None)
     part.write(b"abc")
-    found = Path(part.publish("file.bin", modified=modified, etag=None)).stat().st_mtime
+    file = output.publish(part, "file.bin", modified=modified, etag=None)
+    found = Path(file).stat().st_mtime
     assert found == expected if expected is not None else found >= started
 
 
@@ -561,7 +568,7 @@ def test_what_is_synced(
         part = output.create(JOB)
         part.begin(None, None)
         part.write(b"abc")
-        part.publish(name, modified=1e9, etag=None)
+        output.publish(part, name, modified=1e9, etag=None)
     folders = (tmp_path, tmp_path / "new", directory, directory / "a", directory / "a/b")
     top, new, out, a, b = (folder.stat().st_ino for folder in folders)
     file, other = target.stat().st_ino, target.with_name("other.bin").stat().st_ino

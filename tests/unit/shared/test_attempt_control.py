@@ -1,0 +1,189 @@
+"""The state of an attempt and the means to abort it, over pairs of sockets."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+import pytest
+
+from url_downloader.shared.attempt_control import AttemptControl
+from url_downloader.shared.models import DownloadJob, ErrorKind
+from url_downloader.shared.ports import Phase
+
+JOB = DownloadJob(job_id=1, url="http://h/", output="a", max_retries=0)
+Line = tuple[socket.socket, socket.socket]
+
+
+def is_open(line: Line) -> bool:
+    """Whether a byte sent at the near end is received at the far one."""
+    with suppress(BrokenPipeError):
+        line[0].sendall(b"x")
+    return line[1].recv(1) == b"x"
+
+
+@pytest.fixture
+def lines() -> Iterator[list[Line]]:
+    """Two connections, near end first, closed at the end."""
+    with ExitStack() as stack:
+        both = [socket.socketpair(), socket.socketpair()]
+        for end in itertools.chain(*both):
+            stack.enter_context(end).settimeout(20)
+        yield both
+
+
+@pytest.fixture
+def control() -> Iterator[AttemptControl]:
+    """One that lets go at the end."""
+    it = AttemptControl()
+    yield it
+    it.release()
+
+
+def test_a_held_connection_can_be_cut(lines: list[Line], control: AttemptControl) -> None:
+    """Both ends see the end of the stream; other connections are not touched."""
+    near, far = lines[0]
+    control.hold(near)
+    assert (control.failure(), is_open(lines[0])) == (None, True)
+    control.abort()
+    assert (near.recv(1), far.recv(1)) == (b"", b"")
+    assert (is_open(lines[0]), is_open(lines[1])) == (False, True)
+
+
+def test_a_connection_made_after_the_cut_is_cut(
+    lines: list[Line], control: AttemptControl
+) -> None:
+    """Cut before there is anything to hold, every connection is cut as soon as there is."""
+    control.abort()
+    assert control.failure() is not None
+    for near, far in lines:
+        assert is_open((near, far))
+        control.hold(near)
+        assert (near.recv(1), far.recv(1)) == (b"", b"")
+
+
+def test_a_released_connection_is_safe(lines: list[Line], control: AttemptControl) -> None:
+    """What was let go stays open, and a later cut does not touch it."""
+    control.hold(lines[0][0])
+    control.release()
+    control.release()
+    control.abort()
+    assert is_open(lines[0])
+
+
+def test_a_connection_that_is_closed_is_let_go(
+    lines: list[Line], control: AttemptControl
+) -> None:
+    """The grip does not keep a connection open that its owner has closed; an open one stays."""
+    near, far = lines[0]
+    control.hold(near)
+    control.release_closed()
+    assert is_open(lines[0])
+    near.close()
+    control.release_closed()
+    assert far.recv(1) == b""
+
+
+def test_only_the_last_connection_is_held(lines: list[Line], control: AttemptControl) -> None:
+    """A new connection takes the former one's place."""
+    for near, _ in lines:
+        control.hold(near)
+    control.abort()
+    assert [is_open(line) for line in lines] == [True, False]
+
+
+def test_the_hold_outlives_a_new_owner(lines: list[Line], control: AttemptControl) -> None:
+    """Wrapped in TLS, a socket moves to another object; the grip on it stays."""
+    near, far = lines[0]
+    control.hold(near)
+    with socket.socket(fileno=near.detach()):
+        control.abort()
+        assert far.recv(1) == b""
+
+
+def test_a_cut_of_what_is_closed_is_nothing(lines: list[Line], control: AttemptControl) -> None:
+    """A connection that both ends have closed can be cut, and again."""
+    control.hold(lines[0][0])
+    for end in lines[0]:
+        end.close()
+    control.abort()
+    control.abort()
+    assert control.failure() is not None
+
+
+def test_an_attempt_expires_by_its_number(lines: list[Line], control: AttemptControl) -> None:
+    """Another attempt's end is nothing to this one; its own is final, and says why."""
+    for _ in range(2):
+        control.begin(JOB)
+    control.hold(lines[0][0])
+    control.expire(1, "too late")
+    assert (control.failure(), is_open(lines[0])) == (None, True)
+    control.expire(2, "too slow")
+    failure = control.failure()
+    assert failure is not None
+    assert (failure.kind, str(failure)) == (ErrorKind.TIMEOUT, "too slow")
+    assert not is_open(lines[0])
+
+
+def test_a_new_attempt_is_not_expired(lines: list[Line], control: AttemptControl) -> None:
+    """What ended the last attempt does not touch the next one's connection."""
+    control.begin(JOB)
+    control.expire(1, "too late")
+    control.hold(lines[0][0])
+    assert not is_open(lines[0])
+    control.begin(JOB)
+    control.hold(lines[1][0])
+    assert (control.failure(), is_open(lines[1])) == (None, True)
+
+
+def test_a_cut_is_for_good(lines: list[Line], control: AttemptControl) -> None:
+    """No new attempt mends it, and it is told before an expiry."""
+    control.abort()
+    control.begin(JOB)
+    control.expire(1, "too late")
+    failure = control.failure()
+    assert failure is not None
+    assert failure.kind is ErrorKind.INTERRUPTED
+    control.hold(lines[0][0])
+    assert not is_open(lines[0])
+
+
+def test_the_phase_is_seen_with_its_time() -> None:
+    """Each phase begins when it is entered, and an attempt begins by waiting."""
+    clock = itertools.count(1.0)
+    control = AttemptControl(now=lambda: next(clock))
+    assert control.progress() is None
+    seen = []
+    control.begin(JOB)
+    for phase in (None, Phase.CONNECTING):
+        if phase is not None:
+            control.enter(phase)
+        progress = control.progress()
+        assert progress is not None
+        seen.append((progress.phase, progress.since))
+    control.end()
+    assert control.progress() is None
+    assert seen == [(Phase.WAITING, 2.0), (Phase.CONNECTING, 4.0)]
+
+
+def test_bytes_and_position_of_an_attempt() -> None:
+    """Bytes beside the file count as received but not for the position; attempts start anew."""
+    counted: list[int] = []
+    control = AttemptControl(on_bytes=counted.append)
+    for _ in range(2):
+        control.begin(JOB)
+        control.add_other_bytes(5)
+        control.set_position(100, 300)
+        control.add_bytes(20)
+        control.add_bytes(30)
+        progress = control.progress()
+        assert progress is not None
+        assert (progress.received, progress.position, progress.total) == (55, 150, 300)
+        assert control.received == 50
+        control.set_position(150, None)
+        control.add_bytes(1)
+        assert control.progress() == progress._replace(received=56, position=151, total=None)
+        control.end()
+    assert counted == [20, 30, 1] * 2

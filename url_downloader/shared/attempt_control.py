@@ -1,0 +1,158 @@
+"""The attempt that a worker makes, as other threads see and abort it.
+
+A worker and its transport share one AttemptControl. The watchdog, the monitor and the shutdown
+read it and abort through it; they call none of the objects that make the attempt.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from url_downloader.shared.errors import AttemptError
+from url_downloader.shared.models import DownloadJob, ErrorKind
+from url_downloader.shared.ports import Phase, Progress
+
+
+class AttemptControl:
+    """Progress of a worker's attempts, and the means to abort them from any thread.
+
+    An abort shuts down the socket that the transport uses, whatever the worker waits for.
+
+    Args:
+        on_bytes: Called with the size of each chunk of a file, in bytes as received.
+        now: Monotonic clock, seconds.
+
+    Threads: `progress`, `failure`, `expire` and `abort` from any thread; all other methods in
+    the worker's own. `progress` takes no lock: what it returns may be one chunk old.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_bytes: Callable[[int], None] = lambda _: None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._on_bytes = on_bytes
+        self._now = now
+        # References that are replaced by the worker and read by other threads.
+        self._current: Progress | None = None
+        self._phase = (Phase.WAITING, now())
+        self._received = self._other_bytes = 0
+        self._position: tuple[int, int | None] = (0, None)
+        # Used by the worker alone.
+        self._held: socket.socket | None = None
+        # Guards all fields below. A handle is closed, replaced and shut down under this lock,
+        # because its descriptor number could belong to another socket afterwards.
+        self._lock = threading.Lock()
+        self._handle: socket.socket | None = None
+        self._number = 0
+        self._expiry: str | None = None
+        self._is_aborted = False
+
+    @property
+    def received(self) -> int:
+        """Bytes of the file, as received, in the current or the last attempt."""
+        return self._received
+
+    def begin(self, job: DownloadJob) -> None:
+        """Begin an attempt. An expiry of an earlier attempt has no effect on it."""
+        self.enter(Phase.WAITING)
+        self._received = self._other_bytes = 0
+        self._position = (0, None)
+        with self._lock:
+            self._number += 1
+            self._expiry = None
+        self._current = Progress(self._number, job, self._now())
+
+    def end(self) -> None:
+        """End the attempt."""
+        self._current = None
+
+    def enter(self, phase: Phase) -> None:
+        """Set the phase of the attempt."""
+        self._phase = (phase, self._now())
+
+    def add_bytes(self, count: int) -> None:
+        """Count bytes of the file, as received."""
+        self._received += count
+        self._on_bytes(count)
+
+    def add_other_bytes(self, count: int) -> None:
+        """Count bytes that are not part of the file, such as the body of an error reply."""
+        self._other_bytes += count
+
+    def set_position(self, offset: int, total: int | None) -> None:
+        """Set the offset in the file at which the next byte belongs, and the file's size."""
+        self._position = (offset - self._received, total)
+
+    def progress(self) -> Progress | None:
+        """Return the progress of the current attempt; None between two attempts."""
+        current = self._current
+        if current is None:
+            return None
+        received, (offset, total) = self._received, self._position
+        phase, since = self._phase
+        return current._replace(
+            received=received + self._other_bytes,
+            position=offset + received,
+            total=total,
+            phase=phase,
+            since=since,
+        )
+
+    def failure(self) -> AttemptError | None:
+        """Return the error of an attempt that was aborted or has expired; else None."""
+        with self._lock:
+            if self._is_aborted:
+                return AttemptError(ErrorKind.INTERRUPTED, "interrupted")
+            return AttemptError(ErrorKind.TIMEOUT, self._expiry) if self._expiry else None
+
+    def abort(self) -> None:
+        """Abort the current attempt and all later ones. Never blocks."""
+        with self._lock:
+            self._is_aborted = True
+            self._shut_down()
+
+    def expire(self, attempt: int, reason: str) -> None:
+        """Abort the attempt of this number if it is the current one. Never blocks."""
+        with self._lock:
+            if attempt == self._number:
+                self._expiry = reason
+                self._shut_down()
+
+    def hold(self, sock: socket.socket) -> None:
+        """Have an abort shut this socket down, also when TLS is put on top of it later."""
+        if sock is self._held:
+            return
+        copy = os.dup(sock.fileno())
+        self._replace(socket.socket(sock.family, sock.type, sock.proto, fileno=copy))
+        self._held = sock
+
+    def release(self) -> None:
+        """Let go of the socket, so that no abort shuts it down."""
+        self._replace(None)
+        self._held = None
+
+    def release_closed(self) -> None:
+        """Let go of the socket if its owner has closed it; a handle would keep it half open."""
+        if self._held is not None and self._held.fileno() < 0:
+            self.release()
+
+    def _replace(self, handle: socket.socket | None) -> None:
+        with self._lock:
+            old, self._handle = self._handle, handle
+            if self._is_aborted or self._expiry:
+                self._shut_down()
+        if old is not None:
+            old.close()
+
+    def _shut_down(self) -> None:
+        """Shut the held socket down. The caller holds the lock."""
+        if self._handle is not None:
+            with suppress(OSError):
+                self._handle.shutdown(socket.SHUT_RDWR)
