@@ -9,17 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from tests.unit.attempt.test_transfer import (
-    CUT,
-    V1,
-    V2,
-    Bench,
-    Reply,
-    chunked,
-    cut,
-    full,
-    piece,
-)
+from tests.support.attempts import Attempts
+from tests.support.fake_network import CUT, V1, V2, FakeReply, chunked, cut, full, piece
 from url_downloader.attempt.reply_facts import ContentRange, content_range
 from url_downloader.attempt.resume import Plan, is_encoded, plan_for, range_headers
 from url_downloader.shared.http_semantics import strong_validator
@@ -391,7 +382,7 @@ def test_a_validator_is_fit_for_a_request(headers: Fields) -> None:
         assert not set(validator) & set("\r\n\0")
 
 
-def answers(version: bytes, at: int, *, count: int) -> dict[str, Reply]:
+def answers(version: bytes, at: int, *, count: int) -> dict[str, FakeReply]:
     """What servers may send to one who wants all from `at` on; some of them lie."""
     at = min(at, len(version) - 1)
     lying = chunked(piece(version, at), version[at:], bytes(count))
@@ -405,8 +396,8 @@ def answers(version: bytes, at: int, *, count: int) -> dict[str, Reply]:
         "long": lying if at else cut(version, 20),
         "offset": piece(version, max(at - count, 0)),
         "ignored": full(version),
-        "complete": Reply(416, content_range=f"bytes */{at}"),
-        "refused": Reply(503),
+        "complete": FakeReply(416, content_range=f"bytes */{at}"),
+        "refused": FakeReply(503),
     }
 
 
@@ -418,10 +409,10 @@ ACTS = st.sampled_from(sorted(answers(V1, 1, count=1)))
 )
 def test_never_a_splice(acts: list[tuple[str, int, bytes]]) -> None:
     """Whatever the server does between and in replies, the file is exactly one version."""
-    bench = Bench()
+    attempts = Attempts()
     for act, count, version in acts:
-        at = bench.part.size if bench.part else 0
+        at = attempts.part.size if attempts.part else 0
         lasting = answers(version, 0, count=count)["cut"]
-        bench.replies = [answers(version, at, count=count)[act], lasting, lasting]
-        bench.attempt()
-    assert set(bench.published.values()) <= {V1, V2}
+        attempts.network.replies = [answers(version, at, count=count)[act], lasting, lasting]
+        attempts.attempt()
+    assert set(attempts.published.values()) <= {V1, V2}

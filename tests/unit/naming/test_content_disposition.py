@@ -11,7 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.unit.attempt.test_transfer import V1, V2, Bench, File, cut, full, sha256
+from tests.support.attempts import Attempts
+from tests.support.digests import sha256
+from tests.support.fake_disk import FakeFile
+from tests.support.fake_network import V1, V2, cut, full
 from url_downloader.config.settings import Existing
 from url_downloader.naming.content_disposition import suggested_name
 from url_downloader.naming.filenames import safe_component
@@ -338,10 +341,10 @@ def test_the_name_is_the_server_s(
     claims = NameClaims(taken=["a.txt"])
     claims.claim("file.bin", "http://host/file.bin")
     names = ServerNames(claims, {}) if is_wanted else None
-    bench = Bench(full(V1, content_disposition=header), names=names)
-    path = bench.attempt(is_named=is_named).path
+    attempts = Attempts(full(V1, content_disposition=header), names=names)
+    path = attempts.attempt(is_named=is_named).path
     expected = name if is_wanted else "file.bin"
-    assert (path, bench.published) == (f"dir/{expected}", {expected: V1})
+    assert (path, attempts.published) == (f"dir/{expected}", {expected: V1})
 
 
 def test_the_name_that_was_given_first_stays() -> None:
@@ -352,9 +355,9 @@ def test_the_name_that_was_given_first_stays() -> None:
         cut(V1, 20, content_disposition="filename=a"),
         full(V1, content_disposition="filename=b"),
     ]
-    bench = Bench(*replies, names=names)
-    assert bench.attempt().kind is ErrorKind.TRUNCATED
-    assert bench.attempt().path == "dir/a"
+    attempts = Attempts(*replies, names=names)
+    assert attempts.attempt().kind is ErrorKind.TRUNCATED
+    assert attempts.attempt().path == "dir/a"
     assert claims.claim("b", "http://host/other") == "b"
 
 
@@ -362,10 +365,10 @@ def test_the_name_that_was_given_first_stays() -> None:
 def test_a_checksum_belongs_to_the_final_name(wanted: bytes) -> None:
     """The checksum that is listed for the server's name holds, not that for the URL's."""
     names = ServerNames(NameClaims(), {"a": sha256(wanted), "file.bin": sha256(b"other")})
-    bench = Bench(*[full(V1, content_disposition="filename=a")] * 2, names=names)
-    result = bench.attempt()
+    attempts = Attempts(*[full(V1, content_disposition="filename=a")] * 2, names=names)
+    result = attempts.attempt()
     assert result.kind is (None if wanted is V1 else ErrorKind.CHECKSUM)
-    assert bench.published == ({"a": V1} if wanted is V1 else {})
+    assert attempts.published == ({"a": V1} if wanted is V1 else {})
 
 
 @pytest.mark.parametrize(
@@ -389,8 +392,8 @@ def test_what_stands_under_the_server_s_name(
     """-nc and -c leave it, as they do under the URL's name; its body is not read then."""
     names = ServerNames(NameClaims(), {"a": checksum} if checksum else {})
     replies = [full(V1, content_disposition="filename=a") for _ in range(2)]
-    bench = Bench(*replies, names=names, existing=existing, there={"a": File(there)})
-    result = bench.attempt()
+    attempts = Attempts(*replies, names=names, existing=existing, there={"a": FakeFile(there)})
+    result = attempts.attempt()
     assert outcome in (result.kind, result.outcome)
-    assert bench.published == ({"a": V1} if outcome is Outcome.DOWNLOADED else {})
+    assert attempts.published == ({"a": V1} if outcome is Outcome.DOWNLOADED else {})
     assert replies[0].is_read == (outcome is Outcome.DOWNLOADED)

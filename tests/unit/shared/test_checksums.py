@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.attempt.test_transfer import V1, V2, Bench, Reply, cut, full, piece
+from tests.support.attempts import Attempts
+from tests.support.fake_network import V1, V2, FakeReply, cut, full, piece
 from url_downloader.shared.checksums import (
     ALGORITHMS,
     Digester,
@@ -300,38 +301,38 @@ def test_pieces_do_not_matter(data: bytes, luck: random.Random) -> None:
         (full(V1), None, {"file.bin": V1}),
         (full(V2), ErrorKind.CHECKSUM, {}),
         (cut(V1, 16), ErrorKind.TRUNCATED, {}),
-        (Reply(404), ErrorKind.CLIENT_ERROR, {}),
+        (FakeReply(404), ErrorKind.CLIENT_ERROR, {}),
     ],
 )
 @pytest.mark.parametrize("part", [b"", V1[:15] + b"!"])
 def test_a_mismatch_is_one_fresh_download(
-    second: Reply, kind: ErrorKind | None, *, published: dict[str, bytes], part: bytes
+    second: FakeReply, kind: ErrorKind | None, *, published: dict[str, bytes], part: bytes
 ) -> None:
     """The next attempt asks for all of it; what has not the checksum is never published."""
-    bench = Bench(piece(V1, 16) if part else full(V2), second, part=part)
-    results = [bench.attempt(checksum=checksum("sha-256", V1)) for _ in range(2)]
+    attempts = Attempts(piece(V1, 16) if part else full(V2), second, part=part)
+    results = [attempts.attempt(checksum=checksum("sha-256", V1)) for _ in range(2)]
     assert [result.kind for result in results] == [ErrorKind.CHECKSUM, kind]
-    assert bench.published == published
-    assert bench.ranges == [len(part), 0]
+    assert attempts.published == published
+    assert attempts.ranges == [len(part), 0]
     if kind is ErrorKind.CHECKSUM:
-        assert bench.part is None
+        assert attempts.part is None
 
 
 def test_a_checksum_over_a_resume() -> None:
     """The first bytes are read from the part, once; from the network only the others come."""
-    bench = Bench(cut(V1, 16), piece(V1, 16, 30), piece(V1, 30))
-    results = [bench.attempt(checksum=checksum("sha-256", V1)) for _ in range(2)]
+    attempts = Attempts(cut(V1, 16), piece(V1, 16, 30), piece(V1, 30))
+    results = [attempts.attempt(checksum=checksum("sha-256", V1)) for _ in range(2)]
     assert [result.kind for result in results] == [ErrorKind.TRUNCATED, None]
     assert results[-1].outcome is Outcome.RESUMED
-    assert (bench.published, sum(bench.counted)) == ({"file.bin": V1}, len(V1))
-    assert bench.read_back == [16]
+    assert (attempts.published, sum(attempts.counted)) == ({"file.bin": V1}, len(V1))
+    assert attempts.disk.read_back == [16]
 
 
 def test_what_nobody_asked_for_is_not_hashed() -> None:
     """Without a checksum the part isn't read again."""
-    bench = Bench(piece(V1, 16), part=V1[:16])
-    assert bench.attempt().kind is None
-    assert bench.read_back == []
+    attempts = Attempts(piece(V1, 16), part=V1[:16])
+    assert attempts.attempt().kind is None
+    assert attempts.disk.read_back == []
 
 
 @pytest.mark.parametrize(
@@ -344,7 +345,7 @@ def test_what_nobody_asked_for_is_not_hashed() -> None:
         (full(V1, repr_digest="md5=:AAAAAAAAAAAAAAAAAAAAAA==:, what=:AAAA:"), b"", True),
         (full(V1, repr_digest="sha-256=:AAAA:"), b"", True),
         (
-            Reply(
+            FakeReply(
                 200,
                 gzip.compress(V1),
                 repr_digest=field("sha-256", V2),
@@ -357,16 +358,16 @@ def test_what_nobody_asked_for_is_not_hashed() -> None:
         (piece(V1, 16, repr_digest=field("sha-256", V1[16:])), V1[:16], False),
     ],
 )
-def test_what_a_server_says_of_its_file(reply: Reply, part: bytes, *, fits: bool) -> None:
+def test_what_a_server_says_of_its_file(reply: FakeReply, part: bytes, *, fits: bool) -> None:
     """A Repr-Digest that can be verified must fit; any other is as if it weren't there."""
-    bench = Bench(reply, Reply(404), part=part)
-    assert (bench.attempt().kind is None) is fits
-    assert bench.published == ({"file.bin": V1} if fits else {})
+    attempts = Attempts(reply, FakeReply(404), part=part)
+    assert (attempts.attempt().kind is None) is fits
+    assert attempts.published == ({"file.bin": V1} if fits else {})
 
 
 def test_a_digest_of_a_416_is_of_its_own_body() -> None:
     """In an error reply Repr-Digest is of the error's text (RFC 9530, B): the part is whole."""
     headers = {"content_range": "bytes */40", "repr_digest": field("sha-256", b"too far")}
-    bench = Bench(Reply(416, b"too far", **headers), part=V1)
-    assert bench.attempt().kind is None
-    assert bench.published == {"file.bin": V1}
+    attempts = Attempts(FakeReply(416, b"too far", **headers), part=V1)
+    assert attempts.attempt().kind is None
+    assert attempts.published == {"file.bin": V1}

@@ -1,0 +1,132 @@
+"""A disk in memory: parts with a model of their notes, published files, existing files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from url_downloader.shared import ports
+from url_downloader.shared.models import DownloadJob
+from url_downloader.shared.ports import Chunk, SavedPart
+
+WORTH_KEEPING = 8
+"""Bytes from which on a part is kept for a later attempt."""
+
+
+@dataclass
+class FakePart:
+    """A part in memory."""
+
+    disk: FakeDisk
+    data: bytearray = field(default_factory=bytearray)
+    validator: str | None = None
+    total: int | None = None
+    is_open: bool = True
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    @property
+    def saved(self) -> SavedPart | None:
+        if self.validator is None or not self.data:
+            return None
+        return SavedPart(validator=self.validator, total=self.total, size=self.size)
+
+    def begin(self, validator: str | None, total: int | None) -> None:
+        self.data, self.validator, self.total = bytearray(), validator, total
+
+    def write(self, data: Chunk) -> None:
+        assert self.is_open
+        self.disk.note("write")
+        self.data += bytes(data)
+
+    def read_into(self, update: Callable[[bytes], None]) -> None:
+        self.disk.read_back.append(self.size)
+        update(bytes(self.data))
+
+    def keep(self) -> bool:
+        self.disk.note("keep")
+        is_kept = self.saved is not None and self.size >= WORTH_KEEPING
+        self.close(is_kept=is_kept)
+        return is_kept
+
+    def discard(self) -> None:
+        self.disk.note("discard")
+        self.close(is_kept=False)
+
+    def close(self, *, is_kept: bool) -> None:
+        """End the part, which happens once."""
+        assert self.is_open, "a part comes to one end only"
+        self.is_open = False
+        self.disk.part = self if is_kept else None
+
+
+@dataclass
+class FakeFile:
+    """A file that exists before the attempt."""
+
+    data: bytes
+    path: str = "dir/file.bin"
+    modified: float = 1_700_000_000.0
+    etag: str | None = None
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def read_into(self, update: Callable[[bytes], None]) -> None:
+        update(self.data)
+
+
+class FakeDisk:
+    """An output directory in memory, with at most one part.
+
+    Args:
+        note: Called with each call, such as `create`; it may raise.
+        files: Existing files by name.
+
+    Attributes:
+        part: The part that is open or kept.
+        jobs: The jobs that parts were made or reopened for.
+        published: Contents of the published files by name.
+        read_back: Size of the part at each time that its bytes were read again.
+    """
+
+    def __init__(self, *, note: Callable[[str], None], files: Mapping[str, FakeFile]) -> None:
+        self.note = note
+        self.part: FakePart | None = None
+        self.jobs: list[DownloadJob] = []
+        self.published: dict[str, bytes] = {}
+        self.read_back: list[int] = []
+        self._files = files
+
+    @property
+    def has_leftovers(self) -> bool:
+        return self.part is not None
+
+    def existing(self, output: str) -> FakeFile | None:
+        return self._files.get(output)
+
+    def reopen(self, job: DownloadJob) -> FakePart | None:
+        self.jobs.append(job)
+        if self.part is not None:
+            assert not self.part.is_open
+            self.part.is_open = True
+        return self.part
+
+    def create(self, job: DownloadJob) -> FakePart:
+        self.jobs.append(job)
+        self.note("create")
+        assert self.part is None or not self.part.is_open
+        self.part = FakePart(self)
+        return self.part
+
+    def publish(
+        self, part: ports.Part, output: str, *, modified: float | None, etag: str | None
+    ) -> str:
+        assert isinstance(part, FakePart)
+        self.note("publish")
+        part.close(is_kept=False)
+        self.published[output] = bytes(part.data)
+        return f"dir/{output}"

@@ -1,0 +1,77 @@
+"""Sizes and media types that the user accepts."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from tests.support.attempts import Attempts
+from tests.support.fake_network import V1, FakeReply, chunked, cut, full, piece
+from url_downloader.config.settings import TransferSettings
+from url_downloader.shared.models import ErrorKind
+
+GZIP = {"content_encoding": "gzip"}
+STAR_40 = {"content_range": "bytes */40"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "reply", "part", "is_read"),
+    [
+        (39, full(V1), b"", False),
+        (39, piece(V1, 16), V1[:16], False),
+        (39, chunked(full(V1), V1[:20], V1[20:]), b"", True),
+        (39, chunked(piece(V1, 16, content_range="bytes 16-38/*"), V1[16:]), V1[:16], True),
+        (39, FakeReply(200, gzip.compress(V1 * 9), **GZIP), b"", None),
+        (1, full(V1), V1[:16], False),
+        (39, FakeReply(416, **STAR_40), V1, False),
+    ],
+)
+def test_a_file_that_is_too_large(
+    limit: int, reply: FakeReply, *, part: bytes, is_read: bool | None
+) -> None:
+    """It fails as soon as it is seen, before its body where a length tells; no part stays."""
+    attempts = Attempts(reply, part=part, settings=TransferSettings(max_filesize=limit))
+    result = attempts.attempt()
+    assert (result.kind, attempts.published, attempts.part) == (ErrorKind.TOO_LARGE, {}, None)
+    assert "--max-filesize" in result.message
+    assert is_read in (None, reply.is_read)
+
+
+@pytest.mark.parametrize("limit", [0, 40])
+@pytest.mark.parametrize(("reply", "size"), [(full(V1), 0), (piece(V1, 16), 16)])
+def test_a_file_that_is_just_right(limit: int, reply: FakeReply, *, size: int) -> None:
+    """The limit itself is within; 0 is none."""
+    attempts = Attempts(reply, part=V1[:size], settings=TransferSettings(max_filesize=limit))
+    assert attempts.attempt().kind is None
+
+
+TYPES = TransferSettings(expected_types=("application/pdf", "image/*", "text/csv"))
+
+
+@pytest.mark.parametrize("sent", ["application/pdf", "TEXT/CSV ; charset=x", "image/png"])
+def test_a_type_that_is_expected(sent: str) -> None:
+    """Any of them, in either case, whatever its parameters; `image/*` is all images."""
+    assert Attempts(full(V1, content_type=sent), settings=TYPES).attempt().kind is None
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["text/html; x=image/png", "images/png", "a/image/png", "application/*", ""],
+)
+@pytest.mark.parametrize("part", [b"", V1[:16]])
+def test_a_type_that_is_not_expected(sent: str, part: bytes) -> None:
+    """Another type, or none, is WRONG_TYPE: before the body is read, and nothing is kept."""
+    reply = full(V1, content_type=sent)
+    attempts = Attempts(reply, part=part, settings=TYPES)
+    result = attempts.attempt()
+    assert (result.kind, "--expect-type" in result.message) == (ErrorKind.WRONG_TYPE, True)
+    assert (reply.is_read, attempts.published, attempts.part) == (False, {}, None)
+
+
+def test_a_206_need_not_repeat_the_type() -> None:
+    """With If-Range a 206 leaves out what the 200 said (RFC 9110 §15.3.7): no wrong type."""
+    csv = {"content_type": "text/csv"}
+    attempts = Attempts(cut(V1, 16, **csv), piece(V1, 16), full(V1, **csv), settings=TYPES)
+    assert [attempts.attempt().kind for _ in range(2)] == [ErrorKind.TRUNCATED, None]
+    assert attempts.published == {"file.bin": V1}

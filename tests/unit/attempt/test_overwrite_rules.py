@@ -1,0 +1,127 @@
+"""Files that exist already: left, compared with the server's, or replaced."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.attempts import Attempts
+from tests.support.digests import sha256
+from tests.support.fake_disk import FakeFile
+from tests.support.fake_network import TAGS, V1, V2, FakeReply, full
+from url_downloader.config.settings import Existing
+from url_downloader.shared.models import ErrorKind, JobResult, Outcome, SourceFacts
+
+NOVEMBER = "Tue, 14 Nov 2023 22:13:20 GMT"
+SINCE = {"If-Modified-Since": NOVEMBER}
+
+
+@pytest.mark.parametrize(
+    ("existing", "there", "asked"),
+    [
+        (Existing.COMPARE, FakeFile(V1, etag='"v1"'), SINCE | {"If-None-Match": '"v1"'}),
+        (Existing.COMPARE, FakeFile(V1, etag='W/"v1"'), SINCE | {"If-None-Match": 'W/"v1"'}),
+        (Existing.COMPARE, FakeFile(V1), SINCE),
+        (Existing.COMPARE, None, {}),
+        (Existing.REPLACE, FakeFile(V1, etag='"v1"'), {}),
+        (Existing.SKIP_FILLED, FakeFile(b"", etag='"v1"'), {}),
+    ],
+)
+def test_only_if_it_has_changed(
+    existing: Existing, there: FakeFile | None, *, asked: dict[str, str]
+) -> None:
+    """What is asked, what a 304 to it means, and that a 200 replaces the file."""
+    replies = [FakeReply(304, etag='"v1"'), full(V2)]
+    attempts = Attempts(*replies, there=there, existing=existing)
+    result = attempts.attempt()
+    assert attempts.asked == [asked]
+    if asked:
+        assert (result.kind, result.outcome) == (None, Outcome.NOT_MODIFIED)
+        assert (result.path, result.size) == ("dir/file.bin", 40)
+    else:
+        assert (result.kind, result.path) == (ErrorKind.UNEXPECTED_STATUS, None)
+    assert attempts.published == {}
+    assert attempts.attempt().outcome is Outcome.DOWNLOADED
+    assert attempts.published == {"file.bin": V2}
+
+
+def test_a_304_to_a_range_is_an_error() -> None:
+    """Who has a part asks for the rest of it; whether the old file is good is not asked."""
+    there = FakeFile(V2, etag='"v2"')
+    attempts = Attempts(FakeReply(304), part=V1[:16], there=there, existing=Existing.COMPARE)
+    assert attempts.attempt().kind is ErrorKind.UNEXPECTED_STATUS
+    assert attempts.ranges == [16]
+    assert attempts.part is not None
+
+
+@pytest.mark.parametrize(
+    ("existing", "there", "is_skipped"),
+    [
+        (Existing.SKIP, FakeFile(V1), True),
+        (Existing.SKIP, None, False),
+        (Existing.SKIP_FILLED, FakeFile(V1), True),
+        (Existing.SKIP_FILLED, FakeFile(b""), False),
+        (Existing.SKIP_FILLED, FakeFile(V2), False),
+        (Existing.SKIP_FILLED, None, False),
+        (Existing.REPLACE, FakeFile(V1), False),
+    ],
+)
+def test_a_file_that_is_left_alone(
+    existing: Existing, there: FakeFile | None, *, is_skipped: bool
+) -> None:
+    """A skip asks no server; what is empty, or has a wrong checksum, is not finished."""
+    attempts = Attempts(*([] if is_skipped else [full(V1)]), there=there, existing=existing)
+    result = attempts.attempt(checksum=sha256(V1))
+    if is_skipped:
+        assert there is not None
+        source = SourceFacts(digests=(sha256(V1),))
+        assert result == JobResult(
+            path=there.path, size=there.size, outcome=Outcome.SKIPPED, source=source
+        )
+    assert attempts.published == ({} if is_skipped else {"file.bin": V1})
+
+
+@pytest.mark.parametrize("there", [FakeFile(V2), FakeFile(b"")])
+def test_no_clobber_keeps_to_checksums(there: FakeFile) -> None:
+    """A file that is to be left but has not its checksum is a failure; no server is asked."""
+    attempts = Attempts(there=there, existing=Existing.SKIP)
+    result = attempts.attempt(checksum=sha256(V1))
+    assert result.kind is ErrorKind.CHECKSUM
+    assert "--no-clobber" in result.message
+    assert attempts.published == {}
+
+
+@pytest.mark.parametrize("there", [FakeFile(b""), FakeFile(V2)])
+def test_no_clobber_leaves_whatever_is_there(there: FakeFile) -> None:
+    """Where no checksum is known, any file is left, also an empty one."""
+    result = Attempts(there=there, existing=Existing.SKIP).attempt()
+    assert (result.outcome, result.size) == (Outcome.SKIPPED, there.size)
+
+
+@pytest.mark.parametrize("after", [V1, V2])
+def test_a_304_does_not_vouch_for_a_wrong_checksum(after: bytes) -> None:
+    """-N asks without conditions for a file that has not its checksum."""
+    replies = [full(after) for _ in range(2)]
+    attempts = Attempts(*replies, there=FakeFile(V2, etag='"v2"'), existing=Existing.COMPARE)
+    result = attempts.attempt(checksum=sha256(V1))
+    assert attempts.asked[0] == {}
+    assert result.kind is (None if after is V1 else ErrorKind.CHECKSUM)
+
+
+def test_a_304_for_a_right_checksum() -> None:
+    """-N asks with conditions for a file that has its checksum; the result has the digest."""
+    attempts = Attempts(
+        FakeReply(304), there=FakeFile(V1, etag='"v1"'), existing=Existing.COMPARE
+    )
+    result = attempts.attempt(checksum=sha256(V1))
+    assert set(attempts.asked[0]) == {"If-Modified-Since", "If-None-Match"}
+    assert result.outcome is Outcome.NOT_MODIFIED
+    assert result.source is not None
+    assert result.source.digests == (sha256(V1),)
+
+
+def test_the_source_of_what_has_not_changed() -> None:
+    """A 304 says which version is here."""
+    attempts = Attempts(
+        FakeReply(304, etag=TAGS[V1]), there=FakeFile(V1), existing=Existing.COMPARE
+    )
+    assert attempts.attempt().source == SourceFacts(url="http://mirror/file.bin", etag=TAGS[V1])
