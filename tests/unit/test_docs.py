@@ -124,6 +124,15 @@ def test_the_readme_is_read_in_two_minutes() -> None:
     assert [page.name for page in DOCS.iterdir() if f"](docs/{page.name})" not in text] == []
 
 
+def test_the_picture_stands_alone() -> None:
+    """It has the text of the display, and loads nothing from elsewhere."""
+    picture = (DOCS / "display.svg").read_text("utf-8")
+    assert "url-downloader" in picture
+    assert "&#160;done,&#160;" in picture
+    assert "@font-face" not in picture
+    assert not re.search(r"(href=|url\()[\"']?https?:", picture)
+
+
 @pytest.mark.parametrize("page", [ARCHITECTURE, CONTRIBUTING], ids=lambda page: page.name)
 def test_what_is_named_is_there(page: Path) -> None:
     """Each path, module, class, function, constant and option exists."""
