@@ -28,8 +28,9 @@ def main(
         return _main(argv, on_loaded)
     except Exception as error:  # noqa: BLE001 - its text may hold a secret of the arguments
         from url_downloader.shared.unexpected import described  # noqa: PLC0415
+        from url_downloader.shared.version import PROGRAM  # noqa: PLC0415
 
-        say(f"url-downloader: bug of this program: {described(error)}")
+        say(f"url-downloader: bug of this program: {described(error)}; {PROGRAM}")
         return os.EX_SOFTWARE
     finally:
         settle_streams()

@@ -74,16 +74,33 @@ def test_names_are_handed_out() -> None:
         url_downloader.nonsense  # noqa: B018
 
 
-def test_example_of_the_readme(server: ScriptedServer, tmp_path: Path) -> None:
-    """The example runs as it stands: one file comes, one failure is told, nothing else is."""
+def examples(page: str) -> list[str]:
+    """Return the Python programs of a page of the documentation."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/library.md"])
+def test_first_example(server: ScriptedServer, tmp_path: Path, page: str) -> None:
+    """It runs as it stands: one file comes, one failure is told, nothing else is."""
     server.play("/a.pdf", Reply(body=b"%PDF"))
-    readme = (ROOT / "README.md").read_text("utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    example = examples(page)[0]
     result = python(example.replace("https://example.org/", server.url("/")), tmp_path)
     assert (tmp_path / "papers" / "a.pdf").read_bytes() == b"%PDF"
     assert "404" in result.stdout
     assert server.url("/b.pdf") in result.stdout
     assert (result.returncode, result.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("example", examples("docs/library.md")[1:])
+def test_other_examples(server: ScriptedServer, tmp_path: Path, example: str) -> None:
+    """Each runs as it stands, and its files come."""
+    server.play("/a.pdf", Reply(body=b"%PDF"))
+    server.play("/b.pdf", Reply(body=b"%PDF"))
+    result = python(example.replace("https://example.org/", server.url("/")), tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    (folder,) = tmp_path.iterdir()
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*.pdf")}
+    assert files >= {"a.pdf"} | ({"reports/b.pdf"} if "b.pdf" in example else set())
 
 
 def test_files_and_options(server: ScriptedServer, tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import MAIN, CliResult, run_cli
+from tests.support.cli import MAIN, ROOT, CliResult, run_cli
 from tests.support.scripted_server import Reply, ScriptedServer
 from url_downloader import __version__
 
+PACKAGE = ROOT / "url_downloader"
 SCRIPT = Path(sys.executable).with_name("url-downloader")
 
 PROGRAMS = pytest.mark.parametrize(
@@ -34,10 +35,10 @@ PROGRAMS = pytest.mark.parametrize(
 
 @PROGRAMS
 def test_version(program: Sequence[str]) -> None:
-    """Each says the same name and version, on stdout."""
+    """Each says the same name, version and path of the package, on stdout."""
     result = run_cli("--version", program=program)
     assert (result.status, result.stderr) == (0, "")
-    assert result.stdout == f"url-downloader {__version__}\n"
+    assert result.stdout == f"url-downloader {__version__} from {PACKAGE}\n"
 
 
 @PROGRAMS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import CliResult, run_cli
+from tests.support.cli import ROOT, CliResult, run_cli
 from tests.support.scripted_server import Reply, ScriptedServer
 
 SECRET = "S3CRET"
@@ -59,7 +59,7 @@ def test_a_bug_is_told_by_its_type_and_place(
     place: str,
     options: tuple[str, ...],
 ) -> None:
-    """Wherever it is: status 70, no text of the error anywhere; its traceback with -v alone."""
+    """Status 70, the path of the package, no text of the error; its traceback with -v alone."""
     server.play("/a", Reply(body=b"data"))
     (tmp_path / "list").write_text(server.url("/a"))
     outputs = [f"--{name}={tmp_path / name}" for name in ("report", "failed-out", "log-file")]
@@ -72,6 +72,7 @@ def test_a_bug_is_told_by_its_type_and_place(
     text = told(result, tmp_path)
     assert SECRET not in text
     assert "ValueError at " in text
+    assert f" from {ROOT / 'url_downloader'}\n" in text
     is_parsed = place != "argument_parser"
     assert ("in bug" in text) == (bool(options) and is_parsed), text
 

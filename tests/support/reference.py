@@ -1,74 +1,101 @@
-"""The README's reference of the command line, as the parser has it.
+"""The parts of the documentation that are written from the program, so that they stay true.
 
-`python -m tests.support.reference` writes it into the README.
+`python -m tests.support.reference` writes the options into docs/options.md, and the fields of
+the report into docs/reports.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from url_downloader.cli.arguments import argument_parser
 from url_downloader.cli.option_types import invocation
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+SCHEMA = ROOT / "url_downloader" / "report.schema.json"
 COMMAND = "python -m tests.support.reference"
 BEGIN = f"<!-- Written by {COMMAND} -->"
-END = "<!-- End of what is written so -->"
-_WIDTH = 79
+END = "<!-- End of the written part -->"
+_WIDTH = 100
 
 
 def reference() -> str:
-    """The reference as a Markdown block that reads like a manual page."""
-    lines = "\n".join(_lines(argument_parser())).rstrip()
-    return f"```text\n{lines}\n```"
+    """Return the options as Markdown: a section for each group of them."""
+    return "\n".join(_lines(argument_parser())).rstrip()
 
 
-def with_reference(readme: str) -> str:
-    """The README, with the reference of now between its marks."""
-    head, begin, rest = readme.partition(BEGIN)
+def fields() -> str:
+    """Return the fields of a line of the report as a Markdown table."""
+    rows = [f"| `{name}` | {text} |" for name, text in descriptions().items()]
+    return "\n".join(["| field | meaning |", "| --- | --- |", *rows])
+
+
+def descriptions() -> Mapping[str, str]:
+    """Return the fields of the report and their meanings, as the schema has them."""
+    properties: dict[str, Any] = json.loads(SCHEMA.read_text("utf-8"))["properties"]
+    attempt = properties["attempts"]["items"]["properties"]
+    all_fields = properties | {f"attempts[].{name}": each for name, each in attempt.items()}
+    return {name: field["description"] for name, field in all_fields.items()}
+
+
+WRITTEN: Mapping[Path, Callable[[], str]] = {
+    DOCS / "options.md": reference,
+    DOCS / "reports.md": fields,
+}
+"""The files that have a written part, and what makes it."""
+
+
+def with_written(text: str, written: str) -> str:
+    """Return the text of a file with `written` between its marks."""
+    head, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"README.md must have the lines {BEGIN!r} and {END!r}")
-    return f"{head}{begin}\n{reference()}\n{end}{tail}"
+        raise ValueError(f"the file must have the lines {BEGIN!r} and {END!r}")
+    return f"{head}{begin}\n\n{written}\n\n{end}{tail}"
+
+
+def plain(text: str) -> str:
+    """Return Markdown text as it is read: in one line, without code marks and backslashes."""
+    return " ".join(re.sub(r"\\(?=[*_<])|`", "", text).split())
 
 
 def _lines(parser: argparse.ArgumentParser) -> Iterator[str]:
-    yield "SYNOPSIS"
-    yield from _indented(parser.format_usage().partition(":")[2], 4)
+    yield from ("```text", parser.format_usage().partition(":")[2].strip(), "```", "")
     for group in parser._action_groups:
         if group._group_actions:
-            yield (group.title or "").upper()
-            yield from _group_lines(group, parser)
-    yield "VALUES"
-    for line in (parser.epilog or "").splitlines():
-        yield f"    {line}"
+            yield from (f"## {(group.title or '').capitalize()}", "")
+            for action in group._group_actions:
+                yield from _item(action, prog=parser.prog)
+            yield ""
+    yield from ("## Values", "")
+    yield from ("```text", (parser.epilog or "").strip(), "```")
 
 
-def _group_lines(
-    group: argparse._ArgumentGroup, parser: argparse.ArgumentParser
-) -> Iterator[str]:
-    for action in group._group_actions:
-        yield f"    {invocation(action)}"
-        text = (action.help or "") % {**vars(action), "prog": parser.prog}
-        yield from _indented(text, 8)
-
-
-def _indented(text: str, indent: int) -> Iterator[str]:
-    """A paragraph, and an empty line."""
-    space = " " * indent
+def _item(action: argparse.Action, *, prog: str) -> Iterator[str]:
+    """Yield the lines of a list item: how the option is written, and its help."""
+    text = (action.help or "") % {**vars(action), "prog": prog}
     yield textwrap.fill(
-        " ".join(text.split()),
+        re.sub("[*_<]", r"\\\g<0>", " ".join(text.split())),
         width=_WIDTH,
-        initial_indent=space,
-        subsequent_indent=space,
+        initial_indent=f"- `{invocation(action)}`: ",
+        subsequent_indent="  ",
         break_long_words=False,
         break_on_hyphens=False,
     )
-    yield ""
+
+
+def main() -> None:
+    """Write the parts."""
+    for path, write in WRITTEN.items():
+        path.write_text(with_written(path.read_text("utf-8"), write()), "utf-8")
 
 
 if __name__ == "__main__":
-    README.write_text(with_reference(README.read_text("utf-8")), "utf-8")
+    main()

@@ -260,6 +260,6 @@ def _window_bits(coding: str, head: bytes) -> int:
 def _missing(coding: str, *, package: str) -> AttemptError:
     return AttemptError(
         ErrorKind.CODING,
-        f"the server sent Content-Encoding {coding}, not asked for, which needs the extra"
-        f" 'codings': pip install {package}",
+        f"the server sent Content-Encoding {coding}, not asked for, which needs another"
+        f" package: pip install {package}",
     )

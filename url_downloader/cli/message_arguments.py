@@ -12,7 +12,7 @@ from url_downloader.cli.option_types import Group, add_number
 from url_downloader.cli.report_arguments import STDOUT
 from url_downloader.config.settings import MonitorSettings
 from url_downloader.shared.errors import ConfigError
-from url_downloader.shared.version import __version__
+from url_downloader.shared.version import PROGRAM
 
 
 def add_message_options(group: Group, defaults: MonitorSettings) -> None:
@@ -41,16 +41,16 @@ def add_message_options(group: Group, defaults: MonitorSettings) -> None:
     ):
         group.add_argument(flag, metavar=metavar, type=Path, help=f"{text} (default: none)")
     group.add_argument("-h", "--help", action="help", help="print this and exit")
-    version, text = f"%(prog)s {__version__}", "print the version and exit"
-    group.add_argument("-V", "--version", action="version", version=version, help=text)
+    text = "print the version, and where the program is installed, and exit"
+    group.add_argument("-V", "--version", action="version", version=PROGRAM, help=text)
 
 
 def check_extras(arguments: argparse.Namespace) -> None:
     """Raise ConfigError where an option needs a package that is not installed."""
     if arguments.progress == "always":
-        _require("rich", "--progress always", extra="progress")
+        _require("rich", flag="--progress always")
     if arguments.metrics_file is not None:
-        _require("prometheus_client", "--metrics-file", extra="metrics")
+        _require("prometheus-client", flag="--metrics-file")
 
 
 def wants_display(arguments: argparse.Namespace) -> bool:
@@ -63,9 +63,9 @@ def wants_display(arguments: argparse.Namespace) -> bool:
     return is_smart and not is_shared and not arguments.quiet and _is_installed("rich")
 
 
-def _require(package: str, flag: str, *, extra: str) -> None:
-    if not _is_installed(package):
-        raise ConfigError(f"{flag}: needs `pip install 'url-downloader[{extra}]'`")
+def _require(package: str, *, flag: str) -> None:
+    if not _is_installed(package.replace("-", "_")):
+        raise ConfigError(f"{flag}: needs another package: pip install {package}")
 
 
 def _is_installed(package: str) -> bool:

@@ -11,6 +11,8 @@ import traceback
 from collections.abc import Iterator
 from types import CodeType
 
+from url_downloader.shared.version import PROGRAM
+
 _PACKAGE = __name__.partition(".")[0]
 
 
@@ -32,7 +34,7 @@ def log_unexpected(log: logging.Logger, error: BaseException, *, doing: str) -> 
         error: as caught.
         doing: subject of the message: what failed.
     """
-    log.critical("%s: bug of this program: %s", doing, described(error))
+    log.critical("%s: bug of this program: %s; %s", doing, described(error), PROGRAM)
     log.debug("%s: traceback:\n%s", doing, "\n".join(_trace(error)))
 
 

@@ -526,10 +526,10 @@ def test_zstd_does_not_come_with_nothing_for_ever(empty: bytes) -> None:
 
 @pytest.mark.parametrize(("coding", "library"), [("br", "brotli"), ("zstd", "backports")])
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, coding: str, library: str) -> None:
-    """The failure names the coding and the extra; another attempt would not help."""
+    """The failure names the coding and the package; another attempt would not help."""
     monkeypatch.setitem(sys.modules, library, None)
     monkeypatch.setitem(sys.modules, "compression", None)
-    with pytest.raises(AttemptError, match="extra 'codings': pip install") as caught:
+    with pytest.raises(AttemptError, match=rf"pip install {library}\b") as caught:
         decoder_for(coding, paths=[], media_type="")
     assert caught.value.kind is ErrorKind.CODING
     assert coding in caught.value.message

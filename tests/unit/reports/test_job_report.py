@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +21,6 @@ from url_downloader.shared.models import (
     SourceFacts,
 )
 
-README = Path(__file__).parents[3] / "README.md"
 BUSY = JobResult(kind=ErrorKind.SERVER_ERROR, message="HTTP 503", http_status=503, received=7)
 LOST = JobResult(kind=ErrorKind.INTERRUPTED, message="interrupted")
 SHA = Checksum("sha-256", "ab" * 32)
@@ -170,17 +167,6 @@ def test_the_schema_is_one() -> None:
     assert fields["error_kind"]["enum"] == attempt["error_kind"]["enum"]
     assert fields["error_kind"]["enum"] == [*map(str, ErrorKind), None]
     assert fields["outcome"]["enum"] == [*map(str, Outcome), None]
-
-
-def test_the_readme_names_each_field() -> None:
-    """The README's table of the report has the schema's fields, in its words."""
-    section = README.read_text("utf-8").partition("### The report")[2].partition("\n#")[0]
-    rows = dict(re.findall(r"^\| `([a-z0-9_.\[\]]+)` \| (.*) \|$", section, re.MULTILINE))
-    fields = SCHEMA["properties"]
-    attempt = fields["attempts"]["items"]["properties"]
-    described = {name: field["description"] for name, field in fields.items()}
-    described |= {f"attempts[].{name}": each["description"] for name, each in attempt.items()}
-    assert rows == described
 
 
 def test_lines_are_plain_ascii() -> None:

@@ -11,6 +11,7 @@ import pytest
 from url_downloader.config.values import parse_seconds
 from url_downloader.shared.unexpected import described, log_unexpected
 from url_downloader.shared.url_parts import without_credentials
+from url_downloader.shared.version import PROGRAM
 
 SECRET = "S3CRET"
 
@@ -51,13 +52,14 @@ def test_an_error_that_was_never_raised_has_no_place() -> None:
 
 
 def test_the_traceback_is_for_those_who_debug(caplog: pytest.LogCaptureFixture) -> None:
-    """One critical line; the frames of the error and of its cause at DEBUG, without texts."""
+    """One critical line with the package's path; the frames at DEBUG, without texts."""
     log = logging.getLogger("tests.unexpected")
     with caplog.at_level(logging.DEBUG, log.name):
         log_unexpected(log, caught(), doing="job 7")
     critical, debug = caplog.records
     assert (critical.levelno, debug.levelno) == (logging.CRITICAL, logging.DEBUG)
     assert critical.getMessage().startswith("job 7: bug of this program: ValueError at ")
+    assert critical.getMessage().endswith(f"; {PROGRAM}")
     lines = debug.getMessage().splitlines()
     assert [line for line in lines if line in ("ValueError", "UnicodeDecodeError")] == [
         "ValueError",
