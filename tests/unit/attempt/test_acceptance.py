@@ -23,6 +23,7 @@ STAR_40 = {"content_range": "bytes */40"}
         (39, chunked(full(V1), V1[:20], V1[20:]), b"", True),
         (39, chunked(piece(V1, 16, content_range="bytes 16-38/*"), V1[16:]), V1[:16], True),
         (39, FakeReply(200, gzip.compress(V1 * 9), **GZIP), b"", None),
+        (39, FakeReply(200, *[gzip.compress(b"")] * 9, **GZIP), b"", True),
         (1, full(V1), V1[:16], False),
         (39, FakeReply(416, **STAR_40), V1, False),
     ],

@@ -196,6 +196,14 @@ def test_what_is_not_foreseen_goes_up(error: BaseException, place: str) -> None:
     assert attempts.part is None
 
 
+@pytest.mark.parametrize("reply", [FakeReply(200, b"abc"), FakeReply(404)])
+def test_between_attempts_there_is_no_progress(reply: FakeReply) -> None:
+    """An attempt that has ended, well or not, is seen no more."""
+    attempts = Attempts(reply)
+    attempts.attempt()
+    assert attempts.control.progress() is None
+
+
 def test_a_failed_attempt_took_time_too() -> None:
     """The seconds of an attempt are counted whether it succeeds or not."""
     assert Attempts(FakeReply(200, b"a", b"b", b"c", CUT)).attempt().seconds == 3.0
