@@ -23,6 +23,11 @@ hypothesis.settings.load_profile("unhurried")
 
 _END_TIMEOUT = 10.0
 _DESCRIPTORS = Path("/proc/self/fd")
+_OF_MACHINE = (
+    *("http_proxy", "https_proxy", "all_proxy", "no_proxy", "request_method"),
+    *("requests_ca_bundle", "curl_ca_bundle", "ssl_cert_file", "ssl_cert_dir"),
+)
+"""Variables that lead to proxies and certificates."""
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +81,15 @@ def package_log(
     # The command line turns this off in its process, which is the tests' process at times.
     monkeypatch.setattr(logging.getLogger("url_downloader"), "propagate", True)
     return caplog
+
+
+@pytest.fixture
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide the proxies, CA bundles and logins that this machine may have."""
+    for name in _OF_MACHINE:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
 
 
 @pytest.fixture
