@@ -1,8 +1,9 @@
-"""Fixtures for all tests: servers, certificates, and the watch over threads and descriptors."""
+"""Fixtures for all tests: servers, certificates, logs, and checks for leaks."""
 
 from __future__ import annotations
 
 import gc
+import logging
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,17 +17,22 @@ from tests.support.httpbin_server import running_httpbin
 from tests.support.nginx import Nginx, running_nginx
 from tests.support.scripted_server import ScriptedServer
 
-# A loaded machine makes no example wrong.
+# On a busy machine an example may take long.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
 
 _END_TIMEOUT = 10.0
 _DESCRIPTORS = Path("/proc/self/fd")
+_OF_MACHINE = (
+    *("http_proxy", "https_proxy", "all_proxy", "no_proxy", "request_method"),
+    *("requests_ca_bundle", "curl_ca_bundle", "ssl_cert_file", "ssl_cert_dir"),
+)
+"""Variables that lead to proxies and certificates."""
 
 
 @pytest.fixture(autouse=True)
 def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
-    """No thread, no file descriptor and no part that can't be resumed outlives its test."""
+    """Fail a test that leaves a thread, a descriptor or a part without use behind."""
     threads, descriptors = set(threading.enumerate()), open_descriptors()
     yield
     left = [thread for thread in threading.enumerate() if thread not in threads]
@@ -35,7 +41,7 @@ def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     alive = [thread.name for thread in left if thread.is_alive()]
     assert not alive, f"threads outlive the test: {alive}"
     if _new(descriptors):
-        gc.collect()  # cycles of garbage may hold sockets; what goes with them is no leak
+        gc.collect()  # garbage in cycles may hold sockets, which are no leak
     leaked = _new(descriptors)
     assert not leaked, f"file descriptors outlive the test: {leaked}"
     if request.node.get_closest_marker("leaves_parts"):
@@ -45,19 +51,19 @@ def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def useless_parts(directory: Path | None) -> list[Path]:
-    """Parts in a test's directory that nobody can ever use: they have no note."""
+    """Return the parts in a test's directory that have no note, so that no run resumes them."""
     parts = directory.rglob(".url-downloader/*.part") if directory else ()
     made = [part for part in parts if not part.is_symlink()]
     return [part for part in made if not part.with_suffix(".json").exists()]
 
 
 def open_descriptors() -> dict[str, str]:
-    """This process's descriptors and what they stand for; none where that can't be known."""
+    """Return the descriptors of this process and their targets; none where /proc is missing."""
     found = {}
     for entry in _DESCRIPTORS.iterdir() if _DESCRIPTORS.exists() else ():
         try:
             found[entry.name] = str(entry.readlink())
-        except FileNotFoundError:  # the one that lists the folder
+        except FileNotFoundError:  # the descriptor that lists the folder
             continue
     return found
 
@@ -68,28 +74,47 @@ def _new(before: Mapping[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture
+def package_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> pytest.LogCaptureFixture:
+    """Return the records of the package's loggers, also after tests of the command line."""
+    # The command line turns this off in its process, which is the tests' process at times.
+    monkeypatch.setattr(logging.getLogger("url_downloader"), "propagate", True)
+    return caplog
+
+
+@pytest.fixture
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide the proxies, CA bundles and logins that this machine may have."""
+    for name in _OF_MACHINE:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
+
+
+@pytest.fixture
 def server() -> Iterator[ScriptedServer]:
-    """A scripted server with no script yet."""
+    """Yield a scripted server that has no script yet."""
     with ScriptedServer() as running:
         yield running
 
 
 @pytest.fixture
 def tls_server(tls_context: ssl.SSLContext) -> Iterator[ScriptedServer]:
-    """A scripted server that speaks HTTPS; `ca_bundle` vouches for it."""
+    """Yield a scripted server for HTTPS, with a certificate that `ca_bundle` verifies."""
     with ScriptedServer(tls=tls_context) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def ca() -> trustme.CA:
-    """A certificate authority of our own."""
+    """Return a certificate authority of the tests."""
     return trustme.CA()
 
 
 @pytest.fixture(scope="session")
 def ca_bundle(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with our authority's certificate, for REQUESTS_CA_BUNDLE."""
+    """Return a file with the certificate of the tests' authority, for REQUESTS_CA_BUNDLE."""
     path = tmp_path_factory.mktemp("ca") / "ca.pem"
     ca.cert_pem.write_to_path(path)
     return path
@@ -97,7 +122,7 @@ def ca_bundle(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tls_context(ca: trustme.CA) -> ssl.SSLContext:
-    """What a server on the loopback address needs to speak TLS."""
+    """Return the TLS context of servers on the loopback address."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ca.issue_cert("127.0.0.1", "localhost").configure_cert(context)
     return context
@@ -105,7 +130,7 @@ def tls_context(ca: trustme.CA) -> ssl.SSLContext:
 
 @pytest.fixture(scope="session")
 def nginx(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
-    """A real nginx; tests put what it serves into folders of their own under its root."""
+    """Yield a real nginx; each test serves files from a folder of its own under its root."""
     root, prefix = (tmp_path_factory.mktemp(name) for name in ("www", "nginx"))
     with running_nginx(root, prefix, ca) as running:
         yield running
@@ -113,6 +138,6 @@ def nginx(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="session")
 def httpbin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The base URL of a real httpbin."""
+    """Yield the base URL of a real httpbin."""
     with running_httpbin(tmp_path_factory.mktemp("httpbin")) as url:
         yield url

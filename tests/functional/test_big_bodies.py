@@ -1,4 +1,4 @@
-"""Bodies that the kernel moves, and those that it can't: nobody sees a difference."""
+"""Large bodies: the same result whether the kernel moves them or Python reads them."""
 
 from __future__ import annotations
 
@@ -35,21 +35,17 @@ BODY = content(3 * MIB + 77)
 SHORT = AttemptLimits(timeout=0.3)
 ENDLESS = AttemptLimits(timeout=0)
 PLACES = [2 * MIB, 2 * MIB + 8191, 3 * MIB + 76]
-SURROUNDINGS = "http_proxy https_proxy all_proxy no_proxy"
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch, ca_bundle: Path) -> None:
-    """No proxies, and our own authority is trusted."""
-    for name in SURROUNDINGS.split():
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
+def trusted(bare_environment: None, monkeypatch: pytest.MonkeyPatch, ca_bundle: Path) -> None:
+    """Have the tests' own authority trusted."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca_bundle))
 
 
 @pytest.fixture
 def moved(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Bytes of each time that the kernel moved some, into a pipe or out of one."""
+    """Return a list to which each call of splice adds its number of bytes."""
     real, sizes = os.splice, list[int]()
 
     def splice(*args: Any, **named: Any) -> int:
@@ -62,7 +58,7 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture(params=["moved", "read"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Whether the kernel moves bodies; a test that has it holds for both."""
+    """Run a test with bodies that the kernel moves, and with bodies that are read."""
     if request.param == "read":
         monkeypatch.setattr(http_wire, "piped", lambda *_: None)
     return str(request.param)
@@ -70,7 +66,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
-    """Runs into an empty directory."""
+    """Yield runs into an empty directory."""
     run = Run(tmp_path / "downloads")
     yield run
     for path in (run.directory / ".url-downloader").glob("*"):
@@ -78,7 +74,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 
 def fetch(run: Run, url: str, limits: AttemptLimits | None = None, **job: Any) -> JobResult:
-    """How a job ended."""
+    """Download one URL; return the result of its job."""
     run.work([run.job("file", url, limits=limits)._replace(**job)])
     result = run.ended["file"].result
     assert result is not None
@@ -86,13 +82,13 @@ def fetch(run: Run, url: str, limits: AttemptLimits | None = None, **job: Any) -
 
 
 def part_of(run: Run) -> bytes:
-    """What is kept of a file that is not finished."""
+    """Return the content of the part that is kept."""
     (path,) = run.directory.glob(".url-downloader/*.part")
     return path.read_bytes()
 
 
 def test_every_byte(server: ScriptedServer, run: Run, moved: list[int]) -> None:
-    """Whatever the sizes are, each body is right, and the connection serves the next."""
+    """Bodies of all sizes are right, and the connection serves the next request."""
     more = [-1, 0, 1, 8191, 8192, 8193, MIB - 1, MIB, 5 * MIB + 12_345, -MIB]
     bodies = {f"{n}": content(WORTH_A_PIPE + each) for n, each in enumerate(more)}
     for name, body in bodies.items():
@@ -107,7 +103,7 @@ def test_every_byte(server: ScriptedServer, run: Run, moved: list[int]) -> None:
 def test_what_is_counted(
     server: ScriptedServer, run: Run, moved: list[int], keep_alive: bool
 ) -> None:
-    """Each byte once, also of a reply that ends its connection."""
+    """Each byte counts once, also of a reply that ends its connection."""
     server.play("/a", Reply(body=BODY, keep_alive=keep_alive))
     result = fetch(run, server.url("/a"))
     assert (result.size, result.received) == (len(BODY), len(BODY))
@@ -134,7 +130,7 @@ def test_half_a_body(
     message: str,
     place: int,
 ) -> None:
-    """It ends in the same words either way; what came is kept, and the rest is asked for."""
+    """The failure has the same message either way; the part is kept, and the rest requested."""
     server.play("/a", ranged(BODY, delivery=delivery(place)), ranged(BODY))
     result = fetch(run, server.url("/a"), SHORT)
     assert (result.kind, result.message, result.received) == (kind, message, place)
@@ -147,7 +143,7 @@ def test_half_a_body(
 
 @pytest.mark.usefixtures("way")
 def test_interrupted(server: ScriptedServer, run: Run) -> None:
-    """Who waits for a body without a limit of time can be interrupted, and keeps what came."""
+    """An attempt without a time limit can be interrupted, and keeps its bytes."""
     server.play("/a", ranged(BODY, delivery=Stall(PLACES[0])))
     parts = run.directory / ".url-downloader"
     run.work(
@@ -162,7 +158,7 @@ def test_interrupted(server: ScriptedServer, run: Run) -> None:
 
 @pytest.mark.usefixtures("way")
 def test_past_its_time(server: ScriptedServer, run: Run) -> None:
-    """The limit of an attempt ends a wait that has none of its own."""
+    """The limit of an attempt ends a wait that has no timeout of its own."""
     server.play("/a", ranged(BODY, delivery=Stall(PLACES[0])))
     result = fetch(run, server.url("/a"), replace(ENDLESS, max_time=0.5))
     assert result.kind is ErrorKind.TIMEOUT
@@ -180,7 +176,7 @@ def test_past_its_time(server: ScriptedServer, run: Run) -> None:
 def test_checksum(
     server: ScriptedServer, run: Run, *, algorithm: str, digest: str, kind: ErrorKind | None
 ) -> None:
-    """A file that must have a digest is looked at on its way."""
+    """A file with a checksum is verified as it comes."""
     server.play("/a", Reply(body=BODY))
     result = fetch(run, server.url("/a"), checksum=Checksum(algorithm, digest))
     assert result.kind is kind
@@ -188,7 +184,7 @@ def test_checksum(
 
 
 def test_encoded(server: ScriptedServer, run: Run) -> None:
-    """A body that is to be decoded is, and what came over the wire is what is counted."""
+    """A body in a coding is decoded; the bytes on the wire are counted."""
     encoded = gzip.compress(BODY)
     server.play("/a", Reply(body=encoded, headers={"Content-Encoding": "gzip"}))
     result = fetch(run, server.url("/a"))
@@ -197,7 +193,7 @@ def test_encoded(server: ScriptedServer, run: Run) -> None:
 
 
 def test_what_is_worth_a_pipe(server: ScriptedServer, run: Run, moved: list[int]) -> None:
-    """A shorter body is read."""
+    """A short body is read."""
     body = content(WORTH_A_PIPE - 1)
     server.play("/a", Reply(body=body))
     fetch(run, server.url("/a"))
@@ -209,7 +205,7 @@ def test_what_is_worth_a_pipe(server: ScriptedServer, run: Run, moved: list[int]
 def test_of_unknown_length(
     server: ScriptedServer, run: Run, moved: list[int], framing: Framing
 ) -> None:
-    """What is not simply counted is read."""
+    """A body without a length is read."""
     server.play("/a", Reply(body=BODY, framing=framing))
     fetch(run, server.url("/a"))
     assert run.files == {"file": BODY}
@@ -217,7 +213,7 @@ def test_of_unknown_length(
 
 
 def test_tls(tls_server: ScriptedServer, run: Run, moved: list[int]) -> None:
-    """What has to be deciphered is read."""
+    """A body over TLS is read, as it must be decrypted."""
     tls_server.play("/a", Reply(body=BODY))
     fetch(run, tls_server.url("/a"))
     assert run.files == {"file": BODY}
@@ -240,7 +236,7 @@ def test_through_a_proxy(
 def test_no_descriptor_for_a_pipe(
     server: ScriptedServer, run: Run, moved: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where there is none, the body is read, and nobody hears of it."""
+    """Without descriptors for a pipe the body is read, and there is no message."""
 
     def pipe() -> tuple[int, int]:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

@@ -1,4 +1,4 @@
-"""Look-ups in threads of their own, and connections over several addresses."""
+"""Look-ups of host names in threads of their own, and connections over several addresses."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from typing import Any
 import pytest
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from tests.support.jobs import make_job
 from url_downloader.network.connection import AbortableConnection
 from url_downloader.network.resolver import Resolver
 from url_downloader.shared.attempt_control import AttemptControl
-from url_downloader.shared.models import DownloadJob
 from url_downloader.shared.ports import Address, Phase
 
-JOB = DownloadJob(job_id=1, url="http://somewhere/", output="a", max_retries=0)
 LOOPBACK = "127.0.0.1"
 real_getaddrinfo = socket.getaddrinfo
 
 
 class System:
-    """The system's look-up: slow, and with what addresses the test says."""
+    """The look-up of the system, which is slow and returns the addresses of the test."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, int]] = []
@@ -43,7 +42,7 @@ class System:
 
 @pytest.fixture
 def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
-    """Takes the place of the system's look-up; lets go of all that wait at the end."""
+    """Yield the look-up that replaces the system's; at the end it answers all that wait."""
     it = System()
     monkeypatch.setattr(socket, "getaddrinfo", it.getaddrinfo)
     yield it
@@ -52,20 +51,20 @@ def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
 
 @pytest.fixture
 def resolver() -> Resolver:
-    """A resolver."""
+    """Return a resolver."""
     return Resolver()
 
 
 @pytest.fixture
 def place() -> Iterator[tuple[str, int]]:
-    """Where a server listens."""
+    """Yield the address of a server."""
     with socket.create_server((LOOPBACK, 0)) as listener:
         yield listener.getsockname()
 
 
 @pytest.fixture
 def deaf() -> Iterator[tuple[str, int]]:
-    """Where a server listens that has no room for one more connection."""
+    """Yield the address of a server that can accept no more connections."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server((LOOPBACK, 0), backlog=0))
         for _ in range(4):
@@ -77,7 +76,7 @@ def deaf() -> Iterator[tuple[str, int]]:
 
 @pytest.fixture
 def control() -> Iterator[AttemptControl]:
-    """One that lets go at the end."""
+    """Yield a control that releases its connection at the end."""
     it = AttemptControl()
     yield it
     it.release()
@@ -85,7 +84,7 @@ def control() -> Iterator[AttemptControl]:
 
 @pytest.fixture
 def connect(resolver: Resolver, control: AttemptControl) -> Iterator[Callable[..., Any]]:
-    """Connects to `somewhere:80`, or elsewhere; the connections are closed at the end."""
+    """Yield a function that connects to `somewhere:80`; connections are closed at the end."""
     made: list[Any] = []
 
     def open_one(timeout: float | None = 60, host: str = "somewhere") -> Any:
@@ -100,7 +99,7 @@ def connect(resolver: Resolver, control: AttemptControl) -> Iterator[Callable[..
 
 
 def test_an_address_needs_no_thread(system: System, resolver: Resolver) -> None:
-    """What is an address already is known at once, whatever the system is doing."""
+    """An address is resolved at once, without the system's look-up."""
     for host in (LOOPBACK, "::1"):
         pending = resolver.look_up(host, 80)
         assert pending.wait(0)
@@ -109,7 +108,7 @@ def test_an_address_needs_no_thread(system: System, resolver: Resolver) -> None:
 
 
 def test_look_ups_of_one_host_share_a_thread(system: System, resolver: Resolver) -> None:
-    """However many wait for a name, it is asked for once; later ones ask again."""
+    """Waiters for one name share a look-up; a later call makes a new one."""
     system.places = [(LOOPBACK, 80)]
     first = [resolver.look_up("somewhere", 80) for _ in range(20)]
     other = resolver.look_up("elsewhere", 80)
@@ -132,7 +131,7 @@ def test_look_ups_of_one_host_share_a_thread(system: System, resolver: Resolver)
     ],
 )
 def test_a_name_that_is_none(system: System, resolver: Resolver, error: Exception) -> None:
-    """All who wait get the error, also one that is a bug, and so does nobody else."""
+    """All waiters of a failed look-up get its error, even if that is a bug."""
     system.error = error
     system.may_answer.set()
     pending = resolver.look_up("somewhere", 80)
@@ -143,7 +142,7 @@ def test_a_name_that_is_none(system: System, resolver: Resolver, error: Exceptio
 
 
 def test_a_look_up_that_takes_too_long(system: System, connect: Callable[..., Any]) -> None:
-    """The limit for connecting holds for it."""
+    """The limit for connecting includes the look-up."""
     with pytest.raises(ConnectTimeoutError):
         connect(timeout=0.1)
 
@@ -151,7 +150,7 @@ def test_a_look_up_that_takes_too_long(system: System, connect: Callable[..., An
 def test_a_look_up_that_is_cut(
     system: System, connect: Callable[..., Any], control: AttemptControl
 ) -> None:
-    """Who waits for it is free as soon as the line is cut."""
+    """An abort ends the wait for a look-up at once."""
     threading.Timer(0.1, control.abort).start()
     with pytest.raises(NewConnectionError):
         connect()
@@ -159,7 +158,7 @@ def test_a_look_up_that_is_cut(
 
 
 def test_a_name_that_is_not_known(system: System, connect: Callable[..., Any]) -> None:
-    """It is told from a host that takes no connection."""
+    """An unknown name has another error than a host that accepts no connection."""
     system.error = socket.gaierror(socket.EAI_NONAME, "Name not known")
     system.may_answer.set()
     with pytest.raises(NameResolutionError):
@@ -169,7 +168,7 @@ def test_a_name_that_is_not_known(system: System, connect: Callable[..., Any]) -
 def test_the_first_address_that_answers(
     system: System, connect: Callable[..., Any], place: tuple[str, int], deaf: tuple[str, int]
 ) -> None:
-    """One that refuses and one that is silent cost time, but not the connection."""
+    """Addresses that refuse or are silent cost time, but not the connection."""
     with socket.create_server((LOOPBACK, 0)) as closed:
         refusing = closed.getsockname()
     system.places = [refusing, deaf, place]
@@ -180,7 +179,7 @@ def test_the_first_address_that_answers(
 def test_no_address_answers(
     system: System, connect: Callable[..., Any], deaf: tuple[str, int]
 ) -> None:
-    """However many there are, one limit holds for all of them together."""
+    """One limit holds for all addresses together."""
     system.places = [deaf] * 5
     system.may_answer.set()
     with pytest.raises(ConnectTimeoutError):
@@ -193,7 +192,7 @@ def test_connecting_can_be_cut(
     control: AttemptControl,
     deaf: tuple[str, int],
 ) -> None:
-    """Also while the other side does not answer at all; no further address is tried."""
+    """An abort ends a connection attempt, and no further address is tried."""
     system.places = [deaf] * 50
     system.may_answer.set()
     threading.Timer(0.2, control.abort).start()
@@ -205,7 +204,7 @@ def test_connecting_can_be_cut(
 def test_the_phases_are_told(
     system: System, connect: Callable[..., Any], control: AttemptControl, place: tuple[str, int]
 ) -> None:
-    """A connection that is being made is seen as such, from the look-up on."""
+    """The phase is CONNECTING from the look-up on, until the connection is there."""
     system.places = [place]
     seen: list[Phase] = []
 
@@ -218,7 +217,7 @@ def test_the_phases_are_told(
         seen.append(phase())
         system.may_answer.set()
 
-    control.begin(JOB)
+    control.begin(make_job())
     threading.Timer(0.1, answer).start()
     connect()
     assert (seen, phase()) == ([Phase.CONNECTING], Phase.WAITING)

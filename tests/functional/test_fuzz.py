@@ -1,6 +1,6 @@
-"""Replies spoilt in every way: a file appears only if it is what the message carried.
+"""Damaged replies: a file appears only if its content is what the message carried.
 
-The number of cases is bounded here. URL_DOWNLOADER_FUZZ_CASES sets another one.
+The environment variable URL_DOWNLOADER_FUZZ_CASES sets another number of cases.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.fuzzing import SPOILINGS, Spoiler, Spoiling, carried
+from tests.support.jobs import make_job
 from url_downloader.attempt.downloader import Downloader
 from url_downloader.config.settings import OutputSettings, Settings
 from url_downloader.process_jobs import DownloaderFactory
 from url_downloader.shared.attempt_control import AttemptControl
-from url_downloader.shared.models import AttemptLimits, DownloadJob, ErrorKind, JobResult
+from url_downloader.shared.models import AttemptLimits, ErrorKind, JobResult
 from url_downloader.storage.output_directory import OutputDirectory
 
 CASES = int(os.environ.get("URL_DOWNLOADER_FUZZ_CASES", "500"))
@@ -85,8 +86,8 @@ SPOILT = st.lists(
 )
 
 
-class Bench:
-    """The program's own attempts, of one job again and again, at a server that spoils."""
+class SpoiltAttempts:
+    """Attempts of the program for one file, at a server that damages its replies."""
 
     def __init__(self, directory: Path, spoiler: Spoiler, downloader: Downloader) -> None:
         self._file = directory / "file.bin"
@@ -97,16 +98,15 @@ class Bench:
     def meet(
         self, message: bytes, *, step: int = 0, is_reset: bool = False
     ) -> tuple[JobResult, bytes | None]:
-        """How an attempt ends, and the file that it leaves, if it leaves one."""
+        """Make an attempt; return its result, and the content of its file if there is one."""
         spoiler = self._spoiler
         spoiler.message, spoiler.step, spoiler.is_reset = message, step, is_reset
         self._jobs += 1
         result = self._downloader.attempt(
-            DownloadJob(
-                job_id=self._jobs,
+            make_job(
+                self._jobs,
                 url=spoiler.url,
                 output="file.bin",
-                max_retries=0,
                 limits=AttemptLimits(timeout=10),
             )
         )
@@ -118,21 +118,21 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """One for all cases: what one leaves behind would be the next one's trouble."""
+def attempts(tmp_path: Path) -> Iterator[SpoiltAttempts]:
+    """Yield attempts of one downloader, so that leftovers of a case disturb the next one."""
     given_settings = Settings(output=OutputSettings(directory=tmp_path))
     with Spoiler() as spoiler, OutputDirectory(given_settings.output) as output:
         make = DownloaderFactory(given_settings, directory=output)
         downloader = make(AttemptControl())
-        yield Bench(tmp_path, spoiler, downloader)
+        yield SpoiltAttempts(tmp_path, spoiler, downloader)
         downloader.close()
 
 
 @pytest.mark.parametrize("step", [0, 1, 7])
 @pytest.mark.parametrize("name", MESSAGES)
-def test_a_message_that_is_not_spoilt(bench: Bench, name: str, step: int) -> None:
-    """It is stored to the byte, however it comes; and the reader of this test agrees."""
-    result, stored = bench.meet(MESSAGES[name], step=step)
+def test_a_message_that_is_not_spoilt(attempts: SpoiltAttempts, name: str, step: int) -> None:
+    """It is stored to the byte, in whatever steps it comes; the test's reader agrees."""
+    result, stored = attempts.meet(MESSAGES[name], step=step)
     assert carried(MESSAGES[name]) == CONTENT[name]
     assert stored == CONTENT[name]
     assert (result.kind is None) == (stored is not None)
@@ -148,15 +148,15 @@ def test_a_message_that_is_not_spoilt(bench: Bench, name: str, step: int) -> Non
     is_reset=st.sampled_from([False, False, False, True]),
 )
 def test_a_message_that_is_spoilt(
-    bench: Bench, *, name: str, spoilings: list[Spoiling], step: int, is_reset: bool
+    attempts: SpoiltAttempts, *, name: str, spoilings: list[Spoiling], step: int, is_reset: bool
 ) -> None:
-    """The attempt ends, without a bug of ours; what is stored is what the message carried."""
+    """The attempt ends without a bug, and a stored file is what the message carried."""
     message = MESSAGES[name]
     for spoiling in spoilings:
         message = spoiling.applied(message)
     if len(message) > 5000:
         step = 0
-    result, stored = bench.meet(message, step=step, is_reset=is_reset)
+    result, stored = attempts.meet(message, step=step, is_reset=is_reset)
     assert result.kind is not ErrorKind.INTERNAL, result
     assert (result.kind is None) == (stored is not None), result
     if stored is not None:

@@ -1,42 +1,37 @@
-"""Requests through real proxies: what the origin gets, and what a proxy's refusal comes to."""
+"""Requests through real proxies: what the origin gets, and how a proxy's refusals end."""
 
 from __future__ import annotations
 
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
 import trustme
 
+from tests.support.http_clients import LIMITS, PATIENT, SECRET, failure, get, running_client
+from tests.support.jobs import make_record
 from tests.support.proxies import Proxy, http_proxy, socks_proxy
 from tests.support.replies import Reply
 from tests.support.scripted_server import ScriptedServer
 from url_downloader.config.proxies import parse_proxy
 from url_downloader.config.server_settings import ServerSettings
-from url_downloader.config.settings import RetrySettings, TransferSettings
+from url_downloader.config.settings import RetrySettings
 from url_downloader.engine.retry_policy import GiveUp, RetryIn, decide
-from url_downloader.network.client import HttpClient, client_context
 from url_downloader.network.connection_cache import ConnectionCache
 from url_downloader.network.resolver import Resolver
 from url_downloader.network.tls import TlsConfig
 from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.errors import AttemptError
-from url_downloader.shared.models import (
-    AttemptLimits,
-    DownloadJob,
-    ErrorKind,
-    JobRecord,
-    JobResult,
-    JobStatus,
-)
+from url_downloader.shared.models import ErrorKind, JobResult, JobStatus
 from url_downloader.shared.url_parts import origin_of
 
-LIMITS = AttemptLimits(timeout=60, connect_timeout=60)
-SECRET = "S3CRET"
+pytestmark = pytest.mark.usefixtures("bare_environment")
+BODY = b"0123456789"
 KINDS: dict[str, Callable[..., AbstractContextManager[Proxy]]] = {
     "http": lambda _, **options: http_proxy(**options),
     "https": http_proxy,
@@ -45,48 +40,10 @@ KINDS: dict[str, Callable[..., AbstractContextManager[Proxy]]] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _no_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """This machine has no proxies and no logins of its own."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "request_method"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
-
-
-@contextmanager
-def client(settings: ServerSettings) -> Iterator[HttpClient]:
-    """A client with these settings."""
-    context = client_context(settings, TransferSettings())
-    running = HttpClient(
-        context, control=AttemptControl(), max_idle=10, look_up=Resolver().look_up
-    )
-    yield running
-    running.close()
-
-
-def body(running: HttpClient, url: str) -> bytes:
-    """Return what a GET brings."""
-    reply = running.open(url, (), conditions=(), limits=LIMITS)
-    try:
-        return b"".join(map(bytes, reply.chunks()))
-    finally:
-        reply.close()
-
-
-def failure(settings: ServerSettings, url: str) -> AttemptError:
-    """The error that a GET ends with instead."""
-    with client(settings) as running, pytest.raises(AttemptError) as caught:
-        body(running, url)
-    assert SECRET not in caught.value.message
-    return caught.value
-
-
 def is_retried(error: AttemptError) -> bool:
-    """Return whether an attempt that ended so is followed by another."""
+    """Return whether another attempt follows one that ended with this error."""
     result = JobResult(kind=error.kind, message=error.message)
-    job = DownloadJob(job_id=1, url="http://h/", output="a", max_retries=4)
-    record = JobRecord(job, JobStatus.RUNNING, 1, created_at=0.0, since=0.0)
+    record = make_record(JobStatus.RUNNING)
     decision = decide(RetrySettings(), record, result=result, jitter=lambda low, high: high)
     assert isinstance(decision, RetryIn | GiveUp)
     return isinstance(decision, RetryIn)
@@ -94,7 +51,7 @@ def is_retried(error: AttemptError) -> bool:
 
 @pytest.fixture(params=[False, True], ids=["to-http", "to-https"])
 def site(request: pytest.FixtureRequest) -> ScriptedServer:
-    """A server that answers each request with the Host field that it got."""
+    """Return a server that answers each request with the Host field that it got."""
     server: ScriptedServer = request.getfixturevalue(
         "tls_server" if request.param else "server"
     )
@@ -106,12 +63,12 @@ def site(request: pytest.FixtureRequest) -> ScriptedServer:
 def test_virtual_hosts(
     site: ScriptedServer, tls_context: ssl.SSLContext, ca_bundle: Path, kind: str
 ) -> None:
-    """Each host is asked by its own name, in turn, whatever connections are kept."""
+    """Each host is asked by its own name, whatever connections are kept."""
     urls = [site.url("/a"), site.url("/a").replace("127.0.0.1", "localhost")] * 2
     with KINDS[kind](tls_context) as proxy:
         settings = ServerSettings(proxy=proxy.url(scheme=kind), ca_cert=ca_bundle)
-        with client(settings) as running:
-            bodies = [body(running, url) for url in urls]
+        with running_client(settings) as running:
+            bodies = [get(running, url)[1] for url in urls]
     assert bodies == [origin_name(url).encode() for url in urls]
     if kind in ("http", "https") and not site.tls:
         # RFC 9112 §3.2.2: the whole URL, and the Host that fits it.
@@ -126,7 +83,7 @@ def test_virtual_hosts(
 
 
 def origin_name(url: str) -> str:
-    """Host and port in a URL."""
+    """Return host and port of a URL."""
     return url.split("/")[2]
 
 
@@ -147,7 +104,7 @@ TARGETS = [
 def test_targets_come_as_they_are(
     site: ScriptedServer, tls_context: ssl.SSLContext, ca_bundle: Path, kind: str
 ) -> None:
-    """No byte of path and query is changed on the way to the origin."""
+    """No byte of path and query changes on the way to the origin."""
     origin = origin_of(site.url("/"))
     control = AttemptControl()
     connections = ConnectionCache(
@@ -169,12 +126,12 @@ def test_targets_come_as_they_are(
 
 @pytest.mark.parametrize("kind", ["http", "socks5h"])
 def test_a_login_is_bytes(server: ScriptedServer, kind: str) -> None:
-    """Whatever characters a password has, it is sent as it is escaped in the proxy's URL."""
+    """A password is sent as the bytes that are escaped in the proxy's URL."""
     server.play("/a", Reply(body=b"x"))
     with KINDS[kind](None, password=b"#@:/?\xfc \xc3\xa9") as proxy:
         url = proxy.url(scheme=kind, password="%23%40%3A%2F%3F%FC%20é")
-        with client(ServerSettings(proxy=url)) as running:
-            assert body(running, server.url("/a")) == b"x"
+        with running_client(ServerSettings(proxy=url)) as running:
+            assert get(running, server.url("/a")) == (200, b"x")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +144,7 @@ def test_a_login_is_bytes(server: ScriptedServer, kind: str) -> None:
 def test_a_proxy_that_makes_no_tunnel(
     tls_server: ScriptedServer, status: int, kind: ErrorKind
 ) -> None:
-    """Its status decides whether it is asked again, as a server's does."""
+    """The status of the proxy decides whether the job is retried, as that of a server."""
     with http_proxy(refusal=status) as proxy:
         error = failure(ServerSettings(proxy=proxy.url()), tls_server.url("/a"))
     assert error.kind is kind
@@ -201,7 +158,7 @@ def test_a_proxy_that_makes_no_tunnel(
 def test_a_socks_proxy_that_makes_no_connection(
     server: ScriptedServer, code: int, words: str
 ) -> None:
-    """Its reply code is told, and it is asked again."""
+    """The message has the reply code of the proxy, and the job is retried."""
     with socks_proxy(refusal=code) as proxy:
         error = failure(ServerSettings(proxy=proxy.url()), server.url("/a"))
     assert (error.kind, is_retried(error)) == (ErrorKind.PROXY, True)
@@ -210,7 +167,7 @@ def test_a_socks_proxy_that_makes_no_connection(
 
 @pytest.mark.parametrize("password", [None, SECRET])
 def test_a_socks_login_that_is_none(server: ScriptedServer, password: str | None) -> None:
-    """A missing or wrong login is not tried again; the message says where it belongs."""
+    """A missing or wrong login is not retried; the message says where to put it."""
     with socks_proxy() as proxy:
         settings = ServerSettings(proxy=proxy.url(password=password))
         error = failure(settings, server.url("/a"))
@@ -221,7 +178,7 @@ def test_a_socks_login_that_is_none(server: ScriptedServer, password: str | None
 @pytest.mark.parametrize("reply", [b"", b"220 ftp\r\n", b"HTTP/1.1 200", b"\0" * 9])
 @pytest.mark.parametrize("scheme", ["http", "https", "socks5h"])
 def test_what_is_no_proxy(scheme: str, reply: bytes) -> None:
-    """A server that is no proxy counts as a proxy that fails, and is tried again."""
+    """A server that is no proxy counts as a failing proxy, and the job is retried."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:
@@ -241,7 +198,7 @@ def test_what_is_no_proxy(scheme: str, reply: bytes) -> None:
 
 
 def test_a_proxy_whose_certificate_is_not_trusted(server: ScriptedServer) -> None:
-    """It is told that it is the proxy's."""
+    """The message says that the certificate is the proxy's."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     with http_proxy(context) as proxy:
@@ -254,12 +211,90 @@ def test_a_proxy_whose_certificate_is_not_trusted(server: ScriptedServer) -> Non
 def test_a_bad_url_of_a_proxy_is_named(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """It is the variable's fault, not the file's; hosts reached without it are reached."""
+    """The message names the variable; hosts that need no proxy are reached."""
     server.play("/a", Reply(body=b"x"))
     monkeypatch.setenv(name, f"http://me:{SECRET}#x@127.0.0.1:9")
     error = failure(ServerSettings(), server.url("/a"))
     assert (error.kind, is_retried(error)) == (ErrorKind.PROXY_REFUSED, False)
     assert error.message.startswith(f"{name}: the proxy's URL can't be used: ")
     monkeypatch.setenv("NO_PROXY", f"127.0.0.1:{server.port}")
-    with client(ServerSettings()) as running:
-        assert body(running, server.url("/a")) == b"x"
+    with running_client(ServerSettings()) as running:
+        assert get(running, server.url("/a")) == (200, b"x")
+
+
+@pytest.mark.parametrize("is_tls", [False, True], ids=["to-http", "to-https"])
+@pytest.mark.parametrize("scheme", KINDS)
+def test_a_proxy_is_gone_through(
+    request: pytest.FixtureRequest,
+    tls_context: ssl.SSLContext,
+    ca_bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    scheme: str,
+    is_tls: bool,
+) -> None:
+    """Each kind carries HTTP and HTTPS, and beats the environment; servers see no login."""
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "*")
+    site: ScriptedServer = request.getfixturevalue("tls_server" if is_tls else "server")
+    site.play("/a", Reply(body=BODY))
+    url = site.url("/a").replace("127.0.0.1", "localhost")
+    with KINDS[scheme](tls_context) as proxy:
+        settings = ServerSettings(proxy=proxy.url(scheme=scheme), ca_cert=ca_bundle)
+        with running_client(settings) as running:
+            assert get(running, url) == get(running, url) == (200, BODY)
+    host = "127.0.0.1" if scheme == "socks5" else "localhost"
+    is_asked = not is_tls and scheme in ("http", "https")
+    called = f"GET {url}" if is_asked else f"CONNECT {host}:{site.port}"
+    assert proxy.served == [called] * (2 if is_asked else 1)
+    assert {request.header("Proxy-Authorization") for request in site.requests()} == {None}
+    # RFC 9110 §7.2: the server is asked by its own name, not by the proxy's.
+    assert {request.header("Host") for request in site.requests()} == {f"localhost:{site.port}"}
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5h"])
+def test_a_proxy_that_does_not_let_in(tls_server: ScriptedServer, scheme: str) -> None:
+    """A refused login is a failure of the proxy; the server gets no connection."""
+    with KINDS[scheme](ssl.create_default_context()) as proxy:
+        error = failure(
+            ServerSettings(proxy=proxy.url(password=f"{SECRET}x")), tls_server.url("/a")
+        )
+    assert error.kind is ErrorKind.PROXY_REFUSED
+    assert (tls_server.connections, proxy.served) == (0, [])
+
+
+def test_a_socks_proxy_that_is_not_there(server: ScriptedServer) -> None:
+    """A missing proxy is not bypassed."""
+    settings = ServerSettings(proxy=f"socks5h://me:{SECRET}@127.0.0.1:9")
+    error = failure(settings, server.url("/a"))
+    assert error.kind is ErrorKind.PROXY
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize("scheme", KINDS)
+def test_a_proxy_that_never_answers(server: ScriptedServer, scheme: str) -> None:
+    """A call can be aborted while the proxy is silent."""
+    with (
+        ScriptedServer(silent=True) as silent,
+        running_client(
+            ServerSettings(proxy=silent.url("").replace("http:", f"{scheme}:"))
+        ) as running,
+        ThreadPoolExecutor() as others,
+    ):
+        call = others.submit(get, running, server.url("/a").replace("http:", "https:"))
+        silent.wait_for_connections(1)
+        running.control.abort()
+        error = call.exception(PATIENT)
+    assert isinstance(error, AttemptError)
+    assert error.kind is ErrorKind.INTERRUPTED
+
+
+@pytest.mark.parametrize("proxy", [f"socks://me:{SECRET}@h", f"gopher://me:{SECRET}@h"])
+def test_a_proxy_of_an_unknown_kind(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    """The message names the variable, and shows nothing of its value."""
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    error = failure(ServerSettings(), server.url("/a"))
+    assert error.kind is ErrorKind.PROXY_REFUSED
+    assert error.message.startswith("HTTP_PROXY: ")

@@ -1,4 +1,4 @@
-"""Runs of the program's pool in the tests' own process, and how each job ended."""
+"""Runs in the process of the tests, and the record of each job at its end."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.jobs import make_job
 from url_downloader.config.settings import (
+    Existing,
     OutputSettings,
     PoolSettings,
     RetrySettings,
     Settings,
     TransferSettings,
 )
+from url_downloader.engine.run_summary import RunSummary
 from url_downloader.process_jobs import process_jobs
 from url_downloader.shared.models import AttemptLimits, DownloadJob, JobEvent, JobRecord
 
@@ -23,30 +26,34 @@ PATIENT = 10.0
 
 @dataclass(slots=True)
 class Run:
-    """Runs, with one attempt for each job unless it says else.
+    """Runs, with one attempt for each job by default.
 
     Args:
-        directory: where the files go.
-        transfer: what is accepted.
-        workers: how many.
+        directory: Output directory.
+        transfer: Settings of transfers.
+        workers: Number of workers.
+        existing: Rule for existing files.
+        retry: Settings of retries; by default there is no delay.
 
     Attributes:
-        ended: how each job ended, by the name of its file.
+        ended: Records of the ended jobs by the names of their files.
     """
 
     directory: Path
     transfer: TransferSettings = field(default_factory=TransferSettings)
     workers: int = 1
+    existing: Existing = Existing.REPLACE
+    retry: RetrySettings = field(default_factory=lambda: RetrySettings(delay=0))
     ended: dict[str, JobRecord] = field(default_factory=dict)
     _jobs: int = 0
 
     def job(
         self, name: str, url: str, *, limits: AttemptLimits | None = None, max_retries: int = 0
     ) -> DownloadJob:
-        """A job for the file `name`; its limits of time are none that a passing test meets."""
+        """Return a job for the file `name`; no passing test reaches its default limits."""
         self._jobs += 1
-        return DownloadJob(
-            job_id=self._jobs,
+        return make_job(
+            self._jobs,
             url=url,
             output=name,
             limits=limits or AttemptLimits(timeout=PATIENT),
@@ -54,17 +61,19 @@ class Run:
         )
 
     def fetch(self, *urls: str) -> JobRecord:
-        """How the job for the first URL ended, of a run for all; their files are 0, 1 ..."""
+        """Download the URLs to files 0, 1 ...; return the record of the first."""
         self.work(self.job(f"{n}", url) for n, url in enumerate(urls))
         return self.ended["0"]
 
-    def work(self, jobs: Iterable[DownloadJob], *, until: Callable[[], bool] = bool) -> None:
-        """Do the jobs, which are to be stopped when `until` says so."""
+    def work(
+        self, jobs: Iterable[DownloadJob], *, until: Callable[[], bool] = bool
+    ) -> RunSummary:
+        """Process the jobs until `until` returns True; return the summary."""
         settings = Settings(
-            retry=RetrySettings(delay=0),
+            retry=self.retry,
             transfer=self.transfer,
             pool=PoolSettings(max_workers=self.workers),
-            output=OutputSettings(directory=self.directory),
+            output=OutputSettings(directory=self.directory, existing=self.existing),
         )
         summary = process_jobs(
             jobs,
@@ -74,10 +83,11 @@ class Run:
         )
         self._jobs = 0
         assert summary.crash is None, summary.crash
+        return summary
 
     @property
     def files(self) -> dict[str, bytes]:
-        """What is in the directory: name and content."""
+        """The files in the directory: names and contents."""
         return {path.name: path.read_bytes() for path in self.directory.iterdir()}
 
     def _listen(self, event: JobEvent) -> None:
@@ -86,6 +96,6 @@ class Run:
 
 
 def after(seconds: float) -> Callable[[], bool]:
-    """Whether so many seconds have passed since this call."""
+    """Return a function that tells whether so many seconds have passed since this call."""
     deadline = time.monotonic() + seconds
     return lambda: time.monotonic() > deadline

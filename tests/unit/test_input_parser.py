@@ -1,144 +1,24 @@
-"""The list: read without waiting, turned into jobs, each bad line told of."""
+"""Lists of URLs that become jobs: lines, options, repetitions, pauses and bad lines."""
 
 from __future__ import annotations
 
 import itertools
-import os
-import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from urllib.parse import quote, unquote, urlsplit
+from collections.abc import Iterator
 
 import pytest
-import validators
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.input_parser import InputParser, is_valid_origin, normal_url
-from url_downloader.naming.filenames import (
-    DEFAULT_NAME,
-    fold,
-    name_from_url,
-    safe_component,
-    with_suffix,
-)
+from tests.support.jobs import make_job
+from tests.support.parsed_list import ParsedList, parsed
+from url_downloader.input_parser import InputParser, normal_url
+from url_downloader.naming.filenames import fold, with_suffix
 from url_downloader.naming.name_claims import NameClaims
-from url_downloader.shared.line_reader import MAX_LINE, read_lines
-from url_downloader.shared.models import AttemptLimits, DownloadJob, Rejection
-from url_downloader.shared.urls import PLAIN_URL, split_url
-
-PATIENCE = 0.001
-
-
-class Parsed:
-    """A parser that has gone through the lines, and what it said."""
-
-    def __init__(
-        self, *lines: bytes | None, stream: Iterable[bytes | None] | None = None
-    ) -> None:
-        self.rejections: list[Rejection] = []
-        self.notes: list[str] = []
-        self.parser = InputParser(
-            source="list.txt",
-            claims=NameClaims(reserved=[".parts"]),
-            limits=AttemptLimits(),
-            max_retries=4,
-            on_rejected=self.rejections.append,
-            on_note=self.notes.append,
-        )
-        self.stream = list(self.parser.parse(lines if stream is None else stream))
-        self.jobs = [job for job in self.stream if job is not None]
-
-    @property
-    def reasons(self) -> list[str]:
-        return [str(rejection) for rejection in self.rejections]
-
-    @property
-    def outputs(self) -> list[str]:
-        return [job.output for job in self.jobs]
-
-
-def parsed(text: str) -> Parsed:
-    """The same, of a text."""
-    return Parsed(*text.encode().split(b"\n"))
-
-
-@contextmanager
-def pipe() -> Iterator[tuple[int, int]]:
-    """The reading and the writing end."""
-    reader, writer = os.pipe()
-    with os.fdopen(reader, "rb"), os.fdopen(writer, "wb"):
-        yield reader, writer
-
-
-def lines_of(data: bytes, *, max_line: int = MAX_LINE) -> list[bytes | None]:
-    """What is read of `data`, written to a pipe whose end is closed then."""
-    reader, writer = os.pipe()
-    try:
-        with os.fdopen(writer, "wb") as stream:
-            stream.write(data)
-        return list(read_lines(reader, patience=PATIENCE, max_line=max_line))
-    finally:
-        os.close(reader)
-
-
-@pytest.mark.parametrize(
-    ("data", "lines"),
-    [
-        (b"", []),
-        (b"a", [b"a"]),
-        (b"a\n", [b"a"]),
-        (b"a\r\nb\r\n", [b"a", b"b"]),
-        (b"\n\na\n\n", [b"", b"", b"a", b""]),
-        (b"a\rb\r", [b"a\rb"]),
-        (b"12345678\n1", [b"12345678", b"1"]),
-        (b"12345678\r\n1", [b"12345678", b"1"]),
-        (b"123456789\n1", [b"123456789", b"1"]),
-        (b"123456789\r\n", [b"123456789"]),
-        (b"12345678\rx\n", [b"12345678\r"]),
-        (b"1234567890123\n12\n", [b"123456789", b"12"]),
-        (b"1234567890123", [b"123456789"]),
-    ],
-)
-def test_lines_come_without_their_ends(data: bytes, lines: list[bytes]) -> None:
-    """LF and CRLF end a line, so does the end; one longer than 8 bytes is cut after 9."""
-    assert lines_of(data, max_line=8) == lines
-
-
-@given(st.lists(st.binary(max_size=20).map(lambda line: line.translate(None, b"\r\n"))))
-def test_any_lines_are_read(lines: list[bytes]) -> None:
-    """Lines written are the lines read."""
-    assert lines_of(b"".join(line + b"\n" for line in lines)) == lines
-
-
-def test_a_long_file_is_read_in_full(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Lines across blocks come whole; a huge one costs only itself, and holds nobody."""
-    path = tmp_path_factory.mktemp("list") / "list.txt"
-    lines = [b"%d" % n for n in range(100_000)]
-    path.write_bytes(b"\n".join([*lines, b"x" * 1_000_000, *lines]))
-    with path.open("rb") as file:
-        read = list(read_lines(file.fileno()))
-    assert [line for line in read if line is not None] == [
-        *lines,
-        b"x" * (MAX_LINE + 1),
-        *lines,
-    ]
-    assert read[-len(lines) - 2 : -len(lines)] == [None, None], "while the huge line goes on"
-
-
-def test_a_line_comes_before_the_next_is_written() -> None:
-    """A line is handed on as soon as its end is there; a pause gives None, again and again."""
-    with pipe() as (reader, writer):
-        lines = read_lines(reader, patience=PATIENCE)
-        assert next(lines) is None
-        os.write(writer, b"one\ntw")
-        assert [next(lines), next(lines), next(lines)] == [b"one", None, None]
-        os.write(writer, b"o\n")
-        assert next(lines) == b"two"
+from url_downloader.shared.models import AttemptLimits, Rejection
 
 
 def test_a_job_holds_what_was_asked() -> None:
-    """A URL and its options become one job; without options the defaults hold."""
+    """A URL and its options are one job; missing options have their defaults."""
     jobs = parsed(
         "http://h/a.txt\n"
         "http://h/b.txt\n"
@@ -149,9 +29,9 @@ def test_a_job_holds_what_was_asked() -> None:
         " max-retries=0\n"
     ).jobs
     assert jobs == [
-        DownloadJob(job_id=1, url="http://h/a.txt", output="a.txt", max_retries=4),
-        DownloadJob(
-            job_id=2,
+        make_job(1, url="http://h/a.txt", output="a.txt"),
+        make_job(
+            2,
             url="http://h/b.txt",
             output="d/c.txt",
             limits=AttemptLimits(timeout=90),
@@ -177,176 +57,10 @@ def test_a_job_holds_what_was_asked() -> None:
     ],
 )
 def test_what_a_line_is(line: str, urls: list[str]) -> None:
-    """Blanks around, comments, a byte order mark and mirrors do not count."""
+    """Blanks around, comments, byte order marks and mirrors are ignored."""
     result = parsed(line)
     assert [job.url for job in result.jobs] == urls
     assert result.rejections == []
-
-
-@pytest.mark.parametrize(
-    ("text", "url"),
-    [
-        ("HTTP://H.Example/A", "http://h.example/A"),
-        ("http://h", "http://h/"),
-        ("http://h?q", "http://h/?q"),
-        ("http://h/?a&b=c;d", "http://h/?a&b=c;d"),
-        ("http://h/a#b?c", "http://h/a"),
-        ("http://h/?#", "http://h/?"),
-        ('http://h/a b|c{d}"<>`^', "http://h/a%20b|c%7Bd%7D%22%3C%3E%60%5E"),
-        ("http://h/a\\b?c\\d", "http://h/a/b?c\\d"),
-        ("http://good\\@evil/", "http://good/@evil/"),
-        ("http://h/é?ü", "http://h/%C3%A9?%C3%BC"),
-        ("http://h/%41%zz%?%", "http://h/%41%zz%?%"),
-        ("http://h/%2f%7E?%2f=%7e+%20", "http://h/%2f%7E?%2f=%7e+%20"),
-        ("http://h/[a]?b[c]", "http://h/[a]?b[c]"),
-        ("http://h/a?", "http://h/a?"),
-        ("http://h/a/../b/%2E/c/.%2e/d/..", "http://h/b/"),
-        ("http://h/a;b=c@d:!$&'()*+,~", "http://h/a;b=c@d:!$&'()*+,~"),
-        ("http://localhost:8080/", "http://localhost:8080/"),
-        ("http://127.0.0.1:65535/", "http://127.0.0.1:65535/"),
-        ("http://[::1]:8080/", "http://[::1]:8080/"),
-        ("http://h.example./", "http://h.example./"),
-        ("http://my_server:80/a_b", "http://my_server/a_b"),
-        ("https://h:443/a", "https://h/a"),
-        ("https://h:80/a", "https://h:80/a"),
-        ("http://h:/", "http://h/"),
-        ("http://h:0080/", "http://h/"),
-        ("http://h:08080/", "http://h:8080/"),
-        ("http://h%41/", "http://ha/"),
-        ("http://[0:0::1]/", "http://[::1]/"),
-        ("http://_a.b__c.example/", "http://_a.b__c.example/"),
-        ("http://xn--bcher-kva.example/", "http://xn--bcher-kva.example/"),
-        ("http://BÜCHER.example:80/", "http://xn--bcher-kva.example/"),
-        ("http://faß.de/", "http://xn--fa-hia.de/"),
-        ("http://u:p@h/", "http://u:p@h/"),
-        ("http://u@x:p:q@r s%@h/", "http://u%40x:p%3Aq%40r%20s%25@h/"),
-        ("http://@h/", "http://h/"),
-        ("http://h/" + "a" * 60_000, "http://h/" + "a" * 60_000),
-    ],
-)
-def test_normal_url(text: str, url: str) -> None:
-    """URLs that browsers take are taken, escaped as they do; existing escapes stay."""
-    assert normal_url(text) == url
-    assert normal_url(url) == url
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "h.example/a",
-        "ftp://h/",
-        "file:///etc/passwd",
-        "javascript:alert(1)",
-        "//h/",
-        "http:/h/",
-        "http:h/",
-        "http://http://h/",
-        "http://",
-        "http:///a",
-        "http://u:p@/",
-        "http://h:0/",
-        "http://h:000/",
-        "http://h:99999/",
-        "http://h:80:80/",
-        "http://-h/",
-        "http://a..b/",
-        "http://256.1.1.1/",
-        "http://[::1",
-        "http://a b/",
-        "http://h%20/",
-        "http://h%2f/",
-        "http://[fe80::1%25eth0]/",
-        "http://h\u3000i/",
-        "http://h/a\0b",
-        "http://h/a\x1bb",
-        "http://h\u2100/",
-        f"http://{'a' * 300}.example/",
-        "http://" + "ü" * 64 + ".example/",
-    ],
-)
-def test_what_is_no_url_is_rejected(text: str) -> None:
-    """A line that is not an http(s) URL is rejected as such, with its number."""
-    result = parsed(f"\n{text}\nhttp://h/")
-    assert len(result.jobs) == 1
-    assert result.parser.rejected == 1
-    assert result.reasons[0].startswith("list.txt:2: not a valid http(s) URL: ")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "ftp://user:secret@h/",
-        "http://user:secret@h:99999/",
-        "http://user:sec@secret@a b/",
-        "http://user:secret/secret@h/",
-        "http://user:#secret@h/",
-        "http://http://user:secret@h/",
-        "http:\\\\user:secret@-h/",
-        "http:/user:secret@h/",
-        "http:user:secret@h/",
-        "user:secret@h/",
-        "http://[user:secret@[h/",
-        "http://user:secret@h/\0",
-    ],
-)
-def test_no_message_shows_a_password(text: str) -> None:
-    """User names and passwords are left out of messages, however broken the URL is."""
-    (reason,) = parsed(text).reasons
-    assert "user" not in reason
-    assert "secret" not in reason
-
-
-@pytest.mark.parametrize(
-    "option",
-    ["header=Authorization secret", "header=A: secret\0", "Authorization: secret=", "secret"],
-)
-def test_no_message_shows_a_header(option: str) -> None:
-    """An option that may hold a secret is not repeated in its rejection."""
-    result = parsed(f"http://h/\n {option}")
-    assert result.jobs == []
-    assert "secret" not in result.reasons[0]
-
-
-@pytest.mark.parametrize(
-    ("line", "hint"),
-    [
-        ("header=Authorization: Bearer secret", "the option 'header' must begin with a blank"),
-        ("checksum = secret", "the option 'checksum' must begin with a blank"),
-        ("Authorization: Bearer secret", "it must begin with http:// or https://"),
-        ("TOKEN=secret", "it must begin with http:// or https://"),
-        ("machine h login me password secret", "it must begin with http:// or https://"),
-        ("--header Cookie: secret", "it must begin with http:// or https://"),
-        ("curl -u me:secret http://h/", "it must begin with http:// or https://"),
-        ('{"url": "http://h/", "token": "secret"}', "it must begin with http:// or https://"),
-        ("secret", "it must begin with http:// or https://"),
-        ("secret/secret+secret==", "it must begin with http:// or https://"),
-        ("data:secret", "it must begin with http:// or https://"),
-    ],
-)
-def test_no_message_shows_a_line_that_is_unlike_a_url(line: str, hint: str) -> None:
-    """A line that does not begin as URLs do may be a secret: only what to do is said."""
-    for text in (line, f"http://h/\n{line}"):
-        assert parsed(text).reasons[0].endswith(f": not a valid http(s) URL: {hint}")
-
-
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        (b"h://\x1b[2J\xc2\x9b\xe2\x80\xae", r"not a valid http(s) URL: h://\x1b[2J\x9b\u202e"),
-        (b"http://h/\xff", "not UTF-8"),
-        (b"http://h/" + b"a" * MAX_LINE, "longer than 65536 bytes"),
-    ],
-)
-def test_a_reason_can_be_shown(line: bytes, reason: str) -> None:
-    """A reason is short and printable, whatever the line holds."""
-    assert Parsed(line).reasons == [f"list.txt:1: {reason}"]
-
-
-def test_a_reason_is_cut() -> None:
-    """Of a long line only the beginning is shown."""
-    (rejection,) = parsed(f"ftp://{'x' * 5000}").rejections
-    assert rejection.reason.endswith("xxx...")
-    assert len(rejection.reason) < 210
 
 
 SIZES = "(bytes, or a number with k, M, G or T)"
@@ -374,7 +88,7 @@ SIZES = "(bytes, or a number with k, M, G or T)"
     ],
 )
 def test_a_bad_option_rejects_its_url(option: str, reason: str) -> None:
-    """A URL whose option can't be followed is not downloaded; told once, at the option."""
+    """A URL with a bad option is not downloaded; one message names the option."""
     result = parsed(f"http://h/first\nhttp://h/a\n {option}\n max-retries=x\nhttp://h/b")
     assert result.outputs == ["first", "b"]
     assert result.reasons == [f"list.txt:3: {reason}"]
@@ -391,9 +105,9 @@ def test_a_bad_option_rejects_its_url(option: str, reason: str) -> None:
 def test_a_path_that_is_taken_rejects_its_url(
     path: str, reason: str, after: bytes | None
 ) -> None:
-    """A URL whose path can't be had is not downloaded; told once, at the option."""
+    """A URL whose path is taken is not downloaded; one message names the option."""
     option = f" out={path}".encode()
-    result = Parsed(b"http://h/first", b"http://h/a", option, b"", after, b" timeout=1")
+    result = ParsedList(b"http://h/first", b"http://h/a", option, b"", after, b" timeout=1")
     assert result.outputs == ["first", "b"][: 2 if after else 1]
     assert result.reasons == [f"list.txt:3: out: {reason}"]
 
@@ -412,13 +126,13 @@ def test_a_path_that_is_taken_rejects_its_url(
 def test_an_option_is_followed(
     option: str, values: tuple[float, int, tuple[tuple[str, str], ...]]
 ) -> None:
-    """Values at the edge of their range are taken."""
+    """Values at the limits of their range are accepted."""
     (job,) = parsed(f"http://h/a\n {option}").jobs
     assert (job.limits.timeout, job.max_retries, job.headers) == values
 
 
 def test_an_option_before_the_first_url_is_rejected() -> None:
-    """Each option that has no URL above is rejected."""
+    """Each option above the first URL is rejected."""
     result = parsed(" out=a\n# c\n timeout=1\nhttp://h/b")
     assert result.outputs == ["b"]
     assert result.reasons == [
@@ -428,14 +142,14 @@ def test_an_option_before_the_first_url_is_rejected() -> None:
 
 
 def test_options_of_a_bad_url_go_with_it() -> None:
-    """The options of a rejected URL are ignored, not given to the URL before."""
+    """The options of a rejected URL are ignored, and not given to the URL before."""
     result = parsed("http://h/a\nnonsense\n out=b\nhttp://h/c")
     assert result.outputs == ["a", "c"]
     assert result.parser.rejected == 1
 
 
 def test_unknown_keys_and_mirrors_are_noted_once() -> None:
-    """What an aria2 session holds beyond our options is told of once and skipped."""
+    """Other options of aria2 are skipped, with one message each."""
     result = parsed("http://h/a\thttp://i/a\n gid=1\n gid=2\nhttp://h/b\thttp://i/b\n gid=3\n")
     assert result.outputs == ["a", "b"]
     assert result.rejections == []
@@ -455,7 +169,7 @@ def test_unknown_keys_and_mirrors_are_noted_once() -> None:
     ],
 )
 def test_urls_are_compared_in_normal_form(first: str, again: str) -> None:
-    """Two ways to write a URL that ask the same server for the same are a repetition."""
+    """Two spellings of a URL that make the same request are a repetition."""
     result = parsed(f"{first}\n{again}\n")
     assert [job.url for job in result.jobs] == [normal_url(first)]
     assert result.parser.repeated == 1
@@ -475,14 +189,14 @@ def test_urls_are_compared_in_normal_form(first: str, again: str) -> None:
     ],
 )
 def test_what_is_asked_for_otherwise_is_another_url(first: str, second: str) -> None:
-    """A server may tell them apart, so each is a job, with a file of its own."""
+    """URLs that a server may tell apart are jobs with files of their own."""
     result = parsed(f"{first}\n{second}\n")
     assert [job.url for job in result.jobs] == [first, second]
     assert len(set(result.outputs)) == 2
 
 
 def test_a_repeated_url_is_one_job() -> None:
-    """The same URL with the same options is one job, and said so with both lines."""
+    """The same URL with the same options is one job; the message has both lines."""
     result = parsed(
         "http://h/a\nHTTP://H/a#x\n timeout=30\nhttp://h/a\n out=a\nhttp://h/a\n out=./a\nhttp://h/a"
     )
@@ -507,7 +221,7 @@ def test_a_repeated_url_is_one_job() -> None:
     ],
 )
 def test_another_option_makes_another_job(option: str) -> None:
-    """The same URL with an option that differs is downloaded for itself."""
+    """The same URL with another option is a job of its own."""
     result = parsed(f"http://h/a\nhttp://h/a\n {option}\nhttp://h/a\n header=C: d")
     assert [job.job_id for job in result.jobs] == [1, 2, 3]
 
@@ -523,7 +237,7 @@ OPTIONS = {
     "out=b": "out=b",
     "out=./b": "out=b",
 }
-"""Options, and what they say that does not hold without them."""
+"""Options, and what they change; an empty text is the default."""
 OPTION_SETS = st.lists(
     st.sampled_from(sorted(OPTIONS)), max_size=3, unique_by=lambda each: each.partition("=")[0]
 )
@@ -531,7 +245,7 @@ OPTION_SETS = st.lists(
 
 @given(st.lists(st.tuples(st.sampled_from(["http://h/a", "http://h/ab"]), OPTION_SETS)))
 def test_the_same_is_what_asks_for_the_same(entries: list[tuple[str, list[str]]]) -> None:
-    """Entries are one job exactly if their URLs and what their options mean are the same."""
+    """Entries are one job exactly if their URLs and the meaning of their options are equal."""
     result = parsed("".join("\n ".join([url, *options]) + "\n" for url, options in entries))
     asked = {
         (url, *sorted({OPTIONS[each] for each in options} - {""})) for url, options in entries
@@ -541,35 +255,35 @@ def test_the_same_is_what_asks_for_the_same(entries: list[tuple[str, list[str]]]
 
 
 def test_names_are_given_out_in_list_order() -> None:
-    """The first of two equal names is kept, the second gets the hash of its URL."""
+    """The first of two equal names is kept; the second gets a hash of its URL."""
     second = with_suffix("A.tar.gz", "http://h/2/A.tar.gz")
     assert parsed("http://h/1/a.tar.gz\nhttp://h/2/A.tar.gz").outputs == ["a.tar.gz", second]
 
 
 def test_a_pause_lets_the_url_start() -> None:
-    """A pause in the input hands out the URL at hand, so that it does not wait for more."""
-    result = Parsed(None, b"http://h/a", None, None, b"http://h/b", b" out=c")
+    """A pause in the input ends the entry, so that its URL starts at once."""
+    result = ParsedList(None, b"http://h/a", None, None, b"http://h/b", b" out=c")
     outputs = [job and job.output for job in result.stream]
     assert outputs == [None, "a", None, None, "c"]
 
 
 @pytest.mark.parametrize("line", [b"", b"# no URL", b"nonsense", b" x=1", b"http://h/a"])
 def test_lines_without_a_job_hold_nobody(line: bytes) -> None:
-    """Among lines that lead to no job there are occasions to look around."""
-    endless = Parsed(stream=itertools.chain([b"http://h/a"], itertools.repeat(line, 1000)))
+    """Among lines without a job the parser yields None, so that its caller can act."""
+    endless = ParsedList(stream=itertools.chain([b"http://h/a"], itertools.repeat(line, 1000)))
     assert endless.outputs == ["a"]
     assert endless.stream.count(None) >= 10
 
 
 def test_a_look_around_ends_no_entry() -> None:
-    """Options may follow their URL however many lines come before it."""
+    """Options may follow their URL, however many lines come before it."""
     for count in range(95, 105):
-        assert Parsed(*[b""] * count, b"http://h/a", b" out=b").outputs == ["b"]
+        assert ParsedList(*[b""] * count, b"http://h/a", b" out=b").outputs == ["b"]
 
 
 def test_an_option_after_the_pause_is_rejected() -> None:
-    """An option that comes when its URL is started is rejected for itself."""
-    result = Parsed(b"http://h/a", None, b" out=b", b" out=c", b"http://h/d", b" out=e")
+    """An option that comes after its URL was started is rejected."""
+    result = ParsedList(b"http://h/a", None, b" out=b", b" out=c", b"http://h/d", b" out=e")
     assert result.outputs == ["a", "e"]
     assert [rejection.line for rejection in result.rejections] == [2, 3]
     assert "after its URL was started" in result.reasons[0]
@@ -578,9 +292,9 @@ def test_an_option_after_the_pause_is_rejected() -> None:
 @pytest.mark.parametrize("first", ["http://h/a", "\u4e2d"])
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_utf_16_is_told_of_once(encoding: str, first: str) -> None:
-    """A list saved as UTF-16 is rejected with one line that says how to help it."""
+    """A list in UTF-16 is rejected with one message, which names the remedy."""
     data = f"\ufeff{first}\nhttp://h/b\n".removeprefix("\ufeff" * (encoding == "utf-16"))
-    result = Parsed(*data.encode(encoding).split(b"\n"))
+    result = ParsedList(*data.encode(encoding).split(b"\n"))
     assert result.jobs == []
     assert result.reasons == [
         "list.txt:1: the list is UTF-16 and was not read: save it as UTF-8"
@@ -589,23 +303,23 @@ def test_utf_16_is_told_of_once(encoding: str, first: str) -> None:
 
 @pytest.mark.parametrize("before", [0, 1])
 def test_what_is_not_text_is_told_of_once(before: int) -> None:
-    """Of a program or a picture the reader hears once; a URL shows that it is a list."""
-    result = Parsed(*[b""] * before, b"\x7fELF\0\1", b"\0\2", b"http://h/a")
+    """A binary file is rejected with one message; after a URL only the bad line is."""
+    result = ParsedList(*[b""] * before, b"\x7fELF\0\1", b"\0\2", b"http://h/a")
     assert result.jobs == []
     assert result.reasons == [
         f"list.txt:{before + 1}: the list is not text, and no more of it was read"
     ]
-    assert Parsed(b"http://h/a", b"\0", b"http://h/b").outputs == ["a", "b"]
+    assert ParsedList(b"http://h/a", b"\0", b"http://h/b").outputs == ["a", "b"]
 
 
 def test_an_unreadable_list_ends_in_order() -> None:
-    """When reading fails, what was read is downloaded and the error is kept."""
+    """If reading fails, the jobs so far are downloaded and the error is kept."""
 
     def broken() -> Iterator[bytes]:
         yield b"http://h/a"
         raise OSError(5, "Input/output error")
 
-    result = Parsed(stream=broken())
+    result = ParsedList(stream=broken())
     assert result.outputs == ["a"]
     assert str(result.parser.error) == (
         "list.txt: can't be read after line 1: Input/output error; "
@@ -614,7 +328,7 @@ def test_an_unreadable_list_ends_in_order() -> None:
 
 
 def test_an_error_of_a_listener_is_not_the_lists() -> None:
-    """Only what reading raises is taken for an unreadable list."""
+    """An error of a callback is not taken for an unreadable list."""
 
     def on_rejected(rejection: Rejection) -> None:
         raise BrokenPipeError(str(rejection))
@@ -658,84 +372,22 @@ OPTION_LINES = st.sampled_from(
 ANY_LINES = st.lists(st.none() | st.binary() | URL_LINES | OPTION_LINES)
 
 
-URL_TEXTS = st.builds(
-    "{}{}{}".format,
-    st.sampled_from(["http://", "https://", "HTTP:\\\\", "ftp://", ""]),
-    st.sampled_from(
-        [
-            "h",
-            "h.example.",
-            "my_server:80",
-            "u:p@h",
-            "é.example",
-            "[::1]:8",
-            "-h",
-            "h:0",
-            "1.2.3",
-        ]
-    )
-    | st.text(max_size=8),
-    st.text(max_size=12) | st.text("/?#&;=%[]:@._~+ a1\u3000\U0001f600\ufdd0", max_size=20),
-)
-
-
-@given(st.from_regex(PLAIN_URL, fullmatch=True))
-def test_a_plain_url_needs_no_quoting(url: str) -> None:
-    """What is taken as it stands is what quoting would have made of it, and so is its name."""
-    match = PLAIN_URL.fullmatch(url)
-    assert match is not None
-    if is_valid_origin(match[1]):
-        assert split_url(url) == (match[1], url.removeprefix(match[1]))
-    segment = urlsplit(url).path.rpartition("/")[2]
-    assert name_from_url(url) == (safe_component(unquote(segment)) or DEFAULT_NAME)
-
-
-@given(st.from_regex(PLAIN_URL, fullmatch=True))
-def test_a_plain_url_is_valid_where_its_origin_is(url: str) -> None:
-    """No URL gets past the validator for being plain."""
-    match = PLAIN_URL.fullmatch(url)
-    assert match is not None
-    if is_valid_origin(match[1]):
-        origin, rest = split_url(url)
-        assert normal_url(url) == origin + rest
-    else:
-        with pytest.raises(ValueError, match="not a valid"):
-            normal_url(url)
-
-
-@given(URL_TEXTS)
-@settings(max_examples=1000)
-def test_a_valid_origin_makes_a_valid_url(text: str) -> None:
-    """What is asked once for an origin is what the validator says of each whole URL."""
-    try:
-        origin, rest = split_url(text)
-    except ValueError:
-        return
-    escaped = quote(re.sub("%(?![0-9a-fA-F]{2})", "%25", rest), safe="%!$&'()*+,;=/:@?")
-    probe = f"{origin}{escaped}".replace("_", "x")
-    verdict = validators.url(
-        probe, simple_host=True, rfc_2782=True, rfc_1034=True, strict_query=False
-    )
-    is_web = origin.startswith(("http://", "https://"))
-    assert is_valid_origin(origin) is (is_web and bool(verdict))
-
-
 @given(ANY_LINES)
 def test_no_line_makes_the_parser_raise(lines: list[bytes | None]) -> None:
-    """Whatever the lines are: jobs numbered in order, no file twice, messages printable."""
-    result = Parsed(*lines)
+    """Jobs are numbered in order, no path is used twice, messages are printable."""
+    result = ParsedList(*lines)
     assert [job.job_id for job in result.jobs] == list(range(1, len(result.jobs) + 1))
     assert len({fold(output) for output in result.outputs}) == len(result.outputs)
     assert all(text.isprintable() for text in result.reasons + result.notes)
     if not any("not text" in text or "UTF-16" in text for text in result.reasons):
         assert result.stream.count(None) >= lines.count(None)
-    assert result.outputs == Parsed(*lines).outputs
+    assert result.outputs == ParsedList(*lines).outputs
 
 
 @given(st.lists(URL_LINES | OPTION_LINES | st.sampled_from([b"", b"# c"])))
 def test_each_url_comes_to_exactly_one_thing(lines: list[bytes]) -> None:
-    """Each URL of a list becomes a job, a rejection or a repetition; nothing is lost."""
+    """Each URL of a list becomes a job, a rejection or a repetition."""
     urls = [n for n, line in enumerate(lines) if line.strip() and line[0] not in b" \t#"]
-    result = Parsed(*lines[urls[0] if urls else len(lines) :])
+    result = ParsedList(*lines[urls[0] if urls else len(lines) :])
     assert len(result.jobs) + result.parser.rejected + result.parser.repeated == len(urls)
     assert result.parser.rejected == len(result.rejections)

@@ -1,31 +1,18 @@
-"""The counters: what they count, the rate of the moment, sums of snapshots, many threads."""
+"""The metrics of a run: counters, the current rate, and sums of snapshots."""
 
 from __future__ import annotations
 
 import functools
 import operator
 import pickle
-import sys
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.jobs import BUSY, NOT_FOUND, OK, make_event, make_record
 from url_downloader.metrics import RATE_WINDOW, Metrics, MetricsSnapshot
-from url_downloader.shared.models import (
-    DownloadJob,
-    ErrorKind,
-    JobEvent,
-    JobRecord,
-    JobResult,
-    JobStatus,
-)
-
-T = TypeVar("T")
+from url_downloader.shared.models import ErrorKind, JobResult, JobStatus
 
 PENDING, RUNNING, WAITING, SUCCESS, FAILED = (
     JobStatus.PENDING,
@@ -34,12 +21,7 @@ PENDING, RUNNING, WAITING, SUCCESS, FAILED = (
     JobStatus.SUCCESS,
     JobStatus.FAILED,
 )
-JOB = DownloadJob(job_id=1, url="http://h/", output="a", max_retries=4)
-GOOD = JobResult(http_status=200)
-BUSY = JobResult(kind=ErrorKind.SERVER_ERROR, http_status=503)
-MISSING = JobResult(kind=ErrorKind.CLIENT_ERROR, http_status=404)
 REFUSED = JobResult(kind=ErrorKind.CONNECT)
-THREADS = 8
 
 COUNTS = st.integers(0, 10**15)
 SNAPSHOTS = st.builds(
@@ -56,8 +38,8 @@ SNAPSHOTS = st.builds(
 )
 
 
-class Counted:
-    """Metrics on a fake clock, told of events in few words."""
+class ClockedMetrics:
+    """Metrics with a clock that the test sets, and short calls for events and bytes."""
 
     def __init__(self, now: float = 0.0) -> None:
         self.now = now
@@ -66,10 +48,7 @@ class Counted:
     def event(
         self, previous: JobStatus | None, status: JobStatus, result: JobResult | None = None
     ) -> None:
-        record = JobRecord(
-            job=JOB, status=status, attempts=1, created_at=0, since=0, result=result
-        )
-        self.metrics.on_event(JobEvent(sequence=1, time=0, previous=previous, record=record))
+        self.metrics.on_event(make_event(make_record(status, result=result), previous))
 
     def bytes_at(self, now: float, count: int) -> None:
         self.now = now
@@ -81,30 +60,30 @@ class Counted:
 
 
 @pytest.fixture
-def counted() -> Counted:
-    """A fresh one, begun at 0."""
-    return Counted()
+def counted() -> ClockedMetrics:
+    """Return metrics that began at time 0."""
+    return ClockedMetrics()
 
 
 def test_nothing_yet() -> None:
-    """In the beginning all is nought, and no rate is divided by it."""
-    counted = Counted(now=50.0)
+    """New metrics are all 0, also the mean rate, for which no time has passed."""
+    counted = ClockedMetrics(now=50.0)
     assert counted.metrics.snapshot() == MetricsSnapshot()
     assert counted.metrics.snapshot().mean_rate == 0
 
 
-def test_a_run_is_counted_by_its_events(counted: Counted) -> None:
-    """Attempts under way, ends by cause, retries and statuses follow from the events alone."""
+def test_a_run_is_counted_by_its_events(counted: ClockedMetrics) -> None:
+    """Running attempts, results by cause, retries and statuses follow from the events alone."""
     for previous, status, result in [
         (None, PENDING, None),
         (PENDING, RUNNING, None),
         (PENDING, RUNNING, None),
         (PENDING, RUNNING, None),
         (PENDING, RUNNING, None),
-        (RUNNING, SUCCESS, GOOD),
+        (RUNNING, SUCCESS, OK),
         (RUNNING, WAITING, BUSY),
         (RUNNING, WAITING, REFUSED),
-        (RUNNING, FAILED, MISSING),
+        (RUNNING, FAILED, NOT_FOUND),
         # A record keeps the result of its last attempt while the next one is under way.
         (WAITING, RUNNING, BUSY),
         (RUNNING, FAILED, BUSY),
@@ -133,8 +112,8 @@ def test_a_run_is_counted_by_its_events(counted: Counted) -> None:
         ([100, 0, -0], 100, 100),
     ],
 )
-def test_bytes(counted: Counted, counts: list[int], received: int, kept: int) -> None:
-    """Bytes thrown away were received all the same, but they are not kept."""
+def test_bytes(counted: ClockedMetrics, counts: list[int], received: int, kept: int) -> None:
+    """Discarded bytes count as received, but not as kept."""
     for count in counts:
         counted.metrics.on_bytes(count)
     snapshot = counted.metrics.snapshot()
@@ -142,8 +121,8 @@ def test_bytes(counted: Counted, counts: list[int], received: int, kept: int) ->
 
 
 def test_mean_rate() -> None:
-    """The mean is over the whole time since the metrics began, whenever that was."""
-    counted = Counted(now=1000.0)
+    """The mean rate is that of the whole time since the metrics began."""
+    counted = ClockedMetrics(now=1000.0)
     counted.bytes_at(1001.0, 300)
     counted.bytes_at(1099.0, 700)
     counted.bytes_at(1099.0, -500)
@@ -152,8 +131,8 @@ def test_mean_rate() -> None:
     assert counted.metrics.snapshot().mean_rate == 10
 
 
-def test_the_rate_is_of_the_last_seconds(counted: Counted) -> None:
-    """Before the window is full the rate is the mean so far; later, old bytes drop out."""
+def test_the_rate_is_of_the_last_seconds(counted: ClockedMetrics) -> None:
+    """The rate is the mean until the window is full; later, old bytes leave the window."""
     counted.bytes_at(0.5, 1000)
     assert counted.rate_at(1.0) == 1000
     assert counted.rate_at(2.0) == 500
@@ -169,22 +148,24 @@ def test_the_rate_is_of_the_last_seconds(counted: Counted) -> None:
 @pytest.mark.parametrize("began", [0.0, 0.5, 0.99, 12345.678])
 @pytest.mark.parametrize("after", [1.0, 4.9, 5.0, 5.5, 6.3, 60.0])
 def test_a_steady_stream_has_its_rate(began: float, after: float) -> None:
-    """With equal bytes every tenth of a second, the rate of the moment is about their rate."""
-    counted = Counted(began)
+    """With equal bytes every tenth of a second, the current rate is close to their rate."""
+    counted = ClockedMetrics(began)
     for tenth in range(1, round(after * 10) + 1):
         counted.bytes_at(began + tenth / 10, 100)
     assert counted.rate_at(began + after) == pytest.approx(1000, rel=0.12)
 
 
-def test_bytes_thrown_away_do_not_lower_the_rate(counted: Counted) -> None:
-    """The line was as busy as it was: a restart makes no negative throughput."""
+def test_bytes_thrown_away_do_not_lower_the_rate(counted: ClockedMetrics) -> None:
+    """Discarded bytes do not make the rate smaller."""
     counted.bytes_at(1.0, 1000)
     counted.bytes_at(1.5, -1000)
     assert counted.rate_at(2.0) == 500
 
 
-def test_threads_that_are_late_at_the_turn_of_a_second_lose_no_bytes(counted: Counted) -> None:
-    """A thread may count after another that read the clock later; all bytes stay."""
+def test_threads_that_are_late_at_the_turn_of_a_second_lose_no_bytes(
+    counted: ClockedMetrics,
+) -> None:
+    """Bytes whose time is earlier than that of the bytes counted before them still count."""
     for second in (1, 2, 3, 4, 5):
         counted.bytes_at(second, 100)
     for _ in range(RATE_WINDOW):
@@ -195,7 +176,7 @@ def test_threads_that_are_late_at_the_turn_of_a_second_lose_no_bytes(counted: Co
 
 @given(st.lists(SNAPSHOTS, min_size=1, max_size=5))
 def test_snapshots_add_up(snapshots: list[MetricsSnapshot]) -> None:
-    """The sum of the runs' snapshots has the sum of each counter, and the longest time."""
+    """The sum of snapshots has the sum of each counter, and the longest time."""
     total = functools.reduce(operator.add, snapshots)
     for name in ("received", "kept", "rate", "in_flight", "successes", "retries"):
         assert getattr(total, name) == sum(getattr(each, name) for each in snapshots)
@@ -208,72 +189,12 @@ def test_snapshots_add_up(snapshots: list[MetricsSnapshot]) -> None:
     assert snapshots[0] + MetricsSnapshot() == snapshots[0]
 
 
-def test_a_snapshot_is_a_moment_and_travels(counted: Counted) -> None:
-    """What is counted later doesn't change it, and it pickles."""
+def test_a_snapshot_is_a_moment_and_travels(counted: ClockedMetrics) -> None:
+    """A snapshot does not change after it was taken, and pickles."""
     counted.event(PENDING, RUNNING)
-    counted.event(RUNNING, FAILED, MISSING)
+    counted.event(RUNNING, FAILED, NOT_FOUND)
     snapshot = counted.metrics.snapshot()
     counted.event(PENDING, RUNNING)
-    counted.event(RUNNING, FAILED, MISSING)
+    counted.event(RUNNING, FAILED, NOT_FOUND)
     assert (snapshot.failures, snapshot.http_statuses) == ({"http-404": 1}, {404: 1})
     assert pickle.loads(pickle.dumps(snapshot)) == snapshot
-
-
-def hammer(act: Callable[[int], T]) -> list[T]:
-    """What `act(n)` returns in each thread n, all at once, with a switch every moment."""
-    barrier = threading.Barrier(THREADS)
-
-    def wait_and_act(number: int) -> T:
-        barrier.wait(timeout=60)
-        return act(number)
-
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(THREADS) as pool:
-            return list(pool.map(wait_and_act, range(THREADS)))
-    finally:
-        sys.setswitchinterval(interval)
-
-
-def test_many_threads_count_bytes_at_once(counted: Counted) -> None:
-    """No byte is lost, neither from the sums nor from the rate."""
-    counted.now = 1.0
-
-    def count(_: int) -> None:
-        for _ in range(2000):
-            counted.metrics.on_bytes(3)
-            counted.metrics.on_bytes(-1)
-
-    hammer(count)
-    snapshot = counted.metrics.snapshot()
-    assert snapshot.received == snapshot.rate == THREADS * 2000 * 3
-    assert snapshot.kept == THREADS * 2000 * 2
-
-
-def test_every_snapshot_has_each_attempt_once(counted: Counted) -> None:
-    """An attempt that ends leaves `in_flight` and enters another counter at one moment."""
-    rounds = 500
-    attempts = THREADS * rounds
-    for _ in range(attempts):
-        counted.event(PENDING, RUNNING)
-
-    def end(thread: int) -> bool:
-        is_sound = True
-        for turn in range(rounds):
-            match (thread + turn) % 3:
-                case 0:
-                    counted.event(RUNNING, SUCCESS, GOOD)
-                case 1:
-                    counted.event(RUNNING, WAITING, BUSY)
-                case 2:
-                    counted.event(RUNNING, FAILED, MISSING)
-            snapshot = counted.metrics.snapshot()
-            ended = sum(snapshot.http_statuses.values())
-            is_sound &= snapshot.in_flight + ended == attempts
-            failures = sum(snapshot.failures.values())
-            is_sound &= snapshot.successes + snapshot.retries + failures == ended
-        return is_sound
-
-    assert hammer(end) == [True] * THREADS
-    assert counted.metrics.snapshot().in_flight == 0

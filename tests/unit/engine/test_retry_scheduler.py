@@ -1,4 +1,4 @@
-"""The retry scheduler, stepped by hand: due times, their order, and no lost wake-up."""
+"""The retry scheduler, called step by step: due times, their order, and no lost wake-up."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import pytest
 
+from tests.support.jobs import make_job
 from url_downloader.engine import retry_scheduler
 from url_downloader.engine.retry_scheduler import (
     RetryEntry,
@@ -23,13 +24,8 @@ from url_downloader.engine.retry_scheduler import (
 from url_downloader.shared.models import DownloadJob
 
 
-def job(job_id: int) -> DownloadJob:
-    """A job as a worker hands it over."""
-    return DownloadJob(job_id=job_id, url="http://h/", output="f", max_retries=1)
-
-
 class StepEvent(threading.Event):
-    """An event that is never waited for: it notes whether it was set, and for how long."""
+    """An event that never waits, and notes for each wait its state and its timeout."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,10 +37,10 @@ class StepEvent(threading.Event):
 
 
 class CrowdedQueue(queue.Queue[DownloadJob | None]):
-    """A full queue where each put that finds no room, and would wait, is answered at once.
+    """A full queue whose put raises Full at once where it would wait for room.
 
     Args:
-        on_full: called with the number of the vain put, from 1.
+        on_full: Function that is called with the number of each such put, from 1.
     """
 
     def __init__(self, on_full: Callable[[int], object]) -> None:
@@ -57,15 +53,15 @@ class CrowdedQueue(queue.Queue[DownloadJob | None]):
         self, item: DownloadJob | None, block: bool = True, timeout: float | None = None
     ) -> None:
         assert block
-        assert timeout is not None, "one that waits without end can't be stopped"
+        assert timeout is not None, "a put without a timeout can't be stopped"
         if self.full():
             self._on_full(next(self._vain))
             raise queue.Full
         super().put(item, block, timeout)
 
 
-class Bench:
-    """A scheduler that was never started, its queues and its clock."""
+class SchedulerBench:
+    """A scheduler whose thread is not started, with its queues and a clock."""
 
     def __init__(self, tasks: TaskQueue | None = None) -> None:
         self.clock = 100.0
@@ -81,12 +77,12 @@ class Bench:
         )
 
     def schedule(self, *dues: float) -> None:
-        """Jobs 1, 2, 3 ... with these due times."""
+        """Schedule the jobs 1, 2, 3 ... at these times."""
         for job_id, due in enumerate(dues, start=1):
-            self.scheduler.schedule(job(job_id), due)
+            self.scheduler.schedule(make_job(job_id), due)
 
     def released(self) -> list[int]:
-        """The ids that were put back since the last look."""
+        """Return the ids of the jobs that came back since the last call."""
         found = [self.tasks.get_nowait() for _ in range(self.tasks.qsize())]
         return [each.job_id for each in found if each is not None]
 
@@ -97,7 +93,7 @@ class Bench:
 
 @pytest.fixture
 def wake(monkeypatch: pytest.MonkeyPatch) -> StepEvent:
-    """The event that the scheduler sleeps on, so that a turn never sleeps."""
+    """Return the event that the scheduler waits on; its waits return at once."""
     event = StepEvent()
     monkeypatch.setattr(retry_scheduler, "threading", SimpleNamespace(Event=lambda: event))
     return event
@@ -113,14 +109,14 @@ def wake(monkeypatch: pytest.MonkeyPatch) -> StepEvent:
         ([103.0, 101.0, 102.0], [], 1.0),
         ([100.0, 98.0, 99.0], [2, 3, 1], None),
         ([99.0, 107.25, 98.0], [3, 1], 7.25),
-        ([50.0, 50.0, 50.0], [1, 2, 3], None),  # ties: as they came
+        ([50.0, 50.0, 50.0], [1, 2, 3], None),  # the same time: in order of arrival
     ],
 )
 def test_what_is_due_is_released(
     dues: list[float], released: list[int], remaining: float | None
 ) -> None:
-    """What is due goes back, by due time, then by arrival; the rest waits its exact time."""
-    bench = Bench()
+    """Due jobs come back by due time, then by arrival; the return value is the time left."""
+    bench = SchedulerBench()
     bench.schedule(*dues)
     assert bench.scheduler.release_due() == remaining
     assert bench.released() == released
@@ -128,8 +124,8 @@ def test_what_is_due_is_released(
 
 
 def test_each_job_comes_at_its_time() -> None:
-    """As the clock advances each job is released once, at its due time and not before."""
-    bench = Bench()
+    """As the clock advances, each job comes back once, at its due time and not before."""
+    bench = SchedulerBench()
     dues = [100.0 + n for n in range(1, 40)]
     shuffled = random.Random(1).sample(dues, len(dues))
     bench.schedule(*shuffled)
@@ -143,7 +139,7 @@ def test_each_job_comes_at_its_time() -> None:
 
 
 class Incomparable(DownloadJob):
-    """A job that can't bear comparison."""
+    """A job that raises when it is compared."""
 
     def __eq__(self, other: object) -> NoReturn:
         raise AssertionError("compared")
@@ -153,7 +149,7 @@ class Incomparable(DownloadJob):
 
 
 def test_jobs_are_never_compared() -> None:
-    """The order is that of due times and arrivals alone, even where both are equal."""
+    """Entries are ordered by due time and arrival alone, also where both are equal."""
     jobs = [
         Incomparable(job_id=n, url="http://h/", output="f", max_retries=1) for n in range(2)
     ]
@@ -170,8 +166,8 @@ def test_jobs_are_never_compared() -> None:
 def test_a_turn_sleeps_until_the_next_is_due(
     dues: list[float], sleep: float | None, wake: StepEvent
 ) -> None:
-    """The sleep ends at the next due time, and has no end where nothing waits: no polling."""
-    bench = Bench()
+    """A turn waits until the next job is due, or without a timeout where no job waits."""
+    bench = SchedulerBench()
     bench.schedule(*dues)
     assert bench.scheduler.run_once()
     assert wake.waits == [(False, sleep)]
@@ -179,12 +175,12 @@ def test_a_turn_sleeps_until_the_next_is_due(
 
 @pytest.mark.parametrize("due", [90.0, 110.0, 500.0])
 def test_a_wake_up_is_never_lost(due: float, wake: StepEvent) -> None:
-    """What is scheduled after the look and before the sleep ends that sleep at once."""
-    bench = Bench()
+    """A job that is scheduled after the look and before the wait ends that wait at once."""
+    bench = SchedulerBench()
 
     def schedule_once() -> None:
         bench.on_look = lambda: None
-        bench.scheduler.schedule(job(2), due)
+        bench.scheduler.schedule(make_job(2), due)
 
     bench.schedule(200.0)
     bench.on_look = schedule_once
@@ -196,8 +192,8 @@ def test_a_wake_up_is_never_lost(due: float, wake: StepEvent) -> None:
 
 
 def test_the_scheduled_job_is_there_when_the_wake_up_comes(wake: StepEvent) -> None:
-    """Put first, then woken: a scheduler that is as fast as can be finds the job."""
-    bench = Bench()
+    """The job is in the queue before the scheduler is woken."""
+    bench = SchedulerBench()
     found: list[int] = []
     original = wake.set
 
@@ -211,8 +207,8 @@ def test_the_scheduled_job_is_there_when_the_wake_up_comes(wake: StepEvent) -> N
 
 
 def test_a_stop_during_the_look_is_not_slept_over(wake: StepEvent) -> None:
-    """Stopped between look and sleep, the scheduler ends without a sleep."""
-    bench = Bench()
+    """A scheduler that is stopped between look and wait ends without waiting."""
+    bench = SchedulerBench()
     bench.schedule(200.0)
     bench.on_look = bench.scheduler.stop
     bench.scheduler.run()
@@ -221,8 +217,8 @@ def test_a_stop_during_the_look_is_not_slept_over(wake: StepEvent) -> None:
 
 
 def test_a_stopped_scheduler_releases_nothing(wake: StepEvent) -> None:
-    """After stop() even due jobs stay out of the task queue; stop() can come twice."""
-    bench = Bench()
+    """After stop() no job comes back, not even a due one; stop() may be called twice."""
+    bench = SchedulerBench()
     bench.schedule(90.0, 95.0)
     bench.scheduler.stop()
     bench.scheduler.stop()
@@ -232,8 +228,8 @@ def test_a_stopped_scheduler_releases_nothing(wake: StepEvent) -> None:
 
 
 def test_a_put_on_a_full_queue_waits_for_room() -> None:
-    """A due job is not lost where the task queue is full: it goes in when there is room."""
-    bench = Bench(CrowdedQueue(lambda vain: bench.released() if vain == 3 else None))
+    """Where the task queue is full, a due job waits until there is room."""
+    bench = SchedulerBench(CrowdedQueue(lambda vain: bench.released() if vain == 3 else None))
     bench.schedule(100.0)
     assert bench.scheduler.release_due() is None
     assert bench.released() == [1]
@@ -241,7 +237,9 @@ def test_a_put_on_a_full_queue_waits_for_room() -> None:
 
 def test_a_put_on_a_full_queue_gives_up_on_stop() -> None:
     """A scheduler that waits for room ends when it is stopped; the queue is as it was."""
-    bench = Bench(CrowdedQueue(lambda vain: bench.scheduler.stop() if vain == 2 else None))
+    bench = SchedulerBench(
+        CrowdedQueue(lambda vain: bench.scheduler.stop() if vain == 2 else None)
+    )
     bench.schedule(90.0, 91.0, 500.0)
     bench.scheduler.run()
     assert bench.tasks.qsize() == 1
@@ -249,16 +247,16 @@ def test_a_put_on_a_full_queue_gives_up_on_stop() -> None:
     assert bench.crashes == []
 
 
-@pytest.mark.parametrize("item", [job(1), None])
+@pytest.mark.parametrize("item", [make_job(1), None])
 def test_put_until_puts(item: DownloadJob | None) -> None:
-    """With room, the item is put once and that is said."""
+    """With room, the item is put once, and the result is True."""
     tasks: TaskQueue = queue.Queue(1)
     assert put_until(tasks, item, gave_up=lambda: False)
     assert (tasks.qsize(), tasks.get_nowait()) == (1, item)
 
 
 def test_put_until_gives_up_first() -> None:
-    """Where it is to give up already, nothing is put, room or not."""
+    """Where `gave_up` is true already, nothing is put, even with room."""
     tasks: TaskQueue = queue.Queue()
-    assert not put_until(tasks, job(1), gave_up=lambda: True)
+    assert not put_until(tasks, make_job(1), gave_up=lambda: True)
     assert tasks.qsize() == 0

@@ -1,4 +1,4 @@
-"""A worker's turn, stepped by hand: the thread is never started."""
+"""A worker's turns, called one by one: the thread is never started."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.support.jobs import BUSY, NOT_FOUND, OK, make_job
 from url_downloader.config.settings import RetrySettings
 from url_downloader.engine.retry_scheduler import TaskQueue
 from url_downloader.engine.worker import Clock, Worker, WorkerContext
@@ -17,20 +18,19 @@ from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult, JobStatus
 
 URL = "http://user:secret@host/file"
-OK = JobResult(http_status=200, size=3, path="downloads/file")
-UNAVAILABLE = JobResult(kind=ErrorKind.SERVER_ERROR, message="HTTP 503", http_status=503)
-NOT_FOUND = JobResult(kind=ErrorKind.CLIENT_ERROR, message="HTTP 404", http_status=404)
 
 Outcome = JobResult | BaseException | Callable[[], JobResult]
 
 
-def job(job_id: int = 1, *, max_retries: int = 4) -> DownloadJob:
-    """A job as the producer makes it."""
-    return DownloadJob(job_id=job_id, url=URL, output="file", max_retries=max_retries)
+class WorkerBench:
+    """A worker whose thread is not started, with its queue, registry and scheduler.
 
+    It is also the worker's attempter: attempts have the outcomes of a script.
 
-class Bench:
-    """A worker that was never started, and all that it hands things to."""
+    Args:
+        outcomes: Results of the attempts, in order; an exception is raised, a function called.
+        retry: Settings of retries.
+    """
 
     def __init__(self, *outcomes: Outcome, retry: RetrySettings | None = None) -> None:
         self.clock = 100.0
@@ -64,7 +64,7 @@ class Bench:
             self.tasks.put(each)
 
     def step(self, *jobs: DownloadJob) -> None:
-        """One turn for each of these new jobs."""
+        """Register and queue these jobs, and have the worker make a turn for each."""
         self.put(*jobs)
         self.worker.setup()
         for _ in jobs:
@@ -83,7 +83,7 @@ class Bench:
     def close(self) -> None:
         self.calls.append("close")
 
-    def _make_attempter(self, control: AttemptControl) -> Bench:
+    def _make_attempter(self, control: AttemptControl) -> WorkerBench:
         assert control is self.worker.control
         self.calls.append("make")
         return self
@@ -94,13 +94,10 @@ class Bench:
 
 
 @pytest.fixture
-def log_text(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> pytest.LogCaptureFixture:
-    """All that is logged, whatever an earlier test made of the logger."""
-    monkeypatch.setattr(logging.getLogger("url_downloader"), "propagate", True)
-    caplog.set_level(logging.DEBUG, logger="url_downloader")
-    return caplog
+def log_text(package_log: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """Return the records of all levels."""
+    package_log.set_level(logging.DEBUG, logger="url_downloader")
+    return package_log
 
 
 @pytest.mark.parametrize(
@@ -108,7 +105,7 @@ def log_text(
     [
         (OK, JobStatus.SUCCESS, False),
         (JobResult(http_status=204, path="x"), JobStatus.SUCCESS, False),
-        (UNAVAILABLE, JobStatus.RETRY_SCHEDULED, True),
+        (BUSY, JobStatus.RETRY_SCHEDULED, True),
         (JobResult(kind=ErrorKind.TRUNCATED), JobStatus.RETRY_SCHEDULED, True),
         (NOT_FOUND, JobStatus.FAILED, False),
         (JobResult(kind=ErrorKind.LOCAL), JobStatus.FAILED, False),
@@ -116,37 +113,37 @@ def log_text(
     ],
 )
 def test_the_result_decides(result: JobResult, status: JobStatus, is_scheduled: bool) -> None:
-    """One attempt, counted; its result is in the record, and only a retry is handed over."""
-    bench = Bench(result)
-    bench.step(job())
+    """An attempt is counted, its result is in the record, and only a retry is scheduled."""
+    bench = WorkerBench(result)
+    bench.step(make_job())
     record = bench.registry.get(1)
     assert (record.status, record.result, record.attempts) == (status, result, 1)
     assert bool(bench.scheduled) is is_scheduled
 
 
 def test_none_ends_the_worker() -> None:
-    """None is the end; what is queued behind it is left alone."""
-    bench = Bench(OK)
+    """None ends the worker, which takes nothing that is queued behind it."""
+    bench = WorkerBench(OK)
     bench.tasks.put(None)
-    bench.put(job())
+    bench.put(make_job())
     assert not bench.worker.run_once()
     assert (bench.status(), bench.tasks.qsize()) == (JobStatus.PENDING, 1)
 
 
 def test_the_state_is_running_before_the_attempt() -> None:
-    """Who looks while an attempt is made sees it, in the first attempt and in later ones."""
-    bench = Bench(UNAVAILABLE, OK)
-    bench.step(job())
-    bench.tasks.put(job())
+    """During every attempt, first or later, the state of the job is RUNNING."""
+    bench = WorkerBench(BUSY, OK)
+    bench.step(make_job())
+    bench.tasks.put(make_job())
     bench.worker.run_once()
     assert bench.attempted == [(1, JobStatus.RUNNING)] * 2
     assert (bench.status(), bench.registry.get(1).attempts) == (JobStatus.SUCCESS, 2)
 
 
 def test_the_state_comes_before_the_hand_over() -> None:
-    """The scheduler, which may be fast, never gets a job whose record doesn't say so yet."""
-    bench = Bench(UNAVAILABLE)
-    bench.step(job())
+    """The record says RETRY_SCHEDULED before the scheduler gets the job."""
+    bench = WorkerBench(BUSY)
+    bench.step(make_job())
     assert bench.scheduled == [(1, 101.0, JobStatus.RETRY_SCHEDULED, 101.0)]
 
 
@@ -158,16 +155,16 @@ def test_the_state_comes_before_the_hand_over() -> None:
         (4, None, False, 5.0),  # the cap
         (1, None, True, 0.0),
         (1, 7.0, False, 8.0),
-        (1, 7.0, True, 7.0),  # never earlier than the server asks
-        (3, 10.0, True, 10.0),  # the cap is not for what the server asks
+        (1, 7.0, True, 7.0),  # never before the server's time
+        (3, 10.0, True, 10.0),  # the cap does not hold for the server's time
     ],
 )
 def test_due_times(
     failures: int, retry_after: float | None, is_lucky: bool, wait: float
 ) -> None:
-    """A retry is due by the backoff with full jitter, or by Retry-After, to the second.
+    """A retry is due after the backoff with full jitter, or as Retry-After says.
 
-    It is counted from the end of the attempt.
+    The time is counted from the end of the attempt.
     """
     retry = RetrySettings(delay=1.0, max_delay=5.0)
 
@@ -175,23 +172,23 @@ def test_due_times(
         bench.clock += 50.0
         return JobResult(kind=ErrorKind.SERVER_ERROR, http_status=503, retry_after=retry_after)
 
-    bench = Bench(*[fail] * failures, retry=retry)
+    bench = WorkerBench(*[fail] * failures, retry=retry)
     bench.is_lucky = is_lucky
-    bench.step(job())
+    bench.step(make_job())
     for _ in range(failures - 1):
-        bench.tasks.put(job())
+        bench.tasks.put(make_job())
         bench.worker.run_once()
     due = 100.0 + 50.0 * failures + wait
     assert bench.scheduled[-1] == (1, due, JobStatus.RETRY_SCHEDULED, due)
 
 
 def test_a_wait_that_is_too_long_fails_now() -> None:
-    """A Retry-After over the limit is not slept, not shortened: the job has failed."""
+    """A Retry-After above the limit fails the job, and no retry is scheduled."""
     asked = JobResult(
         kind=ErrorKind.SERVER_ERROR, message="HTTP 503", http_status=503, retry_after=601.0
     )
-    bench = Bench(asked)
-    bench.step(job())
+    bench = WorkerBench(asked)
+    bench.step(make_job())
     result = bench.registry.get(1).result
     assert result is not None
     assert (bench.status(), result.kind) == (JobStatus.FAILED, ErrorKind.RETRY_AFTER)
@@ -200,22 +197,22 @@ def test_a_wait_that_is_too_long_fails_now() -> None:
 
 @pytest.mark.parametrize("max_retries", [0, 1, 3])
 def test_attempts_are_one_more_than_retries(max_retries: int) -> None:
-    """The job's own max_retries is the number of attempts after the first."""
-    bench = Bench(*[UNAVAILABLE] * 10)
-    bench.step(job(max_retries=max_retries))
+    """A job has 1 + max_retries attempts, by its own max_retries."""
+    bench = WorkerBench(*[BUSY] * 10)
+    bench.step(make_job(max_retries=max_retries))
     for _ in range(max_retries):
         assert bench.status() is JobStatus.RETRY_SCHEDULED
-        bench.tasks.put(job(max_retries=max_retries))
+        bench.tasks.put(make_job(max_retries=max_retries))
         bench.worker.run_once()
     assert bench.status() is JobStatus.FAILED
     assert len(bench.attempted) == max_retries + 1
 
 
 def test_after_a_cancel_queued_jobs_are_skipped() -> None:
-    """What is still queued is taken and left as it is, until None comes."""
-    bench = Bench(OK)
+    """After a cancel queued jobs are taken and left PENDING, until None comes."""
+    bench = WorkerBench(OK)
     bench.is_cancelled = True
-    bench.step(job(1), job(2))
+    bench.step(make_job(1), make_job(2))
     bench.tasks.put(None)
     assert not bench.worker.run_once()
     assert bench.attempted == []
@@ -226,9 +223,9 @@ def test_after_a_cancel_queued_jobs_are_skipped() -> None:
 def test_an_unexpected_error_fails_its_job_alone(
     error: Exception, log_text: pytest.LogCaptureFixture
 ) -> None:
-    """It ends the job as INTERNAL, told by its type alone, and the next job goes on."""
-    bench = Bench(error, OK)
-    bench.step(job(1), job(2))
+    """It fails the job as INTERNAL, logged by its type alone, and the next job goes on."""
+    bench = WorkerBench(error, OK)
+    bench.step(make_job(1), make_job(2))
     result = bench.registry.get(1).result
     assert result is not None
     assert (bench.status(1), result.kind) == (JobStatus.FAILED, ErrorKind.INTERNAL)
@@ -241,9 +238,9 @@ def test_an_unexpected_error_fails_its_job_alone(
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1)])
 def test_what_is_no_error_escapes(error: BaseException) -> None:
-    """An exception that means to end the program is not taken for a failed job."""
-    bench = Bench(error)
-    bench.put(job())
+    """KeyboardInterrupt and SystemExit propagate and do not fail the job."""
+    bench = WorkerBench(error)
+    bench.put(make_job())
     bench.worker.setup()
     with pytest.raises(type(error)):
         bench.worker.run_once()
@@ -251,9 +248,9 @@ def test_what_is_no_error_escapes(error: BaseException) -> None:
 
 
 def test_what_escapes_is_handed_to_on_crash() -> None:
-    """The thread's loop reports a bug of the pipeline, and closes what it made."""
-    bench = Bench(OK)
-    bench.tasks.put(job())  # never registered
+    """A bug of the pipeline is passed to on_crash, and the attempter is closed."""
+    bench = WorkerBench(OK)
+    bench.tasks.put(make_job())  # never registered
     bench.worker.run()
     [crash] = bench.crashes
     assert isinstance(crash, TransitionError)
@@ -263,7 +260,7 @@ def test_what_escapes_is_handed_to_on_crash() -> None:
 
 @pytest.mark.parametrize("is_shutdown", [True, False])
 def test_a_result_that_comes_too_late(is_shutdown: bool) -> None:
-    """In a shutdown the pool may have failed the job already; else that is a bug."""
+    """At shutdown the pool may have failed the job before; otherwise that is a bug."""
 
     def late() -> JobResult:
         bench.registry.fail(1, JobResult(kind=ErrorKind.INTERRUPTED))
@@ -271,18 +268,18 @@ def test_a_result_that_comes_too_late(is_shutdown: bool) -> None:
             bench.worker.stop()
         return OK
 
-    bench = Bench(late)
+    bench = WorkerBench(late)
     if is_shutdown:
-        bench.step(job())
+        bench.step(make_job())
     else:
         with pytest.raises(TransitionError):
-            bench.step(job())
+            bench.step(make_job())
     assert bench.status() is JobStatus.FAILED
 
 
 def test_the_attempter_lives_as_long_as_the_thread() -> None:
-    """It is made in setup and closed in teardown; the worker's control is there before."""
-    bench = Bench()
+    """The attempter is made in setup and closed in teardown; the control exists before."""
+    bench = WorkerBench()
     assert bench.calls == []
     bench.worker.control.abort()
     bench.worker.setup()
@@ -291,8 +288,8 @@ def test_the_attempter_lives_as_long_as_the_thread() -> None:
 
 
 def test_without_an_attempter_there_is_nothing_to_close() -> None:
-    """A worker that could not be set up can be torn down."""
-    bench = Bench()
+    """A worker without an attempter can be torn down."""
+    bench = WorkerBench()
     bench.worker.teardown()
     assert bench.calls == []
 
@@ -301,7 +298,7 @@ def test_without_an_attempter_there_is_nothing_to_close() -> None:
     ("outcome", "level", "text"),
     [
         (OK, logging.INFO, "downloads/file"),
-        (UNAVAILABLE, logging.WARNING, "attempt 2 of 5 in 1.0 s"),
+        (BUSY, logging.WARNING, "attempt 2 of 5 in 1.0 s"),
         (NOT_FOUND, logging.ERROR, "HTTP 404"),
         (RuntimeError("boom"), logging.CRITICAL, "RuntimeError"),
     ],
@@ -309,9 +306,9 @@ def test_without_an_attempter_there_is_nothing_to_close() -> None:
 def test_each_end_is_logged_at_its_level(
     outcome: Outcome, level: int, text: str, log_text: pytest.LogCaptureFixture
 ) -> None:
-    """One line says what became of the attempt; the URL's password is in none."""
-    bench = Bench(outcome)
-    bench.step(job())
+    """One line tells how the attempt ended; no line has the URL's password."""
+    bench = WorkerBench(outcome)
+    bench.step(make_job(url=URL))
     lines = [r.getMessage() for r in log_text.records if r.levelno == level]
     assert len(lines) == 1
     assert text in lines[0]

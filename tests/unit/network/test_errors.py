@@ -1,14 +1,13 @@
-"""What the HTTP libraries raise, nested as they really nest it, in our few words.
+"""Errors of the HTTP libraries, nested as in real requests: their kinds and messages.
 
-Errors are brought about inside requests and urllib3, with a connection in memory that fails at
-one place; those of TLS come out of a real handshake between two buffers.
+The errors are raised inside requests and urllib3, by a connection in memory that fails at one
+place. The errors of TLS come from a real handshake between two buffers.
 """
 
 from __future__ import annotations
 
 import errno
 import http.client
-import io
 import os
 import socket
 import ssl
@@ -24,6 +23,7 @@ import urllib3.util.connection
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool
 
+from tests.support.memory_replies import MemorySocket, Stream
 from url_downloader.network.errors import LIBRARY_ERRORS, attempt_error
 from url_downloader.network.message_head import WireError
 from url_downloader.network.strict_response import StrictResponse
@@ -37,60 +37,19 @@ Raising = Callable[..., Any]
 
 
 def system_error(number: int) -> OSError:
-    """The error that the operating system's number stands for, of its special class."""
+    """Return the operating system's error of this number, in its own class."""
     return OSError(number, os.strerror(number))
 
 
 def tls_error(type_: type[ssl.SSLError], reason: str) -> ssl.SSLError:
-    """An error as OpenSSL's are raised: with its reason as an attribute."""
+    """Return an error as those of OpenSSL, with its reason as an attribute."""
     error = type_(1, f"[SSL: {reason}] (_ssl.c:1000)")
     error.reason = reason
     return error
 
 
-class Stream(io.BytesIO):
-    """What a server sends; then, instead of the end, maybe an error."""
-
-    def __init__(self, data: bytes = b"", error: BaseException | None = None) -> None:
-        super().__init__(data)
-        self._error = error
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        line = super().readline(size)
-        return line if line.endswith(b"\n") else self._end() or line
-
-    def read1(self, size: int | None = -1, /) -> bytes:
-        return super().read1(-1 if size is None else size) or self._end()
-
-    def peek(self, _: int = 0) -> bytes:
-        return self.getvalue()[self.tell() :] or self._end()
-
-    def _end(self) -> bytes:
-        if self._error is not None:
-            raise self._error
-        return b""
-
-
-class FakeSocket:
-    """As much of a connected socket as a request needs."""
-
-    def __init__(self, stream: Stream, error: BaseException | None = None) -> None:
-        self._stream = stream
-        self._error = error
-
-    def sendall(self, _: object) -> None:
-        if self._error is not None:
-            raise self._error
-
-    def makefile(self, *_: object) -> Stream:
-        return self._stream
-
-    def __getattr__(self, _: str) -> Raising:
-        return lambda *_: None
-
-
 class Adapter(HTTPAdapter):
-    """requests' adapter, with replies as strict as the program has them."""
+    """The adapter of requests, with the program's strict replies."""
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
         pool = super().get_connection_with_tls_context(*args, **kwargs)
@@ -100,26 +59,26 @@ class Adapter(HTTPAdapter):
 
 
 class Network:
-    """What happens when a request is made."""
+    """A network on which connections and handshakes end as the test says."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._patch = monkeypatch
 
-    def connects_to(self, outcome: FakeSocket | BaseException) -> None:
-        """Every attempt to connect comes to this."""
+    def connects_to(self, outcome: MemorySocket | BaseException) -> None:
+        """Have every connection be this socket, or fail with this error."""
         self._patch.setattr(
             urllib3.util.connection, "create_connection", raising_or_returning(outcome)
         )
 
     def shakes_hands(self, outcome: BaseException) -> None:
-        """Every TLS handshake comes to this."""
-        self.connects_to(FakeSocket(Stream()))
+        """Have every TLS handshake fail with this error."""
+        self.connects_to(MemorySocket(Stream()))
         self._patch.setattr(
             urllib3.connection, "ssl_wrap_socket", raising_or_returning(outcome)
         )
 
     def error(self, url: str = "http://h/", proxy: str | None = None) -> AttemptError:
-        """What becomes of the error that getting the URL, head and body, ends with."""
+        """Return the AttemptError for the error that a request for the URL raises."""
         with pytest.raises(LIBRARY_ERRORS) as caught:
             self._get(url, {"http": proxy, "https": proxy} if proxy else {})
         found = attempt_error(caught.value)
@@ -138,7 +97,7 @@ class Network:
 
 
 def raising_or_returning(outcome: object) -> Raising:
-    """A function that comes to this, whatever it is given."""
+    """Return a function that raises the outcome if it is an error, and else returns it."""
 
     def act(*_: object, **__: object) -> object:
         if isinstance(outcome, BaseException):
@@ -150,7 +109,7 @@ def raising_or_returning(outcome: object) -> Raising:
 
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> Network:
-    """A network on which nothing is decided yet, and no environment that names a proxy."""
+    """Return a network, with no proxy in the environment."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
@@ -188,7 +147,7 @@ NO_ROUTE = system_error(errno.EHOSTUNREACH)
 def test_connecting(
     network: Network, scheme: str, error: OSError, kind: ErrorKind, words: str
 ) -> None:
-    """Name, refusal, route and time each have their kind, and say what the system said."""
+    """Name, refusal, route and time have their kinds, and the message of the system."""
     network.connects_to(error)
     found = network.error(f"{scheme}://h/")
     assert found.kind is kind
@@ -222,8 +181,8 @@ def test_connecting(
 def test_reading(
     network: Network, sent: bytes, error: OSError, kind: ErrorKind, words: str
 ) -> None:
-    """A connection lost or silent has the same kind wherever the reply was by then."""
-    network.connects_to(FakeSocket(Stream(sent, error)))
+    """A lost or silent connection has the same kind, wherever the reply was by then."""
+    network.connects_to(MemorySocket(Stream(sent, error)))
     found = network.error()
     assert found.kind is kind
     assert words in found.message
@@ -252,8 +211,8 @@ def test_reading(
 def test_a_reply_that_ends_early_or_breaks_the_rules(
     network: Network, sent: bytes, kind: ErrorKind, words: str
 ) -> None:
-    """What came of a reply tells a cut from a lie, through all that the libraries wrap."""
-    network.connects_to(FakeSocket(Stream(sent)))
+    """Cut replies and malformed replies have different kinds, through all wrapping."""
+    network.connects_to(MemorySocket(Stream(sent)))
     found = network.error()
     assert found.kind is kind
     assert words in found.message
@@ -264,7 +223,7 @@ def test_a_route_that_is_lost_later(network: Network, place: str) -> None:
     """Any error of the system after connecting is one of the connection, not of the reply."""
     begun = HEAD + b"Content-Length: 9\r\n\r\n1234" if place == "body" else b""
     network.connects_to(
-        FakeSocket(Stream(begun, NO_ROUTE), NO_ROUTE if place == "sending" else None)
+        MemorySocket(Stream(begun, NO_ROUTE), NO_ROUTE if place == "sending" else None)
     )
     found = network.error()
     assert found.kind in {ErrorKind.CONNECT, ErrorKind.RESET}
@@ -272,14 +231,14 @@ def test_a_route_that_is_lost_later(network: Network, place: str) -> None:
 
 
 def test_a_reset_while_sending(network: Network) -> None:
-    """A server that closes before it has read the request loses the connection."""
-    network.connects_to(FakeSocket(Stream(), system_error(errno.ECONNRESET)))
+    """A server that closes before it has read the request resets the connection."""
+    network.connects_to(MemorySocket(Stream(), system_error(errno.ECONNRESET)))
     assert network.error().kind is ErrorKind.RESET
 
 
 @pytest.fixture
 def handshake(ca: trustme.CA, tls_context: ssl.SSLContext) -> Callable[[str, str], OSError]:
-    """What a real handshake with this host's kind of peer raises."""
+    """Return a function that makes a real handshake with a peer, and returns its error."""
 
     def shake(host: str, peer: str) -> OSError:
         client = ssl.create_default_context()
@@ -321,7 +280,7 @@ def test_a_handshake_that_fails(
     kind: ErrorKind,
     words: str,
 ) -> None:
-    """A certificate that is not trusted, or another's, is one thing; broken TLS is another."""
+    """A certificate that is not trusted, or another's, has another kind than broken TLS."""
     network.shakes_hands(handshake(host, peer))
     found = network.error(f"https://{host}/")
     assert found.kind is kind
@@ -338,7 +297,7 @@ def test_a_handshake_that_fails(
     ],
 )
 def test_a_handshake_that_is_cut_off(network: Network, error: OSError, kind: ErrorKind) -> None:
-    """Closed, reset or silent within the handshake: never the certificate's fault."""
+    """A close, a reset or silence within the handshake is never a certificate error."""
     network.shakes_hands(error)
     assert network.error("https://h/").kind is kind
 
@@ -355,7 +314,7 @@ def test_a_handshake_that_is_cut_off(network: Network, error: OSError, kind: Err
 def test_a_proxy_that_is_not_there(
     network: Network, scheme: str, error: OSError, words: str
 ) -> None:
-    """What fails on the way to the proxy is the proxy's, and its password stays unsaid."""
+    """An error on the way to the proxy is the proxy's; the message has no password."""
     network.connects_to(error)
     found = network.error(f"{scheme}://h/", proxy=PROXY)
     assert (found.kind, found.message) == (ErrorKind.PROXY, words)
@@ -373,7 +332,7 @@ def test_a_proxy_that_is_not_there(
     ],
 )
 def test_an_invalid_url(network: Network, url: str) -> None:
-    """A URL that no request can be made of is told without it, for it may hold a password."""
+    """The message for an invalid URL does not show it, as it may hold a password."""
     assert network.error(url).kind is ErrorKind.INVALID_URL
 
 
@@ -393,7 +352,7 @@ def test_an_invalid_url(network: Network, url: str) -> None:
     ],
 )
 def test_bare_errors(error: BaseException, kind: ErrorKind) -> None:
-    """The kind is found at any depth, also at none."""
+    """The kind is found at any depth of wrapping, and without any."""
     assert attempt_error(error).kind is kind
 
 
@@ -430,14 +389,14 @@ SECRET_URL = "http://u:S3CRET@h/?sig=S3CRET"
     ids=lambda error: type(error).__name__,
 )
 def test_no_text_of_a_library_is_shown(error: BaseException) -> None:
-    """It may quote a URL with its password, a header, or all that was not read."""
+    """Texts of libraries are not shown: they may quote passwords, headers or unread bytes."""
     assert "S3CRET" not in attempt_error(error).message
     outer = urllib3.exceptions.ProtocolError("S3CRET", error)
     assert "S3CRET" not in attempt_error(outer).message
 
 
 def test_a_bug_is_not_explained_away() -> None:
-    """What no library raises on purpose goes on as it is."""
+    """An error that no library raises on purpose is raised again as it is."""
     bug = KeyError("ours")
     with pytest.raises(KeyError) as caught:
         attempt_error(bug)

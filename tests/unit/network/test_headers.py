@@ -1,4 +1,4 @@
-"""The fields of a reply are found by any spelling of their names, and none of them is lost."""
+"""Header fields of a reply: names in any case, and no value lost."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_same_twice_is_once(
     [("Content-Encoding", ["gzip", "gzip"]), ("Set-Cookie", ["a=1", "a=2", "a=1"])],
 )
 def test_some_mean_it_when_they_say_the_same_again(name: str, values: list[str]) -> None:
-    """A coding was applied twice; the last cookie of a name is the one that holds."""
+    """A repeated coding was applied twice; the last cookie of a name is valid."""
     lines = [(name, values[0]), *((name.lower(), value) for value in values[1:])]
     fields = ReplyFields(lines)
     assert (fields[name], list(fields.lines)) == (", ".join(values), lines)
@@ -47,7 +47,7 @@ def test_some_mean_it_when_they_say_the_same_again(name: str, values: list[str])
 
 @given(LINES)
 def test_they_are_what_urllib3_makes_of_the_same_lines(lines: list[tuple[str, str]]) -> None:
-    """Each name, in any case, has the value that the library would give it."""
+    """Each name, in any case, has the value that urllib3 would give it."""
     fields, known = ReplyFields(lines), HTTPHeaderDict(lines)
     assert len(fields) == len(known)
     for name in ("A", "a", "b", "SET-COOKIE", "c"):
@@ -59,7 +59,7 @@ def test_they_are_what_urllib3_makes_of_the_same_lines(lines: list[tuple[str, st
 
 
 def test_what_is_not_there() -> None:
-    """A name that did not come has no value, or the one that the caller names."""
+    """A missing field has no value, or the caller's default."""
     fields = ReplyFields([("A", "1")])
     assert fields.get_all("B") is None
     assert fields.get("B", "2") == "2"

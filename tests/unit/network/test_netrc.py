@@ -1,13 +1,10 @@
-"""The text of a .netrc: as curl, wget and Python read it, in bytes."""
+"""The text of a .netrc, read in bytes, as curl, wget and Python read it."""
 
 from __future__ import annotations
 
 import pytest
 
-from url_downloader.network.logins import Logins
 from url_downloader.network.netrc import NetrcEntry, NetrcError, parse_netrc
-
-SECRET = b"S3CRET"
 
 
 @pytest.mark.parametrize(
@@ -40,7 +37,7 @@ SECRET = b"S3CRET"
     ],
 )
 def test_a_file(text: bytes, expected: list[NetrcEntry]) -> None:
-    """Entries come in their order, whatever lines they are on."""
+    """Entries come in their order, whatever their line breaks."""
     assert parse_netrc(text.split(b"\n")) == expected
 
 
@@ -57,33 +54,8 @@ def test_a_file(text: bytes, expected: list[NetrcEntry]) -> None:
     ],
 )
 def test_something_else(text: bytes, line: int) -> None:
-    """The line is told, and nothing of what is in it."""
+    """The error has the number of the line, and nothing of its content."""
     with pytest.raises(NetrcError) as caught:
         parse_netrc(text.split(b"\n"))
     assert caught.value.line == line
     assert "S3CRET" not in repr(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("host", "name", "expected"),
-    [
-        ("h", None, (b"ann", b"1")),
-        ("H", b"ann", (b"ann", b"1")),
-        ("h", b"bob", (b"bob", b"2")),
-        ("h", b"eve", (b"eve", b"4")),
-        ("other", None, (b"eve", b"4")),
-        ("other", b"ann", None),
-        ("late", None, (b"eve", b"4")),
-    ],
-)
-def test_which_login(host: str, name: bytes | None, expected: object) -> None:
-    """The first entry that fits host and user is taken; what is after `default` never is."""
-    logins = Logins(
-        [
-            NetrcEntry(b"h", b"ann", b"1"),
-            NetrcEntry(b"h", b"bob", b"2"),
-            NetrcEntry(None, b"eve", b"4"),
-            NetrcEntry(b"late", b"ann", b"5"),
-        ]
-    )
-    assert logins.of_host(host, name) == expected

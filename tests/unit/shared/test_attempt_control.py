@@ -9,16 +9,18 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
+from tests.support.jobs import make_job
 from url_downloader.shared.attempt_control import AttemptControl
-from url_downloader.shared.models import DownloadJob, ErrorKind
+from url_downloader.shared.models import ErrorKind
 from url_downloader.shared.ports import Phase
 
-JOB = DownloadJob(job_id=1, url="http://h/", output="a", max_retries=0)
+JOB = make_job()
 Line = tuple[socket.socket, socket.socket]
+"""Both ends of a connection, the near end first."""
 
 
 def is_open(line: Line) -> bool:
-    """Whether a byte sent at the near end is received at the far one."""
+    """Return whether a byte that is sent at the near end arrives at the far one."""
     with suppress(BrokenPipeError):
         line[0].sendall(b"x")
     return line[1].recv(1) == b"x"
@@ -26,7 +28,7 @@ def is_open(line: Line) -> bool:
 
 @pytest.fixture
 def lines() -> Iterator[list[Line]]:
-    """Two connections, near end first, closed at the end."""
+    """Yield two connections."""
     with ExitStack() as stack:
         both = [socket.socketpair(), socket.socketpair()]
         for end in itertools.chain(*both):
@@ -36,14 +38,14 @@ def lines() -> Iterator[list[Line]]:
 
 @pytest.fixture
 def control() -> Iterator[AttemptControl]:
-    """One that lets go at the end."""
+    """Yield a control that releases its connection at the end."""
     it = AttemptControl()
     yield it
     it.release()
 
 
 def test_a_held_connection_can_be_cut(lines: list[Line], control: AttemptControl) -> None:
-    """Both ends see the end of the stream; other connections are not touched."""
+    """After an abort both ends see the end of the stream; other connections stay open."""
     near, far = lines[0]
     control.hold(near)
     assert (control.failure(), is_open(lines[0])) == (None, True)
@@ -55,7 +57,7 @@ def test_a_held_connection_can_be_cut(lines: list[Line], control: AttemptControl
 def test_a_connection_made_after_the_cut_is_cut(
     lines: list[Line], control: AttemptControl
 ) -> None:
-    """Cut before there is anything to hold, every connection is cut as soon as there is."""
+    """After an abort every connection is aborted as soon as it is held."""
     control.abort()
     assert control.failure() is not None
     for near, far in lines:
@@ -65,7 +67,7 @@ def test_a_connection_made_after_the_cut_is_cut(
 
 
 def test_a_released_connection_is_safe(lines: list[Line], control: AttemptControl) -> None:
-    """What was let go stays open, and a later cut does not touch it."""
+    """A released connection stays open, also after a later abort."""
     control.hold(lines[0][0])
     control.release()
     control.release()
@@ -76,7 +78,7 @@ def test_a_released_connection_is_safe(lines: list[Line], control: AttemptContro
 def test_a_connection_that_is_closed_is_let_go(
     lines: list[Line], control: AttemptControl
 ) -> None:
-    """The grip does not keep a connection open that its owner has closed; an open one stays."""
+    """The control does not keep a closed connection open, and leaves an open one alone."""
     near, far = lines[0]
     control.hold(near)
     control.release_closed()
@@ -87,7 +89,7 @@ def test_a_connection_that_is_closed_is_let_go(
 
 
 def test_only_the_last_connection_is_held(lines: list[Line], control: AttemptControl) -> None:
-    """A new connection takes the former one's place."""
+    """A new connection takes the place of the one before."""
     for near, _ in lines:
         control.hold(near)
     control.abort()
@@ -95,7 +97,7 @@ def test_only_the_last_connection_is_held(lines: list[Line], control: AttemptCon
 
 
 def test_the_hold_outlives_a_new_owner(lines: list[Line], control: AttemptControl) -> None:
-    """Wrapped in TLS, a socket moves to another object; the grip on it stays."""
+    """A socket that moves to another object, as with TLS, can still be aborted."""
     near, far = lines[0]
     control.hold(near)
     with socket.socket(fileno=near.detach()):
@@ -104,7 +106,7 @@ def test_the_hold_outlives_a_new_owner(lines: list[Line], control: AttemptContro
 
 
 def test_a_cut_of_what_is_closed_is_nothing(lines: list[Line], control: AttemptControl) -> None:
-    """A connection that both ends have closed can be cut, and again."""
+    """A connection that both ends have closed can be aborted, and aborted again."""
     control.hold(lines[0][0])
     for end in lines[0]:
         end.close()
@@ -114,7 +116,7 @@ def test_a_cut_of_what_is_closed_is_nothing(lines: list[Line], control: AttemptC
 
 
 def test_an_attempt_expires_by_its_number(lines: list[Line], control: AttemptControl) -> None:
-    """Another attempt's end is nothing to this one; its own is final, and says why."""
+    """Expiry of another attempt changes nothing; that of this one is final, with its reason."""
     for _ in range(2):
         control.begin(JOB)
     control.hold(lines[0][0])
@@ -128,7 +130,7 @@ def test_an_attempt_expires_by_its_number(lines: list[Line], control: AttemptCon
 
 
 def test_a_new_attempt_is_not_expired(lines: list[Line], control: AttemptControl) -> None:
-    """What ended the last attempt does not touch the next one's connection."""
+    """The expiry of the last attempt leaves the next one's connection open."""
     control.begin(JOB)
     control.expire(1, "too late")
     control.hold(lines[0][0])
@@ -139,7 +141,7 @@ def test_a_new_attempt_is_not_expired(lines: list[Line], control: AttemptControl
 
 
 def test_a_cut_is_for_good(lines: list[Line], control: AttemptControl) -> None:
-    """No new attempt mends it, and it is told before an expiry."""
+    """No new attempt undoes an abort, and an abort is reported before an expiry."""
     control.abort()
     control.begin(JOB)
     control.expire(1, "too late")
@@ -151,7 +153,7 @@ def test_a_cut_is_for_good(lines: list[Line], control: AttemptControl) -> None:
 
 
 def test_the_phase_is_seen_with_its_time() -> None:
-    """Each phase begins when it is entered, and an attempt begins by waiting."""
+    """A phase has the time when it was entered, and an attempt begins with waiting."""
     clock = itertools.count(1.0)
     control = AttemptControl(now=lambda: next(clock))
     assert control.progress() is None
@@ -169,7 +171,7 @@ def test_the_phase_is_seen_with_its_time() -> None:
 
 
 def test_bytes_and_position_of_an_attempt() -> None:
-    """Bytes beside the file count as received but not for the position; attempts start anew."""
+    """Bytes beside the file count as received, but not for the position; both begin at 0."""
     counted: list[int] = []
     control = AttemptControl(on_bytes=counted.append)
     for _ in range(2):

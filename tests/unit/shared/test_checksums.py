@@ -1,9 +1,8 @@
-"""Digests: how lists, sha256sum and servers write them, and how they are compared."""
+"""Checksums as lists, sha256sum and servers write them, and their comparison."""
 
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import random
 import re
@@ -12,8 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.attempts import Attempts
-from tests.support.fake_network import V1, V2, FakeReply, cut, full, piece
 from url_downloader.shared.checksums import (
     ALGORITHMS,
     Digester,
@@ -21,7 +18,7 @@ from url_downloader.shared.checksums import (
     parse_checksum,
     parse_sums,
 )
-from url_downloader.shared.models import Checksum, ErrorKind, Outcome
+from url_downloader.shared.models import Checksum
 
 DATA = b"The quick brown fox jumps over the lazy dog"
 HEX = {name: hashlib.new(known, DATA).hexdigest() for name, known in ALGORITHMS.items()}
@@ -30,13 +27,13 @@ OTHER = "0" * 64
 
 
 def field(name: str, data: bytes = DATA) -> str:
-    """One member of a Repr-Digest field."""
+    """Return one member of a Repr-Digest field."""
     digest = hashlib.new(name.replace("-", ""), data).digest()
     return f"{name}=:{base64.b64encode(digest).decode()}:"
 
 
 def checksum(name: str, data: bytes = DATA) -> Checksum:
-    """What `data` must have."""
+    """Return the checksum of `data`."""
     return Checksum(name, hashlib.new(name.replace("-", ""), data).hexdigest())
 
 
@@ -47,7 +44,7 @@ GOOD_DIGITS = GOOD_FIELD.split(":")[1]
 @pytest.mark.parametrize("name", ["md5", "sha-1", "sha-256", "sha-512"])
 @pytest.mark.parametrize("form", ["{}={}", "  {}={}\t", "{} = {}"])
 def test_a_checksum_of_a_list(name: str, form: str) -> None:
-    """Each of the four algorithms, blanks around, and digits in either case."""
+    """Each of the four algorithms is read, with blanks around, and digits in either case."""
     expected = Checksum(name, HEX[name])
     assert parse_checksum(form.format(name, HEX[name])) == expected
     assert parse_checksum(form.format(name.upper(), HEX[name].upper())) == expected
@@ -81,7 +78,7 @@ def test_a_checksum_of_a_list(name: str, form: str) -> None:
     ],
 )
 def test_what_is_no_checksum(text: str, reason: str) -> None:
-    """It is refused, with what is expected instead."""
+    """Another text is refused, with the form that is expected."""
     with pytest.raises(ValueError, match=re.escape(reason)):
         parse_checksum(text)
 
@@ -111,12 +108,12 @@ def test_what_is_no_checksum(text: str, reason: str) -> None:
     ],
 )
 def test_a_line_of_sha256sum(line: str, name: str) -> None:
-    """Text and binary mode, escaped names, either line end: the name as on the disk."""
+    """Text and binary mode, escaped names and both line ends give the name on the disk."""
     assert list(parse_sums([line])) == [(name, Checksum("sha-256", SHA256))]
 
 
 def test_lines_that_say_nothing_are_skipped() -> None:
-    """Comments, blank lines; all others come in their order, a name as often as it stands."""
+    """Comments and blank lines are skipped; other lines come in order, repeated names too."""
     lines = ["# made by hand\n", "\n", f"{SHA256}  a\n", "\r\n", f"{OTHER}  b\n", f"{OTHER}  a"]
     assert [(name, found.digest) for name, found in parse_sums(lines)] == [
         ("a", SHA256),
@@ -148,7 +145,7 @@ def test_lines_that_say_nothing_are_skipped() -> None:
     ],
 )
 def test_a_broken_line_of_sums(line: str) -> None:
-    """A line of another form is refused by its number: what else is it to protect?"""
+    """A line of another form is refused by its number, as its file is unknown."""
     sums = parse_sums([f"{OTHER}  good\n", "\n", f"{line}\n"])
     assert next(sums)[0] == "good"
     with pytest.raises(ValueError, match=r"^line 3 "):
@@ -156,14 +153,14 @@ def test_a_broken_line_of_sums(line: str) -> None:
 
 
 def test_sums_are_read_line_by_line() -> None:
-    """A long file is never held as a whole: a line is read when it is asked for."""
+    """A line is read when it is asked for, so that a long file is never held as a whole."""
     left = iter([f"{SHA256}  a\n", f"{SHA256}  b\n"])
     assert next(parse_sums(left))[0] == "a"
     assert next(left).endswith("  b\n")
 
 
 def escaped(name: str) -> str:
-    """A line of sha256sum for a file of this name."""
+    """Return a line of sha256sum for a file of this name."""
     text = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     return f"{chr(92) if text != name else ''}{SHA256}  {text}\n"
 
@@ -185,14 +182,14 @@ def test_a_name_comes_back_as_it_was(name: str) -> None:
         (f"\t{GOOD_FIELD} ,\t {field('sha-512')}  ", ["sha-256", "sha-512"]),
         (f"{GOOD_FIELD};note=1", ["sha-256"]),
         (f"{GOOD_FIELD};a;b=?1, {field('sha-512')}", ["sha-256", "sha-512"]),
-        # Of other algorithms: RFC 9530 §5 deprecates some, and some are nobody's.
+        # Other algorithms: RFC 9530 §5 deprecates some, others do not exist.
         (f"md5=:{base64.b64encode(b'0' * 16).decode()}:", []),
         (f"sha=:{base64.b64encode(b'0' * 20).decode()}:", []),
         ("unixsum=:AAA=:", []),
         ("crc32c=:AAAAAA==:", []),
         (f"unknown=:{GOOD_DIGITS}:, {GOOD_FIELD}", ["sha-256"]),
         (f"{GOOD_FIELD}, unknown", ["sha-256"]),
-        # Of another form.
+        # Another form.
         ("", []),
         (",,,", []),
         ("sha-256", []),
@@ -215,7 +212,7 @@ def test_a_name_comes_back_as_it_was(name: str) -> None:
     ],
 )
 def test_the_digests_of_a_field(value: str, names: list[str]) -> None:
-    """What can be verified is; what can't is as if it weren't there, and never an error."""
+    """Digests that can be verified are returned; others are ignored, and none is an error."""
     if "====" in value:
         assert set(digests_of(value)) <= {checksum("sha-256")}
         return
@@ -224,7 +221,7 @@ def test_the_digests_of_a_field(value: str, names: list[str]) -> None:
 
 @given(st.text(st.sampled_from("sha-256512=:,;AB+/ \t\"'") | st.characters(), max_size=120))
 def test_a_field_never_raises(value: str) -> None:
-    """Whatever a server says, only sha-256 and sha-512 of the right lengths come out."""
+    """Any field gives only sha-256 and sha-512 digests of the right lengths."""
     lengths = {"sha-256": 64, "sha-512": 128}
     for found in digests_of(f"sha-256=:{value}:, {value}, {GOOD_FIELD}"):
         assert re.fullmatch(rf"[0-9a-f]{{{lengths[found.algorithm]}}}", found.digest)
@@ -232,7 +229,7 @@ def test_a_field_never_raises(value: str) -> None:
 
 @pytest.mark.parametrize("name", list(ALGORITHMS))
 def test_a_digest_that_fits(name: str) -> None:
-    """Of all bytes, in the pieces in which they came."""
+    """The right digest of all bytes is accepted, in whatever pieces they came."""
     digester = Digester([Checksum(name, HEX[name])])
     assert digester
     for chunk in (DATA[:1], b"", DATA[1:20], DATA[20:]):
@@ -242,7 +239,7 @@ def test_a_digest_that_fits(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(ALGORITHMS))
 def test_a_digest_that_does_not_fit(name: str) -> None:
-    """The reason names the algorithm, what it is and what it should be."""
+    """The reason names the algorithm, the digest of the bytes and the one that is expected."""
     digester = Digester([Checksum(name, HEX[name])])
     digester.update(DATA + b"!")
     reason = digester.mismatch()
@@ -252,7 +249,7 @@ def test_a_digest_that_does_not_fit(name: str) -> None:
 
 
 def test_nothing_wanted_costs_nothing() -> None:
-    """With no checksum there is no hash to feed, and nothing can be wrong."""
+    """Without a checksum there is no hash to feed, and no mismatch."""
     digester = Digester([])
     assert not digester
     digester.update(DATA)
@@ -271,7 +268,7 @@ def test_nothing_wanted_costs_nothing() -> None:
     ],
 )
 def test_all_that_is_wanted_must_fit(wanted: list[Checksum], fits: bool) -> None:
-    """The user's checksum and the server's: one that doesn't fit is enough."""
+    """Of the user's and the server's checksums one that does not fit is enough."""
     digester = Digester(iter(wanted))
     digester.update(DATA)
     assert (digester.mismatch() is None) is fits
@@ -285,7 +282,7 @@ def test_no_bytes_have_a_digest_too() -> None:
 
 @given(st.binary(max_size=200), st.randoms(use_true_random=False))
 def test_pieces_do_not_matter(data: bytes, luck: random.Random) -> None:
-    """Cut anywhere, the bytes have the digest of the whole."""
+    """Cut into any pieces, the bytes have the digest of the whole."""
     digester = Digester([checksum("sha-256", data)])
     left = data
     while left:
@@ -293,81 +290,3 @@ def test_pieces_do_not_matter(data: bytes, luck: random.Random) -> None:
         digester.update(left[:cut])
         left = left[cut:]
     assert digester.mismatch() is None
-
-
-@pytest.mark.parametrize(
-    ("second", "kind", "published"),
-    [
-        (full(V1), None, {"file.bin": V1}),
-        (full(V2), ErrorKind.CHECKSUM, {}),
-        (cut(V1, 16), ErrorKind.TRUNCATED, {}),
-        (FakeReply(404), ErrorKind.CLIENT_ERROR, {}),
-    ],
-)
-@pytest.mark.parametrize("part", [b"", V1[:15] + b"!"])
-def test_a_mismatch_is_one_fresh_download(
-    second: FakeReply, kind: ErrorKind | None, *, published: dict[str, bytes], part: bytes
-) -> None:
-    """The next attempt asks for all of it; what has not the checksum is never published."""
-    attempts = Attempts(piece(V1, 16) if part else full(V2), second, part=part)
-    results = [attempts.attempt(checksum=checksum("sha-256", V1)) for _ in range(2)]
-    assert [result.kind for result in results] == [ErrorKind.CHECKSUM, kind]
-    assert attempts.published == published
-    assert attempts.ranges == [len(part), 0]
-    if kind is ErrorKind.CHECKSUM:
-        assert attempts.part is None
-
-
-def test_a_checksum_over_a_resume() -> None:
-    """The first bytes are read from the part, once; from the network only the others come."""
-    attempts = Attempts(cut(V1, 16), piece(V1, 16, 30), piece(V1, 30))
-    results = [attempts.attempt(checksum=checksum("sha-256", V1)) for _ in range(2)]
-    assert [result.kind for result in results] == [ErrorKind.TRUNCATED, None]
-    assert results[-1].outcome is Outcome.RESUMED
-    assert (attempts.published, sum(attempts.counted)) == ({"file.bin": V1}, len(V1))
-    assert attempts.disk.read_back == [16]
-
-
-def test_what_nobody_asked_for_is_not_hashed() -> None:
-    """Without a checksum the part isn't read again."""
-    attempts = Attempts(piece(V1, 16), part=V1[:16])
-    assert attempts.attempt().kind is None
-    assert attempts.disk.read_back == []
-
-
-@pytest.mark.parametrize(
-    ("reply", "part", "fits"),
-    [
-        (full(V1, repr_digest=field("sha-256", V1)), b"", True),
-        (full(V1, repr_digest=field("sha-512", V1)), b"", True),
-        (full(V1, repr_digest=field("sha-256", V2)), b"", False),
-        (full(V1, repr_digest=f"{field('sha-256', V1)}, {field('sha-512', V2)}"), b"", False),
-        (full(V1, repr_digest="md5=:AAAAAAAAAAAAAAAAAAAAAA==:, what=:AAAA:"), b"", True),
-        (full(V1, repr_digest="sha-256=:AAAA:"), b"", True),
-        (
-            FakeReply(
-                200,
-                gzip.compress(V1),
-                repr_digest=field("sha-256", V2),
-                content_encoding="gzip",
-            ),
-            b"",
-            True,
-        ),
-        (piece(V1, 16, repr_digest=field("sha-256", V1)), V1[:16], True),
-        (piece(V1, 16, repr_digest=field("sha-256", V1[16:])), V1[:16], False),
-    ],
-)
-def test_what_a_server_says_of_its_file(reply: FakeReply, part: bytes, *, fits: bool) -> None:
-    """A Repr-Digest that can be verified must fit; any other is as if it weren't there."""
-    attempts = Attempts(reply, FakeReply(404), part=part)
-    assert (attempts.attempt().kind is None) is fits
-    assert attempts.published == ({"file.bin": V1} if fits else {})
-
-
-def test_a_digest_of_a_416_is_of_its_own_body() -> None:
-    """In an error reply Repr-Digest is of the error's text (RFC 9530, B): the part is whole."""
-    headers = {"content_range": "bytes */40", "repr_digest": field("sha-256", b"too far")}
-    attempts = Attempts(FakeReply(416, b"too far", **headers), part=V1)
-    assert attempts.attempt().kind is None
-    assert attempts.published == {"file.bin": V1}

@@ -1,4 +1,4 @@
-"""The error tree: every error keeps its facts, also on its way through a pickle."""
+"""The error classes: every error keeps its facts, also in a pickle."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ EXAMPLES = [
 
 
 def facts(error: Exception) -> tuple[object, ...]:
-    """All that an error says."""
+    """Return all facts of an error."""
     return type(error), error.args, vars(error), str(error)
 
 
 def test_every_error_has_an_example() -> None:
-    """No class of the tree is left out below, and each hangs on the root."""
+    """Each error class has an example below, and derives from the root class."""
     classes = {
         each
         for _, each in inspect.getmembers(errors, inspect.isclass)
@@ -66,5 +66,5 @@ def test_an_attempt_error_has_its_facts_as_attributes() -> None:
 def test_a_transition_error_says_which_job_and_what(
     current: JobStatus | None, text: str
 ) -> None:
-    """The job, the state it is in and the state it was asked for are in the text."""
+    """The text has the job, its state, and the state that was asked for."""
     assert str(errors.TransitionError(7, current, JobStatus.SUCCESS)) == text

@@ -1,33 +1,19 @@
-"""The registry: what it knows, what it tells, and that no thread can bring it into disorder."""
+"""The registry of jobs: its records, its events, and its transitions in any order."""
 
 from __future__ import annotations
 
 import collections
-import logging
-import random
-import sys
-import threading
 import tracemalloc
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tests.support.jobs import BUSY, NOT_FOUND, OK, make_job
 from url_downloader.shared.errors import TransitionError
 from url_downloader.shared.job_registry import JobRegistry
-from url_downloader.shared.models import (
-    DownloadJob,
-    ErrorKind,
-    JobEvent,
-    JobRecord,
-    JobResult,
-    JobStatus,
-)
-
-T = TypeVar("T")
+from url_downloader.shared.models import JobEvent, JobRecord, JobStatus
 
 PENDING, RUNNING, WAITING, SUCCESS, FAILED = (
     JobStatus.PENDING,
@@ -36,22 +22,11 @@ PENDING, RUNNING, WAITING, SUCCESS, FAILED = (
     JobStatus.SUCCESS,
     JobStatus.FAILED,
 )
-GOOD = JobResult(http_status=200, size=5, path="a")
-BAD = JobResult(kind=ErrorKind.SERVER_ERROR, message="HTTP 503", http_status=503)
-WORSE = JobResult(kind=ErrorKind.CLIENT_ERROR, message="HTTP 404", http_status=404)
-THREADS = 12
 NONE_OF_EACH = dict.fromkeys(JobStatus, 0)
 
 
-def job(number: int = 1) -> DownloadJob:
-    """A job to register."""
-    return DownloadJob(
-        job_id=number, url=f"http://h/{number}", output=str(number), max_retries=4
-    )
-
-
-class Watched:
-    """A registry whose clocks go when told to, and what it told its listeners."""
+class WatchedRegistry:
+    """A registry with clocks that the test moves, and the events that it has reported."""
 
     def __init__(self) -> None:
         self.monotonic, self.wall = 1000.0, 5_000_000.0
@@ -73,54 +48,56 @@ class Watched:
 
 
 @pytest.fixture
-def watched() -> Watched:
-    """A fresh one."""
-    return Watched()
+def watched() -> WatchedRegistry:
+    """Return a registry without jobs."""
+    return WatchedRegistry()
 
 
-def test_the_life_of_a_job_that_needs_two_attempts(watched: Watched) -> None:
-    """Attempts are counted at their start, times taken at each step, facts kept to the end."""
+def test_the_life_of_a_job_that_needs_two_attempts(watched: WatchedRegistry) -> None:
+    """Attempts are counted when they start, each step has its time, and no fact is lost."""
     registry = watched.registry
-    pending = JobRecord(job=job(), status=PENDING, attempts=0, created_at=5_000_000, since=1000)
-    assert registry.add(job()) == pending
+    pending = JobRecord(
+        job=make_job(), status=PENDING, attempts=0, created_at=5_000_000, since=1000
+    )
+    assert registry.add(make_job()) == pending
     watched.pass_by(2)
     first = pending._replace(
         status=RUNNING, attempts=1, started_at=5_000_002, since=1002, waited=2
     )
     assert registry.start(1) == first
     watched.pass_by(3)
-    waiting = first._replace(status=WAITING, since=1005, worked=3, due=1007.5, result=BAD)
-    assert registry.schedule_retry(1, BAD, due=1007.5) == waiting
+    waiting = first._replace(status=WAITING, since=1005, worked=3, due=1007.5, result=BUSY)
+    assert registry.schedule_retry(1, BUSY, due=1007.5) == waiting
     watched.pass_by(4)
     second = waiting._replace(status=RUNNING, attempts=2, since=1009, waited=6, due=None)
     assert registry.start(1) == second
     watched.pass_by(5)
     done = second._replace(
-        status=SUCCESS, finished_at=5_000_014, since=1014, worked=8, result=GOOD
+        status=SUCCESS, finished_at=5_000_014, since=1014, worked=8, result=OK
     )
-    assert registry.succeed(1, GOOD) == done == registry.get(1)
+    assert registry.succeed(1, OK) == done == registry.get(1)
 
 
-def test_durations_ignore_the_wall_clock(watched: Watched) -> None:
-    """A wall clock that is set back changes times of day, never how long something took."""
-    watched.registry.add(job())
+def test_durations_ignore_the_wall_clock(watched: WatchedRegistry) -> None:
+    """A wall clock that is set back changes times of day; durations stay right."""
+    watched.registry.add(make_job())
     watched.registry.start(1)
     watched.monotonic += 7
     watched.wall -= 3600
-    record = watched.registry.fail(1, WORSE)
+    record = watched.registry.fail(1, NOT_FOUND)
     assert (record.worked, record.waited, record.finished_at) == (7, 0, 5_000_000 - 3600)
 
 
-def test_get_snapshot_counts_with_status(watched: Watched) -> None:
-    """The registry can be asked for one job, for all, for numbers, and for those in a state."""
+def test_get_snapshot_counts_with_status(watched: WatchedRegistry) -> None:
+    """The registry returns one job, all jobs, counts by state, and the jobs in a state."""
     registry = watched.registry
     assert registry.snapshot() == []
     assert registry.counts() == NONE_OF_EACH
     for number in (1, 2, 3):
-        registry.add(job(number))
+        registry.add(make_job(number))
     registry.start(2)
     registry.start(1)
-    registry.fail(1, WORSE)
+    registry.fail(1, NOT_FOUND)
     assert [record.job.job_id for record in registry.snapshot()] == [1, 2, 3]
     assert [registry.get(number).status for number in (1, 2, 3)] == [FAILED, RUNNING, PENDING]
     assert registry.counts() == NONE_OF_EACH | {PENDING: 1, RUNNING: 1, FAILED: 1}
@@ -131,23 +108,23 @@ def test_get_snapshot_counts_with_status(watched: Watched) -> None:
             registry.get(unknown)
 
 
-def test_an_answer_is_a_moment(watched: Watched) -> None:
-    """What was asked earlier does not change afterwards."""
-    watched.registry.add(job())
+def test_an_answer_is_a_moment(watched: WatchedRegistry) -> None:
+    """A snapshot does not change after it was taken."""
+    watched.registry.add(make_job())
     snapshot, counts = watched.registry.snapshot(), watched.registry.counts()
     watched.registry.start(1)
     assert [record.status for record in snapshot] == [PENDING]
     assert counts == NONE_OF_EACH | {PENDING: 1}
 
 
-def test_every_transition_is_told(watched: Watched) -> None:
+def test_every_transition_is_told(watched: WatchedRegistry) -> None:
     """An event has its place in the order, its time, the state before, and the new record."""
     registry = watched.registry
-    records = [registry.add(job())]
+    records = [registry.add(make_job())]
     watched.pass_by(1)
-    records += [registry.start(1), registry.schedule_retry(1, BAD, due=2.0)]
+    records += [registry.start(1), registry.schedule_retry(1, BUSY, due=2.0)]
     watched.pass_by(1)
-    records += [registry.start(1), registry.succeed(1, GOOD)]
+    records += [registry.start(1), registry.succeed(1, OK)]
     assert watched.events == [
         JobEvent(sequence=number, time=time, previous=previous, record=record)
         for number, time, previous, record in zip(
@@ -161,7 +138,7 @@ def test_every_transition_is_told(watched: Watched) -> None:
 
 
 def test_a_terminal_state_is_told_once_and_last() -> None:
-    """For each job that ends, whichever way, one permit comes, after all listeners."""
+    """For each job that ends, in either state, one permit comes, after all listeners."""
     story: list[str] = []
     registry = JobRegistry(
         listeners=[
@@ -171,12 +148,12 @@ def test_a_terminal_state_is_told_once_and_last() -> None:
         on_terminal=lambda: story.append("permit"),
     )
     for number, end in enumerate((registry.succeed, registry.fail), start=1):
-        registry.add(job(number))
+        registry.add(make_job(number))
         registry.start(number)
-        registry.schedule_retry(number, BAD, due=0)
+        registry.schedule_retry(number, BUSY, due=0)
         registry.start(number)
         story.clear()
-        end(number, BAD)
+        end(number, BUSY)
         status = registry.get(number).status
         assert story == [f"first {status}", f"second {status}", "permit"]
 
@@ -194,16 +171,13 @@ def test_a_listener_may_call_the_registry() -> None:
             registry.start(number)
 
     registry = JobRegistry(listeners=[ask], on_terminal=lambda: seen.append(registry.counts()))
-    registry.add(job())
-    registry.succeed(1, GOOD)
+    registry.add(make_job())
+    registry.succeed(1, OK)
     assert seen == [True, 1, True, 1, True, 1, NONE_OF_EACH | {SUCCESS: 1}]
 
 
-def test_a_listener_that_raises_is_dropped(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is logged, kept and not called again; everyone else hears of all, as before."""
-    monkeypatch.setattr(logging.getLogger("url_downloader"), "propagate", True)
+def test_a_listener_that_raises_is_dropped(package_log: pytest.LogCaptureFixture) -> None:
+    """Its error is logged and kept, and it is not called again; other listeners still are."""
     story: list[str] = []
     trouble = ValueError("listener's trouble")
 
@@ -221,25 +195,25 @@ def test_a_listener_that_raises_is_dropped(
         on_terminal=lambda: story.append("permit"),
     )
     for number in (1, 2):
-        registry.add(job(number))
+        registry.add(make_job(number))
         registry.start(number)
     errors = [registry.listener_error]
 
     story.clear()
-    assert registry.succeed(1, GOOD).status is SUCCESS
+    assert registry.succeed(1, OK).status is SUCCESS
     assert story == ["before success", "raising success", "after success", "permit"]
     assert [*errors, registry.listener_error] == [None, trouble]
-    [message] = caplog.messages
+    [message] = package_log.messages
     assert "raising, which is called no more: bug of this program: ValueError at" in message
     assert "trouble" not in message
 
     story.clear()
-    registry.succeed(2, GOOD)
+    registry.succeed(2, OK)
     assert story == ["before success", "after success", "permit"]
 
 
 def test_even_an_interrupt_in_a_listener_leaves_the_permit() -> None:
-    """What no listener should raise goes up, but the job's end is counted all the same."""
+    """KeyboardInterrupt in a listener propagates, but the end of the job is counted."""
     permits: list[None] = []
 
     def interrupted(event: JobEvent) -> None:
@@ -247,23 +221,24 @@ def test_even_an_interrupt_in_a_listener_leaves_the_permit() -> None:
             raise KeyboardInterrupt
 
     registry = JobRegistry(listeners=[interrupted], on_terminal=lambda: permits.append(None))
-    registry.add(job())
+    registry.add(make_job())
     registry.start(1)
     with pytest.raises(KeyboardInterrupt):
-        registry.fail(1, BAD)
+        registry.fail(1, BUSY)
     assert registry.get(1).status is FAILED
     assert permits == [None]
 
 
 def test_a_job_that_has_ended_takes_little() -> None:
-    """A few hundred bytes are all that is kept of it: a list may have a million."""
+    """An ended job takes at most 300 bytes, as a list may have a million jobs."""
     registry, count = JobRegistry(), 2000
+    short = NOT_FOUND._replace(message="HTTP 404")
     tracemalloc.start()
     try:
         for number in range(1, count + 1):
-            registry.add(job(number))
+            registry.add(make_job(number))
             registry.start(number)
-            registry.fail(number, WORSE)
+            registry.fail(number, short)
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -280,11 +255,11 @@ NUMBERS = st.integers(1, 4)
 
 
 class RegistryMachine(RuleBasedStateMachine):
-    """Whatever is asked in whatever order, the registry does what a few numbers tell."""
+    """A model of the registry that makes random transitions and compares."""
 
     @initialize()
     def begin(self) -> None:
-        self.watched = Watched()
+        self.watched = WatchedRegistry()
         self.registry = self.watched.registry
         self.states: dict[int, JobStatus] = {}
         self.attempts: collections.Counter[int] = collections.Counter()
@@ -303,7 +278,7 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @rule(number=NUMBERS)
     def add(self, number: int) -> None:
-        self._try(lambda: self.registry.add(job(number)), number, PENDING)
+        self._try(lambda: self.registry.add(make_job(number)), number, PENDING)
 
     @rule(number=NUMBERS)
     def start(self, number: int) -> None:
@@ -312,21 +287,21 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @rule(number=NUMBERS)
     def succeed(self, number: int) -> None:
-        self._try(lambda: self.registry.succeed(number, GOOD), number, SUCCESS)
+        self._try(lambda: self.registry.succeed(number, OK), number, SUCCESS)
 
     @rule(number=NUMBERS)
     def fail(self, number: int) -> None:
-        self._try(lambda: self.registry.fail(number, WORSE), number, FAILED)
+        self._try(lambda: self.registry.fail(number, NOT_FOUND), number, FAILED)
 
     @rule(number=NUMBERS)
     def schedule_retry(self, number: int) -> None:
         def retry() -> JobRecord:
-            return self.registry.schedule_retry(number, BAD, due=7.0)
+            return self.registry.schedule_retry(number, BUSY, due=7.0)
 
         self._try(retry, number, WAITING)
 
     def _try(self, verb: Callable[[], JobRecord], number: int, wanted: JobStatus) -> bool:
-        """Whether the registry did it, which it must if and only if the model can."""
+        """Make the transition, if the model allows it; return whether it was made."""
         current = self.states.get(number)
         is_next = number == len(self.states) + 1
         is_listed = is_next if wanted is PENDING else current in LISTED[wanted]
@@ -374,146 +349,3 @@ class RegistryMachine(RuleBasedStateMachine):
 
 
 TestAnyOrder = RegistryMachine.TestCase
-
-
-def hammer(act: Callable[[int], T], threads: int = THREADS) -> list[T]:
-    """What `act(n)` returns in each thread n, all at once, with a switch every moment."""
-    barrier = threading.Barrier(threads)
-
-    def wait_and_act(number: int) -> T:
-        barrier.wait(timeout=60)
-        return act(number)
-
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(wait_and_act, range(threads)))
-    finally:
-        sys.setswitchinterval(interval)
-
-
-def wins(verb: Callable[[T], object], argument: T) -> bool:
-    """Whether the registry did it."""
-    try:
-        verb(argument)
-    except TransitionError:
-        return False
-    return True
-
-
-def test_of_many_who_add_or_start_a_job_one_does() -> None:
-    """Of concurrent equal transitions exactly one is made; all others raise."""
-    registry = JobRegistry()
-    numbers = range(1, 201)
-
-    def add_and_start(thread: int) -> list[tuple[str, int]]:
-        added = [("add", n) for n in numbers if wins(registry.add, job(n))]
-        order = random.Random(thread).sample(numbers, len(numbers))
-        return added + [("start", n) for n in order if wins(registry.start, n)]
-
-    won = sorted(each for wins_of_one in hammer(add_and_start) for each in wins_of_one)
-    assert won == [(verb, n) for verb in ("add", "start") for n in numbers]
-    assert registry.counts() == NONE_OF_EACH | {RUNNING: 200}
-    assert {record.attempts for record in registry.snapshot()} == {1}
-
-
-def test_of_many_who_end_a_job_one_does() -> None:
-    """Success, failure and retry race for running jobs; each job takes the winner's state."""
-    permits: collections.deque[None] = collections.deque()
-    registry = JobRegistry(on_terminal=lambda: permits.append(None))
-    numbers = range(1, 201)
-    for number in numbers:
-        registry.add(job(number))
-        registry.start(number)
-
-    verbs: list[tuple[JobStatus, Callable[[int], object]]] = [
-        (SUCCESS, lambda n: registry.succeed(n, GOOD)),
-        (FAILED, lambda n: registry.fail(n, WORSE)),
-        (WAITING, lambda n: registry.schedule_retry(n, BAD, due=0)),
-    ]
-
-    def end(thread: int) -> dict[int, JobStatus]:
-        status, verb = verbs[thread % len(verbs)]
-        return {n: status for n in numbers if wins(verb, n)}
-
-    winners = collections.defaultdict(list)
-    for won in hammer(end):
-        for number, status in won.items():
-            winners[number].append(status)
-    assert dict(winners) == {n: [registry.get(n).status] for n in numbers}
-    counts = collections.Counter(status for [status] in winners.values())
-    assert registry.counts() == NONE_OF_EACH | counts
-    assert len(permits) == counts[SUCCESS] + counts[FAILED]
-
-
-def test_whole_lives_at_once() -> None:
-    """Many threads live many jobs: each ends once, nothing is lost, all is told in order."""
-    jobs_each, numbers = 60, range(1, 60 * THREADS + 1)
-    turns, adding = iter(numbers), threading.Lock()
-    events: collections.deque[JobEvent] = collections.deque()
-    permits: collections.deque[None] = collections.deque()
-    registry = JobRegistry(listeners=[events.append], on_terminal=lambda: permits.append(None))
-
-    def live(thread: int) -> bool:
-        is_sound = True
-        for _ in range(jobs_each):
-            with adding:
-                number = registry.add(job(next(turns))).job.job_id
-            for _ in range(number % 3):
-                registry.start(number)
-                registry.schedule_retry(number, BAD, due=0)
-            registry.start(number)
-            registry.succeed(number, GOOD) if number % 2 else registry.fail(number, WORSE)
-            counts = registry.counts()
-            # Each thread has one job under way at most.
-            unfinished = sum(n for status, n in counts.items() if not status.is_terminal)
-            is_sound &= 0 <= unfinished < THREADS and min(counts.values()) >= 0
-        return is_sound
-
-    assert hammer(live) == [True] * THREADS
-    total = jobs_each * THREADS
-    assert registry.counts() == NONE_OF_EACH | {SUCCESS: total // 2, FAILED: total // 2}
-    assert [record.job.job_id for record in registry.snapshot()] == list(numbers)
-    assert all(r.attempts == r.job.job_id % 3 + 1 for r in registry.snapshot())
-    assert len(permits) == total
-    assert sorted(event.sequence for event in events) == list(range(1, len(events) + 1))
-    assert_each_story_is_whole(events)
-
-
-def assert_each_story_is_whole(events: collections.deque[JobEvent]) -> None:
-    """Of each job the events come in their order, from its first state to one end."""
-    last: dict[int, JobEvent] = {}
-    ends: collections.Counter[int] = collections.Counter()
-    for event in events:
-        number = event.record.job.job_id
-        before = last.get(number)
-        assert event.previous is (before.record.status if before else None)
-        assert before is None or before.sequence < event.sequence
-        last[number] = event
-        ends[number] += event.record.status.is_terminal
-    assert set(ends.values()) == {1}
-
-
-def test_one_trouble_among_many_threads_is_kept() -> None:
-    """A listener that raises in all threads at once costs no permit and no other listener."""
-    events: collections.deque[JobEvent] = collections.deque()
-    permits: collections.deque[None] = collections.deque()
-
-    def raising(event: JobEvent) -> None:
-        raise RuntimeError(event.sequence)
-
-    registry = JobRegistry(
-        listeners=[raising, events.append], on_terminal=lambda: permits.append(None)
-    )
-
-    def live(thread: int) -> None:
-        registry.start(thread + 1)
-        registry.succeed(thread + 1, GOOD)
-
-    for number in range(1, THREADS + 1):
-        registry.add(job(number))
-    hammer(live)
-    assert isinstance(registry.listener_error, RuntimeError)
-    assert len(permits) == THREADS
-    assert len(events) == 3 * THREADS

@@ -1,4 +1,4 @@
-"""Records come out as they went in, wherever and whenever they are looked at."""
+"""Packed records: what is unpacked equals what was packed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.jobs import NOT_FOUND, make_job, make_record
 from url_downloader.shared.models import (
     AttemptLimits,
     Checksum,
     DownloadJob,
-    ErrorKind,
     JobRecord,
     JobResult,
     JobStatus,
@@ -25,7 +25,7 @@ from url_downloader.shared.record_packing import Records, packed, unpacked
 
 
 def any_of(words: type, **others: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Values of a type, all fields of which take whatever their types allow."""
+    """Return a strategy for values of a type whose fields take all that their types allow."""
     return st.builds(words, **dict.fromkeys(inspect.signature(words).parameters, ...) | others)
 
 
@@ -34,60 +34,54 @@ FACTS = any_of(SourceFacts, digests=st.lists(CHECKSUMS, max_size=2).map(tuple))
 LIMITS = any_of(AttemptLimits)
 JOBS = any_of(DownloadJob, limits=LIMITS, checksum=st.none() | CHECKSUMS)
 PATHS = st.text(st.characters(exclude_categories=()))
-"""A folder's name may be no UTF-8; Python makes surrogates of it."""
+"""A folder's name need not be UTF-8; Python stores the other bytes as surrogates."""
 RESULTS = any_of(JobResult, path=st.none() | PATHS, source=st.none() | FACTS)
 RECORDS = any_of(JobRecord, job=JOBS, result=st.none() | RESULTS)
 
-MISSING = JobResult(kind=ErrorKind.CLIENT_ERROR, message="HTTP 404 Not Found", http_status=404)
-
 
 def record(number: int = 1, *, status: JobStatus = JobStatus.FAILED) -> JobRecord:
-    """The record of a job as a list has many."""
+    """Return a record of usual size."""
     name = f"{number:06}.bin"
-    return JobRecord(
-        job=DownloadJob(
-            job_id=number, url=f"http://127.0.0.1:8080/a/{name}", output=name, max_retries=4
-        ),
-        status=status,
-        attempts=1,
+    return make_record(
+        status,
+        make_job(number, url=f"http://127.0.0.1:8080/a/{name}", output=name),
         created_at=1e9 + 0.1,
         since=1e6 + 0.1,
         started_at=1e9 + 0.2,
         finished_at=1e9 + 0.3,
         waited=0.1,
         worked=0.2,
-        result=MISSING,
+        result=NOT_FOUND,
     )
 
 
 @given(RECORDS)
 def test_a_record_comes_back(wanted: JobRecord) -> None:
-    """Every value is what it was, and of the type that it was."""
+    """Every value comes back with the type that it had."""
     kept = packed(wanted)
     assert isinstance(kept, bytes)
-    # Not equality: 1 is not 1.0 here, and what is no number is equal to itself.
+    # Not equality: here 1 differs from 1.0, and NaN does not differ from NaN.
     assert repr(unpacked(kept)) == repr(wanted)
 
 
 def test_a_common_record_is_small() -> None:
-    """It takes a third of what its objects take."""
+    """A packed record takes a third of the memory of its objects."""
     kept = packed(record())
     assert isinstance(kept, bytes)
     assert len(kept) < 250
 
 
 def test_what_has_no_form_is_kept_as_it_is() -> None:
-    """A number that a program brought along is no reason to lose a record."""
+    """A record with a number that can't be packed is kept as an object."""
     limits = AttemptLimits(timeout=Fraction(1, 3))  # type: ignore[arg-type]
-    job = DownloadJob(job_id=1, url="http://h/", output="a", max_retries=4, limits=limits)
-    wanted = JobRecord(job=job, status=JobStatus.FAILED, attempts=1, created_at=0, since=0)
+    wanted = make_record(JobStatus.FAILED, make_job(limits=limits))
     kept = packed(wanted)
     assert kept is unpacked(kept) is wanted
     assert list(Records([kept]).with_status(JobStatus.FAILED)) == [wanted]
 
 
 def test_records_are_a_sequence() -> None:
-    """They have a length, places, slices and an order, and are equal to any like them."""
+    """Records have a length, items, slices and an order, and equal any like sequence."""
     plain = [record(n, status=status) for n, status in enumerate(JobStatus)]
     records = Records([packed(plain[0]), *plain[1:3], *map(packed, plain[3:])])
     assert records == plain == list(records)
@@ -101,7 +95,7 @@ def test_records_are_a_sequence() -> None:
 
 
 def test_records_of_some_states() -> None:
-    """They are told apart without being unpacked, and keep their order."""
+    """Records are selected by state without being unpacked, and keep their order."""
     plain = [record(n, status=status) for n, status in enumerate([*JobStatus, *JobStatus])]
     records = Records([*map(packed, plain[:5]), *plain[5:]])
     for status in JobStatus:
@@ -111,7 +105,7 @@ def test_records_of_some_states() -> None:
 
 
 def test_records_travel() -> None:
-    """What is sent to another process does not depend on which Python packed it."""
+    """Records in a pickle do not depend on the Python that packed them."""
     kept = packed(record())
     assert isinstance(kept, bytes)
     sent = pickle.dumps(Records([kept]))

@@ -1,4 +1,4 @@
-"""The one shape of all threads: turns, stop, crash, teardown. No thread is started here."""
+"""The base class of all threads: turns, stop, crash, teardown. No thread is started here."""
 
 from __future__ import annotations
 
@@ -10,14 +10,8 @@ import pytest
 from url_downloader.shared.threads import StoppableThread
 
 
-@pytest.fixture(autouse=True)
-def heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the log be seen, whatever other tests have set up."""
-    monkeypatch.setattr(logging.getLogger("url_downloader"), "propagate", True)
-
-
 class Scripted(StoppableThread):
-    """Writes down what is called, raises where it is told to, ends when its turns are over."""
+    """A thread that notes each call, raises the errors that it is given, and has a script."""
 
     def __init__(
         self, *, turns: Iterable[bool] = (), errors: dict[str, BaseException] | None = None
@@ -49,7 +43,7 @@ class Scripted(StoppableThread):
 
 
 def test_making_it_starts_nothing() -> None:
-    """A thread that was made has done nothing yet; it never keeps the process alive."""
+    """A new thread does nothing yet; it is a daemon, so it never keeps the process alive."""
     thread = Scripted()
     assert not thread.is_alive()
     assert (thread.story, thread.error, thread.name) == ([], None, "scripted")
@@ -57,7 +51,7 @@ def test_making_it_starts_nothing() -> None:
 
 
 def test_turns_until_one_says_no() -> None:
-    """Setup, turns as long as they return True, teardown; and no crash."""
+    """A thread runs setup, turns until one returns False, and teardown, without a crash."""
     thread = Scripted(turns=[True, True, False, True])
     thread.run()
     assert thread.story == ["setup", "turn", "turn", "turn", "teardown"]
@@ -65,7 +59,7 @@ def test_turns_until_one_says_no() -> None:
 
 
 def test_a_stop_before_the_first_turn() -> None:
-    """Stopped before it began, a thread makes no turn but cleans up."""
+    """A thread that is stopped before it begins makes no turn, but runs teardown."""
     thread = Scripted(turns=[True])
     thread.stop()
     thread.run()
@@ -73,7 +67,7 @@ def test_a_stop_before_the_first_turn() -> None:
 
 
 def test_a_stop_between_turns() -> None:
-    """Stopped within a turn, a thread ends after it, though the turn would go on."""
+    """A thread that is stopped within a turn ends after it."""
 
     class Stopping(Scripted):
         def run_once(self) -> bool:
@@ -86,7 +80,7 @@ def test_a_stop_between_turns() -> None:
 
 
 def test_stop_is_idempotent() -> None:
-    """To stop a thread again, or one that has ended, changes nothing and raises nothing."""
+    """To stop a thread again, or after its end, changes nothing and raises nothing."""
     thread = Scripted(turns=[False])
     for _ in range(3):
         thread.stop()
@@ -97,7 +91,7 @@ def test_stop_is_idempotent() -> None:
 
 
 def test_wait_tells_whether_it_was_stopped() -> None:
-    """A pause that runs out is False; one that is cut short, however long, is True."""
+    """A wait that ends by its timeout returns False; one that a stop ends returns True."""
     thread = Scripted()
     assert thread.wait(0.0) is False
     thread.stop()
@@ -119,21 +113,21 @@ def test_wait_tells_whether_it_was_stopped() -> None:
     ],
 )
 def test_what_escapes_is_kept_and_handed_on(
-    caplog: pytest.LogCaptureFixture, where: str, story: list[str], error: BaseException
+    package_log: pytest.LogCaptureFixture, where: str, story: list[str], error: BaseException
 ) -> None:
-    """Any exception, at any step: kept, logged once by its type, told; then teardown."""
+    """Any exception at any step is kept, logged by its type, and passed to on_crash."""
     thread = Scripted(turns=[False], errors={where: error})
     thread.run()
     assert thread.error is error
     assert thread.crashes == [error]
     assert thread.story == story
-    [record] = caplog.records
+    [record] = package_log.records
     assert record.levelno == logging.CRITICAL
     assert f"scripted: bug of this program: {type(error).__name__}" in record.getMessage()
 
 
 def test_two_errors_are_both_told() -> None:
-    """A teardown that fails after a failed turn hides nothing from on_crash."""
+    """on_crash is called for a failed turn and for a teardown that fails after it."""
     first, second = ValueError("turn"), ValueError("teardown")
     thread = Scripted(errors={"turn": first, "teardown": second})
     thread.run()
@@ -141,7 +135,7 @@ def test_two_errors_are_both_told() -> None:
 
 
 def test_the_first_error_is_the_one_kept() -> None:
-    """What is kept is the cause; what follows from it in the teardown is not."""
+    """The error that is kept is the first one, not its consequence in teardown."""
     first, second = ValueError("turn"), ValueError("teardown")
     thread = Scripted(errors={"turn": first, "teardown": second})
     thread.run()
@@ -149,7 +143,7 @@ def test_the_first_error_is_the_one_kept() -> None:
 
 
 def test_teardown_runs_even_if_on_crash_raises() -> None:
-    """What a thread owns is closed in any case."""
+    """A thread closes what it owns even if on_crash raises."""
     thread = Scripted(errors={"turn": ValueError("turn"), "on_crash": OSError("on_crash")})
     with pytest.raises(OSError, match="on_crash"):
         thread.run()
@@ -157,7 +151,7 @@ def test_teardown_runs_even_if_on_crash_raises() -> None:
 
 
 def test_a_thread_without_turns_is_a_bug() -> None:
-    """Without turns of its own, a subclass crashes and does not end as if all was done."""
+    """A subclass without run_once crashes, and does not end as if its work was done."""
     crashes: list[BaseException] = []
     thread = StoppableThread(name="empty", on_crash=crashes.append)
     thread.run()

@@ -1,4 +1,4 @@
-"""Unexpected errors are told without their texts, which may hold secrets."""
+"""Unexpected errors are logged without their texts, which may hold secrets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECRET = "S3CRET"
 
 
 def caught(text: bytes = f"password {SECRET}\xfc".encode("latin-1")) -> Exception:
-    """Return an error that quotes a whole file, caused by another one that does."""
+    """Return an error that quotes a whole file, and whose cause does too."""
     try:
         try:
             codecs.decode(text, "utf-8")
@@ -47,12 +47,12 @@ def test_the_place_in_this_package_is_told_too() -> None:
 
 
 def test_an_error_that_was_never_raised_has_no_place() -> None:
-    """Its type is all there is to tell."""
+    """Its message is its type alone."""
     assert described(KeyError(SECRET)) == "KeyError"
 
 
 def test_the_traceback_is_for_those_who_debug(caplog: pytest.LogCaptureFixture) -> None:
-    """One critical line with the package's path; the frames at DEBUG, without texts."""
+    """CRITICAL has one line with the package's path; DEBUG has the frames, without texts."""
     log = logging.getLogger("tests.unexpected")
     with caplog.at_level(logging.DEBUG, log.name):
         log_unexpected(log, caught(), doing="job 7")
@@ -69,7 +69,7 @@ def test_the_traceback_is_for_those_who_debug(caplog: pytest.LogCaptureFixture) 
 
 
 def test_a_circle_of_causes_ends() -> None:
-    """Errors that name each other as cause are told once each."""
+    """Errors that name each other as cause are logged once each."""
     first, second = ValueError(SECRET), KeyError(SECRET)
     first.__cause__, second.__cause__ = second, first
     log_unexpected(logging.getLogger("tests.unexpected"), first, doing="it")

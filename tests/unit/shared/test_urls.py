@@ -1,4 +1,4 @@
-"""URLs as WHATWG's standard reads them, but with every escape left as it is written."""
+"""URLs in the normal form of the WHATWG standard, but with every escape as it is written."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ HOME = "http://user:pw@host:8080"
     ],
 )
 def test_path_and_query(path: str, normal: str) -> None:
-    """Only what may not stand there is escaped; dot segments go, empty ones stay."""
+    """Characters that may not stand there are escaped; dot segments go, empty ones stay."""
     assert split_url(f"http://h{path}") == ("http://h", normal)
 
 
@@ -128,7 +128,7 @@ def test_path_and_query(path: str, normal: str) -> None:
     ],
 )
 def test_scheme_host_and_port(start: str, normal: str) -> None:
-    """They are in normal form, so that equal origins are the same text; logins stay theirs."""
+    """All three are in normal form, so that equal origins are equal texts; logins stay."""
     assert split_url(f"{start}/") == (normal, "/")
     assert split_url(f"{normal}/") == (normal, "/")
 
@@ -164,7 +164,7 @@ def test_scheme_host_and_port(start: str, normal: str) -> None:
     ],
 )
 def test_what_is_no_url(text: str) -> None:
-    """No http(s), no host, a port or a host that none can have, and what slips look like."""
+    """Another scheme, no host, an impossible port or host, and likely typos are refused."""
     with pytest.raises(ValueError):  # noqa: PT011 - each has a text of its own
         split_url(text)
 
@@ -211,7 +211,7 @@ def test_what_is_no_url(text: str) -> None:
     ],
 )
 def test_a_reference(reference: str, target: str | None) -> None:
-    """A Location means what browsers take it for, and may lead nowhere."""
+    """A Location has the target that it has in browsers, or None where it has no target."""
     assert resolve(BASE, reference) == target
 
 
@@ -220,7 +220,7 @@ TEXTS = st.text(st.sampled_from("/?#\\:@[]%.aA2eF~'\" \u00e9\u3000|^`{}\x01")) |
 
 @given(TEXTS)
 def test_the_normal_form_is_its_own(text: str) -> None:
-    """It is ASCII but for the host, has no blanks, and is the normal form of itself."""
+    """The normal form of a URL is ASCII but for the host, without blanks, and stable."""
     try:
         origin, rest = split_url(f"http://h/{text}")
     except ValueError:
@@ -234,7 +234,7 @@ def test_the_normal_form_is_its_own(text: str) -> None:
 
 @given(st.text(st.sampled_from("/?aA2eF~'+&=%;,")))
 def test_no_escape_is_touched(text: str) -> None:
-    """A URL of characters that may stand in one is asked for as it is written."""
+    """A URL of characters that may stand in one is requested as it is written."""
     if re.search(r"(?i)/(\.|%2e){1,2}(/|\?|$)", "/" + text.partition("?")[0]):
         return
     assert split_url(f"http://h/{text}") == ("http://h", f"/{text}")
@@ -251,7 +251,7 @@ def test_nothing_is_lost(text: str) -> None:
 
 @given(TEXTS, st.sampled_from([BASE, "https://h/", "http://h//x/?"]))
 def test_any_reference_leads_to_a_normal_url_or_nowhere(reference: str, base: str) -> None:
-    """It never raises, and its target is in normal form."""
+    """No reference raises, and each target is in normal form."""
     target = resolve(base, reference)
     if target is not None:
         assert "".join(split_url(target)) == target
@@ -285,7 +285,7 @@ PIECES = st.sampled_from(
 
 @given(st.lists(PIECES, max_size=10).map("".join))
 def test_what_a_reference_leads_to_is_fit_for_a_request_line(text: str) -> None:
-    """It is printable ASCII without blanks and fragment; resolved again, it is the same."""
+    """A target is printable ASCII without blank and fragment, and resolves to itself."""
     url = resolve(BASE, text)
     if url is not None:
         assert re.fullmatch(r"https?://[^/?#\\ ]+/[!-~]*", url)
@@ -295,7 +295,7 @@ def test_what_a_reference_leads_to_is_fit_for_a_request_line(text: str) -> None:
 
 @given(st.from_regex(PLAIN_START, fullmatch=True) | st.from_regex(PLAIN_URL, fullmatch=True))
 def test_a_plain_start_is_in_normal_form(url: str) -> None:
-    """If a URL can begin so at all."""
+    """What the two patterns of plain URLs match is in normal form, if it is a URL at all."""
     try:
         found = "".join(split_url(url))
     except ValueError:
@@ -330,7 +330,7 @@ LONG = 1 << 16
     ids=lambda text: ascii(text[:20]),
 )
 def test_long_lines_take_no_long_time(text: str) -> None:
-    """A line of any kind is read in a time that grows with its length; else this hangs."""
+    """The time for a line grows linearly with its length; otherwise this test hangs."""
     for number in range(10):
         with suppress(ValueError):
             split_url(f"{text}{number}")
@@ -353,5 +353,5 @@ def test_long_lines_take_no_long_time(text: str) -> None:
     ],
 )
 def test_secrets_are_left_out(text: str, shown: str) -> None:
-    """Whatever may be a user or a password is not shown, however broken the URL is."""
+    """What may be a user or a password is not shown, also of a broken URL."""
     assert without_secrets(text) == shown

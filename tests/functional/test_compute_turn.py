@@ -1,4 +1,4 @@
-"""The turn goes from thread to thread, and nobody is kept by one that is stuck."""
+"""The compute turn: it passes from thread to thread, and a stuck holder blocks none of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LIMIT = 30.0
 
 
 class Neighbour:
-    """Another thread, in which one thing is done."""
+    """Another thread that calls one function."""
 
     def __init__(self, action: Callable[[], None]) -> None:
         self._is_done = threading.Event()
@@ -23,12 +23,12 @@ class Neighbour:
         self._is_done.set()
 
     def is_done(self, seconds: float = LIMIT) -> bool:
-        """Whether it was done within so many seconds."""
+        """Return whether the call returned within so many seconds."""
         return self._is_done.wait(seconds)
 
 
 def test_one_at_a_time() -> None:
-    """Threads that compute between their waits never do so together."""
+    """Threads that take the turn to compute never compute at the same time."""
     turn = ComputeTurn()
     inside, most = 0, 0
 
@@ -47,7 +47,7 @@ def test_one_at_a_time() -> None:
 
 
 def test_taking_and_giving_again_does_nothing() -> None:
-    """Who has the turn may take it, who has it not may give it."""
+    """The holder may take the turn again; a thread without the turn may give it."""
     turn = ComputeTurn()
     turn.take()
     turn.take()
@@ -57,18 +57,18 @@ def test_taking_and_giving_again_does_nothing() -> None:
 
 
 def test_another_thread_can_not_give_it() -> None:
-    """Only its holder gives the turn."""
+    """Only the holder gives the turn away."""
     now = [0.0]
     turn = ComputeTurn(now=lambda: now[0])
     turn.take()
     assert Neighbour(turn.give).is_done()
     assert Neighbour(turn.take).is_done()
-    # Not had by the neighbour, for whom it took too long: everybody pauses.
+    # The second neighbour waited too long and took no turn, so that all threads pause turns.
     assert Neighbour(turn.take).is_done()
 
 
 def test_a_wait_gives_it_away() -> None:
-    """Another can take and give it meanwhile; afterwards it is back."""
+    """Another thread can take and give the turn during a wait; then it is back."""
     turn = ComputeTurn()
 
     def use() -> None:
@@ -84,7 +84,7 @@ def test_a_wait_gives_it_away() -> None:
 
 
 def test_nobody_waits_for_one_that_is_stuck() -> None:
-    """After a moment they go on without, and for a while do not even try."""
+    """If the holder is stuck, threads go on without the turn, and for a while do not try."""
     now = [0.0]
     turn = ComputeTurn(now=lambda: now[0])
     assert Neighbour(turn.take).is_done()
@@ -98,14 +98,14 @@ def test_nobody_waits_for_one_that_is_stuck() -> None:
 
 
 def test_an_interpreter_without_a_lock_needs_no_turns() -> None:
-    """There all compute at once."""
+    """Without a GIL all threads compute at the same time."""
     turn = ComputeTurn(is_needed=False)
     turn.take()
     assert Neighbour(turn.take).is_done()
 
 
 def test_turns_that_take_long_keep_nobody() -> None:
-    """Who computes for so long waits for a disk; then all may do so at once."""
+    """Long turns in a row mean a slow disk: then threads do not wait for the turn."""
     now, looks = [0.0], [0]
 
     def look() -> float:
@@ -120,5 +120,5 @@ def test_turns_that_take_long_keep_nobody() -> None:
     turn.take()
     before = looks[0]
     assert Neighbour(turn.take).is_done()
-    # One look at the clock: it did not wait until it had to look again.
+    # One look at the clock means that it did not wait.
     assert looks[0] == before + 1

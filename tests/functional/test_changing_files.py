@@ -1,4 +1,4 @@
-"""Files that change while they are downloaded: what ends on the disk is one version, whole."""
+"""Files that change while they are downloaded: each ends on the disk as one whole version."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.in_process import Run
 from tests.support.replies import Framing
 from tests.support.scripted_server import (
     Answer,
@@ -25,21 +26,8 @@ from tests.support.scripted_server import (
     Reset,
     ScriptedServer,
 )
-from url_downloader.config.settings import (
-    Existing,
-    OutputSettings,
-    PoolSettings,
-    RetrySettings,
-    Settings,
-)
-from url_downloader.process_jobs import process_jobs
-from url_downloader.shared.models import (
-    AttemptLimits,
-    DownloadJob,
-    JobEvent,
-    JobStatus,
-    Outcome,
-)
+from url_downloader.config.settings import Existing, RetrySettings
+from url_downloader.shared.models import AttemptLimits, JobStatus, Outcome
 from url_downloader.storage import part_file
 
 SEED = 20_240_603
@@ -48,20 +36,20 @@ FILES, SOME = 500, 80
 UNRULY_REQUESTS = 6
 """Requests for one file during which the server changes it, cuts and fails."""
 RETRIES = 40
-SURROUNDINGS = "http_proxy https_proxy all_proxy no_proxy"
+LIMITS = AttemptLimits(timeout=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manners:
-    """How a server treats ranges and names its versions.
+    """The way a server treats ranges and names its versions.
 
     Args:
-        headers: how each reply names its version: `{number}`, `{past}` and `{now}` are
-            filled in, a date in the past other for each version and that of the reply.
-        heeds_if_range: whether a range of another version is refused (RFC 9110 §13.1.5).
-        has_one_size: whether versions may be equally long; else no two are.
-        longest_span: bytes that a 206 brings at most.
-        framing: of bodies.
+        headers: Fields that name the version. `{number}` is its number, `{past}` a past date
+            that differs for each version, `{now}` the date of the reply.
+        heeds_if_range: Whether a range of another version is refused (RFC 9110 §13.1.5).
+        has_one_size: Whether two versions may have one size.
+        longest_span: Bytes of a 206 at most.
+        framing: Framing of bodies.
     """
 
     headers: tuple[tuple[str, str], ...]
@@ -83,13 +71,13 @@ class Resource:
     """A file on the server that changes at random between requests.
 
     Args:
-        name: of it; with SEED it decides all that happens.
-        size: about as many bytes.
-        manners: of the server.
+        name: Name of the file; with SEED it decides all that happens.
+        size: Approximate number of bytes.
+        manners: Manners of the server.
 
     Attributes:
-        versions: digests of all bodies that it ever had.
-        statuses: of all replies.
+        versions: Digests of all bodies that it has had.
+        statuses: Statuses of all replies.
 
     Threads: requests for one file come one after the other.
     """
@@ -108,7 +96,7 @@ class Resource:
         self._change()
 
     def answer(self, request: Request) -> Answer:
-        """The reply to one request."""
+        """Return the reply to one request."""
         is_unruly = request.ordinal <= UNRULY_REQUESTS
         if is_unruly and self._luck.random() < 0.3:
             self._change()
@@ -121,7 +109,7 @@ class Resource:
         return self._spoilt(reply) if is_unruly and self._luck.random() < 0.7 else reply
 
     def _spoilt(self, reply: Reply) -> Answer:
-        """The reply cut somewhere, seldom within its head."""
+        """Return the reply cut at a random place, seldom within its head."""
         if self._luck.random() < 0.05:
             return Raw(reply.message, Cut(self._luck.randrange(len(reply.head))))
         way = self._luck.choice((Cut, Cut, Reset))
@@ -137,7 +125,7 @@ class Resource:
         self.versions.add(hashlib.sha256(self._body).hexdigest())
 
     def _select(self, request: Request) -> tuple[int, bytes, list[tuple[str, str]]]:
-        """Status, body and headers as ranges and versions demand (RFC 9110 §14.2)."""
+        """Return status, body and headers for the requested range (RFC 9110 §14.2)."""
         headers = self._version_headers()
         match = re.fullmatch(r"bytes=(\d+)-", request.header("Range") or "")
         condition = request.header("If-Range")
@@ -161,100 +149,93 @@ class Resource:
 
 
 @dataclass(slots=True)
-class Site:
-    """A server's files, and what became of them.
+class ChangingSite:
+    """Changing files of a server, and their downloads.
 
     Args:
-        resources: by file name.
-        directory: where they are downloaded to.
+        resources: Files by name.
+        run: Runs that download them.
 
     Attributes:
-        outcomes: of the jobs that succeeded.
-        asked: the range requests.
+        outcomes: Outcomes of the jobs that succeeded.
+        asked: Requests for a range.
     """
 
     resources: dict[str, Resource]
-    directory: Path
+    run: Run
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     asked: list[Request] = field(default_factory=list)
 
     def download(self, *, retries: int = RETRIES, runs: int = 1) -> None:
-        """Run until everything is there, with so many retries in each of up to `runs` runs."""
+        """Download all files, with so many retries in each of up to `runs` runs."""
         with ScriptedServer({f"/{n}": r.answer for n, r in self.resources.items()}) as server:
             for _ in range(runs):
-                if self._run(server, retries=retries):
+                if self._download(server, retries=retries):
                     break
             self.asked = [each for each in server.requests() if each.header("Range")]
 
-    def _run(self, server: ScriptedServer, *, retries: int) -> bool:
-        output = OutputSettings(directory=self.directory, existing=Existing.SKIP_FILLED)
-        settings = Settings(
-            output=output,
-            retry=RetrySettings(delay=0.001, max_delay=0.01),
-            pool=PoolSettings(max_workers=8),
-        )
+    def _download(self, server: ScriptedServer, *, retries: int) -> bool:
         jobs = [
-            DownloadJob(
-                job_id=number,
-                url=server.url(f"/{name}"),
-                output=name,
-                limits=AttemptLimits(timeout=60),
-                max_retries=retries,
-            )
-            for number, name in enumerate(self.resources, start=1)
+            self.run.job(name, server.url(f"/{name}"), limits=LIMITS, max_retries=retries)
+            for name in self.resources
         ]
-        summary = process_jobs(jobs, settings, listeners=[self._on_event])
-        assert summary.crash is None
+        self.run.ended.clear()
+        summary = self.run.work(jobs)
+        ended = self.run.ended.values()
+        self.outcomes.update(
+            record.result.outcome
+            for record in ended
+            if record.status is JobStatus.SUCCESS and record.result is not None
+        )
         return summary.counts[JobStatus.SUCCESS] == len(jobs)
 
-    def _on_event(self, event: JobEvent) -> None:
-        result = event.record.result
-        if event.record.status is JobStatus.SUCCESS and result is not None:
-            self.outcomes[result.outcome] += 1
-
     def replies(self, status: int) -> int:
-        """How many replies had this status."""
+        """Return the number of replies with this status."""
         return sum(each.statuses[status] for each in self.resources.values())
 
     def assert_unspliced(self) -> None:
-        """Each file is there, is exactly one version, and nothing else is there."""
-        assert sorted(path.name for path in self.directory.iterdir()) == sorted(self.resources)
+        """Check that the directory has these files alone, each of them exactly one version."""
+        directory = self.run.directory
+        assert sorted(path.name for path in directory.iterdir()) == sorted(self.resources)
         wrong = [
             name
             for name, resource in self.resources.items()
-            if digest_of(self.directory / name) not in resource.versions
+            if digest_of(directory / name) not in resource.versions
         ]
         assert not wrong
 
 
 def digest_of(path: Path) -> str:
-    """What versions are told by."""
+    """Return the digest that identifies the version of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def make_site(directory: Path, manners: Manners, *, count: int, large: int) -> Site:
-    """`count` files, among them `large` ones of megabytes."""
+def make_site(directory: Path, manners: Manners, *, count: int, large: int) -> ChangingSite:
+    """Return a site of `count` files, of which `large` have megabytes."""
     luck = random.Random(SEED)
     sizes = [luck.randint(1 * KIB, 64 * KIB) for _ in range(count - large)]
     sizes += [luck.randint(2 * MIB, 3 * MIB) for _ in range(large)]
     luck.shuffle(sizes)
     names = [f"{number:03}.bin" for number in range(count)]
     resources = {n: Resource(n, s, manners) for n, s in zip(names, sizes, strict=True)}
-    return Site(resources, directory)
+    run = Run(
+        directory,
+        workers=8,
+        existing=Existing.SKIP_FILLED,
+        retry=RetrySettings(delay=0.001, max_delay=0.01),
+    )
+    return ChangingSite(resources, run)
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxies; and parts are worth resuming from their first KiB on."""
-    for name in SURROUNDINGS.split():
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
+def small_parts(bare_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make parts worth resuming from their first KiB on."""
     monkeypatch.setattr(part_file, "WORTH_RESUMING", KIB)
 
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[Path]:
-    """An output directory that doesn't stay behind."""
+    """Yield an output directory that is removed at the end."""
     yield tmp_path / "downloads"
     shutil.rmtree(tmp_path / "downloads", ignore_errors=True)
 
@@ -273,7 +254,7 @@ def test_five_hundred_files(directory: Path, retries: int, runs: int) -> None:
 
 
 def test_large_files_as_they_are(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same where only parts from 1 MiB on are resumed, as users have it."""
+    """Each file is one version, also with the real size from which parts are resumed."""
     monkeypatch.undo()
     site = make_site(directory, Manners(headers=STRONG), count=60, large=40)
     site.download()
@@ -292,7 +273,7 @@ def test_large_files_as_they_are(directory: Path, monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_resumed(directory: Path, manners: Manners) -> None:
-    """A server that heeds If-Range has its files resumed, and none of them is spliced."""
+    """A server that respects If-Range has its files resumed, and none of them is mixed."""
     site = make_site(
         directory, manners, count=SOME, large=4 if manners.longest_span > MIB else 0
     )
@@ -324,7 +305,7 @@ def test_resumed(directory: Path, manners: Manners) -> None:
     ],
 )
 def test_206_of_another_version(directory: Path, manners: Manners) -> None:
-    """A 206 of a version that was not asked for, as its validator says, is never appended."""
+    """A 206 whose validator names another version is never appended."""
     site = make_site(directory, manners, count=SOME, large=0)
     site.download()
     site.assert_unspliced()
@@ -344,7 +325,7 @@ def test_206_of_another_version(directory: Path, manners: Manners) -> None:
 def test_nothing_to_tell_versions_by(
     directory: Path, headers: tuple[tuple[str, str], ...]
 ) -> None:
-    """Without a strong validator nothing is resumed: no range is ever asked for."""
+    """Without a strong validator nothing is resumed: no range is asked for."""
     manners = Manners(headers=headers, heeds_if_range=False)
     site = make_site(directory, manners, count=SOME, large=0)
     site.download()

@@ -1,0 +1,90 @@
+"""Checksums of downloaded files: an attempt against a scripted server and a disk in memory."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from tests.support.attempts import Attempts
+from tests.support.digests import repr_digest, sha256
+from tests.support.fake_network import V1, V2, FakeReply, cut, full, piece
+from url_downloader.shared.models import ErrorKind, Outcome
+
+
+@pytest.mark.parametrize(
+    ("second", "kind", "published"),
+    [
+        (full(V1), None, {"file.bin": V1}),
+        (full(V2), ErrorKind.CHECKSUM, {}),
+        (cut(V1, 16), ErrorKind.TRUNCATED, {}),
+        (FakeReply(404), ErrorKind.CLIENT_ERROR, {}),
+    ],
+)
+@pytest.mark.parametrize("part", [b"", V1[:15] + b"!"])
+def test_a_mismatch_is_one_fresh_download(
+    second: FakeReply, kind: ErrorKind | None, *, published: dict[str, bytes], part: bytes
+) -> None:
+    """After a mismatch the next attempt requests the whole file; a wrong one never appears."""
+    attempts = Attempts(piece(V1, 16) if part else full(V2), second, part=part)
+    results = [attempts.attempt(checksum=sha256(V1)) for _ in range(2)]
+    assert [result.kind for result in results] == [ErrorKind.CHECKSUM, kind]
+    assert attempts.published == published
+    assert attempts.ranges == [len(part), 0]
+    if kind is ErrorKind.CHECKSUM:
+        assert attempts.part is None
+
+
+def test_a_checksum_over_a_resume() -> None:
+    """The first bytes are read from the part, once; only the others come from the network."""
+    attempts = Attempts(cut(V1, 16), piece(V1, 16, 30), piece(V1, 30))
+    results = [attempts.attempt(checksum=sha256(V1)) for _ in range(2)]
+    assert [result.kind for result in results] == [ErrorKind.TRUNCATED, None]
+    assert results[-1].outcome is Outcome.RESUMED
+    assert (attempts.published, sum(attempts.counted)) == ({"file.bin": V1}, len(V1))
+    assert attempts.disk.read_back == [16]
+
+
+def test_what_nobody_asked_for_is_not_hashed() -> None:
+    """Without a checksum the part is not read again."""
+    attempts = Attempts(piece(V1, 16), part=V1[:16])
+    assert attempts.attempt().kind is None
+    assert attempts.disk.read_back == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "part", "fits"),
+    [
+        (full(V1, repr_digest=repr_digest(V1)), b"", True),
+        (full(V1, repr_digest=repr_digest(V1, "sha-512")), b"", True),
+        (full(V1, repr_digest=repr_digest(V2)), b"", False),
+        (full(V1, repr_digest=f"{repr_digest(V1)}, {repr_digest(V2, 'sha-512')}"), b"", False),
+        (full(V1, repr_digest="md5=:AAAAAAAAAAAAAAAAAAAAAA==:, what=:AAAA:"), b"", True),
+        (full(V1, repr_digest="sha-256=:AAAA:"), b"", True),
+        (
+            FakeReply(
+                200,
+                gzip.compress(V1),
+                repr_digest=repr_digest(V2),
+                content_encoding="gzip",
+            ),
+            b"",
+            True,
+        ),
+        (piece(V1, 16, repr_digest=repr_digest(V1)), V1[:16], True),
+        (piece(V1, 16, repr_digest=repr_digest(V1[16:])), V1[:16], False),
+    ],
+)
+def test_what_a_server_says_of_its_file(reply: FakeReply, part: bytes, *, fits: bool) -> None:
+    """A Repr-Digest that can be verified must fit; any other is ignored."""
+    attempts = Attempts(reply, FakeReply(404), part=part)
+    assert (attempts.attempt().kind is None) is fits
+    assert attempts.published == ({"file.bin": V1} if fits else {})
+
+
+def test_a_digest_of_a_416_is_of_its_own_body() -> None:
+    """In a 416 Repr-Digest is of the error's text (RFC 9530, B), and the part is whole."""
+    headers = {"content_range": "bytes */40", "repr_digest": repr_digest(b"too far")}
+    attempts = Attempts(FakeReply(416, b"too far", **headers), part=V1)
+    assert attempts.attempt().kind is None
+    assert attempts.published == {"file.bin": V1}
