@@ -135,6 +135,14 @@ def test_a_wrong_checksum(
     assert outcome(result, attempts=attempts, previous=previous) == expected
 
 
+def test_excused_attempts_use_up_no_retries() -> None:
+    """Neither the number of retries left nor the delay counts them."""
+    policy, jitter = RetrySettings(), lambda low, high: high
+    record = running(9, max_retries=4, excused=5)
+    result = JobResult(kind=ErrorKind.SERVER_ERROR, http_status=503)
+    assert decide(policy, record, result=result, jitter=jitter) == RetryIn(8.0)
+
+
 def test_success() -> None:
     """A result without an error kind ends the job, even with a Retry-After."""
     for attempts in (1, 5, 99):

@@ -574,6 +574,18 @@ def test_what_is_left_behind_when_the_run_is_over(directory: Path) -> None:
     assert (named_files(directory), hidden_files(directory)) == ([], [])
 
 
+def test_leftovers_of_the_same_run(directory: Path) -> None:
+    """Only a part that is worth resuming makes attempts look for one."""
+    with OutputDirectory(OutputSettings(directory=directory)) as output:
+        for size, is_kept in ((10, False), (1 << 20, True)):
+            assert not output.has_leftovers
+            part = output.create(make_job())
+            part.begin('"v1"', None)
+            part.write(bytes(size))
+            assert part.keep() is is_kept
+        assert output.has_leftovers
+
+
 def test_two_runs_of_a_process(directory: Path) -> None:
     """Two downloads of one program into one directory don't disturb each other."""
     with OutputDirectory(OutputSettings(directory=directory)) as first:
