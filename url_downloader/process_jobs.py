@@ -99,5 +99,5 @@ def process_jobs(
             listeners=listeners,
             observers=observers,
             should_stop=should_stop,
-            make_attempter=DownloaderFactory(settings, disk, names=names, stop=should_stop),
+            make_downloader=DownloaderFactory(settings, disk, names=names, stop=should_stop),
         ).run(jobs)

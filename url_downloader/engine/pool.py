@@ -15,16 +15,21 @@ from contextlib import suppress
 from url_downloader.config.settings import Settings
 from url_downloader.engine.monitor import Monitor, Observer, PoolState
 from url_downloader.engine.retry_scheduler import (
-    SLICE,
+    POLL_SECONDS,
     RetryQueue,
     RetryScheduler,
     TaskQueue,
-    put_until,
+    put_interruptibly,
 )
 from url_downloader.engine.run_limits import RunLimits, StopReason
-from url_downloader.engine.run_summary import LEFT_OVER, RunSummary
+from url_downloader.engine.run_summary import UNSUCCESSFUL, RunSummary
 from url_downloader.engine.watchdog import Watchdog
-from url_downloader.engine.worker import SYSTEM_CLOCK, AttempterFactory, Clock, WorkerContext
+from url_downloader.engine.worker import (
+    SYSTEM_CLOCK,
+    Clock,
+    JobDownloaderFactory,
+    WorkerContext,
+)
 from url_downloader.engine.worker_group import WorkerGroup
 from url_downloader.metrics import Metrics
 from url_downloader.shared.compute_turn import COMPUTE_TURN
@@ -56,7 +61,7 @@ class JobPool:
     Args:
         settings: of the run.
         listeners, observers, should_stop: see `process_jobs`.
-        make_attempter: makes a worker's downloader.
+        make_downloader: makes a worker's downloader.
         clock: time and luck.
 
     Threads: `run` once, in the main thread; the view of the run (`state`, `attempts`,
@@ -70,45 +75,45 @@ class JobPool:
         listeners: Sequence[EventListener],
         observers: Sequence[Observer] = (),
         should_stop: Callable[[], bool],
-        make_attempter: AttempterFactory,
+        make_downloader: JobDownloaderFactory,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._should_stop = should_stop
         self._clock = clock
         self._crash: BaseException | None = None
         self._cancelled = threading.Event()
-        self._leave_at: float | None = None
+        self._cancel_deadline: float | None = None
         self._registered = 0
         self._is_list_read = self._is_complete = False
         self._limits = RunLimits(settings.run, now=clock.now)
         self._tasks: TaskQueue = queue.Queue(settings.pool.queue_size)
         self._retries: RetryQueue = queue.PriorityQueue()
-        self._terminal = threading.Semaphore(0)
+        self._ended_jobs = threading.Semaphore(0)
         self.metrics = Metrics(now=clock.now)
         self.registry = self._make_registry(listeners)
         self._scheduler = RetryScheduler(
             retries=self._retries, tasks=self._tasks, now=clock.now, on_crash=self._on_crash
         )
-        self._workers = self._make_workers(settings, make_attempter)
+        self._workers = self._make_workers(settings, make_downloader)
         self._watchdog = Watchdog(self._workers.controls(), on_crash=self._on_crash)
         self._observers = [Monitor(it, view=self, on_crash=self._on_crash) for it in observers]
 
     def _make_registry(self, listeners: Sequence[EventListener]) -> JobRegistry:
         return JobRegistry(
             listeners=(self.metrics.on_event, self._limits.on_event, *listeners),
-            on_terminal=self._terminal.release,
+            on_terminal=self._ended_jobs.release,
             now=self._clock.now,
             utc_now=self._clock.utc_now,
         )
 
     def _make_workers(
-        self, settings: Settings, make_attempter: AttempterFactory
+        self, settings: Settings, make_downloader: JobDownloaderFactory
     ) -> WorkerGroup:
         context = WorkerContext(
             tasks=self._tasks,
             registry=self.registry,
             retry=settings.retry,
-            make_attempter=make_attempter,
+            make_downloader=make_downloader,
             on_bytes=self.metrics.on_bytes,
             schedule=self._scheduler.schedule,
             is_cancelled=self._is_cancelled,
@@ -122,7 +127,7 @@ class JobPool:
         try:
             self.start()
             self.produce(jobs)
-            self.await_terminal_states()
+            self.await_ended_jobs()
         except Exception as error:  # noqa: BLE001 - told without its text
             log_unexpected(log, error, doing="the run")
             self._on_crash(error)
@@ -169,7 +174,7 @@ class JobPool:
             self._tasks.put_nowait(job)
         except queue.Full:
             with COMPUTE_TURN.given():
-                put_until(self._tasks, job, gave_up=self._must_stop)
+                put_interruptibly(self._tasks, job, should_stop=self._must_stop)
 
     def _start_worker(self) -> None:
         """Start one more; where there is no room for it, go on with those that there are."""
@@ -179,7 +184,7 @@ class JobPool:
                 return
             if not workers.started:
                 # One worker is worth more than all who look on.
-                self._stop(self._observers)
+                self._stop_threads(self._observers)
                 workers.start_next()
         if not workers.started:
             self._limits.stop(StopReason.NO_THREADS)
@@ -187,12 +192,12 @@ class JobPool:
             "only %d of %d workers run: %s",
             *(workers.started, len(workers.members), StopReason.NO_THREADS),
         )
-        workers.start_no_more()
+        workers.stop_starting()
 
-    def await_terminal_states(self) -> None:
+    def await_ended_jobs(self) -> None:
         """Take one permit for each registered job."""
         while self._registered and not self._must_stop():
-            if self._terminal.acquire(timeout=SLICE):
+            if self._ended_jobs.acquire(timeout=POLL_SECONDS):
                 self._registered -= 1
         self._is_complete = not self._registered and not self._must_stop()
 
@@ -200,10 +205,10 @@ class JobPool:
         """Stop everything, in this order; again does nothing."""
         if not self._is_complete:
             self._cancel()
-        self._stop([self._scheduler])
+        self._stop_threads([self._scheduler])
         self._stop_workers()
-        self._fail_abandoned()
-        self._stop([self._watchdog, *self._observers])
+        self._fail_running_jobs()
+        self._stop_threads([self._watchdog, *self._observers])
 
     def summary(self) -> RunSummary:
         """What the registry and the metrics know at this moment."""
@@ -211,7 +216,7 @@ class JobPool:
         return RunSummary(
             counts=self.registry.counts(),
             metrics=self.metrics.snapshot(),
-            leftovers=self.registry.snapshot().with_status(*LEFT_OVER),
+            leftovers=self.registry.snapshot().with_status(*UNSUCCESSFUL),
             was_stopped=not self._is_complete,
             stopped_by=None if self._is_complete else self._limits.reason(),
             is_list_read=self._is_list_read,
@@ -242,15 +247,15 @@ class JobPool:
 
     def _cancel(self) -> None:
         self._cancelled.set()
-        self._leave_at = time.monotonic() + CANCELLED_JOIN
+        self._cancel_deadline = time.monotonic() + CANCELLED_JOIN
         self._workers.abort()
 
     def _stop_workers(self) -> None:
         deadline = self._deadline()
-        self._workers.dismiss(gave_up=lambda: time.monotonic() > deadline)
+        self._workers.send_end_markers(should_stop=lambda: time.monotonic() > deadline)
         self._join(self._workers.members)
 
-    def _fail_abandoned(self) -> None:
+    def _fail_running_jobs(self) -> None:
         """End the jobs of workers that crashed, or that nothing could stop."""
         for worker in self._workers.members:
             worker.stop()
@@ -259,7 +264,7 @@ class JobPool:
             with suppress(TransitionError):
                 self.registry.fail(record.job.job_id, result)
 
-    def _stop(self, threads: Sequence[StoppableThread]) -> None:
+    def _stop_threads(self, threads: Sequence[StoppableThread]) -> None:
         for thread in threads:
             thread.stop()
         self._join(threads)
@@ -274,7 +279,7 @@ class JobPool:
 
     def _deadline(self) -> float:
         """Return when a phase's threads must have ended; all phases of a cancel share one."""
-        return self._leave_at or time.monotonic() + ORDERLY_JOIN
+        return self._cancel_deadline or time.monotonic() + ORDERLY_JOIN
 
     def _must_stop(self) -> bool:
         """Look around, as the main thread does in all its waits."""

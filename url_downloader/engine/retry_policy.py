@@ -77,13 +77,13 @@ def decide(
     if result.is_excused and record.excused < MAX_EXCUSED:
         return RetryIn(jitter(0.0, backoff_bound(policy, record.excused + 1)))
     failures = record.attempts - record.excused
-    is_exhausted = failures > record.job.max_retries
-    if is_exhausted or not _is_worth_retrying(policy, result, previous=record.result):
+    has_no_retry_left = failures > record.job.max_retries
+    if has_no_retry_left or not _is_worth_retrying(policy, result, previous=record.result):
         return GiveUp(result)
     if result.retry_after is None:
         return RetryIn(jitter(0.0, backoff_bound(policy, failures)))
     if policy.max_retry_after and result.retry_after > policy.max_retry_after:
-        return GiveUp(_too_long(policy, result))
+        return GiveUp(_refused_wait(policy, result))
     return RetryIn(result.retry_after + jitter(0.0, policy.delay))
 
 
@@ -106,7 +106,7 @@ def _is_worth_retrying(
     return result.kind in RETRIED_KINDS
 
 
-def _too_long(policy: RetrySettings, result: JobResult) -> JobResult:
+def _refused_wait(policy: RetrySettings, result: JobResult) -> JobResult:
     return JobResult(
         kind=ErrorKind.RETRY_AFTER,
         message=(

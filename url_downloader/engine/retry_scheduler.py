@@ -14,7 +14,7 @@ from url_downloader.shared.threads import StoppableThread
 
 log = logging.getLogger(__package__)
 
-SLICE = 0.1
+POLL_SECONDS = 0.1
 """Seconds after which one that waits for room looks whether it should give up."""
 
 TaskQueue = queue.Queue[DownloadJob | None]
@@ -90,16 +90,16 @@ class RetryScheduler(StoppableThread):
                 self._retries.put(entry)
                 return remaining
             log.debug("job %d: due again", entry.job.job_id)
-            put_until(self._tasks, entry.job, gave_up=self._stopping.is_set)
+            put_interruptibly(self._tasks, entry.job, should_stop=self._stopping.is_set)
 
 
-def put_until(
-    tasks: TaskQueue, item: DownloadJob | None, *, gave_up: Callable[[], bool]
+def put_interruptibly(
+    tasks: TaskQueue, item: DownloadJob | None, *, should_stop: Callable[[], bool]
 ) -> bool:
-    """Wait for room and put `item`; False if `gave_up` came true first."""
-    while not gave_up():
+    """Wait for room and put `item`; False if `should_stop` came true first."""
+    while not should_stop():
         try:
-            tasks.put(item, timeout=SLICE)
+            tasks.put(item, timeout=POLL_SECONDS)
         except queue.Full:
             continue
         return True

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from url_downloader.config.settings import RunSettings
 from url_downloader.shared.models import ErrorKind, JobEvent, JobRecord, JobStatus
 
-LEAST_ENDED = 100
+MIN_ENDED_JOBS = 100
 """Jobs that must have ended before a share of them means anything; a whole list always does."""
 
 
@@ -56,15 +56,15 @@ class RunLimits:
             self._ended += status.is_terminal
             if status is JobStatus.FAILED:
                 self._failed += 1
-                self._judge(is_full=_is_disk_full(event.record))
-            elif _is_without_directory(event.record):
+                self._check_limits(is_full=_is_disk_full(event.record))
+            elif _is_output_gone(event.record):
                 self._reason = self._reason or StopReason.OUTPUT_GONE
 
     def note_end_of_list(self) -> None:
         """No more jobs will come."""
         with self._lock:
             self._is_list_read = True
-            self._judge(is_full=False)
+            self._check_limits(is_full=False)
 
     def stop(self, reason: StopReason) -> None:
         """End the run for this reason, unless there is one already."""
@@ -79,19 +79,19 @@ class RunLimits:
             self._reason = self._reason or StopReason.DEADLINE
             return self._reason
 
-    def _judge(self, *, is_full: bool) -> None:
+    def _check_limits(self, *, is_full: bool) -> None:
         """See whether a limit is reached. The caller holds the lock."""
         if is_full:
             self._reason = self._reason or StopReason.DISK_FULL
-        elif self._is_too_many():
+        elif self._has_too_many_failures():
             self._reason = self._reason or StopReason.MAX_FAILURES
 
-    def _is_too_many(self) -> bool:
+    def _has_too_many_failures(self) -> bool:
         """Whether too many jobs have failed. The caller holds the lock."""
         limit = self._limit
         if limit.count:
             return self._failed >= limit.count
-        whole = self._jobs if self._is_list_read else max(self._ended, LEAST_ENDED)
+        whole = self._jobs if self._is_list_read else max(self._ended, MIN_ENDED_JOBS)
         return bool(limit.percent and self._failed) and (
             self._failed * 100 >= limit.percent * whole
         )
@@ -101,7 +101,7 @@ def _is_disk_full(record: JobRecord) -> bool:
     return record.result is not None and record.result.kind is ErrorKind.DISK_FULL
 
 
-def _is_without_directory(record: JobRecord) -> bool:
+def _is_output_gone(record: JobRecord) -> bool:
     """Return whether the job waits for another attempt, which can't succeed in this run."""
     if record.status is not JobStatus.RETRY_SCHEDULED or record.result is None:
         return False

@@ -10,7 +10,7 @@ from url_downloader.metrics import MetricsSnapshot
 from url_downloader.shared.models import ErrorKind, JobStatus, Rejection
 from url_downloader.shared.record_packing import Records
 
-LEFT_OVER = frozenset(JobStatus) - {JobStatus.SUCCESS}
+UNSUCCESSFUL = frozenset(JobStatus) - {JobStatus.SUCCESS}
 """How jobs stand that did not succeed."""
 _LOCAL_KINDS = (
     *(ErrorKind.LOCAL, ErrorKind.DISK_FULL, ErrorKind.NO_DESCRIPTORS),

@@ -17,7 +17,7 @@ INTERVAL = 0.25
 """Seconds between two looks at every worker."""
 
 
-class Watched(Protocol):
+class ExpirableAttempts(Protocol):
     """A worker's attempts as the watchdog sees them."""
 
     def progress(self) -> Progress | None: ...
@@ -37,7 +37,7 @@ class Watchdog(StoppableThread):
 
     def __init__(
         self,
-        watched: Sequence[tuple[str, Watched]],
+        watched: Sequence[tuple[str, ExpirableAttempts]],
         *,
         on_crash: Callable[[BaseException], None],
         now: Callable[[], float] = time.monotonic,
@@ -50,23 +50,23 @@ class Watchdog(StoppableThread):
         """Wait a little, then look at all workers."""
         if self.wait(INTERVAL):
             return False
-        self.look()
+        self.expire_late()
         return True
 
-    def look(self) -> None:
+    def expire_late(self) -> None:
         """End the attempts that are past a limit at this moment."""
         now = self._now()
         for name, attempts, window in self._watched:
             progress = attempts.progress()
             if progress is None:
                 continue
-            reason = _lateness(progress, now) or window.slowness(progress, now)
+            reason = _time_violation(progress, now) or window.speed_violation(progress, now)
             if reason is not None:
                 log.debug("%s: attempt ended: %s", name, reason)
                 attempts.expire(progress.number, reason)
 
 
-def _lateness(progress: Progress, now: float) -> str | None:
+def _time_violation(progress: Progress, now: float) -> str | None:
     """In words, if the attempt or its connecting takes too long."""
     limits = progress.job.limits
     if limits.max_time and now - progress.began >= limits.max_time:
@@ -86,7 +86,7 @@ class _SpeedWindow:
         self._seen = 0
         self._samples: deque[tuple[float, int]] = deque()
 
-    def slowness(self, progress: Progress, now: float) -> str | None:
+    def speed_violation(self, progress: Progress, now: float) -> str | None:
         """In words, if the reply has come too slowly for too long.
 
         Before its first byte a server may be silent; that is what the timeout is for.

@@ -37,14 +37,14 @@ class Clock:
 SYSTEM_CLOCK = Clock()
 
 
-class Attempter(Protocol):
+class JobDownloader(Protocol):
     """What a worker does its work with: made, used and closed in its thread."""
 
     def attempt(self, job: DownloadJob) -> JobResult: ...
     def close(self) -> None: ...
 
 
-AttempterFactory = Callable[[AttemptControl], Attempter]
+JobDownloaderFactory = Callable[[AttemptControl], JobDownloader]
 """Makes a worker's downloader, in the worker's thread; its attempts use this control."""
 
 
@@ -55,7 +55,7 @@ class WorkerContext:
     tasks: TaskQueue
     registry: JobRegistry
     retry: RetrySettings
-    make_attempter: AttempterFactory
+    make_downloader: JobDownloaderFactory
     on_bytes: Callable[[int], None]
     schedule: Callable[[DownloadJob, float], None]
     is_cancelled: Callable[[], bool]
@@ -82,11 +82,11 @@ class Worker(StoppableThread):
         super().__init__(name=name, on_crash=on_crash)
         self._pool = pool
         self.control = AttemptControl(on_bytes=pool.on_bytes)
-        self._attempter: Attempter | None = None
+        self._downloader: JobDownloader | None = None
 
     def setup(self) -> None:
         """Make the worker's own downloader."""
-        self._attempter = self._pool.make_attempter(self.control)
+        self._downloader = self._pool.make_downloader(self.control)
 
     def run_once(self) -> bool:
         """Take a job and see to it; None means that no more will come."""
@@ -100,8 +100,8 @@ class Worker(StoppableThread):
     def teardown(self) -> None:
         """Close the downloader."""
         COMPUTE_TURN.give()
-        if self._attempter is not None:
-            self._attempter.close()
+        if self._downloader is not None:
+            self._downloader.close()
 
     def _next_job(self) -> DownloadJob | None:
         try:
@@ -115,16 +115,16 @@ class Worker(StoppableThread):
         log.debug("job %d: attempt %d: %s", job.job_id, record.attempts, job.shown_url)
         result = self._attempt(job)
         try:
-            self._conclude(record, result)
+            self._follow_decision(record, result)
         except TransitionError:
             # The pool gave up on this thread in a shutdown and has failed the job already.
             if not self._stopping.is_set():
                 raise
 
     def _attempt(self, job: DownloadJob) -> JobResult:
-        assert self._attempter is not None
+        assert self._downloader is not None
         try:
-            return self._attempter.attempt(job)
+            return self._downloader.attempt(job)
         except MemoryError:
             message = "this machine has not enough memory for it"
             return JobResult(kind=ErrorKind.NO_MEMORY, message=message)
@@ -133,7 +133,7 @@ class Worker(StoppableThread):
             message = f"bug of this program: {described(error)}"
             return JobResult(kind=ErrorKind.INTERNAL, message=message)
 
-    def _conclude(self, record: JobRecord, result: JobResult) -> None:
+    def _follow_decision(self, record: JobRecord, result: JobResult) -> None:
         job, pool = record.job, self._pool
         decision = decide(pool.retry, record, result=result, jitter=pool.clock.jitter)
         match decision:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from url_downloader.engine.retry_scheduler import TaskQueue, put_until
+from url_downloader.engine.retry_scheduler import TaskQueue, put_interruptibly
 from url_downloader.engine.worker import Worker, WorkerContext
 from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.ports import Progress
@@ -48,7 +48,7 @@ class WorkerGroup:
         self._unstarted.pop()
         return True
 
-    def start_no_more(self) -> None:
+    def stop_starting(self) -> None:
         """Go on with the workers that were started."""
         self._unstarted = []
 
@@ -66,9 +66,9 @@ class WorkerGroup:
         for _, control in self.controls():
             control.abort()
 
-    def dismiss(self, *, gave_up: Callable[[], bool]) -> None:
+    def send_end_markers(self, *, should_stop: Callable[[], bool]) -> None:
         """Tell each worker that no more jobs come, unless there is no room for that in time."""
         # Counted first: whoever takes a None is not the one that it was put for.
         alive = sum(worker.is_alive() for worker in self.members)
         for _ in range(alive):
-            put_until(self._tasks, None, gave_up=gave_up)
+            put_interruptibly(self._tasks, None, should_stop=should_stop)
