@@ -20,8 +20,8 @@ def check_head(settings: TransferSettings, reply: Reply) -> None:
     media_type = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     span = span_of(reply)
     # A 206 need not repeat the type (RFC 9110 §15.3.7).
-    is_told = media_type or span is None
-    if expected and is_told and not _is_among(media_type, expected):
+    is_type_known = media_type or span is None
+    if expected and is_type_known and not _is_among(media_type, expected):
         shown = media_type[:60] or "no type"
         message = f"the server sent {shown}, not {' or '.join(expected)} (--expect-type)"
         raise AttemptError(ErrorKind.WRONG_TYPE, message)

@@ -15,11 +15,11 @@ _NO_CODINGS = frozenset(
 )
 
 
-_MOST_WORDS = 20
+_MAX_WORDS = 20
 """Each word is looked for among Python's codecs, which searches folders, and keeps a note."""
 
 
-_SHOWN = 60
+_MAX_SHOWN = 60
 
 
 def content_codings(value: str) -> Sequence[str]:
@@ -30,23 +30,23 @@ def content_codings(value: str) -> Sequence[str]:
     return [word for word in _words(value) if not _is_no_coding(word)]
 
 
-def strange_words(value: str) -> str:
+def non_coding_words(value: str) -> str:
     """Return the words of a Content-Encoding field that name no coding, cut to be shown."""
-    words = [part.strip() for part in value.split(",", _MOST_WORDS)[:_MOST_WORDS]]
-    strange = dict.fromkeys(
+    words = [part.strip() for part in value.split(",", _MAX_WORDS)[:_MAX_WORDS]]
+    ignored = dict.fromkeys(
         word
         for word in words
         if _is_no_coding(word.lower()) and word.lower() not in ("", "identity")
     )
-    return ", ".join(strange)[:_SHOWN]
+    return ", ".join(ignored)[:_MAX_SHOWN]
 
 
 def _words(value: str) -> Sequence[str]:
     """Return the words of a field; what is too much of them is one that is unknown."""
     if not value:
         return ()
-    words = [part.strip().lower() for part in value.split(",", _MOST_WORDS)]
-    return words if len(words) <= _MOST_WORDS else [*words[:-1], "..."]
+    words = [part.strip().lower() for part in value.split(",", _MAX_WORDS)]
+    return words if len(words) <= _MAX_WORDS else [*words[:-1], "..."]
 
 
 def _is_no_coding(word: str) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from url_downloader.attempt.content_codings import content_codings
-from url_downloader.attempt.inflating import STEPS, MaybeGzip, Step
+from url_downloader.attempt.content_decoders import DECODERS, CodingDecoder, OptionalGzip
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 from url_downloader.shared.ports import Chunk, Decoder
@@ -42,14 +42,14 @@ class Identity:
         """Take note of the end of the body."""
 
 
-class Chain:
+class DecoderChain:
     """Several codings, undone one after the other.
 
     Args:
         steps: the coding that was applied last comes first.
     """
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[CodingDecoder]) -> None:
         self._steps = steps
 
     def feed(self, chunk: Chunk) -> Iterator[bytes]:
@@ -69,7 +69,7 @@ class Chain:
         for step in self._steps:
             step.finish()
 
-    def _decoded(self, data: bytes, steps: Sequence[Step]) -> Iterator[bytes]:
+    def _decoded(self, data: bytes, steps: Sequence[CodingDecoder]) -> Iterator[bytes]:
         if not steps:
             yield data
             return
@@ -90,21 +90,21 @@ def decoder_for(value: str, *, paths: Iterable[str], media_type: str) -> Decoder
         AttemptError: a coding that can't be undone here.
     """
     names = [*paths, media_type.partition(";")[0].strip()]
-    codings = _undone(content_codings(value), names)
+    codings = _codings_to_undo(content_codings(value), names)
     if not codings:
         return Identity()
-    if len(codings) > MAX_CODINGS or not all(coding in STEPS for coding in codings):
+    if len(codings) > MAX_CODINGS or not all(coding in DECODERS for coding in codings):
         raise AttemptError(
             ErrorKind.CODING, f"the server sent Content-Encoding {value[:60]}, not asked for"
         )
-    steps: list[Step] = []
+    steps: list[CodingDecoder] = []
     for after, coding in itertools.pairwise(("", *reversed(codings))):
         is_again = coding == after == "gzip"
-        steps.append(MaybeGzip() if is_again else STEPS[coding]())
-    return steps[0] if len(steps) == 1 else Chain(steps)
+        steps.append(OptionalGzip() if is_again else DECODERS[coding]())
+    return steps[0] if len(steps) == 1 else DecoderChain(steps)
 
 
-def _undone(codings: Sequence[str], names: Sequence[str]) -> Sequence[str]:
+def _codings_to_undo(codings: Sequence[str], names: Sequence[str]) -> Sequence[str]:
     """Return the codings to undo: all, or, of a compressed file, those that are not its own.
 
     Servers that label their compressed files by mistake call them gzip, or what they are: br on
@@ -113,8 +113,8 @@ def _undone(codings: Sequence[str], names: Sequence[str]) -> Sequence[str]:
     if not any(re.search(_COMPRESSED, name) for name in names):
         return codings
     lowered = [name.lower() for name in names]
-    for place, coding in enumerate(codings):
+    for index, coding in enumerate(codings):
         endings = _OWN_ENDINGS.get(coding)
         if endings and not any(name.endswith(endings) for name in lowered):
-            return codings[place:]
+            return codings[index:]
     return ()

@@ -34,8 +34,8 @@ class Downloader:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._context = context
-        self._existing = context.overwrite_rules
-        self._looks_first = context.existing is not Existing.REPLACE
+        self._overwrite_rules = context.overwrite_rules
+        self._checks_existing = context.existing is not Existing.REPLACE
         self._now = now
 
     def attempt(self, job: DownloadJob) -> JobResult:
@@ -51,25 +51,29 @@ class Downloader:
 
     def _attempt(self, job: DownloadJob) -> JobResult:
         try:
-            left = self._left(job) if self._looks_first else None
+            skipped = self._skipped_result(job) if self._checks_existing else None
         except AttemptError as error:
             return JobResult(kind=error.kind, message=error.message)
-        return left or self._transfer(job)
+        return skipped or self._transfer(job)
 
     def close(self) -> None:
         """Close the transport."""
         self._context.transport.close()
 
-    def _left(self, job: DownloadJob) -> JobResult | None:
-        return self._existing.left(job.output, self._context.checksum(job, job.output))
+    def _skipped_result(self, job: DownloadJob) -> JobResult | None:
+        return self._overwrite_rules.skipped_result(
+            job.output, self._context.checksum(job, job.output)
+        )
 
-    def _compared(self, job: DownloadJob) -> ExistingFile | None:
-        return self._existing.compared(job.output, self._context.checksum(job, job.output))
+    def _file_to_compare(self, job: DownloadJob) -> ExistingFile | None:
+        return self._overwrite_rules.file_to_compare(
+            job.output, self._context.checksum(job, job.output)
+        )
 
     def _transfer(self, job: DownloadJob) -> JobResult:
         transfer = None
         try:
-            existing = self._compared(job) if self._looks_first else None
+            existing = self._file_to_compare(job) if self._checks_existing else None
             transfer = Transfer(job, self._context, conditions=conditions(existing))
             result = transfer.run()
         except AttemptError as error:

@@ -28,7 +28,7 @@ class OverwriteRules:
         self._disk = disk
         self._rule = rule
 
-    def left(self, output: str, checksum: Checksum | None) -> JobResult | None:
+    def skipped_result(self, output: str, checksum: Checksum | None) -> JobResult | None:
         """Return the result of a job whose file is left as it is; None if it is not.
 
         Args:
@@ -56,7 +56,7 @@ class OverwriteRules:
             source=SourceFacts(digests=(checksum,)) if checksum else None,
         )
 
-    def compared(self, output: str, checksum: Checksum | None) -> ExistingFile | None:
+    def file_to_compare(self, output: str, checksum: Checksum | None) -> ExistingFile | None:
         """Return the file that the server is to compare with its own; None if there is none.
 
         One that has not its checksum is not shown to the server, which might say that it is

@@ -31,11 +31,11 @@ from url_downloader.shared.http_semantics import (
 from url_downloader.shared.models import Checksum, DownloadJob, ErrorKind, JobResult, Outcome
 from url_downloader.shared.ports import Fields, Part, Reply
 
-_SPOILING = frozenset(
+_UNUSABLE_KINDS = frozenset(
     {ErrorKind.CHECKSUM, ErrorKind.TOO_LARGE, ErrorKind.WRONG_TYPE, ErrorKind.BOMB}
 )
 """Failures after which the bytes are of no use to anyone."""
-SMALL_PIECE, MAX_SMALL_PIECES = 64 * 1024, 100
+SMALL_RANGE, MAX_SMALL_RANGES = 64 * 1024, 100
 """So many 206 replies of fewer bytes than that may make up an attempt, which has to end."""
 
 
@@ -59,7 +59,7 @@ class Transfer:
         self._part: Part | None = None
         self._digester: Digester | None = None
         self._outcome = Outcome.DOWNLOADED
-        self._small_pieces = 0
+        self._small_ranges = 0
         self._output = job.output
         self.http_status: int | None = None
 
@@ -73,30 +73,30 @@ class Transfer:
             disk = self._context.disk
             if self._context.is_resumed and disk.has_leftovers:
                 self._part = disk.reopen(self._job)
-            while (result := self._ask()) is None:
+            while (result := self._request()) is None:
                 pass
         except AttemptError as error:
-            if error.kind in _SPOILING:
-                self._drop()
-            self._keep()
+            if error.kind in _UNUSABLE_KINDS:
+                self._discard_part()
+            self._keep_part()
             raise
         except BaseException:
-            self._drop()
+            self._discard_part()
             raise
         if result.kind is not None:
-            self._keep()
+            self._keep_part()
         return result
 
-    def _keep(self) -> None:
+    def _keep_part(self) -> None:
         if self._part is not None:
             self._part.keep()
 
-    def _drop(self) -> None:
+    def _discard_part(self) -> None:
         if self._part is not None:
             self._part.discard()
             self._part = None
 
-    def _ask(self) -> JobResult | None:
+    def _request(self) -> JobResult | None:
         """One request and its reply; None if another request is needed."""
         job, saved = self._job, self._part.saved if self._part else None
         conditions = self._conditions if saved is None else range_headers(saved)
@@ -109,26 +109,28 @@ class Transfer:
                 return _not_modified(reply)
             match plan_for(saved, reply.status, headers=reply.headers):
                 case Plan.REFUSE:
-                    return self._refused(reply)
+                    return self._refusal(reply)
                 case Plan.START_OVER:
-                    self._drop()
+                    self._discard_part()
                     return None
                 case plan:
-                    return self._left(reply) or self._take(reply, plan)
+                    return self._skipped_result(reply) or self._receive(reply, plan)
         finally:
             reply.close()
 
-    def _take(self, reply: Reply, plan: Plan) -> JobResult | None:
+    def _receive(self, reply: Reply, plan: Plan) -> JobResult | None:
         if plan is Plan.IS_COMPLETE:
-            part = self._resumed(reply)
+            part = self._resume_part(reply)
             check_size(self._context.settings, part.size)
             return self._publish(reply, part)
         check_head(self._context.settings, reply)
         is_new = plan is Plan.TAKE_ALL
-        return self._store(reply, self._begun(reply) if is_new else self._resumed(reply))
+        return self._store(
+            reply, self._begin_part(reply) if is_new else self._resume_part(reply)
+        )
 
-    def _left(self, reply: Reply) -> JobResult | None:
-        """Settle the file's name; the result where a file of the server's name is left."""
+    def _skipped_result(self, reply: Reply) -> JobResult | None:
+        """Settle the file's name; the result where a file of the server's name is skipped."""
         names, job = self._context.names, self._job
         if names is None:
             return None
@@ -138,20 +140,20 @@ class Transfer:
             # Of that, the downloader has taken care before it asked.
             return None
         checksum = self._context.checksum(job, self._output)
-        left = self._context.overwrite_rules.left(self._output, checksum)
-        if left is None:
+        skipped = self._context.overwrite_rules.skipped_result(self._output, checksum)
+        if skipped is None:
             return None
         reply.drain()
-        return left._replace(http_status=reply.status)
+        return skipped._replace(http_status=reply.status)
 
-    def _refused(self, reply: Reply) -> JobResult:
+    def _refusal(self, reply: Reply) -> JobResult:
         kind, message = status_failure(reply.status, reply.headers)
         retry_after = reply.headers.get("Retry-After")
         wait = retry_after_seconds(retry_after, utc_now=self._context.utc_now())
         reply.drain()
         return JobResult(kind=kind, message=message, http_status=reply.status, retry_after=wait)
 
-    def _begun(self, reply: Reply) -> Part:
+    def _begin_part(self, reply: Reply) -> Part:
         """The part, empty, for the version that this reply carries."""
         self._outcome = Outcome.DOWNLOADED
         self._part = part = self._part or self._context.disk.create(self._job)
@@ -161,20 +163,20 @@ class Transfer:
             None if encoded else strong_validator(headers),
             None if encoded else length_of(headers),
         )
-        self._digester = Digester(self._wanted(headers))
+        self._digester = Digester(self._expected_checksums(headers))
         return part
 
-    def _resumed(self, reply: Reply) -> Part:
+    def _resume_part(self, reply: Reply) -> Part:
         """The part, its digests computed from the disk up to where it ends."""
         assert self._part is not None
         self._outcome = Outcome.RESUMED
         if self._digester is None:
-            self._digester = Digester(self._wanted(file_headers(reply)))
+            self._digester = Digester(self._expected_checksums(file_headers(reply)))
             if self._digester:
                 self._part.read_into(self._digester.update)
         return self._part
 
-    def _wanted(self, headers: Mapping[str, str]) -> list[Checksum]:
+    def _expected_checksums(self, headers: Mapping[str, str]) -> list[Checksum]:
         checksum = self._context.checksum(self._job, self._output)
         wanted = [checksum] if checksum else []
         # Repr-Digest is of the encoded bytes (RFC 9530 §3); the decoded ones are stored.
@@ -201,19 +203,19 @@ class Transfer:
                 part.write(piece)
         if decoder is not None:
             decoder.finish()
-        if span is not None and not self._has_all(part, span, began_at=began_at):
+        if span is not None and not self._reached_end(part, span, began_at=began_at):
             return None
         return self._publish(reply, part)
 
-    def _has_all(self, part: Part, span: ContentRange, *, began_at: int) -> bool:
+    def _reached_end(self, part: Part, span: ContentRange, *, began_at: int) -> bool:
         """Whether a range brought the last byte; a 206 may bring less than was asked for."""
         saved = part.saved
         if saved is None or not began_at < part.size <= span.end:
-            self._drop()
+            self._discard_part()
             message = f"the 206 brought bytes {began_at}-{part.size - 1}, not what it says"
             raise AttemptError(ErrorKind.MALFORMED, message)
-        self._small_pieces += part.size - began_at < SMALL_PIECE
-        if self._small_pieces > MAX_SMALL_PIECES:
+        self._small_ranges += part.size - began_at < SMALL_RANGE
+        if self._small_ranges > MAX_SMALL_RANGES:
             raise AttemptError(ErrorKind.MALFORMED, "the server sends it in too small pieces")
         return part.size == (span.total or saved.total)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from url_downloader.attempt.content_codings import strange_words
+from url_downloader.attempt.content_codings import non_coding_words
 from url_downloader.attempt.overwrite_rules import OverwriteRules
 from url_downloader.config.settings import Existing, TransferSettings
 from url_downloader.shared.attempt_control import AttemptControl
@@ -66,8 +66,8 @@ class TransferContext:
         # Here, because few replies are encoded.
         from url_downloader.attempt.decoding import decoder_for  # noqa: PLC0415
 
-        if strange := strange_words(value):
-            self.notices.warning("Content-Encoding %s names no coding: passed over", strange)
+        if ignored := non_coding_words(value):
+            self.notices.warning("Content-Encoding %s names no coding: passed over", ignored)
         urls = (urlsplit(job.url).path, urlsplit(reply.url).path)
         media_type = reply.headers.get("Content-Type", "")
         return decoder_for(value, paths=(*urls, job.output, output), media_type=media_type)

@@ -15,9 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.attempt.content_codings import content_codings, strange_words
+from url_downloader.attempt.content_codings import content_codings, non_coding_words
+from url_downloader.attempt.content_decoders import (
+    BOMB_SIZE,
+    Brotli,
+    CodingDecoder,
+    Inflater,
+    Zstandard,
+)
 from url_downloader.attempt.decoding import Identity, decoder_for
-from url_downloader.attempt.inflating import BOMB_SIZE, Brotli, Inflater, Step, Zstandard
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 from url_downloader.shared.ports import Decoder
@@ -333,7 +339,7 @@ def test_not_every_word_is_looked_for() -> None:
 )
 def test_only_words_that_name_no_coding_are_told(value: str, words: str) -> None:
     """The warning names them, and is short."""
-    assert strange_words(value) == words
+    assert non_coding_words(value) == words
 
 
 @pytest.mark.parametrize("codings", ["gzip", "deflate", "gzip, gzip"])
@@ -465,7 +471,7 @@ def test_a_body_that_decodes_to_nothing_is_refused() -> None:
         assert caught.value.kind is ErrorKind.BOMB
 
 
-MORE: dict[str, tuple[Callable[[], Step], Callable[[bytes], bytes]]] = {
+MORE: dict[str, tuple[Callable[[], CodingDecoder], Callable[[bytes], bytes]]] = {
     "br": (Brotli, brotli.compress),
     "zstd": (Zstandard, zstd.compress),
 }
@@ -475,7 +481,10 @@ each_library = pytest.mark.parametrize(("make", "compress"), MORE.values(), ids=
 @each_library
 @given(data=DATA, cuts=CUTS)
 def test_other_codings(
-    make: Callable[[], Step], compress: Callable[[bytes], bytes], data: bytes, cuts: list[int]
+    make: Callable[[], CodingDecoder],
+    compress: Callable[[bytes], bytes],
+    data: bytes,
+    cuts: list[int],
 ) -> None:
     """However the body is cut, it decodes to what was sent; an empty one is empty."""
     assert decoded(make(), cut(compress(data), cuts)) == data
@@ -484,7 +493,7 @@ def test_other_codings(
 
 @each_library
 def test_other_codings_that_are_broken(
-    make: Callable[[], Step], compress: Callable[[bytes], bytes]
+    make: Callable[[], CodingDecoder], compress: Callable[[bytes], bytes]
 ) -> None:
     """A body that is cut short, is garbage, or goes on after its end is an error."""
     body = compress(SAMPLE)
@@ -496,7 +505,9 @@ def test_other_codings_that_are_broken(
 
 
 @each_library
-def test_other_bombs(make: Callable[[], Step], compress: Callable[[bytes], bytes]) -> None:
+def test_other_bombs(
+    make: Callable[[], CodingDecoder], compress: Callable[[bytes], bytes]
+) -> None:
     """Pieces are bounded, and so is what they sum up to."""
     body, sizes = compress(bytes(2 * BOMB_SIZE)), list[int]()
     with pytest.raises(AttemptError) as caught:

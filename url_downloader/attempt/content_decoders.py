@@ -23,14 +23,14 @@ _PIECE = 256 * 1024
 _SLICE = 64 * 1024
 """Bytes that are decoded at once. After each gzip member the rest of them is copied: in slices,
 that does not take time with the square of the body."""
-_MOST_EMPTY_FRAMES = 1_000
+_MAX_EMPTY_FRAMES = 1_000
 """Frames of zstd in a row that hold nothing. A decoder is made for each: of frames of 8 bytes
 it would take minutes to come as far as BOMB_SIZE."""
 _GZIP, _ZLIB, _RAW_DEFLATE = 31, 15, -15
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-class Step:
+class CodingDecoder:
     """One coding to undo, with the bounds that hold for all.
 
     Args:
@@ -82,7 +82,7 @@ class Step:
         return AttemptError(ErrorKind.ENCODING, f"the {self._coding} body {what}")
 
 
-class Inflater(Step):
+class Inflater(CodingDecoder):
     """Undoes gzip (also of several members) or deflate.
 
     Args:
@@ -123,7 +123,7 @@ class Inflater(Step):
         return self._inflate.eof
 
 
-class MaybeGzip(Inflater):
+class OptionalGzip(Inflater):
     """Undoes gzip where the data is gzip, and leaves it as it is where not.
 
     Some replies name the coding twice, once by the application and once by a server in front
@@ -156,7 +156,7 @@ class MaybeGzip(Inflater):
             super().finish()
 
 
-class Brotli(Step):
+class Brotli(CodingDecoder):
     """Undoes br (RFC 7932).
 
     Raises:
@@ -190,7 +190,7 @@ class Brotli(Step):
         return bool(self._decompressor.is_finished())
 
 
-class Zstandard(Step):
+class Zstandard(CodingDecoder):
     """Undoes zstd (RFC 8878), also of several frames.
 
     Raises:
@@ -234,12 +234,12 @@ class Zstandard(Step):
 
     def _count_frame(self) -> None:
         self._empty_frames += 1
-        if self._empty_frames > _MOST_EMPTY_FRAMES:
-            message = f"the zstd body has more than {_MOST_EMPTY_FRAMES} empty frames in a row"
+        if self._empty_frames > _MAX_EMPTY_FRAMES:
+            message = f"the zstd body has more than {_MAX_EMPTY_FRAMES} empty frames in a row"
             raise AttemptError(ErrorKind.BOMB, message)
 
 
-STEPS: Mapping[str, Callable[[], Step]] = {
+DECODERS: Mapping[str, Callable[[], CodingDecoder]] = {
     "gzip": lambda: Inflater("gzip"),
     "x-gzip": lambda: Inflater("gzip"),
     "deflate": lambda: Inflater("deflate"),
