@@ -33,7 +33,7 @@ def output_errors(text: str) -> Iterator[None]:
         raise OutputError(f"{text}: {error.strerror or type(error).__name__}") from error
 
 
-class DiskErrors:
+class DiskErrorConverter:
     """What the system refuses in a `with` block becomes an AttemptError.
 
     Args:

@@ -7,10 +7,10 @@ import stat
 from collections.abc import Callable
 from typing import NamedTuple
 
-from url_downloader.storage.disk_errors import DiskErrors
-from url_downloader.storage.finish import saved_etag
+from url_downloader.storage.disk_errors import DiskErrorConverter
+from url_downloader.storage.file_metadata import saved_etag
 from url_downloader.storage.folder import Folder
-from url_downloader.storage.part_file import BLOCK
+from url_downloader.storage.part_file import BLOCK_SIZE
 
 # Without O_NONBLOCK a FIFO would be waited for.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -41,23 +41,23 @@ class FileOnDisk(NamedTuple):
         Raises:
             AttemptError: the disk doesn't give them.
         """
-        with DiskErrors(self.path):
+        with DiskErrorConverter(self.path):
             descriptor = os.open(self.name, _READ, dir_fd=self.folder.descriptor)
             try:
-                while data := os.read(descriptor, BLOCK):
+                while data := os.read(descriptor, BLOCK_SIZE):
                     update(data)
             finally:
                 os.close(descriptor)
 
 
-def find_file(folder: Folder, name: bytes, *, path: str, has_etag: bool) -> FileOnDisk | None:
+def find_file(folder: Folder, name: bytes, *, path: str, wants_etag: bool) -> FileOnDisk | None:
     """Return the regular file of a name, if there is one. A link is not followed.
 
     Args:
         folder: where it may be.
         name: in the folder.
         path: of the file.
-        has_etag: whether its entity tag is of interest.
+        wants_etag: whether its entity tag is of interest.
 
     Raises:
         OSError: there is nothing, or it can't be looked at.
@@ -71,7 +71,7 @@ def find_file(folder: Folder, name: bytes, *, path: str, has_etag: bool) -> File
         name=name,
         size=status.st_size,
         modified=status.st_mtime,
-        etag=_etag(folder, name) if has_etag else None,
+        etag=_etag(folder, name) if wants_etag else None,
     )
 
 

@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 from url_downloader.shared.compute_turn import COMPUTE_TURN
 
 # A directory that may be searched, but not read, takes files all the same.
-_SEARCHED = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_SEARCH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-IS_NO_FOLDER = frozenset({errno.ENOTDIR, errno.ELOOP})
+NOT_A_FOLDER = frozenset({errno.ENOTDIR, errno.ELOOP})
 """Error numbers of a link or a file in the place of a directory."""
 
 
@@ -83,16 +83,16 @@ def open_folder(path: bytes, *, within: Folder | None = None) -> Folder:
     Raises:
         OSError: there is none, or it can't be opened.
     """
-    return Folder(os.open(path, _SEARCHED, dir_fd=within.descriptor if within else None))
+    return Folder(os.open(path, _SEARCH, dir_fd=within.descriptor if within else None))
 
 
-def open_own_folder(name: str | bytes, *, within: Folder) -> Folder:
+def open_subfolder(name: str | bytes, *, within: Folder) -> Folder:
     """Open a directory that is in another one. A link is refused.
 
     Raises:
-        OSError: there is none, or it can't be opened; IS_NO_FOLDER for a link or a file.
+        OSError: there is none, or it can't be opened; NOT_A_FOLDER for a link or a file.
     """
-    return Folder(os.open(name, _SEARCHED | os.O_NOFOLLOW, dir_fd=within.descriptor))
+    return Folder(os.open(name, _SEARCH | os.O_NOFOLLOW, dir_fd=within.descriptor))
 
 
 def is_within(folder: Folder, root: Folder) -> bool:

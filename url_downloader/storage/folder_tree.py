@@ -17,11 +17,11 @@ from pathlib import Path
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 from url_downloader.storage.folder import (
-    IS_NO_FOLDER,
+    NOT_A_FOLDER,
     Folder,
     is_within,
     open_folder,
-    open_own_folder,
+    open_subfolder,
 )
 from url_downloader.storage.missing_features import NOT_OFFERED, Feature, MissingFeatures
 
@@ -29,7 +29,7 @@ OPEN_FOLDERS = 4
 """Folders below the output directory that are kept open."""
 MAX_PATH = 4095
 """Bytes of a path that Linux's system calls take (PATH_MAX, without its NUL)."""
-_NOT_THERE = frozenset(
+_MISSING_PATH = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE, errno.ENODEV, errno.ENOTCONN}
 )
 """Error numbers of a path that leads to nothing."""
@@ -64,31 +64,31 @@ class FolderTree:
         made = _make_directories(self._path)
         self.root = open_folder(self._path)
         # Some network disks give a directory another number each time.
-        self._has_numbers = self.root.is_same(os.stat(self._path))
+        self._has_stable_numbers = self.root.is_same(os.stat(self._path))
         for path in made:
             self._sync(open_folder(os.path.dirname(path)))
         # Guards _folders, of which the last was used last.
         self._lock = threading.Lock()
         self._folders: dict[bytes, Folder] = {}
 
-    def folder(self, path: bytes, *, is_made: bool = False) -> Folder:
+    def folder(self, path: bytes, *, may_create: bool = False) -> Folder:
         """Return a folder that its path leads to at this moment.
 
         Args:
             path: relative to the output directory; empty for that itself.
-            is_made: whether a folder that is missing is made.
+            may_create: whether a folder that is missing is made.
 
         Raises:
             AttemptError: it leads out of the output directory, or that is gone.
             OSError: there is none, or it can't be made or opened.
         """
-        folder = self._found(path, is_made=is_made)
-        if not self._is_in_place(folder, path):
+        folder = self._opened(path, may_create=may_create)
+        if not self._is_still_at(folder, path):
             self.check()
             # The folder alone was moved or removed.
             with self._lock:
                 self._folders = {}
-            folder = self._found(path, is_made=is_made)
+            folder = self._opened(path, may_create=may_create)
         return folder
 
     def check(self) -> None:
@@ -97,7 +97,7 @@ class FolderTree:
         Raises:
             AttemptError: it is not.
         """
-        if not self._is_in_place(self.root, b""):
+        if not self._is_still_at(self.root, b""):
             message = f"{os.fsdecode(self._path)}: the output directory is gone"
             raise AttemptError(ErrorKind.OUTPUT_GONE, message)
 
@@ -114,31 +114,31 @@ class FolderTree:
                 raise
             self._missing_features.note(Feature.SYNC, error)
 
-    def _is_in_place(self, folder: Folder, path: bytes) -> bool:
+    def _is_still_at(self, folder: Folder, path: bytes) -> bool:
         try:
             status = os.stat(self._absolute(path))
         except OSError as error:
             # What can't be looked at for another reason is not gone for that.
-            return error.errno not in _NOT_THERE
-        return folder.is_same(status) or not self._has_numbers
+            return error.errno not in _MISSING_PATH
+        return folder.is_same(status) or not self._has_stable_numbers
 
     def _absolute(self, path: bytes) -> bytes:
         return self._path + b"/" + path if path else self._path
 
-    def _found(self, path: bytes, *, is_made: bool) -> Folder:
+    def _opened(self, path: bytes, *, may_create: bool) -> Folder:
         if len(self._absolute(path)) > MAX_PATH:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
         missing = []
-        while (folder := self._known(path)) is None:
+        while (folder := self._cached(path)) is None:
             path, _, name = path.rpartition(b"/")
             missing.append(name)
         for name in reversed(missing):
-            folder = self._in(folder, name, is_made=is_made)
+            folder = self._open_child(folder, name, may_create=may_create)
             path = path + b"/" + name if path else name
-            self._remember(path, folder)
+            self._cache(path, folder)
         return folder
 
-    def _known(self, path: bytes) -> Folder | None:
+    def _cached(self, path: bytes) -> Folder | None:
         if not path:
             return self.root
         with self._lock:
@@ -147,7 +147,7 @@ class FolderTree:
                 self._folders[path] = folder
             return folder
 
-    def _remember(self, path: bytes, folder: Folder) -> None:
+    def _cache(self, path: bytes, folder: Folder) -> None:
         oldest = None
         with self._lock:
             self._folders[path] = folder
@@ -156,20 +156,20 @@ class FolderTree:
                 oldest = self._folders.pop(next(iter(self._folders)))
         del oldest
 
-    def _in(self, folder: Folder, name: bytes, *, is_made: bool) -> Folder:
+    def _open_child(self, folder: Folder, name: bytes, *, may_create: bool) -> Folder:
         """Return the folder of this name in another one."""
         try:
-            return open_own_folder(name, within=folder)
+            return open_subfolder(name, within=folder)
         except FileNotFoundError:
-            if not is_made:
+            if not may_create:
                 raise
             # Another run may make it at the same time, or a link that leads nowhere is there.
             with suppress(FileExistsError):
                 os.mkdir(name, dir_fd=folder.descriptor)
                 self._sync(folder)
-            return open_own_folder(name, within=folder)
+            return open_subfolder(name, within=folder)
         except OSError as error:
-            if error.errno not in IS_NO_FOLDER:
+            if error.errno not in NOT_A_FOLDER:
                 raise
         linked = open_folder(name, within=folder)
         if is_within(linked, self.root):

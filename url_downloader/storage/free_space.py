@@ -16,15 +16,15 @@ from url_downloader.storage.missing_features import Feature, MissingFeatures
 
 CHECK_EVERY = 4 << 20
 """Bytes of one file after which the disk is looked at again, at the latest."""
-MOST_FREE, SHARE_FREE = 64 << 20, 20
+MAX_DEFAULT_MARGIN, DEFAULT_MARGIN_DIVISOR = 64 << 20, 20
 """Bytes of the margin that is kept where the user names none, or that part of a small disk."""
-SMALL = 8 << 20
-PLENTY = 4 << 30
-PLENTY_SECONDS = 0.25
+SMALL_FILE = 8 << 20
+AMPLE_ROOM = 4 << 30
+AMPLE_ROOM_SECONDS = 0.25
 """In so many seconds nobody writes so many bytes above the margin in files so small."""
 
 
-class Growing(Protocol):
+class GrowingFile(Protocol):
     """A file that is being written."""
 
     @property
@@ -71,24 +71,24 @@ class FreeSpace:
         self._missing_features = missing_features
         self._now = now
         # A number that is replaced; needs no lock.
-        self._plenty_until = 0.0
-        # Guards _files and _refused.
+        self._ample_room_until = 0.0
+        # Guards _files and _too_large.
         self._lock = threading.Lock()
-        self._files: set[Growing] = set()
-        self._refused: set[Growing] = set()
+        self._files: set[GrowingFile] = set()
+        self._too_large: set[GrowingFile] = set()
 
-    def enter(self, file: Growing) -> None:
+    def add_file(self, file: GrowingFile) -> None:
         """Count a file that begins to grow."""
         with self._lock:
             self._files.add(file)
 
-    def leave(self, file: Growing) -> None:
+    def remove_file(self, file: GrowingFile) -> None:
         """Count a file no more, which grows no more or is gone."""
         with self._lock:
             self._files.discard(file)
-            self._refused.discard(file)
+            self._too_large.discard(file)
 
-    def check(self, file: Growing, coming: int) -> int:
+    def check(self, file: GrowingFile, coming: int) -> int:
         """See that bytes which have come fit beside the margin.
 
         Args:
@@ -103,28 +103,28 @@ class FreeSpace:
         """
         step = max(coming, CHECK_EVERY)
         expected = CHECK_EVERY if file.to_come is None else file.to_come
-        if self._min_free == 0 or (self._has_plenty() and expected < SMALL):
+        if self._min_free == 0 or (self._has_ample_room() and expected < SMALL_FILE):
             return step
-        disk = self._look()
+        disk = self._measure()
         if disk is None:
             return step
         room, files = self._room(disk)
-        self._judge(file, coming, disk=disk, room=room)
-        if room > PLENTY:
-            self._plenty_until = self._now() + PLENTY_SECONDS
+        self._check_fits(file, coming, disk=disk, room=room)
+        if room > AMPLE_ROOM:
+            self._ample_room_until = self._now() + AMPLE_ROOM_SECONDS
         # All that grow together take at most half of the room before they ask again.
         return max(coming, min(step, room // (2 * files)))
 
-    def _judge(self, file: Growing, coming: int, *, disk: _Disk, room: int) -> None:
+    def _check_fits(self, file: GrowingFile, coming: int, *, disk: _Disk, room: int) -> None:
         """See whether the file fits into so much room."""
         to_come = file.to_come
         # If only its own bytes are in the way, the file is too large, and the disk not full.
         own = 0 if to_come is None else file.size
         if coming > room + own:
-            raise AttemptError(ErrorKind.DISK_FULL, self._refusal(disk, coming))
+            raise AttemptError(ErrorKind.DISK_FULL, self._disk_full_message(disk, coming))
         if to_come is not None and to_come > room:
             with self._lock:
-                self._refused.add(file)
+                self._too_large.add(file)
             message = (
                 f"larger than the free space of the disk ({format_size(to_come)} to come,"
                 f" {format_size(max(0, room))} free besides --min-free"
@@ -136,10 +136,10 @@ class FreeSpace:
         """Bytes that fit beside the margin, and how many files grow."""
         with self._lock:
             # These are about to be removed.
-            returned = sum(file.size for file in self._refused)
+            returned = sum(file.size for file in self._too_large)
             return disk.free - disk.margin + returned, max(1, len(self._files))
 
-    def _look(self) -> _Disk | None:
+    def _measure(self) -> _Disk | None:
         try:
             disk = os.statvfs(self._folder.descriptor)
         except OSError as error:
@@ -151,13 +151,13 @@ class FreeSpace:
             return None
         margin = self._min_free
         if margin is None:
-            margin = min(MOST_FREE, whole // SHARE_FREE)
+            margin = min(MAX_DEFAULT_MARGIN, whole // DEFAULT_MARGIN_DIVISOR)
         return _Disk(disk.f_bavail * disk.f_frsize, margin)
 
-    def _has_plenty(self) -> bool:
-        return self._now() < self._plenty_until
+    def _has_ample_room(self) -> bool:
+        return self._now() < self._ample_room_until
 
-    def _refusal(self, disk: _Disk, coming: int) -> str:
+    def _disk_full_message(self, disk: _Disk, coming: int) -> str:
         return (
             f"{self._path}: {format_size(disk.free)} free; {format_size(coming)} more would"
             f" leave less than --min-free {format_size(disk.margin)}"

@@ -42,13 +42,13 @@ class MissingFeatures:
         self._directory = directory
         self._noted: dict[Feature, object] = {}
 
-    def __contains__(self, lack: Feature) -> bool:
-        return lack in self._noted
+    def __contains__(self, feature: Feature) -> bool:
+        return feature in self._noted
 
-    def note(self, lack: Feature, error: OSError | None = None) -> None:
-        """Warn of a lack, unless that was done before."""
+    def note(self, feature: Feature, error: OSError | None = None) -> None:
+        """Warn of a feature, unless that was done before."""
         mine = object()
         # One step, so that of several threads one warns.
-        if self._noted.setdefault(lack, mine) is mine:
+        if self._noted.setdefault(feature, mine) is mine:
             reason = f" ({error.strerror})" if error else ""
-            log.warning("%s: the file system %s%s", self._directory, lack, reason)
+            log.warning("%s: the file system %s%s", self._directory, feature, reason)

@@ -14,25 +14,25 @@ from url_downloader.config.settings import Existing, OutputSettings
 from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError, OutputError
 from url_downloader.shared.models import DownloadJob, ErrorKind
 from url_downloader.shared.ports import Part
-from url_downloader.storage.disk_errors import DiskErrors
+from url_downloader.storage.disk_errors import DiskErrorConverter
 from url_downloader.storage.existing_file import FileOnDisk, find_file
-from url_downloader.storage.finish import Finish
+from url_downloader.storage.file_metadata import FileMetadata
 from url_downloader.storage.folder_tree import FolderTree
 from url_downloader.storage.free_space import FreeSpace
 from url_downloader.storage.missing_features import MissingFeatures
-from url_downloader.storage.moving import Destination, move
 from url_downloader.storage.part_file import PartContext, PartFile
 from url_downloader.storage.part_note import note_name, part_name
 from url_downloader.storage.parts_folder import PartsFolder
+from url_downloader.storage.publishing import Destination, publish_part
 
 PARTS_FOLDER = ".url-downloader"
 """Hidden folder in the output directory; no file of a list may take its name."""
 _TRIES = 100
-_NOTHING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+_NO_SUCH_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 """Error numbers of a name under which there can be no file."""
 
 
-class _Opened:
+class _OpenedDirectory:
     """The directory, while it is open.
 
     Args:
@@ -61,7 +61,7 @@ class OutputDirectory:
     def __init__(self, settings: OutputSettings) -> None:
         self._settings = settings
         self._missing_features = MissingFeatures(str(settings.directory))
-        self._opened: _Opened | None = None
+        self._opened: _OpenedDirectory | None = None
 
     def __enter__(self) -> Self:
         self.prepare()
@@ -92,12 +92,12 @@ class OutputDirectory:
                 f"{settings.directory}: no files can be written there: {reason}; choose"
                 " another directory with --dir"
             ) from error
-        self._opened = _Opened(tree, parts, context=self._context(tree))
+        self._opened = _OpenedDirectory(tree, parts, context=self._context(tree))
 
     @property
     def has_leftovers(self) -> bool:
         """Tell whether there may be parts that can be resumed."""
-        return self._open().parts.has_notes
+        return self._require_open().parts.has_notes
 
     def existing(self, output: str) -> FileOnDisk | None:
         """Return the regular file of this name, if there is one. Links are not followed.
@@ -106,8 +106,8 @@ class OutputDirectory:
             AttemptError: it can't be looked at, so that it must not be replaced.
         """
         try:
-            with DiskErrors(self._path(output)):
-                return self._find(output)
+            with DiskErrorConverter(self._path(output)):
+                return self._find_existing(output)
         except AttemptError:
             # With -N the file may be replaced, and the server is asked for the new one.
             if self._settings.existing is Existing.COMPARE:
@@ -120,10 +120,10 @@ class OutputDirectory:
         Raises:
             AttemptError: too many files are open to know.
         """
-        opened, name = self._open(), part_name(job.url)
-        with DiskErrors(f"{opened.parts.path}/{name}"):
+        opened, name = self._require_open(), part_name(job.url)
+        with DiskErrorConverter(f"{opened.parts.path}/{name}"):
             try:
-                return self._resumed(name, job)
+                return self._reopen_part(name, job)
             except OSError as error:
                 if error.errno in NO_DESCRIPTORS:
                     raise
@@ -135,8 +135,8 @@ class OutputDirectory:
         Raises:
             AttemptError: it can't be made.
         """
-        opened = self._open()
-        with DiskErrors(opened.parts.path):
+        opened = self._require_open()
+        with DiskErrorConverter(opened.parts.path):
             for _ in range(_TRIES):
                 parts = opened.parts
                 with suppress(FileNotFoundError):
@@ -161,15 +161,15 @@ class OutputDirectory:
             AttemptError: the system refuses, or the name leads out of the directory.
         """
         assert isinstance(part, PartFile)
-        tree, finish = self._open().tree, self._finish(modified, etag)
+        tree, metadata = self._require_open().tree, self._metadata(modified, etag)
         path = self._path(output)
         folder_path, _, name = output.encode().rpartition(b"/")
-        with DiskErrors(path):
-            part.seal(finish)
-            folder = tree.folder(folder_path, is_made=True)
-            move(part, Destination(folder, name), finish=finish)
-            part.close_published()
-            if finish.is_synced:
+        with DiskErrorConverter(path):
+            part.prepare_publish(metadata)
+            folder = tree.folder(folder_path, may_create=True)
+            publish_part(part, Destination(folder, name), metadata=metadata)
+            part.close_after_publish()
+            if metadata.is_synced:
                 tree.sync(folder)
         return path
 
@@ -178,10 +178,10 @@ class OutputDirectory:
         opened = self._opened
         if opened is not None:
             with suppress(OSError):
-                opened.parts.tidy()
+                opened.parts.remove_leftovers()
                 os.rmdir(PARTS_FOLDER, dir_fd=opened.tree.root.descriptor)
 
-    def _open(self) -> _Opened:
+    def _require_open(self) -> _OpenedDirectory:
         if self._opened is None:
             raise AttemptError(ErrorKind.INTERRUPTED, "the run has ended")
         return self._opened
@@ -209,33 +209,33 @@ class OutputDirectory:
 
     def _path(self, output: str) -> str:
         """Return the path of a file, such that os.fsencode() gives what is on the disk."""
-        return os.fsdecode(self._open().tree.prefix + output.encode())
+        return os.fsdecode(self._require_open().tree.prefix + output.encode())
 
-    def _finish(self, modified: float | None, etag: str | None) -> Finish:
+    def _metadata(self, modified: float | None, etag: str | None) -> FileMetadata:
         settings = self._settings
-        return Finish(
+        return FileMetadata(
             modified=modified if settings.keeps_mtime else None,
             etag=etag if settings.existing is Existing.COMPARE else None,
             is_synced=settings.is_synced,
             missing_features=self._missing_features,
         )
 
-    def _find(self, output: str) -> FileOnDisk | None:
+    def _find_existing(self, output: str) -> FileOnDisk | None:
         folder_path, _, name = output.encode().rpartition(b"/")
         is_compared = self._settings.existing is Existing.COMPARE
         try:
-            folder = self._open().tree.folder(folder_path)
-            return find_file(folder, name, path=self._path(output), has_etag=is_compared)
+            folder = self._require_open().tree.folder(folder_path)
+            return find_file(folder, name, path=self._path(output), wants_etag=is_compared)
         except OSError as error:
-            if error.errno in _NOTHING:
+            if error.errno in _NO_SUCH_FILE:
                 return None
             raise
 
-    def _resumed(self, name: str, job: DownloadJob) -> PartFile | None:
-        opened = self._open()
+    def _reopen_part(self, name: str, job: DownloadJob) -> PartFile | None:
+        opened = self._require_open()
         if not opened.parts.has(note_name(name)):
             return None
-        descriptor = opened.parts.take(name, is_made=False)
+        descriptor = opened.parts.lock_part(name, may_create=False)
         if descriptor is None:
             return None
         part = PartFile(opened.parts, (name, descriptor), url=job.url, context=opened.context)

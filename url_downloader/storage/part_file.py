@@ -18,8 +18,8 @@ from url_downloader.shared.descriptors import write_all
 from url_downloader.shared.errors import NO_DESCRIPTORS
 from url_downloader.shared.ports import Chunk, SavedPart
 from url_downloader.shared.url_parts import without_credentials
-from url_downloader.storage.disk_errors import NO_ROOM, DiskErrors
-from url_downloader.storage.finish import Finish
+from url_downloader.storage.disk_errors import NO_ROOM, DiskErrorConverter
+from url_downloader.storage.file_metadata import FileMetadata
 from url_downloader.storage.free_space import FreeSpace
 from url_downloader.storage.missing_features import Feature
 from url_downloader.storage.part_note import PartNote, note_name, part_name, read_note
@@ -27,7 +27,7 @@ from url_downloader.storage.parts_folder import PartsFolder
 
 WORTH_RESUMING = 1024 * 1024
 """Bytes from which on a part gets a note; a smaller one is not worth another request."""
-BLOCK = 1024 * 1024
+BLOCK_SIZE = 1024 * 1024
 """Bytes per read from the disk."""
 
 
@@ -64,16 +64,16 @@ class PartFile:
         self.name, self._descriptor = opened
         self._url = url
         self._context = context
-        self._granted = 0
+        self._checked_size = 0
         self._validator: str | None = None
         self._total: int | None = None
         self._has_note = False
-        self._may_have_note = True
+        self._can_have_note = True
         self._has_known_name = False
         self._is_empty = True
-        self._is_sound = True
+        self._is_reliable = True
         self.size = 0
-        context.space.enter(self)
+        context.space.add_file(self)
 
     @property
     def path(self) -> str:
@@ -120,14 +120,14 @@ class PartFile:
             AttemptError: the disk refuses.
         """
         self.size = 0
-        with DiskErrors(self.path):
+        with DiskErrorConverter(self.path):
             self._remove_note()
             if not self._is_empty:
                 os.lseek(self._descriptor, 0, os.SEEK_SET)
                 os.ftruncate(self._descriptor, 0)
                 self._is_empty = True
         self._validator, self._total = validator, total
-        self._granted = 0
+        self._checked_size = 0
 
     def write(self, data: Chunk) -> None:
         """Append bytes.
@@ -135,16 +135,16 @@ class PartFile:
         Raises:
             AttemptError: the disk doesn't take them.
         """
-        with DiskErrors(self.path):
+        with DiskErrorConverter(self.path):
             size = self.size + len(data)
-            if size > self._granted:
-                self._ask_for_room(len(data))
+            if size > self._checked_size:
+                self._check_room(len(data))
             self._is_empty = False
             try:
                 self._append(data)
             except OSError as error:
                 # Which of the bytes were lost, the disk does not say.
-                self._is_sound = error.errno != errno.EIO
+                self._is_reliable = error.errno != errno.EIO
                 raise
             self.size = size
             if size >= WORTH_RESUMING and not self._has_note:
@@ -156,25 +156,25 @@ class PartFile:
         Raises:
             AttemptError: the disk doesn't give them.
         """
-        with DiskErrors(self.path):
+        with DiskErrorConverter(self.path):
             os.lseek(self._descriptor, 0, os.SEEK_SET)
-            while data := os.read(self._descriptor, BLOCK):
+            while data := os.read(self._descriptor, BLOCK_SIZE):
                 update(data)
 
-    def seal(self, finish: Finish) -> None:
+    def prepare_publish(self, metadata: FileMetadata) -> None:
         """Give the file what belongs to it, and have the disk say whether it has all bytes.
 
         Raises:
             OSError: it has not.
         """
         try:
-            finish.apply(self._descriptor)
+            metadata.apply(self._descriptor)
             self._flush()
         except OSError as error:
-            self._is_sound = error.errno in NO_DESCRIPTORS
+            self._is_reliable = error.errno in NO_DESCRIPTORS
             raise
 
-    def close_published(self) -> None:
+    def close_after_publish(self) -> None:
         """Let go of the part, which has become the file."""
         with suppress(OSError):
             self._remove_note()
@@ -183,7 +183,7 @@ class PartFile:
 
     def keep(self) -> bool:
         """Close the part, and keep it if a later attempt can resume it; tell whether it can."""
-        if not (self._has_note and self._is_sound and self._is_whole()):
+        if not (self._has_note and self._is_reliable and self._flushes_cleanly()):
             self.discard()
             return False
         self.close()
@@ -196,13 +196,13 @@ class PartFile:
         if descriptor >= 0:
             with suppress(OSError):
                 os.close(descriptor)
-        self._context.space.leave(self)
+        self._context.space.remove_file(self)
 
     def discard(self) -> None:
         """Close the part, and throw the bytes away."""
         if self._descriptor < 0:
             return
-        if self._has_note and not self._is_sound:
+        if self._has_note and not self._is_reliable:
             # Without bytes the note is worth nothing, even if it can't be removed.
             with suppress(OSError):
                 os.ftruncate(self._descriptor, 0)
@@ -212,10 +212,10 @@ class PartFile:
             self.parts.remove(self.name)
         self.close()
 
-    def _ask_for_room(self, coming: int) -> None:
-        if self._granted:
+    def _check_room(self, coming: int) -> None:
+        if self._checked_size:
             self._context.check()
-        self._granted = self.size + self._context.space.check(self, coming)
+        self._checked_size = self.size + self._context.space.check(self, coming)
 
     def _append(self, data: Chunk) -> None:
         if isinstance(data, bytes):
@@ -227,7 +227,7 @@ class PartFile:
         """Have the system say what it says when a file is closed; the lock stays."""
         os.close(os.dup(self._descriptor))
 
-    def _is_whole(self) -> bool:
+    def _flushes_cleanly(self) -> bool:
         try:
             self._flush()
         except OSError as error:
@@ -236,27 +236,27 @@ class PartFile:
 
     def _save_note(self) -> None:
         """Write the note if there may be one; the download can go on without."""
-        if self._validator is None or not self._may_have_note:
+        if self._validator is None or not self._can_have_note:
             return
         note = PartNote(without_credentials(self._url), self._validator, self._total)
         try:
-            if self._has_known_name or self._takes_known_name():
+            if self._has_known_name or self._take_known_name():
                 note.write(self.name, folder=self.parts.descriptor)
                 self._has_note = self.parts.has_notes = True
         except OSError as error:
             if error.errno in NO_ROOM:
                 raise
             if error.errno not in NO_DESCRIPTORS:
-                self._may_have_note = False
+                self._can_have_note = False
                 self.parts.missing_features.note(Feature.NOTES, error)
 
-    def _takes_known_name(self) -> bool:
+    def _take_known_name(self) -> bool:
         """Give the part the name by which later runs find it; returns whether it got it."""
         known = part_name(self._url)
         # Whoever has locked the name decides what becomes of what is there.
-        placeholder = self.parts.take(known, is_made=True)
+        placeholder = self.parts.lock_part(known, may_create=True)
         if placeholder is None:
-            self._may_have_note = False
+            self._can_have_note = False
             return False
         try:
             self.parts.remove(note_name(known))

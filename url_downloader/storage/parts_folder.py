@@ -13,7 +13,7 @@ import stat
 from contextlib import suppress
 
 from url_downloader.shared.errors import OutputError
-from url_downloader.storage.folder import IS_NO_FOLDER, Folder, open_own_folder
+from url_downloader.storage.folder import NOT_A_FOLDER, Folder, open_subfolder
 from url_downloader.storage.missing_features import Feature, MissingFeatures
 from url_downloader.storage.part_note import draft_name, is_note, note_name
 
@@ -22,7 +22,7 @@ _MODE = 0o700
 """Nobody else may read what is not finished, or put something there."""
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # Without O_NONBLOCK a FIFO that was planted there would be waited for.
-_ANY = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_EXISTING = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class PartsFolder:
@@ -54,9 +54,9 @@ class PartsFolder:
         with suppress(FileExistsError):
             os.mkdir(name, _MODE, dir_fd=parent.descriptor)
         try:
-            self._folder = open_own_folder(name, within=parent)
+            self._folder = open_subfolder(name, within=parent)
         except OSError as error:
-            if error.errno not in IS_NO_FOLDER:
+            if error.errno not in NOT_A_FOLDER:
                 raise
             raise OutputError(
                 f"{path}: is a link or a file, where a folder for unfinished files has to be;"
@@ -106,12 +106,12 @@ class PartsFolder:
                 raise
             os.close(descriptor)
 
-    def take(self, name: str, *, is_made: bool) -> int | None:
+    def lock_part(self, name: str, *, may_create: bool) -> int | None:
         """Lock the part of a name that other runs use, too.
 
         Args:
             name: of the part.
-            is_made: whether the part is made if it is missing.
+            may_create: whether the part is made if it is missing.
 
         Returns:
             A descriptor, locked; None if another run has locked it, or if it is no plain file.
@@ -119,11 +119,11 @@ class PartsFolder:
         Raises:
             OSError: there is none, or it can't be opened.
         """
-        flags = _ANY | (os.O_CREAT if is_made else 0)
+        flags = _EXISTING | (os.O_CREAT if may_create else 0)
         for _ in range(_TRIES):
             descriptor = os.open(name, flags, 0o666, dir_fd=self.descriptor)
             try:
-                is_there = self._is_locked(name, descriptor)
+                is_there = self._lock_existing(name, descriptor)
             except BaseException:
                 os.close(descriptor)
                 raise
@@ -152,7 +152,7 @@ class PartsFolder:
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self.descriptor)
 
-    def tidy(self) -> None:
+    def remove_leftovers(self) -> None:
         """Remove what killed runs have left and no run can use.
 
         Raises:
@@ -166,23 +166,23 @@ class PartsFolder:
                     self._remove_leftover(f"{stem}.part")
 
     def _remove_leftover(self, name: str) -> None:
-        descriptor = self.take(name, is_made=True)
+        descriptor = self.lock_part(name, may_create=True)
         if descriptor is None:
             return
         try:
             is_known_free = Feature.LOCKS not in self.missing_features
             if is_known_free:
                 self.remove(draft_name(name))
-            if is_known_free and not self._is_pair(name, descriptor):
+            if is_known_free and not self._is_resumable(name, descriptor):
                 self.remove(note_name(name))
                 self.remove(name)
         finally:
             os.close(descriptor)
 
-    def _is_pair(self, name: str, descriptor: int) -> bool:
+    def _is_resumable(self, name: str, descriptor: int) -> bool:
         return bool(os.fstat(descriptor).st_size) and self.has(note_name(name))
 
-    def _is_locked(self, name: str, descriptor: int) -> bool | None:
+    def _lock_existing(self, name: str, descriptor: int) -> bool | None:
         """Lock a part.
 
         Returns:

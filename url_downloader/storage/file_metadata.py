@@ -13,7 +13,7 @@ from url_downloader.storage.missing_features import NOT_OFFERED, Feature, Missin
 _ETAG_ATTRIBUTE = "user.url_downloader.etag"
 
 
-class Finish(NamedTuple):
+class FileMetadata(NamedTuple):
     """Time, entity tag and sync that a file gets before it gets its name.
 
     Args:
@@ -37,7 +37,7 @@ class Finish(NamedTuple):
         if self.modified is not None:
             self._set_time(descriptor, self.modified)
         if self.etag is not None:
-            self._keep_etag(descriptor, self.etag)
+            self._store_etag(descriptor, self.etag)
         if self.is_synced:
             self._sync(descriptor)
 
@@ -51,7 +51,7 @@ class Finish(NamedTuple):
                 raise
             self.missing_features.note(Feature.TIMES, error)
 
-    def _keep_etag(self, descriptor: int, etag: str) -> None:
+    def _store_etag(self, descriptor: int, etag: str) -> None:
         if not hasattr(os, "setxattr"):
             return
         try:

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.descriptors import write_all
-from url_downloader.storage.finish import Finish
+from url_downloader.storage.file_metadata import FileMetadata
 from url_downloader.storage.folder import Folder
 from url_downloader.storage.missing_features import Feature
-from url_downloader.storage.part_file import BLOCK, PartFile
+from url_downloader.storage.part_file import BLOCK_SIZE, PartFile
 
 _COPY = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -25,40 +25,40 @@ class Destination(NamedTuple):
     name: bytes
 
 
-def move(part: PartFile, place: Destination, *, finish: Finish) -> None:
+def publish_part(part: PartFile, destination: Destination, *, metadata: FileMetadata) -> None:
     """Give a part its name. A link that stands there is replaced, not followed.
 
     Args:
         part: sealed.
-        place: where the file goes.
-        finish: given to a copy, if the part has to be copied.
+        destination: where the file goes.
+        metadata: given to a copy, if the part has to be copied.
 
     Raises:
         OSError: the system refuses.
     """
-    source, target = part.parts.descriptor, place.folder.descriptor
+    source, target = part.parts.descriptor, destination.folder.descriptor
     try:
-        os.replace(part.name, place.name, src_dir_fd=source, dst_dir_fd=target)
+        os.replace(part.name, destination.name, src_dir_fd=source, dst_dir_fd=target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        finish.missing_features.note(Feature.RENAME)
+        metadata.missing_features.note(Feature.RENAME)
         with COMPUTE_TURN.given():
-            _copy(part, place, finish=finish)
+            _copy(part, destination, metadata=metadata)
 
 
-def _copy(part: PartFile, place: Destination, *, finish: Finish) -> None:
-    """Copy the part beside its place, and rename the copy."""
-    folder = place.folder.descriptor
+def _copy(part: PartFile, destination: Destination, *, metadata: FileMetadata) -> None:
+    """Copy the part beside its destination, and rename the copy."""
+    folder = destination.folder.descriptor
     copy = b".url-downloader-" + os.urandom(8).hex().encode()
     descriptor = os.open(copy, _COPY, 0o666, dir_fd=folder)
     try:
         try:
             _copy_bytes(part, descriptor)
-            finish.apply(descriptor)
+            metadata.apply(descriptor)
         finally:
             os.close(descriptor)
-        os.replace(copy, place.name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.replace(copy, destination.name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         with suppress(OSError):
             os.unlink(copy, dir_fd=folder)
@@ -71,7 +71,7 @@ def _copy(part: PartFile, place: Destination, *, finish: Finish) -> None:
 def _copy_bytes(part: PartFile, descriptor: int) -> None:
     source = os.open(part.name, _READ, dir_fd=part.parts.descriptor)
     try:
-        while data := os.read(source, BLOCK):
+        while data := os.read(source, BLOCK_SIZE):
             write_all(descriptor, data)
     finally:
         os.close(source)
