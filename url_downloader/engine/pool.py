@@ -14,12 +14,12 @@ from contextlib import suppress
 
 from url_downloader.config.settings import Settings
 from url_downloader.engine.monitor import Monitor, Observer, PoolState
+from url_downloader.engine.producer import Producer
 from url_downloader.engine.retry_scheduler import (
     POLL_SECONDS,
     RetryQueue,
     RetryScheduler,
     TaskQueue,
-    put_interruptibly,
 )
 from url_downloader.engine.run_limits import RunLimits, StopReason
 from url_downloader.engine.run_summary import UNSUCCESSFUL, RunSummary
@@ -32,7 +32,6 @@ from url_downloader.engine.worker import (
 )
 from url_downloader.engine.worker_group import WorkerGroup
 from url_downloader.metrics import Metrics
-from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.descriptors import affordable_workers
 from url_downloader.shared.errors import TransitionError
 from url_downloader.shared.job_registry import JobRegistry
@@ -83,8 +82,7 @@ class JobPool:
         self._crash: BaseException | None = None
         self._cancelled = threading.Event()
         self._cancel_deadline: float | None = None
-        self._registered = 0
-        self._is_list_read = self._is_complete = False
+        self._is_complete = False
         self._limits = RunLimits(settings.run, now=clock.now)
         self._tasks: TaskQueue = queue.Queue(settings.pool.queue_size)
         self._retries: RetryQueue = queue.PriorityQueue()
@@ -95,6 +93,7 @@ class JobPool:
             retries=self._retries, tasks=self._tasks, now=clock.now, on_crash=self._on_crash
         )
         self._workers = self._make_workers(settings, make_downloader)
+        self._producer = self._make_producer()
         self._watchdog = Watchdog(self._workers.controls(), on_crash=self._on_crash)
         self._observers = [Monitor(it, view=self, on_crash=self._on_crash) for it in observers]
 
@@ -122,11 +121,21 @@ class JobPool:
         size = affordable_workers(settings.pool.max_workers)
         return WorkerGroup(context, size=size, on_crash=self._on_crash)
 
+    def _make_producer(self) -> Producer:
+        return Producer(
+            registry=self.registry,
+            tasks=self._tasks,
+            workers=self._workers,
+            limits=self._limits,
+            must_stop=self._must_stop,
+            stop_observers=lambda: self._stop_threads(self._observers),
+        )
+
     def run(self, jobs: Iterable[DownloadJob | None]) -> RunSummary:
         """Work until every job has ended, or until stopped; always shut down in order."""
         try:
             self.start()
-            self.produce(jobs)
+            self._producer.produce(jobs)
             self.await_ended_jobs()
         except Exception as error:  # noqa: BLE001 - told without its text
             log_unexpected(log, error, doing="the run")
@@ -143,63 +152,13 @@ class JobPool:
             # Nothing that must be done is done there.
             observer.try_start()
 
-    def produce(self, jobs: Iterable[DownloadJob | None]) -> None:
-        """Register each job and hand it over; blocks while the workers can't keep up."""
-        if self._must_stop():
-            return
-        try:
-            self._produce(jobs)
-        finally:
-            COMPUTE_TURN.give()
-
-    def _produce(self, jobs: Iterable[DownloadJob | None]) -> None:
-        for job in jobs:
-            if job is None:
-                COMPUTE_TURN.give()
-            else:
-                COMPUTE_TURN.take()
-                self.registry.add(job)
-                self._registered += 1
-                self._hand_over(job)
-            # Before the next one is drawn: what was drawn and not registered would be lost.
-            if self._must_stop():
-                return
-        self._is_list_read = True
-        self._limits.note_end_of_list()
-
-    def _hand_over(self, job: DownloadJob) -> None:
-        if self._workers.has_unstarted:
-            self._start_worker()
-        try:
-            self._tasks.put_nowait(job)
-        except queue.Full:
-            with COMPUTE_TURN.given():
-                put_interruptibly(self._tasks, job, should_stop=self._must_stop)
-
-    def _start_worker(self) -> None:
-        """Start one more; where there is no room for it, go on with those that there are."""
-        workers = self._workers
-        with COMPUTE_TURN.given():
-            if workers.start_next():
-                return
-            if not workers.started:
-                # One worker is worth more than all who look on.
-                self._stop_threads(self._observers)
-                workers.start_next()
-        if not workers.started:
-            self._limits.stop(StopReason.NO_THREADS)
-        log.warning(
-            "only %d of %d workers run: %s",
-            *(workers.started, len(workers.members), StopReason.NO_THREADS),
-        )
-        workers.stop_starting()
-
     def await_ended_jobs(self) -> None:
         """Take one permit for each registered job."""
-        while self._registered and not self._must_stop():
+        unfinished = self._producer.registered
+        while unfinished and not self._must_stop():
             if self._ended_jobs.acquire(timeout=POLL_SECONDS):
-                self._registered -= 1
-        self._is_complete = not self._registered and not self._must_stop()
+                unfinished -= 1
+        self._is_complete = not unfinished and not self._must_stop()
 
     def shutdown(self) -> None:
         """Stop everything, in this order; again does nothing."""
@@ -219,7 +178,7 @@ class JobPool:
             leftovers=self.registry.snapshot().with_status(*UNSUCCESSFUL),
             was_stopped=not self._is_complete,
             stopped_by=None if self._is_complete else self._limits.reason(),
-            is_list_read=self._is_list_read,
+            is_list_read=self._producer.is_list_read,
             crash=described(crash) if crash else None,
         )
 
@@ -230,7 +189,7 @@ class JobPool:
             retries=self._retries.qsize(),
             counts=self.registry.counts(),
             metrics=self.metrics.snapshot(),
-            is_list_read=self._is_list_read,
+            is_list_read=self._producer.is_list_read,
         )
 
     def attempts(self) -> Sequence[tuple[str, Progress]]:
