@@ -17,13 +17,13 @@ log = logging.getLogger(__package__)
 
 
 class Producer:
-    """Main thread's part in a run while the list is read.
+    """Loop of the main thread that turns the list into queued jobs.
 
     Args:
         registry: Registry that each job is added to before it is queued.
         tasks: Bounded queue that the workers take jobs from.
-        workers: Workers of the run, not started yet.
-        limits: Limits of the run, which learn of the end of the list.
+        workers: Workers of the run; none has been started.
+        limits: Limits of the run.
         must_stop: Function that tells whether the run must end early.
         stop_observers: Function that ends the observers' threads, to make room for a worker.
 
@@ -31,7 +31,7 @@ class Producer:
         registered: Number of jobs that were added to the registry.
         is_list_read: Whether the list was read to its end.
 
-    Threads: `produce` in the main thread, once; the attributes may be read from any thread.
+    Threads: `produce` once, in the main thread; the attributes may be read in any thread.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Producer:
         """Register and queue each job; block while the task queue is full.
 
         Args:
-            jobs: Jobs of the list; None only gives an occasion to see whether to stop.
+            jobs: Jobs of the list; None: no job yet, but the producer checks whether to stop.
         """
         if self._must_stop():
             return
@@ -92,7 +92,7 @@ class Producer:
                 put_interruptibly(self._tasks, job, should_stop=self._must_stop)
 
     def _start_worker(self) -> None:
-        """Start one more worker; if the system refuses, go on with those that run."""
+        """Start one more worker, or continue without it if the system refuses a thread."""
         workers = self._workers
         with COMPUTE_TURN.given():
             if workers.start_next():
