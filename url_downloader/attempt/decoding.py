@@ -1,7 +1,4 @@
-"""Content codings (RFC 9110 §8.4.1): which to undo, and how, piece by piece. Pure.
-
-Knows no connection and no file.
-"""
+"""Choice of a decoder for the content codings of a body (RFC 9110 §8.4.1). Pure functions."""
 
 from __future__ import annotations
 
@@ -16,9 +13,9 @@ from url_downloader.shared.models import ErrorKind
 from url_downloader.shared.ports import Chunk, Decoder
 
 MAX_CODINGS = 5
-"""Codings of one body that are undone one after the other; as many as curl undoes."""
+"""Codings of one body that are undone, one after the other; curl has the same limit."""
 
-# Compiled when it is needed: few replies are encoded.
+# Compiled on first use, because few replies are encoded.
 _COMPRESSED = (
     r"(?i)\.(b?gz|gzip|t[ag]z|bz2|tbz2?|xz|txz|lzma|zstd?|tzst|br|lz4?|Z|svgz)$"
     r"|^application/(x-)?(gzip|gzip-compressed|gunzip|tar-gz|tgz|gtar(-compressed)?|bzip2?|xz"
@@ -26,27 +23,27 @@ _COMPRESSED = (
     # The suffixes of RFC 8460 and RFC 8878, and Docker's `.tar.gzip`.
     r"|^application/[^/]+[+.](gzip|zstd)$"
 )
-"""Names and media types of what is compressed in itself."""
+"""Pattern of the names and media types of files whose format is compressed."""
 _OWN_ENDINGS = {"br": (".br", "brotli"), "zstd": (".zst", ".tzst", "zstd")}
-"""How a name or media type ends for which such a coding is the file's own."""
+"""Endings of names and media types of files whose format is the coding itself."""
 
 
 class Identity:
-    """No coding: what came is what is stored."""
+    """Decoder for a body without a coding: it returns the bytes unchanged."""
 
     def feed(self, chunk: Chunk) -> Iterator[Chunk]:
-        """Yield what `chunk` stands for."""
+        """Yield the chunk itself."""
         yield chunk
 
     def finish(self) -> None:
-        """Take note of the end of the body."""
+        """Accept the end of the body."""
 
 
 class DecoderChain:
-    """Several codings, undone one after the other.
+    """Decoder that undoes several codings, one after the other.
 
     Args:
-        steps: the coding that was applied last comes first.
+        steps: Decoders of the codings; that of the coding applied last comes first.
     """
 
     def __init__(self, steps: Sequence[CodingDecoder]) -> None:
@@ -56,15 +53,15 @@ class DecoderChain:
         """Yield the decoded bytes that `chunk` completes.
 
         Raises:
-            AttemptError: the data is not of these codings.
+            AttemptError: The data is not of these codings.
         """
         return self._decoded(bytes(chunk), self._steps)
 
     def finish(self) -> None:
-        """Take note of the end of the body.
+        """Check that the body is complete.
 
         Raises:
-            AttemptError: the data is not at its end.
+            AttemptError: The compressed data has no end.
         """
         for step in self._steps:
             step.finish()
@@ -78,16 +75,16 @@ class DecoderChain:
 
 
 def decoder_for(value: str, *, paths: Iterable[str], media_type: str) -> Decoder:
-    """Return what undoes the codings of a body, though identity was asked for.
+    """Return the decoder for a body; some servers encode it though identity was requested.
 
     Args:
-        value: of Content-Encoding, maybe empty.
-        paths: of the URLs and names of the file; where one of them, or the media type, is that
-            of a compressed file, what came is stored.
-        media_type: value of Content-Type.
+        value: Value of Content-Encoding; may be empty.
+        paths: Paths of the file's URLs, and its names. If one of them, or the media type, is
+            that of a compressed file, the body is stored as it comes.
+        media_type: Value of Content-Type.
 
     Raises:
-        AttemptError: a coding that can't be undone here.
+        AttemptError: The body has a coding that can't be undone here.
     """
     names = [*paths, media_type.partition(";")[0].strip()]
     codings = _codings_to_undo(content_codings(value), names)
@@ -95,7 +92,9 @@ def decoder_for(value: str, *, paths: Iterable[str], media_type: str) -> Decoder
         return Identity()
     if len(codings) > MAX_CODINGS or not all(coding in DECODERS for coding in codings):
         raise AttemptError(
-            ErrorKind.CODING, f"the server sent Content-Encoding {value[:60]}, not asked for"
+            ErrorKind.CODING,
+            f"the server sent Content-Encoding {value[:60]}, which was not requested and can't"
+            " be decoded",
         )
     steps: list[CodingDecoder] = []
     for after, coding in itertools.pairwise(("", *reversed(codings))):
@@ -105,10 +104,10 @@ def decoder_for(value: str, *, paths: Iterable[str], media_type: str) -> Decoder
 
 
 def _codings_to_undo(codings: Sequence[str], names: Sequence[str]) -> Sequence[str]:
-    """Return the codings to undo: all, or, of a compressed file, those that are not its own.
+    """Return the codings to undo: all, or, for a compressed file, those added in transfer.
 
-    Servers that label their compressed files by mistake call them gzip, or what they are: br on
-    a `.gz` was added on the way, and with it all that comes after.
+    For a compressed file, gzip is taken for a wrong label, and so is br for a `.br` file. A br
+    on a `.gz` file was added in transfer: it is undone, with all codings applied after it.
     """
     if not any(re.search(_COMPRESSED, name) for name in names):
         return codings

@@ -1,6 +1,14 @@
-"""One attempt of one job, from the look at what is there to the result.
+"""Downloader of a worker: it makes attempts, from the check of existing files to the result.
 
-Knows no thread, no queue and no retry; its hands come in as Protocols.
+A worker makes one Downloader, and calls `attempt` for each job. An attempt has these steps:
+
+1. AttemptControl notes the start, so that other threads can see and abort the attempt.
+2. With `-nc` or `-c`, OverwriteRules may skip the job because its file exists. With `-N`, they
+   return the file that the server is to compare with its own.
+3. A Transfer requests the file, stores it and publishes it.
+4. AttemptControl notes the end. A foreseen failure becomes a result with an error kind.
+
+Independent of threads, queues and retries. Network and disk are Protocols.
 """
 
 from __future__ import annotations
@@ -18,11 +26,11 @@ from url_downloader.shared.ports import ExistingFile
 
 
 class Downloader:
-    """Makes attempts, one after the other, over one transport.
+    """Maker of attempts, one after the other, over one transport.
 
     Args:
-        context: the hands, and what they are to do.
-        now: monotonic clock, seconds.
+        context: Network, disk and rules of the attempts.
+        now: Monotonic clock, seconds.
 
     Threads: one.
     """
@@ -39,7 +47,7 @@ class Downloader:
         self._now = now
 
     def attempt(self, job: DownloadJob) -> JobResult:
-        """Try once to get the job's file; a foreseen failure is a result, not an exception."""
+        """Try once to get the job's file; return a foreseen failure as a result."""
         began = self._now()
         control = self._context.control
         control.begin(job)
