@@ -1,4 +1,4 @@
-"""How much the disk still takes: a margin stays free, and no file begins that can't fit."""
+"""Free space of the disk: a margin is kept free, and a file that can't fit is refused."""
 
 from __future__ import annotations
 
@@ -15,17 +15,25 @@ from url_downloader.storage.folder import Folder
 from url_downloader.storage.missing_features import Feature, MissingFeatures
 
 CHECK_EVERY = 4 << 20
-"""Bytes of one file after which the disk is looked at again, at the latest."""
-MAX_DEFAULT_MARGIN, DEFAULT_MARGIN_DIVISOR = 64 << 20, 20
-"""Bytes of the margin that is kept where the user names none, or that part of a small disk."""
+"""Bytes of one file after which the free space is measured again, at the latest."""
+MAX_DEFAULT_MARGIN = 64 << 20
+"""Bytes of the largest margin that is kept free if the user sets none."""
+DEFAULT_MARGIN_DIVISOR = 20
+"""Share of a small disk that is kept free if the user sets no margin: one part in so many."""
 SMALL_FILE = 8 << 20
+"""Bytes; a file that expects fewer is not measured while the room is ample."""
 AMPLE_ROOM = 4 << 30
+"""Bytes above the margin that count as ample room."""
 AMPLE_ROOM_SECONDS = 0.25
-"""In so many seconds nobody writes so many bytes above the margin in files so small."""
+"""Seconds that ample room stays ample: small files can't fill AMPLE_ROOM in this time."""
 
 
 class GrowingFile(Protocol):
-    """A file that is being written."""
+    """File that is being written.
+
+    `size` is the number of bytes written. `to_come` is the number that the server still
+    announces, or None if it announces none.
+    """
 
     @property
     def size(self) -> int: ...
@@ -34,24 +42,24 @@ class GrowingFile(Protocol):
 
 
 class _Disk(NamedTuple):
-    """Room of a disk, as the system states it, and how much of it has to stay free: bytes."""
+    """Free bytes of a disk as the system states them, and bytes that must stay free."""
 
     free: int
     margin: int
 
 
 class FreeSpace:
-    """Keeps a margin of a disk free.
+    """Keeper of a free margin on the disk of a run.
 
-    What a server says that it is going to send is only held against its own file. The disk is
-    full when there is no room for bytes that have come.
+    The size that a server announces counts only against its own file. The disk counts as full
+    only if bytes that have arrived do not fit.
 
     Args:
-        folder: on that disk.
-        path: of the folder, for messages.
-        min_free: bytes of the margin; 0 = none; None = 64 MiB, or a twentieth of a small disk.
-        missing_features: of the file system.
-        now: monotonic clock, seconds.
+        folder: Folder on that disk.
+        path: Path of the folder, for messages.
+        min_free: Bytes of the margin; 0 = none; None = 64 MiB, or a twentieth of a small disk.
+        missing_features: Warnings about the file system.
+        now: Monotonic clock, seconds.
 
     Threads: all methods from any thread.
     """
@@ -70,7 +78,7 @@ class FreeSpace:
         self._min_free = min_free
         self._missing_features = missing_features
         self._now = now
-        # A number that is replaced; needs no lock.
+        # Needs no lock: a number that is only replaced.
         self._ample_room_until = 0.0
         # Guards _files and _too_large.
         self._lock = threading.Lock()
@@ -83,23 +91,23 @@ class FreeSpace:
             self._files.add(file)
 
     def remove_file(self, file: GrowingFile) -> None:
-        """Count a file no more, which grows no more or is gone."""
+        """Stop counting a file that has stopped growing or is gone."""
         with self._lock:
             self._files.discard(file)
             self._too_large.discard(file)
 
     def check(self, file: GrowingFile, coming: int) -> int:
-        """See that bytes which have come fit beside the margin.
+        """Check that bytes which have arrived fit beside the margin.
 
         Args:
-            file: that they are for. A small one need not look, if the last one saw plenty.
-            coming: how many have come.
+            file: File that they belong to. If the room is ample, a small file is not checked.
+            coming: Number of bytes that have arrived.
 
         Returns:
-            How many the file may write before it asks again; at least these.
+            Number of bytes that the file may write before the next check; at least `coming`.
 
         Raises:
-            AttemptError: the disk is full, or can't take all that is to come of this file.
+            AttemptError: The disk is full, or too small for the rest of this file.
         """
         step = max(coming, CHECK_EVERY)
         expected = CHECK_EVERY if file.to_come is None else file.to_come
@@ -112,13 +120,13 @@ class FreeSpace:
         self._check_fits(file, coming, disk=disk, room=room)
         if room > AMPLE_ROOM:
             self._ample_room_until = self._now() + AMPLE_ROOM_SECONDS
-        # All that grow together take at most half of the room before they ask again.
+        # All growing files together take at most half of the room before their next checks.
         return max(coming, min(step, room // (2 * files)))
 
     def _check_fits(self, file: GrowingFile, coming: int, *, disk: _Disk, room: int) -> None:
-        """See whether the file fits into so much room."""
+        """Check that the file fits into `room` bytes."""
         to_come = file.to_come
-        # If only its own bytes are in the way, the file is too large, and the disk not full.
+        # If the file's own bytes fill the room, the file is too large; the disk is not full.
         own = 0 if to_come is None else file.size
         if coming > room + own:
             raise AttemptError(ErrorKind.DISK_FULL, self._disk_full_message(disk, coming))
@@ -127,15 +135,15 @@ class FreeSpace:
                 self._too_large.add(file)
             message = (
                 f"larger than the free space of the disk ({format_size(to_come)} to come,"
-                f" {format_size(max(0, room))} free besides --min-free"
+                f" {format_size(max(0, room))} free above --min-free"
                 f" {format_size(disk.margin)})"
             )
             raise AttemptError(ErrorKind.TOO_LARGE, message)
 
     def _room(self, disk: _Disk) -> tuple[int, int]:
-        """Bytes that fit beside the margin, and how many files grow."""
+        """Return the bytes that fit beside the margin, and the number of growing files."""
         with self._lock:
-            # These are about to be removed.
+            # Files that are too large are about to be removed, so their bytes become free.
             returned = sum(file.size for file in self._too_large)
             return disk.free - disk.margin + returned, max(1, len(self._files))
 

@@ -1,6 +1,19 @@
-"""The output directory: what is there, parts in a hidden folder, files under their names.
+"""Output directory of a run: existing files, parts in a hidden folder, and published files.
 
-Knows no network and no job states. What the system refuses becomes an AttemptError.
+One OutputDirectory serves all workers of a run. It is used in this order:
+
+1. The start of the `with` block makes the directory and opens the hidden folder for parts.
+2. `existing` finds the file that has a job's name already, for `-nc`, `-c` and `-N`.
+3. `reopen` returns the part of an earlier attempt, or `create` makes a new one. Each part is a
+   file in the hidden folder, locked against other runs.
+4. The attempt writes to the PartFile. FreeSpace checks that the bytes fit on the disk. A large
+   part gets a note, which makes it usable for later attempts.
+5. `publish` gives the part its metadata, and makes sure that all bytes are written. It finds or
+   makes the file's folder, and renames the part to the file's name. The note is removed last:
+   so a kill at any moment leaves the file complete, or the part usable.
+6. The end of the `with` block removes parts that no run can resume.
+
+Independent of the network and of job states. An error of the system becomes an AttemptError.
 """
 
 from __future__ import annotations
@@ -26,19 +39,22 @@ from url_downloader.storage.parts_folder import PartsFolder
 from url_downloader.storage.publishing import Destination, publish_part
 
 PARTS_FOLDER = ".url-downloader"
-"""Hidden folder in the output directory; no file of a list may take its name."""
+"""Name of the hidden folder for parts; no file of a list may have this name."""
 _TRIES = 100
+"""Attempts to use the hidden folder, because other runs may remove it at any moment."""
 _NO_SUCH_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
-"""Error numbers of a name under which there can be no file."""
+"""Error numbers that mean that no file has the name."""
 
 
 class _OpenedDirectory:
-    """The directory, while it is open.
+    """Objects that exist while the output directory is open.
 
     Args:
-        tree: the folders.
-        parts: the hidden folder; replaced when it was removed.
-        context: of the parts.
+        tree: Tree of folders.
+        parts: Hidden folder for parts; it is replaced if it was removed.
+        context: Objects that all parts share.
+
+    Threads: any; replacing `parts` is one assignment.
     """
 
     __slots__ = ("context", "parts", "tree")
@@ -50,12 +66,12 @@ class _OpenedDirectory:
 
 
 class OutputDirectory:
-    """The directory that the files of a run go to: prepared and tidied by a `with` block.
+    """Directory that the files of a run go to; a `with` block prepares it and tidies it up.
 
     Args:
-        settings: where it is, and how files are published.
+        settings: Location of the directory, and rules for publishing.
 
-    Threads: all methods from any thread; a PartFile is used by one.
+    Threads: all methods from any thread, but each PartFile in one.
     """
 
     def __init__(self, settings: OutputSettings) -> None:
@@ -69,14 +85,14 @@ class OutputDirectory:
 
     def __exit__(self, *_: object) -> None:
         self.tidy()
-        # What a thread that was left behind still uses stays open as long as it does.
+        # An abandoned thread keeps the folders open that it still uses.
         self._opened = None
 
     def prepare(self) -> None:
-        """Make the directory and see that files can be made in it.
+        """Make the directory, and check that files can be made in it.
 
         Raises:
-            OutputError: they can't.
+            OutputError: The directory can't be made or written to.
         """
         settings = self._settings
         try:
@@ -100,25 +116,25 @@ class OutputDirectory:
         return self._require_open().parts.has_notes
 
     def existing(self, output: str) -> FileOnDisk | None:
-        """Return the regular file of this name, if there is one. Links are not followed.
+        """Return the regular file of this name; None if there is none. Links are not followed.
 
         Raises:
-            AttemptError: it can't be looked at, so that it must not be replaced.
+            AttemptError: The file can't be examined, so it must not be replaced.
         """
         try:
             with DiskErrorConverter(self._path(output)):
                 return self._find_existing(output)
         except AttemptError:
-            # With -N the file may be replaced, and the server is asked for the new one.
+            # With -N the file may be replaced: it is downloaded anew.
             if self._settings.existing is Existing.COMPARE:
                 return None
             raise
 
     def reopen(self, job: DownloadJob) -> PartFile | None:
-        """Return the part of an earlier attempt, of this run or another, if it can be resumed.
+        """Return the job's part of an earlier attempt of any run; None if none can be resumed.
 
         Raises:
-            AttemptError: too many files are open to know.
+            AttemptError: Too many files are open to find out.
         """
         opened, name = self._require_open(), part_name(job.url)
         with DiskErrorConverter(f"{opened.parts.path}/{name}"):
@@ -130,10 +146,10 @@ class OutputDirectory:
                 return None
 
     def create(self, job: DownloadJob) -> PartFile:
-        """Make a part for this job, to be begun from byte 0.
+        """Make an empty part for this job.
 
         Raises:
-            AttemptError: it can't be made.
+            AttemptError: The part can't be made.
         """
         opened = self._require_open()
         with DiskErrorConverter(opened.parts.path):
@@ -141,7 +157,7 @@ class OutputDirectory:
                 parts = opened.parts
                 with suppress(FileNotFoundError):
                     return PartFile(parts, parts.create(), url=job.url, context=opened.context)
-                # Another run has removed the folder, which was empty, or the user has.
+                # The user, or another run that found the folder empty, has removed it.
                 opened.tree.check()
                 opened.parts = self._open_parts(opened.tree)
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
@@ -149,16 +165,16 @@ class OutputDirectory:
     def publish(
         self, part: Part, output: str, *, modified: float | None, etag: str | None
     ) -> str:
-        """Give a finished part its name, in one step; return the path of the file.
+        """Give a finished part its final name by an atomic rename; return the path of the file.
 
         Args:
-            part: made by this directory.
-            output: relative path of the file in the directory.
-            modified: when the server's file was changed last, seconds since the epoch.
-            etag: entity tag of the reply.
+            part: Part that this directory made.
+            output: Path of the file, relative to the directory.
+            modified: Time of the file's last change on the server, in seconds since the epoch.
+            etag: Entity tag of the reply.
 
         Raises:
-            AttemptError: the system refuses, or the name leads out of the directory.
+            AttemptError: The system refuses, or the path leads out of the directory.
         """
         assert isinstance(part, PartFile)
         tree, metadata = self._require_open().tree, self._metadata(modified, etag)
@@ -174,7 +190,7 @@ class OutputDirectory:
         return path
 
     def tidy(self) -> None:
-        """Remove what nobody can use again, and the hidden folder if it is empty."""
+        """Remove parts that no run can resume, and the hidden folder if it is empty."""
         opened = self._opened
         if opened is not None:
             with suppress(OSError):
@@ -208,7 +224,7 @@ class OutputDirectory:
         return PartContext(space=space, check=tree.check)
 
     def _path(self, output: str) -> str:
-        """Return the path of a file, such that os.fsencode() gives what is on the disk."""
+        """Return the path of a file, such that os.fsencode() returns the bytes on the disk."""
         return os.fsdecode(self._require_open().tree.prefix + output.encode())
 
     def _metadata(self, modified: float | None, etag: str | None) -> FileMetadata:

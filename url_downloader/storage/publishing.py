@@ -1,4 +1,4 @@
-"""The step that gives a finished part its name, also where the disk is another one."""
+"""Publishing: the step that gives a finished part its final name, also on another disk."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Destination(NamedTuple):
-    """Where a file goes: an open folder, and the name in it."""
+    """Destination of a file: an open folder and the file's name in it."""
 
     folder: Folder
     name: bytes
 
 
 def publish_part(part: PartFile, destination: Destination, *, metadata: FileMetadata) -> None:
-    """Give a part its name. A link that stands there is replaced, not followed.
+    """Give a part its final name by an atomic rename. A link of that name is replaced.
+
+    If the destination is on another file system, the part is copied there first.
 
     Args:
-        part: sealed.
-        destination: where the file goes.
-        metadata: given to a copy, if the part has to be copied.
+        part: Part whose bytes and metadata are complete.
+        destination: Destination of the file.
+        metadata: Metadata for the copy, if there is one.
 
     Raises:
-        OSError: the system refuses.
+        OSError: The system refuses.
     """
     source, target = part.parts.descriptor, destination.folder.descriptor
     try:
@@ -48,7 +50,7 @@ def publish_part(part: PartFile, destination: Destination, *, metadata: FileMeta
 
 
 def _copy(part: PartFile, destination: Destination, *, metadata: FileMetadata) -> None:
-    """Copy the part beside its destination, and rename the copy."""
+    """Copy the part into the destination's folder, then rename the copy atomically."""
     folder = destination.folder.descriptor
     copy = b".url-downloader-" + os.urandom(8).hex().encode()
     descriptor = os.open(copy, _COPY, 0o666, dir_fd=folder)
@@ -63,7 +65,7 @@ def _copy(part: PartFile, destination: Destination, *, metadata: FileMetadata) -
         with suppress(OSError):
             os.unlink(copy, dir_fd=folder)
         raise
-    # A part that stays is a leftover: it is removed when the run ends.
+    # If this fails, the end of the run removes the part as a leftover.
     with suppress(OSError):
         part.parts.remove(part.name)
 
@@ -76,4 +78,4 @@ def _copy_bytes(part: PartFile, descriptor: int) -> None:
     finally:
         os.close(source)
     if os.fstat(descriptor).st_size != part.size:
-        raise OSError(errno.EIO, "the copy has not the length of the file")
+        raise OSError(errno.EIO, "the copy differs in length from the file")
