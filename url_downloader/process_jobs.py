@@ -1,4 +1,21 @@
-"""The workers' downloaders, over the real network and the real disk."""
+"""Composition root: builds the parts of a run, runs them and returns a summary.
+
+The story of a run:
+
+1. `process_jobs` makes and opens the OutputDirectory.
+2. It makes a DownloaderFactory, which holds what all attempts share: the settings, the files
+   that they name, the host name resolver and the output directory.
+3. It makes a JobPool with that factory, and calls `run` with the jobs.
+4. The pool starts its threads, and registers and queues the jobs. Each worker calls the factory
+   once, in its own thread, and gets a Downloader with an HttpClient of its own.
+5. The worker calls `Downloader.attempt` for each job that it takes. HttpClient sends the
+   requests and reads the replies. OutputDirectory stores the files and publishes them.
+6. The worker records the result in the pool's registry, which calls the listeners. A failed job
+   may be queued again. Meanwhile, the pool's monitors call the observers.
+7. When all jobs have ended, or the run must stop, the pool ends its threads in order. It
+   returns a RunSummary.
+8. `process_jobs` closes the output directory, which removes parts that no run can resume.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +40,52 @@ from url_downloader.storage.output_directory import OutputDirectory
 log = logging.getLogger(__package__)
 
 
-class DownloaderFactory:
-    """Makes the workers' downloaders, over the real network and the real disk.
+def process_jobs(
+    jobs: Iterable[DownloadJob | None],
+    settings: Settings,
+    *,
+    names: Naming | None = None,
+    listeners: Sequence[EventListener] = (),
+    observers: Sequence[Observer] = (),
+    should_stop: Callable[[], bool] = lambda: False,
+) -> RunSummary:
+    """Download all jobs; return when each has ended or the run was stopped.
 
     Args:
-        settings: of the run.
-        directory: where the files go.
-        names: names that servers give, where the settings let them.
-        stop: asked while a file of the settings is waited for; True ends that.
+        jobs: Jobs, read lazily in this thread. None: none yet, but check whether to stop.
+        settings: Settings of the run.
+        names: Names that servers give to files, used if the settings allow it.
+        listeners: Callbacks for each event of a job; see JobRegistry.
+        observers: Callbacks for the state of the run, each with a thread of its own.
+        should_stop: Function that is called often, in this thread; True ends the run in order.
 
-    Threads: called in each worker's.
+    Raises:
+        OutputError, InputError: The output directory or a file of the settings can't be used.
+    """
+    with OutputDirectory(settings.output) as disk:
+        return JobPool(
+            settings,
+            listeners=listeners,
+            observers=observers,
+            should_stop=should_stop,
+            make_downloader=DownloaderFactory(settings, disk, names=names, stop=should_stop),
+        ).run(jobs)
+
+
+class DownloaderFactory:
+    """Factory of the workers' downloaders, for the real network and the real disk.
+
+    Args:
+        settings: Settings of the run.
+        directory: Output directory of the run.
+        names: Names that servers give to files, used if the settings allow it.
+        stop: Function that is called while the factory waits for a file of the settings; True
+            ends the wait.
+
+    Raises:
+        InputError: A file that the settings name can't be read.
+
+    Threads: made in the main thread; called once in each worker's thread.
     """
 
     def __init__(
@@ -51,7 +104,7 @@ class DownloaderFactory:
         self._resolver = Resolver()
 
     def __call__(self, control: AttemptControl) -> Downloader:
-        """Return a downloader whose attempts use this control."""
+        """Return a downloader for one worker, whose attempts use this control."""
         output, transfer = self._settings.output, self._settings.transfer
         context = TransferContext(
             transport=HttpClient(
@@ -69,35 +122,3 @@ class DownloaderFactory:
             notices=self._notices,
         )
         return Downloader(context)
-
-
-def process_jobs(
-    jobs: Iterable[DownloadJob | None],
-    settings: Settings,
-    *,
-    names: Naming | None = None,
-    listeners: Sequence[EventListener] = (),
-    observers: Sequence[Observer] = (),
-    should_stop: Callable[[], bool] = lambda: False,
-) -> RunSummary:
-    """Download all jobs; returns when each has ended, or when the run was stopped.
-
-    Args:
-        jobs: read lazily, in this thread; None means: nothing yet, look around.
-        settings: of the run.
-        names: names that servers give, where the settings let them.
-        listeners: told every event; see JobRegistry.
-        observers: shown the run again and again, each in a thread of its own.
-        should_stop: asked often; True ends the run in order.
-
-    Raises:
-        OutputError, InputError: the output directory, or a file to read, can't be used.
-    """
-    with OutputDirectory(settings.output) as disk:
-        return JobPool(
-            settings,
-            listeners=listeners,
-            observers=observers,
-            should_stop=should_stop,
-            make_attempter=DownloaderFactory(settings, disk, names=names, stop=should_stop),
-        ).run(jobs)

@@ -89,7 +89,7 @@ class Stage:
             Settings(retry=retry, pool=pool, monitor=config.MonitorSettings(interval=0.01)),
             listeners=[*listeners, self.listen],
             should_stop=should_stop or self.should_stop,
-            make_attempter=self.make,
+            make_downloader=self.make,
             clock=clock or Clock(jitter=self.jitter),
         )
 

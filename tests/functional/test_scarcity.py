@@ -71,7 +71,7 @@ def test_a_worker_is_worth_more_than_an_observer(monkeypatch: pytest.MonkeyPatch
         listeners=[],
         observers=[Observer("observer", 60.0, told.append)],
         should_stop=stage.should_stop,
-        make_attempter=stage.make,
+        make_downloader=stage.make,
     )
     summary = stage.run(make_jobs(10))
     assert summary.counts[JobStatus.SUCCESS] == 10

@@ -53,8 +53,12 @@ def play(server: ScriptedServer, sizes: Mapping[str, int]) -> dict[str, bytes]:
 
 LACKING = {
     "flock": ("has no locks", ("ENOSYS", "ENOLCK", "EOPNOTSUPP", "EINVAL", "EPERM"), ()),
-    "utimensat": ("takes no times", ("EPERM", "ENOSYS", "EOPNOTSUPP", "EACCES", "EIO"), ()),
-    "fstatfs": ("how much is free", ("ENOSYS", "EIO", "EACCES"), ()),
+    "utimensat": (
+        "can't set file times",
+        ("EPERM", "ENOSYS", "EOPNOTSUPP", "EACCES", "EIO"),
+        (),
+    ),
+    "fstatfs": ("free space", ("ENOSYS", "EIO", "EACCES"), ()),
     "fsetxattr": ("extended attributes", ("EOPNOTSUPP", "EPERM", "ENOSYS"), ("-N",)),
     "fsync": ("can't sync", ("EINVAL", "ENOSYS", "EOPNOTSUPP"), ("--fsync",)),
 }
@@ -268,8 +272,8 @@ def hidden_closed(place: Path) -> None:
         (hidden_nowhere, "is a link"),
         (Path.touch, "is a link or a file"),
         (os.mkfifo, "is a link or a file"),
-        (hidden_foreign, "another user (number 12345)"),
-        (hidden_closed, "another user (number 12345)"),
+        (hidden_foreign, "another user (user ID 12345)"),
+        (hidden_closed, "another user (user ID 12345)"),
     ],
 )
 def test_planted_hidden_folder(

@@ -1,5 +1,5 @@
-"""One attempt of one job: ask the server, judge the reply, store the body.
+"""Attempt of one job: request the file, judge the reply, store the body.
 
-Entry point: `downloader.Downloader`. Network and disk come in as Protocols of `shared.ports`;
-this package must not import `network`, `storage` or `engine`.
+Entry point: `downloader.Downloader`. It reaches network and disk through the Protocols of
+`shared.ports`. The package must not import `network`, `storage` or `engine`.
 """

@@ -1,4 +1,4 @@
-"""The user's rules for what a reply may bring: media types and sizes. Pure functions."""
+"""User's rules for the media type and the size of a file. Pure functions."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from url_downloader.shared.text import format_size
 
 
 def check_head(settings: TransferSettings, reply: Reply) -> None:
-    """Refuse a reply whose head tells that the user does not want its body.
+    """Check the head of a reply against the rules.
 
     Raises:
-        AttemptError: the media type or the announced size is not accepted.
+        AttemptError: The media type or the announced size is not accepted.
     """
     expected = settings.expected_types
     media_type = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     span = span_of(reply)
-    # A 206 need not repeat the type (RFC 9110 §15.3.7).
-    is_told = media_type or span is None
-    if expected and is_told and not _is_among(media_type, expected):
+    # A 206 may omit the type (RFC 9110 §15.3.7).
+    is_type_known = media_type or span is None
+    if expected and is_type_known and not _is_among(media_type, expected):
         shown = media_type[:60] or "no type"
         message = f"the server sent {shown}, not {' or '.join(expected)} (--expect-type)"
         raise AttemptError(ErrorKind.WRONG_TYPE, message)
@@ -29,10 +29,10 @@ def check_head(settings: TransferSettings, reply: Reply) -> None:
 
 
 def check_size(settings: TransferSettings, size: int) -> None:
-    """Refuse a file of more bytes than the user wants.
+    """Check the size of a file, in bytes, against the user's limit.
 
     Raises:
-        AttemptError: it is too large.
+        AttemptError: The file is too large.
     """
     limit = settings.max_filesize
     if limit and size > limit:

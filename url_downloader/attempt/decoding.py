@@ -1,7 +1,4 @@
-"""Content codings (RFC 9110 §8.4.1): which to undo, and how, piece by piece. Pure.
-
-Knows no connection and no file.
-"""
+"""Choice of a decoder for the content codings of a body (RFC 9110 §8.4.1). Pure functions."""
 
 from __future__ import annotations
 
@@ -10,15 +7,15 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from url_downloader.attempt.content_codings import content_codings
-from url_downloader.attempt.inflating import STEPS, MaybeGzip, Step
+from url_downloader.attempt.content_decoders import DECODERS, CodingDecoder, OptionalGzip
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 from url_downloader.shared.ports import Chunk, Decoder
 
 MAX_CODINGS = 5
-"""Codings of one body that are undone one after the other; as many as curl undoes."""
+"""Codings of one body that are undone, one after the other; curl has the same limit."""
 
-# Compiled when it is needed: few replies are encoded.
+# Compiled on first use, because few replies are encoded.
 _COMPRESSED = (
     r"(?i)\.(b?gz|gzip|t[ag]z|bz2|tbz2?|xz|txz|lzma|zstd?|tzst|br|lz4?|Z|svgz)$"
     r"|^application/(x-)?(gzip|gzip-compressed|gunzip|tar-gz|tgz|gtar(-compressed)?|bzip2?|xz"
@@ -26,50 +23,50 @@ _COMPRESSED = (
     # The suffixes of RFC 8460 and RFC 8878, and Docker's `.tar.gzip`.
     r"|^application/[^/]+[+.](gzip|zstd)$"
 )
-"""Names and media types of what is compressed in itself."""
+"""Pattern of the names and media types of files whose format is compressed."""
 _OWN_ENDINGS = {"br": (".br", "brotli"), "zstd": (".zst", ".tzst", "zstd")}
-"""How a name or media type ends for which such a coding is the file's own."""
+"""Endings of names and media types of files whose format is the coding itself."""
 
 
 class Identity:
-    """No coding: what came is what is stored."""
+    """Decoder for a body without a coding: it returns the bytes unchanged."""
 
     def feed(self, chunk: Chunk) -> Iterator[Chunk]:
-        """Yield what `chunk` stands for."""
+        """Yield the chunk itself."""
         yield chunk
 
     def finish(self) -> None:
-        """Take note of the end of the body."""
+        """Accept the end of the body."""
 
 
-class Chain:
-    """Several codings, undone one after the other.
+class DecoderChain:
+    """Decoder that undoes several codings, one after the other.
 
     Args:
-        steps: the coding that was applied last comes first.
+        steps: Decoders of the codings; that of the coding applied last comes first.
     """
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[CodingDecoder]) -> None:
         self._steps = steps
 
     def feed(self, chunk: Chunk) -> Iterator[bytes]:
         """Yield the decoded bytes that `chunk` completes.
 
         Raises:
-            AttemptError: the data is not of these codings.
+            AttemptError: The data is not of these codings.
         """
         return self._decoded(bytes(chunk), self._steps)
 
     def finish(self) -> None:
-        """Take note of the end of the body.
+        """Check that the body is complete.
 
         Raises:
-            AttemptError: the data is not at its end.
+            AttemptError: The compressed data has no end.
         """
         for step in self._steps:
             step.finish()
 
-    def _decoded(self, data: bytes, steps: Sequence[Step]) -> Iterator[bytes]:
+    def _decoded(self, data: bytes, steps: Sequence[CodingDecoder]) -> Iterator[bytes]:
         if not steps:
             yield data
             return
@@ -78,43 +75,45 @@ class Chain:
 
 
 def decoder_for(value: str, *, paths: Iterable[str], media_type: str) -> Decoder:
-    """Return what undoes the codings of a body, though identity was asked for.
+    """Return the decoder for a body; some servers encode it though identity was requested.
 
     Args:
-        value: of Content-Encoding, maybe empty.
-        paths: of the URLs and names of the file; where one of them, or the media type, is that
-            of a compressed file, what came is stored.
-        media_type: value of Content-Type.
+        value: Value of Content-Encoding; may be empty.
+        paths: Paths of the file's URLs, and its names. If one of them, or the media type, is
+            that of a compressed file, the body is stored as it comes.
+        media_type: Value of Content-Type.
 
     Raises:
-        AttemptError: a coding that can't be undone here.
+        AttemptError: The body has a coding that can't be undone here.
     """
     names = [*paths, media_type.partition(";")[0].strip()]
-    codings = _undone(content_codings(value), names)
+    codings = _codings_to_undo(content_codings(value), names)
     if not codings:
         return Identity()
-    if len(codings) > MAX_CODINGS or not all(coding in STEPS for coding in codings):
+    if len(codings) > MAX_CODINGS or not all(coding in DECODERS for coding in codings):
         raise AttemptError(
-            ErrorKind.CODING, f"the server sent Content-Encoding {value[:60]}, not asked for"
+            ErrorKind.CODING,
+            f"the server sent Content-Encoding {value[:60]}, which was not requested and can't"
+            " be decoded",
         )
-    steps: list[Step] = []
+    steps: list[CodingDecoder] = []
     for after, coding in itertools.pairwise(("", *reversed(codings))):
         is_again = coding == after == "gzip"
-        steps.append(MaybeGzip() if is_again else STEPS[coding]())
-    return steps[0] if len(steps) == 1 else Chain(steps)
+        steps.append(OptionalGzip() if is_again else DECODERS[coding]())
+    return steps[0] if len(steps) == 1 else DecoderChain(steps)
 
 
-def _undone(codings: Sequence[str], names: Sequence[str]) -> Sequence[str]:
-    """Return the codings to undo: all, or, of a compressed file, those that are not its own.
+def _codings_to_undo(codings: Sequence[str], names: Sequence[str]) -> Sequence[str]:
+    """Return the codings to undo: all, or, for a compressed file, those added in transfer.
 
-    Servers that label their compressed files by mistake call them gzip, or what they are: br on
-    a `.gz` was added on the way, and with it all that comes after.
+    For a compressed file, gzip is taken for a wrong label, and so is br for a `.br` file. A br
+    on a `.gz` file was added in transfer: it is undone, with all codings applied after it.
     """
     if not any(re.search(_COMPRESSED, name) for name in names):
         return codings
     lowered = [name.lower() for name in names]
-    for place, coding in enumerate(codings):
+    for index, coding in enumerate(codings):
         endings = _OWN_ENDINGS.get(coding)
         if endings and not any(name.endswith(endings) for name in lowered):
-            return codings[place:]
+            return codings[index:]
     return ()

@@ -1,6 +1,14 @@
-"""One attempt of one job, from the look at what is there to the result.
+"""Downloader of a worker: it makes attempts, from the check of existing files to the result.
 
-Knows no thread, no queue and no retry; its hands come in as Protocols.
+A worker makes one Downloader, and calls `attempt` for each job. An attempt has these steps:
+
+1. AttemptControl notes the start, so that other threads can see and abort the attempt.
+2. With `-nc` or `-c`, OverwriteRules may skip the job because its file exists. With `-N`, they
+   return the file that the server is to compare with its own.
+3. A Transfer requests the file, stores it and publishes it.
+4. AttemptControl notes the end. A foreseen failure becomes a result with an error kind.
+
+Independent of threads, queues and retries. Network and disk are Protocols.
 """
 
 from __future__ import annotations
@@ -18,11 +26,11 @@ from url_downloader.shared.ports import ExistingFile
 
 
 class Downloader:
-    """Makes attempts, one after the other, over one transport.
+    """Maker of attempts, one after the other, over one transport.
 
     Args:
-        context: the hands, and what they are to do.
-        now: monotonic clock, seconds.
+        context: Network, disk and rules of the attempts.
+        now: Monotonic clock, seconds.
 
     Threads: one.
     """
@@ -34,12 +42,12 @@ class Downloader:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._context = context
-        self._existing = context.overwrite_rules
-        self._looks_first = context.existing is not Existing.REPLACE
+        self._overwrite_rules = context.overwrite_rules
+        self._checks_existing = context.existing is not Existing.REPLACE
         self._now = now
 
     def attempt(self, job: DownloadJob) -> JobResult:
-        """Try once to get the job's file; a foreseen failure is a result, not an exception."""
+        """Try once to get the job's file; return a foreseen failure as a result."""
         began = self._now()
         control = self._context.control
         control.begin(job)
@@ -51,25 +59,29 @@ class Downloader:
 
     def _attempt(self, job: DownloadJob) -> JobResult:
         try:
-            left = self._left(job) if self._looks_first else None
+            skipped = self._skipped_result(job) if self._checks_existing else None
         except AttemptError as error:
             return JobResult(kind=error.kind, message=error.message)
-        return left or self._transfer(job)
+        return skipped or self._transfer(job)
 
     def close(self) -> None:
         """Close the transport."""
         self._context.transport.close()
 
-    def _left(self, job: DownloadJob) -> JobResult | None:
-        return self._existing.left(job.output, self._context.checksum(job, job.output))
+    def _skipped_result(self, job: DownloadJob) -> JobResult | None:
+        return self._overwrite_rules.skipped_result(
+            job.output, self._context.checksum(job, job.output)
+        )
 
-    def _compared(self, job: DownloadJob) -> ExistingFile | None:
-        return self._existing.compared(job.output, self._context.checksum(job, job.output))
+    def _file_to_compare(self, job: DownloadJob) -> ExistingFile | None:
+        return self._overwrite_rules.file_to_compare(
+            job.output, self._context.checksum(job, job.output)
+        )
 
     def _transfer(self, job: DownloadJob) -> JobResult:
         transfer = None
         try:
-            existing = self._compared(job) if self._looks_first else None
+            existing = self._file_to_compare(job) if self._checks_existing else None
             transfer = Transfer(job, self._context, conditions=conditions(existing))
             result = transfer.run()
         except AttemptError as error:

@@ -1,6 +1,6 @@
-"""Rules for a file that stands under a job's name already: `-nc`, `-c` and `-N`.
+"""Rules for a file that already exists under a job's name: `-nc`, `-c` and `-N`.
 
-A file that has not the checksum that is known for it is never a success.
+An existing file that fails its known checksum never counts as a success.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from url_downloader.shared.ports import Disk, ExistingFile, Fields
 
 
 class OverwriteRules:
-    """The rule of a run for files that exist.
+    """Rule of a run for files that already exist.
 
     Args:
-        disk: where they are.
-        rule: what is done with them.
+        disk: Output directory.
+        rule: Rule that the user has chosen.
 
     Threads: one.
     """
@@ -28,15 +28,15 @@ class OverwriteRules:
         self._disk = disk
         self._rule = rule
 
-    def left(self, output: str, checksum: Checksum | None) -> JobResult | None:
-        """Return the result of a job whose file is left as it is; None if it is not.
+    def skipped_result(self, output: str, checksum: Checksum | None) -> JobResult | None:
+        """Return the result of a job that is skipped because its file exists; else None.
 
         Args:
-            output: name of the file.
-            checksum: that it must have, if any is known.
+            output: Name of the file.
+            checksum: Checksum that the file must have, if known.
 
         Raises:
-            AttemptError: it is to be left, but has not its checksum, or can't be read.
+            AttemptError: The file must be kept but fails its checksum, or it can't be read.
         """
         if self._rule not in (Existing.SKIP, Existing.SKIP_FILLED):
             return None
@@ -47,7 +47,10 @@ class OverwriteRules:
         if mismatch is not None and self._rule is Existing.SKIP_FILLED:
             return None
         if mismatch is not None:
-            message = f"{existing.path}: --no-clobber leaves a file whose {mismatch}"
+            message = (
+                f"{existing.path}: kept by --no-clobber, but its {mismatch}; remove the file"
+                " to download it again"
+            )
             raise AttemptError(ErrorKind.CHECKSUM, message)
         return JobResult(
             path=existing.path,
@@ -56,14 +59,17 @@ class OverwriteRules:
             source=SourceFacts(digests=(checksum,)) if checksum else None,
         )
 
-    def compared(self, output: str, checksum: Checksum | None) -> ExistingFile | None:
-        """Return the file that the server is to compare with its own; None if there is none.
+    def file_to_compare(self, output: str, checksum: Checksum | None) -> ExistingFile | None:
+        """Return the existing file that the server is to compare with its own; else None.
 
-        One that has not its checksum is not shown to the server, which might say that it is
-        up to date.
+        A file that fails its checksum is not compared: the server might call it up to date.
+
+        Args:
+            output: Name of the file.
+            checksum: Checksum that the file must have, if known.
 
         Raises:
-            AttemptError: the file can't be read.
+            AttemptError: The file can't be read.
         """
         if self._rule is not Existing.COMPARE:
             return None
@@ -74,7 +80,10 @@ class OverwriteRules:
 
 
 def conditions(existing: ExistingFile | None) -> Fields:
-    """Header fields that ask for a file only if it is another than this (RFC 9110 §13.1)."""
+    """Return header fields that request a file only if it differs from the existing one.
+
+    RFC 9110 §13.1 defines them.
+    """
     if existing is None:
         return ()
     fields: Fields = (("If-Modified-Since", formatdate(existing.modified, usegmt=True)),)
@@ -82,7 +91,7 @@ def conditions(existing: ExistingFile | None) -> Fields:
 
 
 def _mismatch(existing: ExistingFile, checksum: Checksum | None) -> str | None:
-    """Return what is wrong with the file's digest, in words; None if nothing is."""
+    """Return a message if the file fails its checksum; else None."""
     if checksum is None:
         return None
     digester = Digester([checksum])

@@ -1,4 +1,4 @@
-"""What the head of a reply says of the file. Pure functions."""
+"""Facts about a file that the head of a reply states. Pure functions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASC
 
 
 class ContentRange(NamedTuple):
-    """Bytes `first` up to, not including, `end` of `total`, where that is known."""
+    """Range of a file, in bytes.
+
+    Args:
+        first: Offset of the first byte.
+        end: Offset after the last byte.
+        total: Length of the whole file; None if it is unknown.
+    """
 
     first: int
     end: int
@@ -25,24 +31,32 @@ class ContentRange(NamedTuple):
 
 
 def file_headers(reply: Reply) -> Mapping[str, str]:
-    """The header fields that speak of the file: those of a 416 speak of its own body."""
+    """Return the header fields that describe the file; none for an error reply.
+
+    The fields of a 416, for instance, describe its own body.
+    """
     return reply.headers if reply.status < 400 else {}
 
 
 def span_of(reply: Reply) -> ContentRange | None:
-    """What part of the file a 206 carries."""
+    """Return the range of the file that a 206 carries; None for other replies."""
     return content_range(reply.headers) if reply.status == PARTIAL else None
 
 
 def length_of(headers: Mapping[str, str]) -> int | None:
-    """Bytes of the body, where the reply says so."""
+    """Return the length of the body in bytes; None if the reply does not state it."""
     length = headers.get("Content-Length", "")
-    # Where it frames nothing (204), it may be anything.
+    # In a reply without a body (204), the field may have any value.
     return int(length) if length.isascii() and length.isdecimal() and len(length) < 19 else None
 
 
 def total_of(reply: Reply, saved: SavedPart | None) -> int | None:
-    """Bytes of the whole file, as it comes, where the reply or what is here already says so."""
+    """Return the length of the whole file in bytes, before decoding; None if it is unknown.
+
+    Args:
+        reply: Reply that carries the file or a range of it.
+        saved: Part that the reply continues, if any.
+    """
     span = span_of(reply)
     if span is None:
         return length_of(reply.headers)
@@ -50,7 +64,7 @@ def total_of(reply: Reply, saved: SavedPart | None) -> int | None:
 
 
 def source_of(reply: Reply, *, digests: tuple[Checksum, ...] = ()) -> SourceFacts:
-    """Where the file came from, and which version of it that is."""
+    """Return the source of the file and the version that the reply states."""
     headers = file_headers(reply)
     return SourceFacts(
         url=without_credentials(reply.url),
@@ -61,7 +75,7 @@ def source_of(reply: Reply, *, digests: tuple[Checksum, ...] = ()) -> SourceFact
 
 
 def content_range(headers: Mapping[str, str]) -> ContentRange | None:
-    """What a 206 carries (RFC 9110 §14.4), None if it does not say so."""
+    """Return the range that Content-Range states (RFC 9110 §14.4); None if it states none."""
     match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
     if match is None:
         return None

@@ -1,7 +1,8 @@
-"""What to ask for when part of a file is here, and what the reply means. Pure functions.
+"""Rules for resuming a part: the request, and the meaning of the reply. Pure functions.
 
 RFC 9110 §8.8 (validators), §13.1.5 (If-Range), §14 (ranges), §15.3.7 (206), §15.5.17 (416).
-Knows no file and no connection. A doubt never appends.
+Bytes are appended only if they certainly belong to the version that the part belongs to.
+Independent of files and connections.
 """
 
 from __future__ import annotations
@@ -19,24 +20,30 @@ _UNSATISFIED_RANGE = re.compile(r"bytes \*/(\d{1,18})", re.ASCII)
 
 
 class Plan(enum.Enum):
-    """What to do with a reply."""
+    """Way to handle a reply."""
 
     TAKE_ALL = "store its body from byte 0"
     APPEND = "append its body to the part"
     IS_COMPLETE = "the part is the whole file"
-    START_OVER = "drop the part and ask again without a range"
-    REFUSE = "it is no representation of the file"
+    START_OVER = "discard the part and request the whole file"
+    REFUSE = "the reply does not carry the file"
 
 
 def range_headers(saved: SavedPart | None) -> tuple[tuple[str, str], ...]:
-    """The request headers that ask for what is missing."""
+    """Return the request header fields that ask for the missing rest of a part."""
     if saved is None:
         return ()
     return (("Range", f"bytes={saved.size}-"), ("If-Range", saved.validator))
 
 
 def plan_for(saved: SavedPart | None, status: int, *, headers: Mapping[str, str]) -> Plan:
-    """What a final reply to a request with `range_headers(saved)` means."""
+    """Return the way to handle the final reply to a request with `range_headers(saved)`.
+
+    Args:
+        saved: Part that the request was to continue, if any.
+        status: Status code of the reply.
+        headers: Header fields of the reply.
+    """
     if saved is not None and status == PARTIAL:
         return Plan.APPEND if _continues(saved, headers) else Plan.START_OVER
     if saved is not None and status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -47,11 +54,12 @@ def plan_for(saved: SavedPart | None, status: int, *, headers: Mapping[str, str]
 
 
 def is_encoded(headers: Mapping[str, str]) -> bool:
-    """Tell whether the body came in a content coding, so that its bytes are not the file's."""
+    """Tell whether the body has a content coding, so that its bytes are not the file's."""
     return bool(content_codings(headers.get("Content-Encoding", "")))
 
 
 def _continues(saved: SavedPart, headers: Mapping[str, str]) -> bool:
+    """Tell whether a 206 carries the bytes that follow the part, of the same version."""
     span = content_range(headers)
     if headers.get("Content-Type", "").lower().startswith("multipart/byteranges"):
         return False
@@ -66,13 +74,14 @@ def _continues(saved: SavedPart, headers: Mapping[str, str]) -> bool:
 
 
 def _was_complete(saved: SavedPart, headers: Mapping[str, str]) -> bool:
+    """Tell whether a 416 means that the part is the whole file."""
     match = _UNSATISFIED_RANGE.fullmatch(headers.get("Content-Range", "").strip())
     is_whole = match is not None and int(match[1]) == saved.size == saved.total
     return is_whole and _is_same_version(saved, headers)
 
 
 def _is_same_version(saved: SavedPart, headers: Mapping[str, str]) -> bool:
-    """Whether the validators of a reply, which it may leave out, contradict the saved one."""
+    """Tell whether the reply's validator equals the saved one, or is missing."""
     if saved.validator.startswith('"'):
         return headers.get("ETag", saved.validator).strip() == saved.validator
     return headers.get("Last-Modified", saved.validator).strip() == saved.validator

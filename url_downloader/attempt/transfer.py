@@ -1,6 +1,21 @@
-"""The conversation of one attempt: ask, judge the reply, store the body, publish.
+"""Transfer of one file: it requests the file, judges the reply, stores and publishes the body.
 
-Knows no thread, no queue and no retry; network and disk come in as Protocols.
+A Downloader makes one Transfer for each attempt, and calls `run`. The steps are:
+
+1. `disk.reopen` opens the part of an earlier attempt, if it can be resumed.
+2. `transport.open` sends a request: for the missing range of the part, or for the whole file.
+3. `plan_for` judges the reply. A refused reply ends the attempt. If the reply does not fit the
+   part, the part is discarded, and step 2 follows again. A 416 may show that the part is
+   complete: then step 7 follows.
+4. If servers name the files, the file's name is settled. OverwriteRules may then skip the job.
+5. `check_head` applies the user's rules for media type and size.
+6. The body is decoded, and written to the part and the digester. A 206 may carry less than the
+   missing range; then step 2 follows again.
+7. The checksums are compared, and `disk.publish` gives the file its final name.
+
+After a failure, the part is kept if a later attempt can resume it.
+
+Independent of threads, queues and retries. Network and disk are Protocols.
 """
 
 from __future__ import annotations
@@ -30,22 +45,28 @@ from url_downloader.shared.http_semantics import (
 )
 from url_downloader.shared.models import Checksum, DownloadJob, ErrorKind, JobResult, Outcome
 from url_downloader.shared.ports import Fields, Part, Reply
+from url_downloader.shared.text import format_size
 
-_SPOILING = frozenset(
+_UNUSABLE_KINDS = frozenset(
     {ErrorKind.CHECKSUM, ErrorKind.TOO_LARGE, ErrorKind.WRONG_TYPE, ErrorKind.BOMB}
 )
-"""Failures after which the bytes are of no use to anyone."""
-SMALL_PIECE, MAX_SMALL_PIECES = 64 * 1024, 100
-"""So many 206 replies of fewer bytes than that may make up an attempt, which has to end."""
+"""Failures after which the part is discarded, because its bytes are not the wanted file's."""
+SMALL_RANGE = 64 * 1024
+"""Bytes; a 206 reply that carries fewer of them counts as small."""
+MAX_SMALL_RANGES = 100
+"""Small 206 replies that one attempt accepts; the bound makes sure that the attempt ends."""
 
 
 class Transfer:
-    """Gets one job's file, or the reason why not.
+    """Transfer of one job's file in one attempt.
 
     Args:
-        job: what to get.
-        context: the hands and the rules.
-        conditions: header fields that ask for the file only if it has changed.
+        job: Job of the attempt.
+        context: Network, disk and rules of the attempt.
+        conditions: Header fields that request the file only if it has changed.
+
+    Attributes:
+        http_status: Status code of the last reply; None if none came.
 
     Threads: one.
     """
@@ -59,45 +80,45 @@ class Transfer:
         self._part: Part | None = None
         self._digester: Digester | None = None
         self._outcome = Outcome.DOWNLOADED
-        self._small_pieces = 0
+        self._small_ranges = 0
         self._output = job.output
         self.http_status: int | None = None
 
     def run(self) -> JobResult:
-        """Ask until the file is whole.
+        """Send requests until the file is complete; return the result.
 
         Raises:
-            AttemptError: it did not come to that; what can be resumed is kept.
+            AttemptError: The attempt failed; a part that can be resumed is kept.
         """
         try:
             disk = self._context.disk
             if self._context.is_resumed and disk.has_leftovers:
                 self._part = disk.reopen(self._job)
-            while (result := self._ask()) is None:
+            while (result := self._request()) is None:
                 pass
         except AttemptError as error:
-            if error.kind in _SPOILING:
-                self._drop()
-            self._keep()
+            if error.kind in _UNUSABLE_KINDS:
+                self._discard_part()
+            self._keep_part()
             raise
         except BaseException:
-            self._drop()
+            self._discard_part()
             raise
         if result.kind is not None:
-            self._keep()
+            self._keep_part()
         return result
 
-    def _keep(self) -> None:
+    def _keep_part(self) -> None:
         if self._part is not None:
             self._part.keep()
 
-    def _drop(self) -> None:
+    def _discard_part(self) -> None:
         if self._part is not None:
             self._part.discard()
             self._part = None
 
-    def _ask(self) -> JobResult | None:
-        """One request and its reply; None if another request is needed."""
+    def _request(self) -> JobResult | None:
+        """Send one request and handle its reply; return None if another request is needed."""
         job, saved = self._job, self._part.saved if self._part else None
         conditions = self._conditions if saved is None else range_headers(saved)
         reply = self._context.transport.open(
@@ -109,50 +130,52 @@ class Transfer:
                 return _not_modified(reply)
             match plan_for(saved, reply.status, headers=reply.headers):
                 case Plan.REFUSE:
-                    return self._refused(reply)
+                    return self._refusal(reply)
                 case Plan.START_OVER:
-                    self._drop()
+                    self._discard_part()
                     return None
                 case plan:
-                    return self._left(reply) or self._take(reply, plan)
+                    return self._skipped_result(reply) or self._receive(reply, plan)
         finally:
             reply.close()
 
-    def _take(self, reply: Reply, plan: Plan) -> JobResult | None:
+    def _receive(self, reply: Reply, plan: Plan) -> JobResult | None:
         if plan is Plan.IS_COMPLETE:
-            part = self._resumed(reply)
+            part = self._resume_part(reply)
             check_size(self._context.settings, part.size)
             return self._publish(reply, part)
         check_head(self._context.settings, reply)
         is_new = plan is Plan.TAKE_ALL
-        return self._store(reply, self._begun(reply) if is_new else self._resumed(reply))
+        return self._store(
+            reply, self._begin_part(reply) if is_new else self._resume_part(reply)
+        )
 
-    def _left(self, reply: Reply) -> JobResult | None:
-        """Settle the file's name; the result where a file of the server's name is left."""
+    def _skipped_result(self, reply: Reply) -> JobResult | None:
+        """Settle the file's name; return a result if a file of that name exists and is kept."""
         names, job = self._context.names, self._job
         if names is None:
             return None
         disposition = file_headers(reply).get("Content-Disposition", "")
         self._output = names.name(job, suggested_name(disposition))
         if self._output == job.output:
-            # Of that, the downloader has taken care before it asked.
+            # The downloader has applied the rules to this name before the request.
             return None
         checksum = self._context.checksum(job, self._output)
-        left = self._context.overwrite_rules.left(self._output, checksum)
-        if left is None:
+        skipped = self._context.overwrite_rules.skipped_result(self._output, checksum)
+        if skipped is None:
             return None
         reply.drain()
-        return left._replace(http_status=reply.status)
+        return skipped._replace(http_status=reply.status)
 
-    def _refused(self, reply: Reply) -> JobResult:
+    def _refusal(self, reply: Reply) -> JobResult:
         kind, message = status_failure(reply.status, reply.headers)
         retry_after = reply.headers.get("Retry-After")
         wait = retry_after_seconds(retry_after, utc_now=self._context.utc_now())
         reply.drain()
         return JobResult(kind=kind, message=message, http_status=reply.status, retry_after=wait)
 
-    def _begun(self, reply: Reply) -> Part:
-        """The part, empty, for the version that this reply carries."""
+    def _begin_part(self, reply: Reply) -> Part:
+        """Return an empty part for the version that the reply carries."""
         self._outcome = Outcome.DOWNLOADED
         self._part = part = self._part or self._context.disk.create(self._job)
         headers = reply.headers
@@ -161,23 +184,23 @@ class Transfer:
             None if encoded else strong_validator(headers),
             None if encoded else length_of(headers),
         )
-        self._digester = Digester(self._wanted(headers))
+        self._digester = Digester(self._expected_checksums(headers))
         return part
 
-    def _resumed(self, reply: Reply) -> Part:
-        """The part, its digests computed from the disk up to where it ends."""
+    def _resume_part(self, reply: Reply) -> Part:
+        """Return the part to continue, with the digests of its bytes on the disk."""
         assert self._part is not None
         self._outcome = Outcome.RESUMED
         if self._digester is None:
-            self._digester = Digester(self._wanted(file_headers(reply)))
+            self._digester = Digester(self._expected_checksums(file_headers(reply)))
             if self._digester:
                 self._part.read_into(self._digester.update)
         return self._part
 
-    def _wanted(self, headers: Mapping[str, str]) -> list[Checksum]:
+    def _expected_checksums(self, headers: Mapping[str, str]) -> list[Checksum]:
         checksum = self._context.checksum(self._job, self._output)
         wanted = [checksum] if checksum else []
-        # Repr-Digest is of the encoded bytes (RFC 9530 §3); the decoded ones are stored.
+        # Repr-Digest covers the encoded bytes (RFC 9530 §3), but the decoded ones are stored.
         if not is_encoded(headers):
             wanted += digests_of(headers.get("Repr-Digest", ""))
         return wanted
@@ -193,7 +216,7 @@ class Transfer:
         for chunk in reply.chunks():
             control.add_bytes(len(chunk))
             received += len(chunk)
-            # Of a body that decodes to nothing, the bytes received are all that grows.
+            # A body that decodes to nothing would never exceed the limit below.
             check_size(self._context.settings, received)
             for piece in (chunk,) if decoder is None else decoder.feed(chunk):
                 check_size(self._context.settings, part.size + len(piece))
@@ -201,20 +224,36 @@ class Transfer:
                 part.write(piece)
         if decoder is not None:
             decoder.finish()
-        if span is not None and not self._has_all(part, span, began_at=began_at):
+        if span is not None and not self._reached_end(part, span, began_at=began_at):
             return None
         return self._publish(reply, part)
 
-    def _has_all(self, part: Part, span: ContentRange, *, began_at: int) -> bool:
-        """Whether a range brought the last byte; a 206 may bring less than was asked for."""
+    def _reached_end(self, part: Part, span: ContentRange, *, began_at: int) -> bool:
+        """Tell whether a 206, which may carry less than was requested, brought the last byte.
+
+        Args:
+            part: Part that the body was appended to.
+            span: Range that the reply states.
+            began_at: Size of the part before the body, in bytes.
+
+        Raises:
+            AttemptError: The body was not that range, or too many replies were small.
+        """
         saved = part.saved
         if saved is None or not began_at < part.size <= span.end:
-            self._drop()
-            message = f"the 206 brought bytes {began_at}-{part.size - 1}, not what it says"
+            self._discard_part()
+            message = (
+                f"the 206 reply carried bytes {began_at}-{part.size - 1}, not those that its"
+                " Content-Range states"
+            )
             raise AttemptError(ErrorKind.MALFORMED, message)
-        self._small_pieces += part.size - began_at < SMALL_PIECE
-        if self._small_pieces > MAX_SMALL_PIECES:
-            raise AttemptError(ErrorKind.MALFORMED, "the server sends it in too small pieces")
+        self._small_ranges += part.size - began_at < SMALL_RANGE
+        if self._small_ranges > MAX_SMALL_RANGES:
+            message = (
+                f"the server sent the file in more than {MAX_SMALL_RANGES} ranges of less than"
+                f" {format_size(SMALL_RANGE)}"
+            )
+            raise AttemptError(ErrorKind.MALFORMED, message)
         return part.size == (span.total or saved.total)
 
     def _publish(self, reply: Reply, part: Part) -> JobResult:

@@ -1,4 +1,4 @@
-"""The hands and the rules that all attempts of a downloader share."""
+"""Context that all attempts of a downloader share: network, disk and rules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from url_downloader.attempt.content_codings import strange_words
+from url_downloader.attempt.content_codings import non_coding_words
 from url_downloader.attempt.overwrite_rules import OverwriteRules
 from url_downloader.config.settings import Existing, TransferSettings
 from url_downloader.shared.attempt_control import AttemptControl
@@ -21,17 +21,18 @@ log = logging.getLogger(__package__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferContext:
-    """Parts that all transfers of a downloader share.
+    """Network, disk and rules that all attempts of a downloader share.
 
     Args:
-        transport, disk: the hands.
-        settings: what is accepted.
-        is_resumed: whether parts are continued.
-        existing: what is done with files that are there already.
-        names: names that servers give; None: they give none.
-        control: shows other threads how far the attempt has come.
-        notices: warnings that are given once in a run.
-        utc_now: wall clock, seconds since the epoch.
+        transport: Access to the network.
+        disk: Output directory.
+        settings: User's rules for replies and files.
+        is_resumed: Whether parts of earlier attempts are resumed.
+        existing: Rule for files that already exist.
+        names: Names that servers give to files; None if they give none.
+        control: Control of the attempts, through which other threads see and abort them.
+        notices: Warnings that are logged once per run.
+        utc_now: Wall clock, seconds since the epoch.
     """
 
     transport: Transport
@@ -46,32 +47,32 @@ class TransferContext:
 
     @property
     def overwrite_rules(self) -> OverwriteRules:
-        """The rule for files that are there already."""
+        """Return the rules for files that already exist."""
         return OverwriteRules(self.disk, self.existing)
 
     def decoder(self, reply: Reply, job: DownloadJob, *, output: str) -> Decoder | None:
-        """Return what makes the file's bytes of those of the reply's body; None: they are.
+        """Return the decoder for the body of a reply; None if the body has no coding.
 
         Args:
-            reply: its head.
-            job: that it answers.
-            output: name of the file.
+            reply: Reply, of which only the head is used.
+            job: Job of the attempt.
+            output: Name of the file.
 
         Raises:
-            AttemptError: the body has a coding that can't be undone here.
+            AttemptError: The body has a coding that can't be undone here.
         """
         value = reply.headers.get("Content-Encoding", "")
         if not value:
             return None
-        # Here, because few replies are encoded.
+        # Imported here, because few replies are encoded.
         from url_downloader.attempt.decoding import decoder_for  # noqa: PLC0415
 
-        if strange := strange_words(value):
-            self.notices.warning("Content-Encoding %s names no coding: passed over", strange)
+        if ignored := non_coding_words(value):
+            self.notices.warning("Content-Encoding %s names no coding: ignored", ignored)
         urls = (urlsplit(job.url).path, urlsplit(reply.url).path)
         media_type = reply.headers.get("Content-Type", "")
         return decoder_for(value, paths=(*urls, job.output, output), media_type=media_type)
 
     def checksum(self, job: DownloadJob, output: str) -> Checksum | None:
-        """Return the checksum that the job's file must have under this name, if any."""
+        """Return the checksum that the job's file must have under this name, if known."""
         return job.checksum if self.names is None else self.names.checksum(job, output)

@@ -1,5 +1,5 @@
-"""The threads of a run: pool, workers, retry scheduler, watchdog, monitor.
+"""Threads of a run: pool, producer, workers, retry scheduler, watchdog and monitors.
 
-Entry point: `pool.JobPool`. What an attempt does is unknown here: this package must not import
-`attempt`, `network` or `storage`.
+Entry point: `pool.JobPool`. The package treats an attempt as a call that returns a result. It
+must not import `attempt`, `network` or `storage`.
 """

@@ -1,4 +1,4 @@
-"""The threads that look at a run again and again, and tell how it stands."""
+"""Observers of a run, the state that they are called with, and the threads that call them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from url_downloader.shared.threads import StoppableThread
 
 
 class PoolState(NamedTuple):
-    """What the monitor looks at, read at one moment.
+    """State of a run at one moment.
 
     Args:
-        tasks: jobs in the task queue.
-        retries: jobs in the retry queue.
-        counts: jobs of the registry by status.
-        metrics: the counters.
-        is_list_read: whether no more jobs will come.
+        tasks: Number of jobs in the task queue.
+        retries: Number of jobs in the retry queue.
+        counts: Number of jobs in the registry, by status.
+        metrics: Snapshot of the counters.
+        is_list_read: Whether the list was read to its end.
     """
 
     tasks: int
@@ -41,7 +41,10 @@ class PoolState(NamedTuple):
 
 
 class RunView(Protocol):
-    """A run as those see it who watch it.
+    """View of a run that each observer is called with.
+
+    `attempts` returns the attempts in progress with their workers' names. `waiting` returns the
+    jobs that wait for a retry, and `now` the run's monotonic time in seconds.
 
     Threads: all methods from any thread.
     """
@@ -53,12 +56,14 @@ class RunView(Protocol):
 
 
 class Observer(NamedTuple):
-    """One that is shown the run again and again, and a last time at its end.
+    """Callback for a run, with the name and the interval of the thread that calls it.
+
+    It is called periodically, and once more at the end of the run.
 
     Args:
-        name: of its thread.
-        interval: seconds between two looks.
-        tell: called with the run, in a thread of its own.
+        name: Name of the observer's thread.
+        interval: Seconds between two calls.
+        tell: Callback that takes the run; it is called in the observer's own thread.
     """
 
     name: str
@@ -67,14 +72,14 @@ class Observer(NamedTuple):
 
 
 class Monitor(StoppableThread):
-    """Shows the run to one observer.
+    """Thread that calls one observer.
 
     Args:
-        observer: whom to tell, and how often.
-        view: of the run.
-        on_crash: as for every StoppableThread.
+        observer: Observer to call.
+        view: View of the run that the observer is called with.
+        on_crash: Function called with an error that escapes from the thread.
 
-    Threads: as StoppableThread.
+    Threads: `stop` from any thread; all other methods in this thread.
     """
 
     def __init__(
@@ -85,12 +90,12 @@ class Monitor(StoppableThread):
         self._view = view
 
     def run_once(self) -> bool:
-        """Wait for the interval, then tell how things stand."""
+        """Wait for the interval, then call the observer."""
         if self.wait(self._observer.interval):
             return False
         self._observer.tell(self._view)
         return True
 
     def teardown(self) -> None:
-        """Tell it for the last time."""
+        """Call the observer for the last time."""
         self._observer.tell(self._view)

@@ -1,6 +1,29 @@
-"""The pool: owns the threads, queues and semaphore of a run, and the order of its phases.
+"""Pool of a run: its threads, its queues and the order of its phases.
 
-Knows who hands what to whom and who stops when; nothing of HTTP or files.
+`process_jobs` makes a JobPool and calls `run` in the main thread. A run has five phases:
+
+1. `start` starts the retry scheduler, the watchdog and one monitor per observer.
+2. The producer adds each job to the registry, then puts it on the bounded task queue. It starts
+   one worker with each of the first jobs. While the queue is full, it waits (backpressure).
+3. `await_ended_jobs` takes one permit of a semaphore for each registered job. The registry
+   releases a permit when a job ends.
+4. `shutdown` ends all threads.
+5. `summary` reads the result from registry and metrics.
+
+Meanwhile, each worker takes a job from the task queue and marks it RUNNING in the registry. The
+worker's downloader makes one attempt, and the retry policy decides what follows. The worker
+ends the job in the registry, or gives it to the retry scheduler. The scheduler puts the job
+back on the task queue when it is due. The watchdog aborts attempts that exceed a limit.
+
+The shutdown takes these steps, in an order that must not change:
+
+1. If the run is not complete, abort all attempts: a worker that waits for a server could not
+   end.
+2. End the scheduler before the workers, so that no job follows the end markers on the queue.
+3. End the workers. Each records the result of its attempt, then takes one end marker.
+4. Fail the jobs that are still RUNNING: their workers have crashed or did not end in time.
+5. End the watchdog and the monitors last, so that each observer's last call shows the final
+   state.
 """
 
 from __future__ import annotations
@@ -14,20 +37,24 @@ from contextlib import suppress
 
 from url_downloader.config.settings import Settings
 from url_downloader.engine.monitor import Monitor, Observer, PoolState
+from url_downloader.engine.producer import Producer
 from url_downloader.engine.retry_scheduler import (
-    SLICE,
+    POLL_SECONDS,
     RetryQueue,
     RetryScheduler,
     TaskQueue,
-    put_until,
 )
 from url_downloader.engine.run_limits import RunLimits, StopReason
-from url_downloader.engine.run_summary import LEFT_OVER, RunSummary
+from url_downloader.engine.run_summary import UNSUCCESSFUL, RunSummary
 from url_downloader.engine.watchdog import Watchdog
-from url_downloader.engine.worker import SYSTEM_CLOCK, AttempterFactory, Clock, WorkerContext
+from url_downloader.engine.worker import (
+    SYSTEM_CLOCK,
+    Clock,
+    JobDownloaderFactory,
+    WorkerContext,
+)
 from url_downloader.engine.worker_group import WorkerGroup
 from url_downloader.metrics import Metrics
-from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.descriptors import affordable_workers
 from url_downloader.shared.errors import TransitionError
 from url_downloader.shared.job_registry import JobRegistry
@@ -46,21 +73,26 @@ from url_downloader.shared.unexpected import described, log_unexpected
 log = logging.getLogger(__package__)
 
 ORDERLY_JOIN = 10.0
+"""Seconds that the threads of one step get to end in the shutdown of a complete run."""
 CANCELLED_JOIN = 1.5
-"""Seconds that threads get to end; a look-up of a host name can't be interrupted."""
+"""Seconds that all threads together get to end in the shutdown of a cancelled run.
+
+The time is short, because nothing can interrupt a thread that looks up a host name."""
 
 
 class JobPool:
-    """Owns the threads, queues and semaphore of one run, and the order of its phases.
+    """Owner of the threads, the queues and the semaphore of one run.
 
     Args:
-        settings: of the run.
-        listeners, observers, should_stop: see `process_jobs`.
-        make_attempter: makes a worker's downloader.
-        clock: time and luck.
+        settings: Settings of the run.
+        listeners: Callbacks for each event of a job; see JobRegistry.
+        observers: Observers of the run; see Observer.
+        should_stop: Function that tells whether to end the run early; it is called often.
+        make_downloader: Function that makes a worker's downloader.
+        clock: Sources of time and randomness.
 
-    Threads: `run` once, in the main thread; the view of the run (`state`, `attempts`,
-    `waiting`, `now`) from any.
+    Threads: `state`, `attempts`, `waiting` and `now` from any thread; `run` once, in the main
+    thread.
     """
 
     def __init__(
@@ -70,45 +102,45 @@ class JobPool:
         listeners: Sequence[EventListener],
         observers: Sequence[Observer] = (),
         should_stop: Callable[[], bool],
-        make_attempter: AttempterFactory,
+        make_downloader: JobDownloaderFactory,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._should_stop = should_stop
         self._clock = clock
         self._crash: BaseException | None = None
         self._cancelled = threading.Event()
-        self._leave_at: float | None = None
-        self._registered = 0
-        self._is_list_read = self._is_complete = False
+        self._cancel_deadline: float | None = None
+        self._is_complete = False
         self._limits = RunLimits(settings.run, now=clock.now)
         self._tasks: TaskQueue = queue.Queue(settings.pool.queue_size)
         self._retries: RetryQueue = queue.PriorityQueue()
-        self._terminal = threading.Semaphore(0)
+        self._ended_jobs = threading.Semaphore(0)
         self.metrics = Metrics(now=clock.now)
         self.registry = self._make_registry(listeners)
         self._scheduler = RetryScheduler(
             retries=self._retries, tasks=self._tasks, now=clock.now, on_crash=self._on_crash
         )
-        self._workers = self._make_workers(settings, make_attempter)
+        self._workers = self._make_workers(settings, make_downloader)
+        self._producer = self._make_producer()
         self._watchdog = Watchdog(self._workers.controls(), on_crash=self._on_crash)
         self._observers = [Monitor(it, view=self, on_crash=self._on_crash) for it in observers]
 
     def _make_registry(self, listeners: Sequence[EventListener]) -> JobRegistry:
         return JobRegistry(
             listeners=(self.metrics.on_event, self._limits.on_event, *listeners),
-            on_terminal=self._terminal.release,
+            on_terminal=self._ended_jobs.release,
             now=self._clock.now,
             utc_now=self._clock.utc_now,
         )
 
     def _make_workers(
-        self, settings: Settings, make_attempter: AttempterFactory
+        self, settings: Settings, make_downloader: JobDownloaderFactory
     ) -> WorkerGroup:
         context = WorkerContext(
             tasks=self._tasks,
             registry=self.registry,
             retry=settings.retry,
-            make_attempter=make_attempter,
+            make_downloader=make_downloader,
             on_bytes=self.metrics.on_bytes,
             schedule=self._scheduler.schedule,
             is_cancelled=self._is_cancelled,
@@ -117,13 +149,29 @@ class JobPool:
         size = affordable_workers(settings.pool.max_workers)
         return WorkerGroup(context, size=size, on_crash=self._on_crash)
 
+    def _make_producer(self) -> Producer:
+        return Producer(
+            registry=self.registry,
+            tasks=self._tasks,
+            workers=self._workers,
+            limits=self._limits,
+            must_stop=self._must_stop,
+            stop_observers=lambda: self._stop_threads(self._observers),
+        )
+
     def run(self, jobs: Iterable[DownloadJob | None]) -> RunSummary:
-        """Work until every job has ended, or until stopped; always shut down in order."""
+        """Run all phases and return the summary.
+
+        An error in a phase still leads to the shutdown.
+
+        Args:
+            jobs: Jobs of the list; None: no job yet, but the producer checks whether to stop.
+        """
         try:
             self.start()
-            self.produce(jobs)
-            self.await_terminal_states()
-        except Exception as error:  # noqa: BLE001 - told without its text
+            self._producer.produce(jobs)
+            self.await_ended_jobs()
+        except Exception as error:  # noqa: BLE001 - logged without its text
             log_unexpected(log, error, doing="the run")
             self._on_crash(error)
         finally:
@@ -131,127 +179,81 @@ class JobPool:
         return self.summary()
 
     def start(self) -> None:
-        """Start all threads but the workers: each of them is started with a job of its own."""
+        """Start all threads but the workers, which the producer starts."""
         if not (self._scheduler.try_start() and self._watchdog.try_start()):
             self._limits.stop(StopReason.NO_THREADS)
         for observer in self._observers:
-            # Nothing that must be done is done there.
+            # A run does not depend on its observers, so a failed start has no effect.
             observer.try_start()
 
-    def produce(self, jobs: Iterable[DownloadJob | None]) -> None:
-        """Register each job and hand it over; blocks while the workers can't keep up."""
-        if self._must_stop():
-            return
-        try:
-            self._produce(jobs)
-        finally:
-            COMPUTE_TURN.give()
-
-    def _produce(self, jobs: Iterable[DownloadJob | None]) -> None:
-        for job in jobs:
-            if job is None:
-                COMPUTE_TURN.give()
-            else:
-                COMPUTE_TURN.take()
-                self.registry.add(job)
-                self._registered += 1
-                self._hand_over(job)
-            # Before the next one is drawn: what was drawn and not registered would be lost.
-            if self._must_stop():
-                return
-        self._is_list_read = True
-        self._limits.note_end_of_list()
-
-    def _hand_over(self, job: DownloadJob) -> None:
-        if self._workers.has_unstarted:
-            self._start_worker()
-        try:
-            self._tasks.put_nowait(job)
-        except queue.Full:
-            with COMPUTE_TURN.given():
-                put_until(self._tasks, job, gave_up=self._must_stop)
-
-    def _start_worker(self) -> None:
-        """Start one more; where there is no room for it, go on with those that there are."""
-        workers = self._workers
-        with COMPUTE_TURN.given():
-            if workers.start_next():
-                return
-            if not workers.started:
-                # One worker is worth more than all who look on.
-                self._stop(self._observers)
-                workers.start_next()
-        if not workers.started:
-            self._limits.stop(StopReason.NO_THREADS)
-        log.warning(
-            "only %d of %d workers run: %s",
-            *(workers.started, len(workers.members), StopReason.NO_THREADS),
-        )
-        workers.start_no_more()
-
-    def await_terminal_states(self) -> None:
-        """Take one permit for each registered job."""
-        while self._registered and not self._must_stop():
-            if self._terminal.acquire(timeout=SLICE):
-                self._registered -= 1
-        self._is_complete = not self._registered and not self._must_stop()
+    def await_ended_jobs(self) -> None:
+        """Take one permit for each registered job, unless the run must stop."""
+        unfinished = self._producer.registered
+        while unfinished and not self._must_stop():
+            if self._ended_jobs.acquire(timeout=POLL_SECONDS):
+                unfinished -= 1
+        self._is_complete = not unfinished and not self._must_stop()
 
     def shutdown(self) -> None:
-        """Stop everything, in this order; again does nothing."""
+        """End all threads, in the order that the module's docstring explains.
+
+        Calling it again has no effect.
+        """
         if not self._is_complete:
             self._cancel()
-        self._stop([self._scheduler])
+        self._stop_threads([self._scheduler])
         self._stop_workers()
-        self._fail_abandoned()
-        self._stop([self._watchdog, *self._observers])
+        self._fail_running_jobs()
+        self._stop_threads([self._watchdog, *self._observers])
 
     def summary(self) -> RunSummary:
-        """What the registry and the metrics know at this moment."""
+        """Return the summary of what registry and metrics hold at this moment."""
         crash = self._crash or self.registry.listener_error
         return RunSummary(
             counts=self.registry.counts(),
             metrics=self.metrics.snapshot(),
-            leftovers=self.registry.snapshot().with_status(*LEFT_OVER),
+            leftovers=self.registry.snapshot().with_status(*UNSUCCESSFUL),
             was_stopped=not self._is_complete,
             stopped_by=None if self._is_complete else self._limits.reason(),
-            is_list_read=self._is_list_read,
+            is_list_read=self._producer.is_list_read,
             crash=described(crash) if crash else None,
         )
 
     def state(self) -> PoolState:
-        """How the run stands; this and the next three from any thread."""
+        """Return the state of the run at this moment."""
         return PoolState(
             tasks=self._tasks.qsize(),
             retries=self._retries.qsize(),
             counts=self.registry.counts(),
             metrics=self.metrics.snapshot(),
-            is_list_read=self._is_list_read,
+            is_list_read=self._producer.is_list_read,
         )
 
     def attempts(self) -> Sequence[tuple[str, Progress]]:
-        """The attempts that are going on, each with its worker's name."""
+        """Return the progress of the current attempts, each with its worker's name."""
         return self._workers.attempts()
 
     def waiting(self) -> Sequence[JobRecord]:
-        """The jobs that wait for their next attempt."""
+        """Return the records of the jobs that wait for their next attempt."""
         return self.registry.with_status(JobStatus.RETRY_SCHEDULED)
 
     def now(self) -> float:
-        """Monotonic seconds, by the clock of the run."""
+        """Return the monotonic time of the run's clock, in seconds."""
         return self._clock.now()
 
     def _cancel(self) -> None:
         self._cancelled.set()
-        self._leave_at = time.monotonic() + CANCELLED_JOIN
+        self._cancel_deadline = time.monotonic() + CANCELLED_JOIN
         self._workers.abort()
 
     def _stop_workers(self) -> None:
         deadline = self._deadline()
-        self._workers.dismiss(gave_up=lambda: time.monotonic() > deadline)
+        self._workers.send_end_markers(should_stop=lambda: time.monotonic() > deadline)
         self._join(self._workers.members)
 
-    def _fail_abandoned(self) -> None:
-        """End the jobs of workers that crashed, or that nothing could stop."""
+    def _fail_running_jobs(self) -> None:
+        """Fail the jobs of workers that have crashed or did not end in time."""
+        # Set first: an abandoned worker that ends later then accepts that its job has failed.
         for worker in self._workers.members:
             worker.stop()
         result = JobResult(kind=ErrorKind.INTERRUPTED, message="interrupted")
@@ -259,7 +261,7 @@ class JobPool:
             with suppress(TransitionError):
                 self.registry.fail(record.job.job_id, result)
 
-    def _stop(self, threads: Sequence[StoppableThread]) -> None:
+    def _stop_threads(self, threads: Sequence[StoppableThread]) -> None:
         for thread in threads:
             thread.stop()
         self._join(threads)
@@ -270,16 +272,19 @@ class JobPool:
             if thread.is_alive():
                 thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
-                log.debug("%s does not end; left behind", thread.name)
+                log.debug("%s did not end in time; it is abandoned", thread.name)
 
     def _deadline(self) -> float:
-        """Return when a phase's threads must have ended; all phases of a cancel share one."""
-        return self._leave_at or time.monotonic() + ORDERLY_JOIN
+        """Return the monotonic time by which the threads of a shutdown step must have ended.
+
+        All steps of a cancelled run share one deadline.
+        """
+        return self._cancel_deadline or time.monotonic() + ORDERLY_JOIN
 
     def _must_stop(self) -> bool:
-        """Look around, as the main thread does in all its waits."""
-        has_to = self._crash is not None or self._limits.reason() is not None
-        return has_to or self._should_stop()
+        """Tell whether the run must end early; the main thread asks in each of its waits."""
+        has_reason = self._crash is not None or self._limits.reason() is not None
+        return has_reason or self._should_stop()
 
     def _is_cancelled(self) -> bool:
         return self._cancelled.is_set() or self._limits.reason() is not None

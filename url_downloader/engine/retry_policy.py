@@ -1,6 +1,6 @@
-"""What replies and failures mean, and when to try again. Pure functions.
+"""Policy that decides whether and when a job is tried again. Pure functions.
 
-Knows no clock, no queue and no job: the caller brings the numbers and the luck.
+Independent of clock, queue and registry: the caller passes all numbers and the random source.
 """
 
 from __future__ import annotations
@@ -28,28 +28,30 @@ RETRIED_KINDS = frozenset(
         ErrorKind.SERVER_ERROR,
     }
 )
-"""The kinds that another attempt may mend. A 4xx is one only when `--retry-on` lists it."""
+"""Failures that another attempt may cure. A 4xx is retried only if `--retry-on` lists it."""
 
 MAX_EXCUSED = 100
-"""Attempts that may fail for no reason of the job's: a run must end."""
+"""Attempts of one job that may fail for a local reason without being counted.
+
+The bound makes sure that every run ends."""
 _MAX_EXPONENT = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The job has succeeded."""
+    """Decision that the job has succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryIn:
-    """Try again after so many seconds."""
+    """Decision to try the job again after `delay` seconds."""
 
     delay: float
 
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """The job has failed for good; `result` says why."""
+    """Decision that the job has failed for good; `result` gives the reason."""
 
     result: JobResult
 
@@ -64,31 +66,36 @@ def decide(
     result: JobResult,
     jitter: Callable[[float, float], float],
 ) -> Decision:
-    """Decide what follows an attempt.
+    """Return what follows an attempt.
 
     Args:
         policy: Retry settings of the run.
-        record: Record of the job during the attempt; its result is the attempt's before.
+        record: Record of the job during the attempt; its result is that of the attempt before.
         result: Result of the attempt.
-        jitter: uniform(low, high).
+        jitter: Function uniform(low, high) that returns a random number between the two.
     """
     if result.kind is None:
         return Done()
     if result.is_excused and record.excused < MAX_EXCUSED:
         return RetryIn(jitter(0.0, backoff_bound(policy, record.excused + 1)))
     failures = record.attempts - record.excused
-    is_exhausted = failures > record.job.max_retries
-    if is_exhausted or not _is_worth_retrying(policy, result, previous=record.result):
+    has_no_retry_left = failures > record.job.max_retries
+    if has_no_retry_left or not _is_worth_retrying(policy, result, previous=record.result):
         return GiveUp(result)
     if result.retry_after is None:
         return RetryIn(jitter(0.0, backoff_bound(policy, failures)))
     if policy.max_retry_after and result.retry_after > policy.max_retry_after:
-        return GiveUp(_too_long(policy, result))
+        return GiveUp(_refused_wait(policy, result))
     return RetryIn(result.retry_after + jitter(0.0, policy.delay))
 
 
 def backoff_bound(policy: RetrySettings, failures: int) -> float:
-    """Return the most seconds that full jitter waits after so many failures, from 1 on."""
+    """Return the upper bound of the backoff with full jitter, in seconds.
+
+    Args:
+        policy: Retry settings of the run.
+        failures: Number of failed attempts, from 1 on.
+    """
     doublings = min(failures - 1, _MAX_EXPONENT)
     return float(min(policy.max_delay, policy.delay * 2**doublings))
 
@@ -97,8 +104,8 @@ def _is_worth_retrying(
     policy: RetrySettings, result: JobResult, *, previous: JobResult | None
 ) -> bool:
     if result.kind is ErrorKind.CHECKSUM:
-        # The server's copy may have been corrupted on its way, but hardly twice. A file that is
-        # left as it is, without a request, stays wrong.
+        # A transfer may corrupt a file once, but hardly twice. An existing file that was
+        # checked without a request (no HTTP status) would fail again.
         is_first = previous is None or previous.kind is not ErrorKind.CHECKSUM
         return is_first and result.http_status is not None
     if result.kind in (ErrorKind.CLIENT_ERROR, ErrorKind.PROXY_REFUSED):
@@ -106,7 +113,7 @@ def _is_worth_retrying(
     return result.kind in RETRIED_KINDS
 
 
-def _too_long(policy: RetrySettings, result: JobResult) -> JobResult:
+def _refused_wait(policy: RetrySettings, result: JobResult) -> JobResult:
     return JobResult(
         kind=ErrorKind.RETRY_AFTER,
         message=(

@@ -1,4 +1,8 @@
-"""The thread that holds failed jobs until they are due, so that no worker has to wait."""
+"""Retry scheduler: the thread that holds failed jobs until their next attempt is due.
+
+A worker gives a failed job to `schedule` and takes its next job at once: waiting costs no
+worker.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +18,15 @@ from url_downloader.shared.threads import StoppableThread
 
 log = logging.getLogger(__package__)
 
-SLICE = 0.1
-"""Seconds after which one that waits for room looks whether it should give up."""
+POLL_SECONDS = 0.1
+"""Seconds between two checks for a stop while a thread waits for a queue or a semaphore."""
 
 TaskQueue = queue.Queue[DownloadJob | None]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class RetryEntry:
-    """A job that waits for its next attempt; ordered by due time, then by arrival."""
+    """Job that waits for its next attempt; entries are ordered by due time, then by arrival."""
 
     due: float
     sequence: int
@@ -33,15 +37,15 @@ RetryQueue = queue.PriorityQueue[RetryEntry]
 
 
 class RetryScheduler(StoppableThread):
-    """Puts jobs back on the task queue when they are due.
+    """Thread that puts jobs back on the task queue when they are due.
 
     Args:
-        retries: the queue it drains; nobody else takes from it.
-        tasks: the bounded queue it puts into.
-        now: monotonic clock, seconds.
-        on_crash: as for every StoppableThread.
+        retries: Queue of the waiting jobs; only the scheduler takes from it.
+        tasks: Bounded queue that due jobs are put on.
+        now: Monotonic clock, seconds.
+        on_crash: Function called with an error that escapes from the thread.
 
-    Threads: `schedule` and `stop` from any thread; else as StoppableThread.
+    Threads: `schedule` and `stop` from any thread; all other methods in this thread.
     """
 
     def __init__(
@@ -60,18 +64,18 @@ class RetryScheduler(StoppableThread):
         self._wake = threading.Event()
 
     def schedule(self, job: DownloadJob, due: float) -> None:
-        """Have the job put back at `due`, monotonic seconds. Never blocks."""
+        """Queue the job to be put back at `due`, in monotonic seconds. Never blocks."""
         self._retries.put(RetryEntry(due, next(self._sequence), job))
         self._wake.set()
 
     def stop(self) -> None:
-        """Ask the thread to end; jobs that still wait stay where they are."""
+        """Ask the thread to end; jobs that are not due stay in the retry queue."""
         super().stop()
         self._wake.set()
 
     def run_once(self) -> bool:
-        """Release what is due, then sleep until the next is, or something new comes."""
-        # Cleared before looking: what is scheduled from here on wakes the wait below.
+        """Put due jobs back, then sleep until the next one is due or a new one arrives."""
+        # Cleared before the queue is read: a job that is scheduled later ends the wait below.
         self._wake.clear()
         remaining = self.release_due()
         if not self._stopping.is_set():
@@ -79,7 +83,11 @@ class RetryScheduler(StoppableThread):
         return True
 
     def release_due(self) -> float | None:
-        """Put all due jobs back; seconds until the next is due, None if none waits."""
+        """Put all due jobs back.
+
+        Returns:
+            Seconds until the next job is due; None if no job waits.
+        """
         while True:
             try:
                 entry = self._retries.get_nowait()
@@ -90,16 +98,25 @@ class RetryScheduler(StoppableThread):
                 self._retries.put(entry)
                 return remaining
             log.debug("job %d: due again", entry.job.job_id)
-            put_until(self._tasks, entry.job, gave_up=self._stopping.is_set)
+            put_interruptibly(self._tasks, entry.job, should_stop=self._stopping.is_set)
 
 
-def put_until(
-    tasks: TaskQueue, item: DownloadJob | None, *, gave_up: Callable[[], bool]
+def put_interruptibly(
+    tasks: TaskQueue, item: DownloadJob | None, *, should_stop: Callable[[], bool]
 ) -> bool:
-    """Wait for room and put `item`; False if `gave_up` came true first."""
-    while not gave_up():
+    """Put the item on the queue, and wait for room if it is full.
+
+    Args:
+        tasks: Queue to put the item on.
+        item: Job, or None as an end marker for a worker.
+        should_stop: Function that ends the wait when it returns True.
+
+    Returns:
+        Whether the item was put.
+    """
+    while not should_stop():
         try:
-            tasks.put(item, timeout=SLICE)
+            tasks.put(item, timeout=POLL_SECONDS)
         except queue.Full:
             continue
         return True

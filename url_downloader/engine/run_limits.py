@@ -1,6 +1,6 @@
-"""Reasons to end a run before its list is done: time, failures, a disk that is full or gone.
+"""Limits that end a run before its list is done: time, failures, local resources.
 
-Counts events. Stops nothing itself.
+RunLimits only counts events and reports a reason; the pool asks for it and stops the run.
 """
 
 from __future__ import annotations
@@ -12,26 +12,28 @@ from collections.abc import Callable
 from url_downloader.config.settings import RunSettings
 from url_downloader.shared.models import ErrorKind, JobEvent, JobRecord, JobStatus
 
-LEAST_ENDED = 100
-"""Jobs that must have ended before a share of them means anything; a whole list always does."""
+MIN_ENDED_JOBS = 100
+"""Jobs that must have ended before a percentage of failures counts, unless the list is read.
+
+A percentage of fewer jobs says little about the whole list."""
 
 
 class StopReason(enum.StrEnum):
-    """Which limit ended a run before its list was done."""
+    """Limit that ended a run before its list was done, as shown to the user."""
 
     DEADLINE = "--deadline has passed"
     MAX_FAILURES = "--max-failures is reached"
     DISK_FULL = "the disk is full"
-    NO_THREADS = "the system gives no more threads (ulimit -u, ulimit -v)"
+    NO_THREADS = "the system allows no more threads (ulimit -u, ulimit -v)"
     OUTPUT_GONE = "the output directory is gone"
 
 
 class RunLimits:
-    """Watches the events of a run, and tells when a limit of it is reached.
+    """Counters of a run's events, and the first limit that they reached.
 
     Args:
-        settings: the limits.
-        now: monotonic clock, seconds.
+        settings: Limits that the user has set.
+        now: Monotonic clock, seconds.
 
     Threads: all methods from any thread.
     """
@@ -40,7 +42,7 @@ class RunLimits:
         self._now = now
         self._ends_at = now() + settings.deadline if settings.deadline else None
         self._limit = settings.max_failures
-        # Guards all fields below.
+        # Guards _jobs, _ended, _failed, _is_list_read, and writes of _reason.
         self._lock = threading.Lock()
         self._jobs = 0
         self._ended = 0
@@ -49,49 +51,49 @@ class RunLimits:
         self._reason: StopReason | None = None
 
     def on_event(self, event: JobEvent) -> None:
-        """A job made a transition."""
+        """Count a job's transition, and check the limits."""
         status = event.record.status
         with self._lock:
             self._jobs += event.previous is None
             self._ended += status.is_terminal
             if status is JobStatus.FAILED:
                 self._failed += 1
-                self._judge(is_full=_is_disk_full(event.record))
-            elif _is_without_directory(event.record):
+                self._check_limits(is_full=_is_disk_full(event.record))
+            elif _is_output_gone(event.record):
                 self._reason = self._reason or StopReason.OUTPUT_GONE
 
     def note_end_of_list(self) -> None:
-        """No more jobs will come."""
+        """Note that no more jobs will come, and check the limits."""
         with self._lock:
             self._is_list_read = True
-            self._judge(is_full=False)
+            self._check_limits(is_full=False)
 
     def stop(self, reason: StopReason) -> None:
-        """End the run for this reason, unless there is one already."""
+        """Set the reason to end the run, unless there is one already."""
         with self._lock:
             self._reason = self._reason or reason
 
     def reason(self) -> StopReason | None:
-        """Why the run has to stop, if it has to."""
+        """Return the reason to end the run early; None if there is none."""
         if self._ends_at is None or self._now() < self._ends_at:
             return self._reason
         with self._lock:
             self._reason = self._reason or StopReason.DEADLINE
             return self._reason
 
-    def _judge(self, *, is_full: bool) -> None:
-        """See whether a limit is reached. The caller holds the lock."""
+    def _check_limits(self, *, is_full: bool) -> None:
+        """Set the reason if a limit is reached. The caller holds the lock."""
         if is_full:
             self._reason = self._reason or StopReason.DISK_FULL
-        elif self._is_too_many():
+        elif self._has_too_many_failures():
             self._reason = self._reason or StopReason.MAX_FAILURES
 
-    def _is_too_many(self) -> bool:
-        """Whether too many jobs have failed. The caller holds the lock."""
+    def _has_too_many_failures(self) -> bool:
+        """Tell whether too many jobs have failed. The caller holds the lock."""
         limit = self._limit
         if limit.count:
             return self._failed >= limit.count
-        whole = self._jobs if self._is_list_read else max(self._ended, LEAST_ENDED)
+        whole = self._jobs if self._is_list_read else max(self._ended, MIN_ENDED_JOBS)
         return bool(limit.percent and self._failed) and (
             self._failed * 100 >= limit.percent * whole
         )
@@ -101,8 +103,8 @@ def _is_disk_full(record: JobRecord) -> bool:
     return record.result is not None and record.result.kind is ErrorKind.DISK_FULL
 
 
-def _is_without_directory(record: JobRecord) -> bool:
-    """Return whether the job waits for another attempt, which can't succeed in this run."""
+def _is_output_gone(record: JobRecord) -> bool:
+    """Tell whether the job's last attempt met no output directory; its retry can't succeed."""
     if record.status is not JobStatus.RETRY_SCHEDULED or record.result is None:
         return False
     return record.result.kind is ErrorKind.OUTPUT_GONE

@@ -1,4 +1,4 @@
-"""What a run came to, as a value."""
+"""Summary of a run, as a value."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from url_downloader.metrics import MetricsSnapshot
 from url_downloader.shared.models import ErrorKind, JobStatus, Rejection
 from url_downloader.shared.record_packing import Records
 
-LEFT_OVER = frozenset(JobStatus) - {JobStatus.SUCCESS}
-"""How jobs stand that did not succeed."""
+UNSUCCESSFUL = frozenset(JobStatus) - {JobStatus.SUCCESS}
+"""Statuses of the jobs that did not succeed: failed, or not ended."""
 _LOCAL_KINDS = (
     *(ErrorKind.LOCAL, ErrorKind.DISK_FULL, ErrorKind.NO_DESCRIPTORS),
     ErrorKind.NO_MEMORY,
@@ -21,17 +21,17 @@ _LOCAL_REASONS = (StopReason.NO_THREADS, StopReason.OUTPUT_GONE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """The end of a run.
+    """Result of a run.
 
     Args:
-        counts: jobs by status.
-        metrics: the counters at the end.
-        leftovers: records of the jobs that did not succeed, in list order.
-        is_list_read: whether all jobs of the list are among them.
-        was_stopped: whether it was ended before all jobs had ended.
-        stopped_by: the limit of the run that was reached, if one was.
-        crash: what broke in the pipeline itself, if anything did.
-        rejected: what was no URL, or had options that can't be; of `download` alone.
+        counts: Number of jobs by status.
+        metrics: Snapshot of the counters at the end.
+        leftovers: Records of the jobs that did not succeed, in list order.
+        is_list_read: Whether the list was read to its end, so that all of its jobs are counted.
+        was_stopped: Whether the run was ended before all jobs had ended.
+        stopped_by: Limit of the run that was reached, if any.
+        crash: Description of an error in the pipeline itself, if any.
+        rejected: Entries of the list that led to no job; only `download` sets it.
     """
 
     counts: Mapping[JobStatus, int]
@@ -45,27 +45,27 @@ class RunSummary:
 
     @property
     def is_success(self) -> bool:
-        """Whether every file that was asked for is there."""
+        """Tell whether every file that was asked for is there."""
         failed = self.failures or self.rejected or self.unfinished
         return not (failed or self.was_stopped or self.crash)
 
     @property
     def failures(self) -> Records:
-        """Records of the failed jobs, in list order."""
+        """Return the records of the failed jobs, in list order."""
         return self.leftovers.with_status(JobStatus.FAILED)
 
     @property
     def unfinished(self) -> int:
-        """Jobs that have not ended."""
+        """Return the number of jobs that have not ended."""
         return sum(n for status, n in self.counts.items() if not status.is_terminal)
 
     @property
     def has_bug(self) -> bool:
-        """Return whether a bug of this program failed a job."""
+        """Tell whether a bug of this program failed a job."""
         return ErrorKind.INTERNAL in self.metrics.failures
 
     @property
     def has_local_trouble(self) -> bool:
-        """Return whether this machine, not a server, failed a job or ended the run."""
+        """Tell whether this machine, not a server, failed a job or ended the run."""
         is_ended = self.stopped_by in _LOCAL_REASONS
         return is_ended or any(kind in self.metrics.failures for kind in _LOCAL_KINDS)

@@ -1,4 +1,4 @@
-"""The thread that ends attempts which are past their limits, whatever they wait for."""
+"""Watchdog: the thread that aborts attempts that exceed a limit, whatever they wait for."""
 
 from __future__ import annotations
 
@@ -14,30 +14,35 @@ from url_downloader.shared.threads import StoppableThread
 log = logging.getLogger(__package__)
 
 INTERVAL = 0.25
-"""Seconds between two looks at every worker."""
+"""Seconds between two checks of all workers; an attempt may exceed its limit by this much."""
 
 
-class Watched(Protocol):
-    """A worker's attempts as the watchdog sees them."""
+class ExpirableAttempts(Protocol):
+    """Attempts of one worker, as far as the watchdog needs them.
+
+    Threads: all methods from any thread.
+    """
 
     def progress(self) -> Progress | None: ...
     def expire(self, attempt: int, reason: str) -> None: ...
 
 
 class Watchdog(StoppableThread):
-    """Looks at each worker's attempt again and again, and cuts the connection of a late one.
+    """Thread that periodically checks all attempts, and aborts those that exceed a limit.
+
+    An abort shuts down the attempt's connection; the attempt then fails in the worker.
 
     Args:
-        watched: the attempts of each worker, with its name.
-        now: monotonic clock, seconds.
-        on_crash: as for every StoppableThread.
+        watched: Name and attempts of each worker.
+        now: Monotonic clock, seconds.
+        on_crash: Function called with an error that escapes from the thread.
 
-    Threads: as StoppableThread.
+    Threads: `stop` from any thread; all other methods in this thread.
     """
 
     def __init__(
         self,
-        watched: Sequence[tuple[str, Watched]],
+        watched: Sequence[tuple[str, ExpirableAttempts]],
         *,
         on_crash: Callable[[BaseException], None],
         now: Callable[[], float] = time.monotonic,
@@ -47,27 +52,27 @@ class Watchdog(StoppableThread):
         self._watched = [(*each, _SpeedWindow()) for each in watched]
 
     def run_once(self) -> bool:
-        """Wait a little, then look at all workers."""
+        """Wait for the interval, then check all workers."""
         if self.wait(INTERVAL):
             return False
-        self.look()
+        self.expire_late()
         return True
 
-    def look(self) -> None:
-        """End the attempts that are past a limit at this moment."""
+    def expire_late(self) -> None:
+        """Abort the attempts that exceed a limit at this moment."""
         now = self._now()
         for name, attempts, window in self._watched:
             progress = attempts.progress()
             if progress is None:
                 continue
-            reason = _lateness(progress, now) or window.slowness(progress, now)
+            reason = _time_violation(progress, now) or window.speed_violation(progress, now)
             if reason is not None:
-                log.debug("%s: attempt ended: %s", name, reason)
+                log.debug("%s: attempt aborted: %s", name, reason)
                 attempts.expire(progress.number, reason)
 
 
-def _lateness(progress: Progress, now: float) -> str | None:
-    """In words, if the attempt or its connecting takes too long."""
+def _time_violation(progress: Progress, now: float) -> str | None:
+    """Return a message if the attempt, or its connecting, takes too long; else None."""
     limits = progress.job.limits
     if limits.max_time and now - progress.began >= limits.max_time:
         return f"not complete within --max-time {limits.max_time:g} s"
@@ -78,7 +83,10 @@ def _lateness(progress: Progress, now: float) -> str | None:
 
 
 class _SpeedWindow:
-    """The last seconds of one worker's attempt, to tell its speed by."""
+    """Window over the last seconds of one worker's attempt, to measure its speed.
+
+    Threads: one, the watchdog's.
+    """
 
     def __init__(self) -> None:
         self._number = 0
@@ -86,10 +94,10 @@ class _SpeedWindow:
         self._seen = 0
         self._samples: deque[tuple[float, int]] = deque()
 
-    def slowness(self, progress: Progress, now: float) -> str | None:
-        """In words, if the reply has come too slowly for too long.
+    def speed_violation(self, progress: Progress, now: float) -> str | None:
+        """Return a message if the reply has come too slowly for too long; else None.
 
-        Before its first byte a server may be silent; that is what the timeout is for.
+        The speed counts from the reply's first byte on. The timeout limits the time before it.
         """
         limits = progress.job.limits
         if progress.number != self._number:

@@ -1,4 +1,4 @@
-"""The thread that takes a job, has one attempt made of it, and does what the policy decides."""
+"""Worker: the thread that takes jobs, has attempts made, and applies the retry policy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,13 @@ log = logging.getLogger(__package__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """Time and luck: monotonic and wall-clock seconds, and uniform(low, high)."""
+    """Sources of time and randomness.
+
+    Args:
+        now: Monotonic clock, seconds.
+        utc_now: Wall clock, seconds since the epoch.
+        jitter: Function uniform(low, high) that returns a random number between the two.
+    """
 
     now: Callable[[], float] = time.monotonic
     utc_now: Callable[[], float] = time.time
@@ -37,25 +43,42 @@ class Clock:
 SYSTEM_CLOCK = Clock()
 
 
-class Attempter(Protocol):
-    """What a worker does its work with: made, used and closed in its thread."""
+class JobDownloader(Protocol):
+    """Maker of a worker's attempts.
+
+    Threads: one, the worker's: it is made, used and closed there.
+    """
 
     def attempt(self, job: DownloadJob) -> JobResult: ...
     def close(self) -> None: ...
 
 
-AttempterFactory = Callable[[AttemptControl], Attempter]
-"""Makes a worker's downloader, in the worker's thread; its attempts use this control."""
+JobDownloaderFactory = Callable[[AttemptControl], JobDownloader]
+"""Function that makes a worker's downloader, in the worker's thread, for attempts of this
+control."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerContext:
-    """What all workers of a pool share."""
+    """Objects that all workers of a pool share.
+
+    Args:
+        tasks: Queue that the workers take jobs from; None is an end marker.
+        registry: Registry of the jobs.
+        retry: Retry settings of the run.
+        make_downloader: Function that makes a worker's downloader.
+        on_bytes: Function called with the size of each received chunk, in bytes.
+        schedule: Function that takes a job and the monotonic time at which its retry is due.
+        is_cancelled: Function that tells whether jobs from the queue are skipped.
+        clock: Sources of time and randomness.
+
+    Threads: any; the fields never change.
+    """
 
     tasks: TaskQueue
     registry: JobRegistry
     retry: RetrySettings
-    make_attempter: AttempterFactory
+    make_downloader: JobDownloaderFactory
     on_bytes: Callable[[int], None]
     schedule: Callable[[DownloadJob, float], None]
     is_cancelled: Callable[[], bool]
@@ -63,17 +86,17 @@ class WorkerContext:
 
 
 class Worker(StoppableThread):
-    """Takes jobs from the task queue and makes one attempt of each.
+    """Thread that takes jobs from the task queue and makes one attempt of each.
 
     Args:
-        name: of the thread.
-        pool: what the workers share.
-        on_crash: as for every StoppableThread.
+        name: Name of the thread.
+        pool: Objects that the workers share.
+        on_crash: Function called with an error that escapes from the thread.
 
     Attributes:
-        control: of the worker's attempts; for other threads, too.
+        control: Control of the worker's attempts, which other threads may use.
 
-    Threads: as StoppableThread.
+    Threads: `stop` from any thread; all other methods in this thread.
     """
 
     def __init__(
@@ -82,14 +105,14 @@ class Worker(StoppableThread):
         super().__init__(name=name, on_crash=on_crash)
         self._pool = pool
         self.control = AttemptControl(on_bytes=pool.on_bytes)
-        self._attempter: Attempter | None = None
+        self._downloader: JobDownloader | None = None
 
     def setup(self) -> None:
-        """Make the worker's own downloader."""
-        self._attempter = self._pool.make_attempter(self.control)
+        """Make the worker's downloader."""
+        self._downloader = self._pool.make_downloader(self.control)
 
     def run_once(self) -> bool:
-        """Take a job and see to it; None means that no more will come."""
+        """Take a job and process it; return False after an end marker."""
         job = self._next_job()
         if job is None:
             return False
@@ -100,8 +123,8 @@ class Worker(StoppableThread):
     def teardown(self) -> None:
         """Close the downloader."""
         COMPUTE_TURN.give()
-        if self._attempter is not None:
-            self._attempter.close()
+        if self._downloader is not None:
+            self._downloader.close()
 
     def _next_job(self) -> DownloadJob | None:
         try:
@@ -115,25 +138,25 @@ class Worker(StoppableThread):
         log.debug("job %d: attempt %d: %s", job.job_id, record.attempts, job.shown_url)
         result = self._attempt(job)
         try:
-            self._conclude(record, result)
+            self._follow_decision(record, result)
         except TransitionError:
-            # The pool gave up on this thread in a shutdown and has failed the job already.
+            # In a shutdown, the pool may have abandoned this thread and failed its job already.
             if not self._stopping.is_set():
                 raise
 
     def _attempt(self, job: DownloadJob) -> JobResult:
-        assert self._attempter is not None
+        assert self._downloader is not None
         try:
-            return self._attempter.attempt(job)
+            return self._downloader.attempt(job)
         except MemoryError:
-            message = "this machine has not enough memory for it"
+            message = "this machine has too little memory for the attempt"
             return JobResult(kind=ErrorKind.NO_MEMORY, message=message)
-        except Exception as error:  # noqa: BLE001 - told without its text
+        except Exception as error:  # noqa: BLE001 - logged without its text
             log_unexpected(log, error, doing=f"job {job.job_id}")
             message = f"bug of this program: {described(error)}"
             return JobResult(kind=ErrorKind.INTERNAL, message=message)
 
-    def _conclude(self, record: JobRecord, result: JobResult) -> None:
+    def _follow_decision(self, record: JobRecord, result: JobResult) -> None:
         job, pool = record.job, self._pool
         decision = decide(pool.retry, record, result=result, jitter=pool.clock.jitter)
         match decision:
@@ -148,7 +171,7 @@ class Worker(StoppableThread):
                     *(record.attempts + 1, job.max_retries + 1 + record.excused, delay),
                 )
                 due = pool.clock.now() + delay
-                # State first: the scheduler may hand the job to a worker at once.
+                # The state changes first: the scheduler may give the job to a worker at once.
                 pool.registry.schedule_retry(job.job_id, result, due=due)
                 pool.schedule(job, due)
             case GiveUp(final):

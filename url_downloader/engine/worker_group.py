@@ -1,24 +1,28 @@
-"""The workers of a run: each is started when the first job comes that it could take."""
+"""Workers of a run as a group: started one by one, aborted and ended together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from url_downloader.engine.retry_scheduler import TaskQueue, put_until
+from url_downloader.engine.retry_scheduler import TaskQueue, put_interruptibly
 from url_downloader.engine.worker import Worker, WorkerContext
 from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.ports import Progress
 
 
 class WorkerGroup:
-    """All workers of a run.
+    """Group of all workers of a run.
 
     Args:
-        context: shared by the workers.
-        size: the number of workers.
-        on_crash: as for every StoppableThread.
+        context: Objects that the workers share.
+        size: Number of workers.
+        on_crash: Function called with an error that escapes from a worker.
 
-    Threads: `abort` and `attempts` from any thread, the other methods in the main thread.
+    Attributes:
+        members: All workers, whether started or not.
+
+    Threads: `controls`, `attempts` and `abort` from any thread; all other methods in the main
+    thread.
     """
 
     def __init__(
@@ -33,7 +37,7 @@ class WorkerGroup:
 
     @property
     def started(self) -> int:
-        """Number of workers that were started."""
+        """Return the number of workers that were started."""
         return len(self.members) - len(self._unstarted)
 
     @property
@@ -42,33 +46,37 @@ class WorkerGroup:
         return bool(self._unstarted)
 
     def start_next(self) -> bool:
-        """Start one more worker; return False if the system has no room for another thread."""
+        """Start one more worker; return False if the system refuses a thread."""
         if not self._unstarted[-1].try_start():
             return False
         self._unstarted.pop()
         return True
 
-    def start_no_more(self) -> None:
-        """Go on with the workers that were started."""
+    def stop_starting(self) -> None:
+        """Start no more workers from now on."""
         self._unstarted = []
 
     def controls(self) -> Sequence[tuple[str, AttemptControl]]:
-        """Return the control of each worker's attempts, with the worker's name."""
+        """Return the name of each worker and the control of its attempts."""
         return [(worker.name, worker.control) for worker in self.members]
 
     def attempts(self) -> Sequence[tuple[str, Progress]]:
-        """Return the attempts that are going on, each with its worker's name."""
+        """Return the progress of the current attempts, each with its worker's name."""
         attempts = [(name, control.progress()) for name, control in self.controls()]
         return [(name, progress) for name, progress in attempts if progress is not None]
 
     def abort(self) -> None:
-        """End all attempts that are going on, and all later ones. Never blocks."""
+        """Abort all current attempts, and all later ones. Never blocks."""
         for _, control in self.controls():
             control.abort()
 
-    def dismiss(self, *, gave_up: Callable[[], bool]) -> None:
-        """Tell each worker that no more jobs come, unless there is no room for that in time."""
-        # Counted first: whoever takes a None is not the one that it was put for.
+    def send_end_markers(self, *, should_stop: Callable[[], bool]) -> None:
+        """Put one end marker on the task queue for each worker that runs.
+
+        Args:
+            should_stop: Function that ends the wait for room on the queue when it returns True.
+        """
+        # Counted once: a worker that takes an end marker may end before the next one is put.
         alive = sum(worker.is_alive() for worker in self.members)
         for _ in range(alive):
-            put_until(self._tasks, None, gave_up=gave_up)
+            put_interruptibly(self._tasks, None, should_stop=should_stop)

@@ -1,5 +1,5 @@
-"""The output directory: part files, publishing, free space, existing files.
+"""Output directory: parts, publishing, free space and existing files.
 
-Entry point: `output_directory.OutputDirectory`. An error of the system becomes an AttemptError.
-This package must not import `attempt`, `engine` or `network`.
+Entry point: `output_directory.OutputDirectory`. It turns an error of the system into an
+AttemptError. The package must not import `attempt`, `engine` or `network`.
 """

@@ -1,4 +1,4 @@
-"""What the system refuses, in our words: one kind and one line for people."""
+"""Conversion of the system's errors into errors of this package, with one line for the user."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError, OutputErr
 from url_downloader.shared.models import ErrorKind
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""The system's errors when the disk, or the user's share of it, is full."""
+"""Error numbers for a full disk, or a full quota of the user."""
 _KINDS = {
     **dict.fromkeys(NO_ROOM, ErrorKind.DISK_FULL),
     **dict.fromkeys(NO_DESCRIPTORS, ErrorKind.NO_DESCRIPTORS),
@@ -19,13 +19,13 @@ _KINDS = {
 
 @contextmanager
 def output_errors(text: str) -> Iterator[None]:
-    """Make an OutputError of what the system refuses in the block.
+    """Convert an OSError in the `with` block into an OutputError.
 
     Args:
-        text: names the file, and what can't be done.
+        text: Start of the message, which names the file and what can't be done with it.
 
     Raises:
-        OutputError: the text, with the system's reason.
+        OutputError: The system refused; the message is the text with the system's reason.
     """
     try:
         yield
@@ -33,11 +33,13 @@ def output_errors(text: str) -> Iterator[None]:
         raise OutputError(f"{text}: {error.strerror or type(error).__name__}") from error
 
 
-class DiskErrors:
-    """What the system refuses in a `with` block becomes an AttemptError.
+class DiskErrorConverter:
+    """Context manager that converts an OSError in its `with` block into an AttemptError.
 
     Args:
-        path: that it names.
+        path: Path that the error message names.
+
+    Threads: one.
     """
 
     __slots__ = ("_path",)

@@ -1,4 +1,4 @@
-"""Files that stand under a job's name before it is downloaded."""
+"""Existing files: regular files that have a job's name before the job is downloaded."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import stat
 from collections.abc import Callable
 from typing import NamedTuple
 
-from url_downloader.storage.disk_errors import DiskErrors
-from url_downloader.storage.finish import saved_etag
+from url_downloader.storage.disk_errors import DiskErrorConverter
+from url_downloader.storage.file_metadata import saved_etag
 from url_downloader.storage.folder import Folder
-from url_downloader.storage.part_file import BLOCK
+from url_downloader.storage.part_file import BLOCK_SIZE
 
-# Without O_NONBLOCK a FIFO would be waited for.
+# O_NONBLOCK, because the open of a FIFO would block.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class FileOnDisk(NamedTuple):
-    """A regular file that is there already.
+    """Regular file that exists already.
 
     Args:
-        path: of it.
-        folder: that it is in.
-        name: in the folder.
-        size: bytes.
-        modified: seconds since the epoch.
-        etag: of the reply that it came with, if it is unchanged since.
+        path: Path of the file, for messages.
+        folder: Folder that the file is in.
+        name: Name of the file in the folder.
+        size: Size in bytes.
+        modified: Time of the last change, in seconds since the epoch.
+        etag: Entity tag of the reply that the file came with; None if unknown or out of date.
     """
 
     path: str
@@ -36,31 +36,33 @@ class FileOnDisk(NamedTuple):
     etag: str | None
 
     def read_into(self, update: Callable[[bytes], None]) -> None:
-        """Hand all its bytes, in order, to `update`.
+        """Call `update` with all bytes of the file, in order.
 
         Raises:
-            AttemptError: the disk doesn't give them.
+            AttemptError: The file can't be read.
         """
-        with DiskErrors(self.path):
+        with DiskErrorConverter(self.path):
             descriptor = os.open(self.name, _READ, dir_fd=self.folder.descriptor)
             try:
-                while data := os.read(descriptor, BLOCK):
+                while data := os.read(descriptor, BLOCK_SIZE):
                     update(data)
             finally:
                 os.close(descriptor)
 
 
-def find_file(folder: Folder, name: bytes, *, path: str, has_etag: bool) -> FileOnDisk | None:
-    """Return the regular file of a name, if there is one. A link is not followed.
+def find_file(folder: Folder, name: bytes, *, path: str, wants_etag: bool) -> FileOnDisk | None:
+    """Return the regular file of this name; None if something else has the name.
+
+    Links are not followed.
 
     Args:
-        folder: where it may be.
-        name: in the folder.
-        path: of the file.
-        has_etag: whether its entity tag is of interest.
+        folder: Folder to search.
+        name: Name in the folder.
+        path: Path of the file, for messages.
+        wants_etag: Whether to read the file's entity tag.
 
     Raises:
-        OSError: there is nothing, or it can't be looked at.
+        OSError: Nothing has the name, or the system refuses.
     """
     status = os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False)
     if not stat.S_ISREG(status.st_mode):
@@ -71,7 +73,7 @@ def find_file(folder: Folder, name: bytes, *, path: str, has_etag: bool) -> File
         name=name,
         size=status.st_size,
         modified=status.st_mtime,
-        etag=_etag(folder, name) if has_etag else None,
+        etag=_etag(folder, name) if wants_etag else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Directories that are opened once, and then used by descriptor instead of by path."""
+"""Folders that are opened once, and then used by descriptor instead of by path."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from contextlib import contextmanager, suppress
 
 from url_downloader.shared.compute_turn import COMPUTE_TURN
 
-# A directory that may be searched, but not read, takes files all the same.
-_SEARCHED = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+# O_PATH, because files can be made in a folder that may be searched but not read.
+_SEARCH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-IS_NO_FOLDER = frozenset({errno.ENOTDIR, errno.ELOOP})
-"""Error numbers of a link or a file in the place of a directory."""
+NOT_A_FOLDER = frozenset({errno.ENOTDIR, errno.ELOOP})
+"""Error numbers for a name that a link or a file has instead of a folder."""
 
 
 class Folder:
-    """An open directory; closed when nothing refers to it any more.
+    """Open folder; it is closed when nothing refers to it any more.
 
-    A thread that uses it keeps it open, so that its number never stands for something else.
+    A thread that uses the folder refers to it. So the descriptor's number never belongs to
+    another file while it is used.
 
     Args:
-        descriptor: of the directory; closed by this object.
+        descriptor: Descriptor of the folder, which this object closes.
 
     Attributes:
-        status: of the directory, when it was opened.
+        status: Status of the folder when it was opened.
 
-    Threads: any.
+    Threads: all methods from any thread.
     """
 
     __slots__ = ("descriptor", "status")
@@ -41,30 +42,30 @@ class Folder:
             os.close(self.descriptor)
 
     def is_same(self, status: os.stat_result) -> bool:
-        """Return whether the status is this directory's."""
+        """Tell whether the status is that of this folder."""
         return os.path.samestat(self.status, status)
 
     def names(self) -> list[str]:
-        """Return the names of all that is in the directory.
+        """Return the names of all files and folders in the folder.
 
         Raises:
-            OSError: it can't be read.
+            OSError: The folder can't be read.
         """
         with self._read() as descriptor:
             return os.listdir(descriptor)
 
     def sync(self) -> None:
-        """Have the names in the directory on the disk.
+        """Write the folder's list of names to the disk.
 
         Raises:
-            OSError: the disk refuses, or can't do that.
+            OSError: The disk refuses, or the file system can't sync folders.
         """
         with COMPUTE_TURN.given(), self._read() as descriptor:
             os.fsync(descriptor)
 
     @contextmanager
     def _read(self) -> Iterator[int]:
-        """Open the directory for what takes more than the right to search it."""
+        """Open the folder for an operation that needs more than the right to search it."""
         descriptor = os.open(".", _READ, dir_fd=self.descriptor)
         try:
             yield descriptor
@@ -74,32 +75,36 @@ class Folder:
 
 
 def open_folder(path: bytes, *, within: Folder | None = None) -> Folder:
-    """Open a directory to make files in it. Links are followed.
+    """Open a folder to make files in it. Links are followed.
 
     Args:
-        path: absolute, or relative to `within`.
-        within: another directory.
+        path: Path of the folder, absolute or relative to `within`.
+        within: Folder that a relative path begins at.
 
     Raises:
-        OSError: there is none, or it can't be opened.
+        OSError: The folder does not exist, or it can't be opened.
     """
-    return Folder(os.open(path, _SEARCHED, dir_fd=within.descriptor if within else None))
+    return Folder(os.open(path, _SEARCH, dir_fd=within.descriptor if within else None))
 
 
-def open_own_folder(name: str | bytes, *, within: Folder) -> Folder:
-    """Open a directory that is in another one. A link is refused.
+def open_subfolder(name: str | bytes, *, within: Folder) -> Folder:
+    """Open a folder that is directly in another one. A link is refused.
+
+    Args:
+        name: Name of the folder.
+        within: Folder that contains it.
 
     Raises:
-        OSError: there is none, or it can't be opened; IS_NO_FOLDER for a link or a file.
+        OSError: The folder can't be opened; NOT_A_FOLDER has the numbers for a link or a file.
     """
-    return Folder(os.open(name, _SEARCHED | os.O_NOFOLLOW, dir_fd=within.descriptor))
+    return Folder(os.open(name, _SEARCH | os.O_NOFOLLOW, dir_fd=within.descriptor))
 
 
 def is_within(folder: Folder, root: Folder) -> bool:
-    """Return whether one directory is another, or is below it.
+    """Tell whether a folder is `root` or is below it.
 
     Raises:
-        OSError: the directories above can't be looked at.
+        OSError: A folder above can't be opened.
     """
     while not root.is_same(folder.status):
         above = open_folder(b"..", within=folder)

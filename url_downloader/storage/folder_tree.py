@@ -1,9 +1,9 @@
-"""The output directory and the folders below it.
+"""Tree of folders: the output directory and the folders below it.
 
-A folder is looked up by its path once, then used by descriptor: a link that takes its place
-later leads nowhere. Before a file gets its name, its folder is compared with the one that its
-path leads to: an output directory that was moved away, replaced or unmounted is noticed, and
-no new one is made in its place.
+A folder is looked up by its path once, then used by descriptor. If a link replaces the folder
+later, the link has no effect. Before a file is published, its folder is compared with the one
+that the path now leads to. So an output directory that was moved, replaced or unmounted is
+noticed, and not made anew.
 """
 
 from __future__ import annotations
@@ -17,38 +17,38 @@ from pathlib import Path
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 from url_downloader.storage.folder import (
-    IS_NO_FOLDER,
+    NOT_A_FOLDER,
     Folder,
     is_within,
     open_folder,
-    open_own_folder,
+    open_subfolder,
 )
 from url_downloader.storage.missing_features import NOT_OFFERED, Feature, MissingFeatures
 
 OPEN_FOLDERS = 4
 """Folders below the output directory that are kept open."""
 MAX_PATH = 4095
-"""Bytes of a path that Linux's system calls take (PATH_MAX, without its NUL)."""
-_NOT_THERE = frozenset(
+"""Bytes of the longest path that Linux's system calls accept (PATH_MAX, without its NUL)."""
+_MISSING_PATH = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE, errno.ENODEV, errno.ENOTCONN}
 )
 """Error numbers of a path that leads to nothing."""
 
 
 class FolderTree:
-    """Gives the folders below the output directory, which it makes first.
+    """Cache of open folders in the output directory, which it makes first.
 
     Args:
-        directory: the output directory.
-        is_synced: whether new folders are on the disk before they are used.
-        missing_features: of the file system.
+        directory: Path of the output directory.
+        is_synced: Whether new folders are synced to the disk before they are used.
+        missing_features: Warnings about the file system.
 
     Attributes:
-        prefix: what the path of a file begins with: the directory as the user wrote it.
-        root: the output directory.
+        prefix: Start of every file's path: the directory as the user wrote it, and a slash.
+        root: Output directory, open.
 
     Raises:
-        OSError: the directory can't be made or opened.
+        OSError: The directory can't be made or opened.
 
     Threads: all methods from any thread.
     """
@@ -59,53 +59,53 @@ class FolderTree:
         self.prefix = _as_bytes(directory / "_")[:-1]
         self._is_synced = is_synced
         self._missing_features = missing_features
-        # A program may change its current directory in mid-run.
+        # Absolute, because the program may change its current directory during the run.
         self._path = _as_bytes(directory.absolute())
         made = _make_directories(self._path)
         self.root = open_folder(self._path)
-        # Some network disks give a directory another number each time.
-        self._has_numbers = self.root.is_same(os.stat(self._path))
+        # Some network file systems give a folder another inode number at each look-up.
+        self._has_stable_numbers = self.root.is_same(os.stat(self._path))
         for path in made:
             self._sync(open_folder(os.path.dirname(path)))
-        # Guards _folders, of which the last was used last.
+        # Guards _folders, which is ordered by use: the last entry was used last.
         self._lock = threading.Lock()
         self._folders: dict[bytes, Folder] = {}
 
-    def folder(self, path: bytes, *, is_made: bool = False) -> Folder:
-        """Return a folder that its path leads to at this moment.
+    def folder(self, path: bytes, *, may_create: bool = False) -> Folder:
+        """Return the folder that its path leads to at this moment.
 
         Args:
-            path: relative to the output directory; empty for that itself.
-            is_made: whether a folder that is missing is made.
+            path: Path relative to the output directory; empty for the output directory.
+            may_create: Whether to make the folder if it is missing.
 
         Raises:
-            AttemptError: it leads out of the output directory, or that is gone.
-            OSError: there is none, or it can't be made or opened.
+            AttemptError: The path leads out of the output directory, or that directory is gone.
+            OSError: The folder is missing, or it can't be made or opened.
         """
-        folder = self._found(path, is_made=is_made)
-        if not self._is_in_place(folder, path):
+        folder = self._opened(path, may_create=may_create)
+        if not self._is_still_at(folder, path):
             self.check()
-            # The folder alone was moved or removed.
+            # The output directory is still there: only this folder was moved or removed.
             with self._lock:
                 self._folders = {}
-            folder = self._found(path, is_made=is_made)
+            folder = self._opened(path, may_create=may_create)
         return folder
 
     def check(self) -> None:
-        """See that the output directory is where it was.
+        """Check that the path of the output directory still leads to it.
 
         Raises:
-            AttemptError: it is not.
+            AttemptError: The output directory was moved, replaced or removed.
         """
-        if not self._is_in_place(self.root, b""):
+        if not self._is_still_at(self.root, b""):
             message = f"{os.fsdecode(self._path)}: the output directory is gone"
             raise AttemptError(ErrorKind.OUTPUT_GONE, message)
 
     def sync(self, folder: Folder) -> None:
-        """Have the names in the folder on the disk, if the file system can do that.
+        """Write the folder's list of names to the disk, if the file system can do that.
 
         Raises:
-            OSError: the disk refuses.
+            OSError: The disk refuses.
         """
         try:
             folder.sync()
@@ -114,31 +114,31 @@ class FolderTree:
                 raise
             self._missing_features.note(Feature.SYNC, error)
 
-    def _is_in_place(self, folder: Folder, path: bytes) -> bool:
+    def _is_still_at(self, folder: Folder, path: bytes) -> bool:
         try:
             status = os.stat(self._absolute(path))
         except OSError as error:
-            # What can't be looked at for another reason is not gone for that.
-            return error.errno not in _NOT_THERE
-        return folder.is_same(status) or not self._has_numbers
+            # Another error, such as missing rights, does not mean that the folder is gone.
+            return error.errno not in _MISSING_PATH
+        return folder.is_same(status) or not self._has_stable_numbers
 
     def _absolute(self, path: bytes) -> bytes:
         return self._path + b"/" + path if path else self._path
 
-    def _found(self, path: bytes, *, is_made: bool) -> Folder:
+    def _opened(self, path: bytes, *, may_create: bool) -> Folder:
         if len(self._absolute(path)) > MAX_PATH:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
         missing = []
-        while (folder := self._known(path)) is None:
+        while (folder := self._cached(path)) is None:
             path, _, name = path.rpartition(b"/")
             missing.append(name)
         for name in reversed(missing):
-            folder = self._in(folder, name, is_made=is_made)
+            folder = self._open_child(folder, name, may_create=may_create)
             path = path + b"/" + name if path else name
-            self._remember(path, folder)
+            self._cache(path, folder)
         return folder
 
-    def _known(self, path: bytes) -> Folder | None:
+    def _cached(self, path: bytes) -> Folder | None:
         if not path:
             return self.root
         with self._lock:
@@ -147,29 +147,29 @@ class FolderTree:
                 self._folders[path] = folder
             return folder
 
-    def _remember(self, path: bytes, folder: Folder) -> None:
+    def _cache(self, path: bytes, folder: Folder) -> None:
         oldest = None
         with self._lock:
             self._folders[path] = folder
             if len(self._folders) > OPEN_FOLDERS:
-                # Closed where it goes out of scope, not under the lock.
                 oldest = self._folders.pop(next(iter(self._folders)))
+        # Closes the folder outside the lock.
         del oldest
 
-    def _in(self, folder: Folder, name: bytes, *, is_made: bool) -> Folder:
-        """Return the folder of this name in another one."""
+    def _open_child(self, folder: Folder, name: bytes, *, may_create: bool) -> Folder:
+        """Open the folder of this name in another one."""
         try:
-            return open_own_folder(name, within=folder)
+            return open_subfolder(name, within=folder)
         except FileNotFoundError:
-            if not is_made:
+            if not may_create:
                 raise
-            # Another run may make it at the same time, or a link that leads nowhere is there.
+            # Another run may make it at the same time, or a dangling link has the name.
             with suppress(FileExistsError):
                 os.mkdir(name, dir_fd=folder.descriptor)
                 self._sync(folder)
-            return open_own_folder(name, within=folder)
+            return open_subfolder(name, within=folder)
         except OSError as error:
-            if error.errno not in IS_NO_FOLDER:
+            if error.errno not in NOT_A_FOLDER:
                 raise
         linked = open_folder(name, within=folder)
         if is_within(linked, self.root):
@@ -183,7 +183,10 @@ class FolderTree:
 
 
 def _as_bytes(path: Path) -> bytes:
-    """Return what the system calls the path; the locale may have no letters for it."""
+    """Return the path as the system calls take it.
+
+    The locale's encoding may lack characters of the path; UTF-8 is used then.
+    """
     try:
         return os.fsencode(path)
     except UnicodeEncodeError:
@@ -191,7 +194,7 @@ def _as_bytes(path: Path) -> bytes:
 
 
 def _make_directories(path: bytes) -> list[bytes]:
-    """Make a directory and those above it; returns the new ones, from the top."""
+    """Make a directory and those above it; return the new ones, from the top down."""
     missing = []
     while not os.path.isdir(path):
         missing.append(path)

@@ -1,4 +1,4 @@
-"""How much the disk still takes: a margin stays free, and no file begins that can't fit."""
+"""Free space of the disk: a margin is kept free, and a file that can't fit is refused."""
 
 from __future__ import annotations
 
@@ -15,17 +15,25 @@ from url_downloader.storage.folder import Folder
 from url_downloader.storage.missing_features import Feature, MissingFeatures
 
 CHECK_EVERY = 4 << 20
-"""Bytes of one file after which the disk is looked at again, at the latest."""
-MOST_FREE, SHARE_FREE = 64 << 20, 20
-"""Bytes of the margin that is kept where the user names none, or that part of a small disk."""
-SMALL = 8 << 20
-PLENTY = 4 << 30
-PLENTY_SECONDS = 0.25
-"""In so many seconds nobody writes so many bytes above the margin in files so small."""
+"""Bytes of one file after which the free space is measured again, at the latest."""
+MAX_DEFAULT_MARGIN = 64 << 20
+"""Bytes of the largest margin that is kept free if the user sets none."""
+DEFAULT_MARGIN_DIVISOR = 20
+"""Share of a small disk that is kept free if the user sets no margin: one part in so many."""
+SMALL_FILE = 8 << 20
+"""Bytes; a file that expects fewer is not measured while the room is ample."""
+AMPLE_ROOM = 4 << 30
+"""Bytes above the margin that count as ample room."""
+AMPLE_ROOM_SECONDS = 0.25
+"""Seconds that ample room stays ample: small files can't fill AMPLE_ROOM in this time."""
 
 
-class Growing(Protocol):
-    """A file that is being written."""
+class GrowingFile(Protocol):
+    """File that is being written.
+
+    `size` is the number of bytes written. `to_come` is the number that the server still
+    announces, or None if it announces none.
+    """
 
     @property
     def size(self) -> int: ...
@@ -34,24 +42,24 @@ class Growing(Protocol):
 
 
 class _Disk(NamedTuple):
-    """Room of a disk, as the system states it, and how much of it has to stay free: bytes."""
+    """Free bytes of a disk as the system states them, and bytes that must stay free."""
 
     free: int
     margin: int
 
 
 class FreeSpace:
-    """Keeps a margin of a disk free.
+    """Keeper of a free margin on the disk of a run.
 
-    What a server says that it is going to send is only held against its own file. The disk is
-    full when there is no room for bytes that have come.
+    The size that a server announces counts only against its own file. The disk counts as full
+    only if bytes that have arrived do not fit.
 
     Args:
-        folder: on that disk.
-        path: of the folder, for messages.
-        min_free: bytes of the margin; 0 = none; None = 64 MiB, or a twentieth of a small disk.
-        missing_features: of the file system.
-        now: monotonic clock, seconds.
+        folder: Folder on that disk.
+        path: Path of the folder, for messages.
+        min_free: Bytes of the margin; 0 = none; None = 64 MiB, or a twentieth of a small disk.
+        missing_features: Warnings about the file system.
+        now: Monotonic clock, seconds.
 
     Threads: all methods from any thread.
     """
@@ -70,76 +78,76 @@ class FreeSpace:
         self._min_free = min_free
         self._missing_features = missing_features
         self._now = now
-        # A number that is replaced; needs no lock.
-        self._plenty_until = 0.0
-        # Guards _files and _refused.
+        # Needs no lock: a number that is only replaced.
+        self._ample_room_until = 0.0
+        # Guards _files and _too_large.
         self._lock = threading.Lock()
-        self._files: set[Growing] = set()
-        self._refused: set[Growing] = set()
+        self._files: set[GrowingFile] = set()
+        self._too_large: set[GrowingFile] = set()
 
-    def enter(self, file: Growing) -> None:
+    def add_file(self, file: GrowingFile) -> None:
         """Count a file that begins to grow."""
         with self._lock:
             self._files.add(file)
 
-    def leave(self, file: Growing) -> None:
-        """Count a file no more, which grows no more or is gone."""
+    def remove_file(self, file: GrowingFile) -> None:
+        """Stop counting a file that has stopped growing or is gone."""
         with self._lock:
             self._files.discard(file)
-            self._refused.discard(file)
+            self._too_large.discard(file)
 
-    def check(self, file: Growing, coming: int) -> int:
-        """See that bytes which have come fit beside the margin.
+    def check(self, file: GrowingFile, coming: int) -> int:
+        """Check that bytes which have arrived fit beside the margin.
 
         Args:
-            file: that they are for. A small one need not look, if the last one saw plenty.
-            coming: how many have come.
+            file: File that they belong to. If the room is ample, a small file is not checked.
+            coming: Number of bytes that have arrived.
 
         Returns:
-            How many the file may write before it asks again; at least these.
+            Number of bytes that the file may write before the next check; at least `coming`.
 
         Raises:
-            AttemptError: the disk is full, or can't take all that is to come of this file.
+            AttemptError: The disk is full, or too small for the rest of this file.
         """
         step = max(coming, CHECK_EVERY)
         expected = CHECK_EVERY if file.to_come is None else file.to_come
-        if self._min_free == 0 or (self._has_plenty() and expected < SMALL):
+        if self._min_free == 0 or (self._has_ample_room() and expected < SMALL_FILE):
             return step
-        disk = self._look()
+        disk = self._measure()
         if disk is None:
             return step
         room, files = self._room(disk)
-        self._judge(file, coming, disk=disk, room=room)
-        if room > PLENTY:
-            self._plenty_until = self._now() + PLENTY_SECONDS
-        # All that grow together take at most half of the room before they ask again.
+        self._check_fits(file, coming, disk=disk, room=room)
+        if room > AMPLE_ROOM:
+            self._ample_room_until = self._now() + AMPLE_ROOM_SECONDS
+        # All growing files together take at most half of the room before their next checks.
         return max(coming, min(step, room // (2 * files)))
 
-    def _judge(self, file: Growing, coming: int, *, disk: _Disk, room: int) -> None:
-        """See whether the file fits into so much room."""
+    def _check_fits(self, file: GrowingFile, coming: int, *, disk: _Disk, room: int) -> None:
+        """Check that the file fits into `room` bytes."""
         to_come = file.to_come
-        # If only its own bytes are in the way, the file is too large, and the disk not full.
+        # If the file's own bytes fill the room, the file is too large; the disk is not full.
         own = 0 if to_come is None else file.size
         if coming > room + own:
-            raise AttemptError(ErrorKind.DISK_FULL, self._refusal(disk, coming))
+            raise AttemptError(ErrorKind.DISK_FULL, self._disk_full_message(disk, coming))
         if to_come is not None and to_come > room:
             with self._lock:
-                self._refused.add(file)
+                self._too_large.add(file)
             message = (
                 f"larger than the free space of the disk ({format_size(to_come)} to come,"
-                f" {format_size(max(0, room))} free besides --min-free"
+                f" {format_size(max(0, room))} free above --min-free"
                 f" {format_size(disk.margin)})"
             )
             raise AttemptError(ErrorKind.TOO_LARGE, message)
 
     def _room(self, disk: _Disk) -> tuple[int, int]:
-        """Bytes that fit beside the margin, and how many files grow."""
+        """Return the bytes that fit beside the margin, and the number of growing files."""
         with self._lock:
-            # These are about to be removed.
-            returned = sum(file.size for file in self._refused)
+            # Files that are too large are about to be removed, so their bytes become free.
+            returned = sum(file.size for file in self._too_large)
             return disk.free - disk.margin + returned, max(1, len(self._files))
 
-    def _look(self) -> _Disk | None:
+    def _measure(self) -> _Disk | None:
         try:
             disk = os.statvfs(self._folder.descriptor)
         except OSError as error:
@@ -151,13 +159,13 @@ class FreeSpace:
             return None
         margin = self._min_free
         if margin is None:
-            margin = min(MOST_FREE, whole // SHARE_FREE)
+            margin = min(MAX_DEFAULT_MARGIN, whole // DEFAULT_MARGIN_DIVISOR)
         return _Disk(disk.f_bavail * disk.f_frsize, margin)
 
-    def _has_plenty(self) -> bool:
-        return self._now() < self._plenty_until
+    def _has_ample_room(self) -> bool:
+        return self._now() < self._ample_room_until
 
-    def _refusal(self, disk: _Disk, coming: int) -> str:
+    def _disk_full_message(self, disk: _Disk, coming: int) -> str:
         return (
             f"{self._path}: {format_size(disk.free)} free; {format_size(coming)} more would"
             f" leave less than --min-free {format_size(disk.margin)}"

@@ -1,4 +1,4 @@
-"""Lacks of the output directory's file system, and what follows for the user."""
+"""Features that the output directory's file system lacks, and the effects for the user."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ NOT_OFFERED = frozenset(
         *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTTY),
     }
 )
-"""Error numbers of a file system, or of a driver, that has no such operation."""
+"""Error numbers of a file system, or of a driver, that lacks an operation."""
 
 
 class Feature(enum.StrEnum):
-    """Something that a file is downloaded without."""
+    """Feature of a file system; the text is the warning if it is missing."""
 
-    LOCKS = "has no locks (flock): two runs in it at the same time are not kept apart"
-    TIMES = "takes no times: files have the time of their download"
-    SPACE = "does not say how much is free: --min-free can't be kept"
-    TAGS = "takes no extended attributes: -N compares times, not entity tags"
-    SYNC = "can't sync files or folders: --fsync does not hold"
-    NOTES = "takes no note beside a part: what is cut is downloaded from its start"
+    LOCKS = "has no locks (flock): do not start two runs in it at the same time"
+    TIMES = "can't set file times: files keep the time of their download"
+    SPACE = "does not state its free space: --min-free has no effect"
+    TAGS = "has no extended attributes: -N compares times, not entity tags"
+    SYNC = "can't sync files or folders: --fsync gives no guarantee"
+    NOTES = "can't store notes on unfinished files: an interrupted download starts over"
     RENAME = "has a folder on another file system: files are copied to it"
 
 
 class MissingFeatures:
-    """Warnings about a file system, each of them said once in a run.
+    """Warnings about a file system, each of them logged once per run.
 
     Args:
-        directory: whose file system that is, as the user wrote it.
+        directory: Output directory on that file system, as the user wrote it.
 
     Threads: all methods from any thread.
     """
@@ -42,13 +42,18 @@ class MissingFeatures:
         self._directory = directory
         self._noted: dict[Feature, object] = {}
 
-    def __contains__(self, lack: Feature) -> bool:
-        return lack in self._noted
+    def __contains__(self, feature: Feature) -> bool:
+        return feature in self._noted
 
-    def note(self, lack: Feature, error: OSError | None = None) -> None:
-        """Warn of a lack, unless that was done before."""
+    def note(self, feature: Feature, error: OSError | None = None) -> None:
+        """Warn that a feature is missing, unless that was done before.
+
+        Args:
+            feature: Missing feature.
+            error: Error that showed that it is missing, if any.
+        """
         mine = object()
-        # One step, so that of several threads one warns.
-        if self._noted.setdefault(lack, mine) is mine:
+        # setdefault() is atomic: of several threads, one warns.
+        if self._noted.setdefault(feature, mine) is mine:
             reason = f" ({error.strerror})" if error else ""
-            log.warning("%s: the file system %s%s", self._directory, lack, reason)
+            log.warning("%s: the file system %s%s", self._directory, feature, reason)

@@ -1,6 +1,19 @@
-"""The output directory: what is there, parts in a hidden folder, files under their names.
+"""Output directory of a run: existing files, parts in a hidden folder, and published files.
 
-Knows no network and no job states. What the system refuses becomes an AttemptError.
+One OutputDirectory serves all workers of a run. It is used in this order:
+
+1. The start of the `with` block makes the directory and opens the hidden folder for parts.
+2. `existing` finds the file that has a job's name already, for `-nc`, `-c` and `-N`.
+3. `reopen` returns the part of an earlier attempt, or `create` makes a new one. Each part is a
+   file in the hidden folder, locked against other runs.
+4. The attempt writes to the PartFile. FreeSpace checks that the bytes fit on the disk. A large
+   part gets a note, which makes it usable for later attempts.
+5. `publish` gives the part its metadata, and makes sure that all bytes are written. It finds or
+   makes the file's folder, and renames the part to the file's name. The note is removed last:
+   so a kill at any moment leaves the file complete, or the part usable.
+6. The end of the `with` block removes parts that no run can resume.
+
+Independent of the network and of job states. An error of the system becomes an AttemptError.
 """
 
 from __future__ import annotations
@@ -14,31 +27,34 @@ from url_downloader.config.settings import Existing, OutputSettings
 from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError, OutputError
 from url_downloader.shared.models import DownloadJob, ErrorKind
 from url_downloader.shared.ports import Part
-from url_downloader.storage.disk_errors import DiskErrors
+from url_downloader.storage.disk_errors import DiskErrorConverter
 from url_downloader.storage.existing_file import FileOnDisk, find_file
-from url_downloader.storage.finish import Finish
+from url_downloader.storage.file_metadata import FileMetadata
 from url_downloader.storage.folder_tree import FolderTree
 from url_downloader.storage.free_space import FreeSpace
 from url_downloader.storage.missing_features import MissingFeatures
-from url_downloader.storage.moving import Destination, move
 from url_downloader.storage.part_file import PartContext, PartFile
 from url_downloader.storage.part_note import note_name, part_name
 from url_downloader.storage.parts_folder import PartsFolder
+from url_downloader.storage.publishing import Destination, publish_part
 
 PARTS_FOLDER = ".url-downloader"
-"""Hidden folder in the output directory; no file of a list may take its name."""
+"""Name of the hidden folder for parts; no file of a list may have this name."""
 _TRIES = 100
-_NOTHING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
-"""Error numbers of a name under which there can be no file."""
+"""Attempts to use the hidden folder, because other runs may remove it at any moment."""
+_NO_SUCH_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+"""Error numbers that mean that no file has the name."""
 
 
-class _Opened:
-    """The directory, while it is open.
+class _OpenedDirectory:
+    """Objects that exist while the output directory is open.
 
     Args:
-        tree: the folders.
-        parts: the hidden folder; replaced when it was removed.
-        context: of the parts.
+        tree: Tree of folders.
+        parts: Hidden folder for parts; it is replaced if it was removed.
+        context: Objects that all parts share.
+
+    Threads: any; replacing `parts` is one assignment.
     """
 
     __slots__ = ("context", "parts", "tree")
@@ -50,18 +66,18 @@ class _Opened:
 
 
 class OutputDirectory:
-    """The directory that the files of a run go to: prepared and tidied by a `with` block.
+    """Directory that the files of a run go to; a `with` block prepares it and tidies it up.
 
     Args:
-        settings: where it is, and how files are published.
+        settings: Location of the directory, and rules for publishing.
 
-    Threads: all methods from any thread; a PartFile is used by one.
+    Threads: all methods from any thread, but each PartFile in one.
     """
 
     def __init__(self, settings: OutputSettings) -> None:
         self._settings = settings
         self._missing_features = MissingFeatures(str(settings.directory))
-        self._opened: _Opened | None = None
+        self._opened: _OpenedDirectory | None = None
 
     def __enter__(self) -> Self:
         self.prepare()
@@ -69,14 +85,14 @@ class OutputDirectory:
 
     def __exit__(self, *_: object) -> None:
         self.tidy()
-        # What a thread that was left behind still uses stays open as long as it does.
+        # An abandoned thread keeps the folders open that it still uses.
         self._opened = None
 
     def prepare(self) -> None:
-        """Make the directory and see that files can be made in it.
+        """Make the directory, and check that files can be made in it.
 
         Raises:
-            OutputError: they can't.
+            OutputError: The directory can't be made or written to.
         """
         settings = self._settings
         try:
@@ -92,56 +108,56 @@ class OutputDirectory:
                 f"{settings.directory}: no files can be written there: {reason}; choose"
                 " another directory with --dir"
             ) from error
-        self._opened = _Opened(tree, parts, context=self._context(tree))
+        self._opened = _OpenedDirectory(tree, parts, context=self._context(tree))
 
     @property
     def has_leftovers(self) -> bool:
         """Tell whether there may be parts that can be resumed."""
-        return self._open().parts.has_notes
+        return self._require_open().parts.has_notes
 
     def existing(self, output: str) -> FileOnDisk | None:
-        """Return the regular file of this name, if there is one. Links are not followed.
+        """Return the regular file of this name; None if there is none. Links are not followed.
 
         Raises:
-            AttemptError: it can't be looked at, so that it must not be replaced.
+            AttemptError: The file can't be examined, so it must not be replaced.
         """
         try:
-            with DiskErrors(self._path(output)):
-                return self._find(output)
+            with DiskErrorConverter(self._path(output)):
+                return self._find_existing(output)
         except AttemptError:
-            # With -N the file may be replaced, and the server is asked for the new one.
+            # With -N the file may be replaced: it is downloaded anew.
             if self._settings.existing is Existing.COMPARE:
                 return None
             raise
 
     def reopen(self, job: DownloadJob) -> PartFile | None:
-        """Return the part of an earlier attempt, of this run or another, if it can be resumed.
+        """Return the job's part of an earlier attempt of any run; None if none can be resumed.
 
         Raises:
-            AttemptError: too many files are open to know.
+            AttemptError: Too many files are open to find out.
         """
-        opened, name = self._open(), part_name(job.url)
-        with DiskErrors(f"{opened.parts.path}/{name}"):
+        opened, name = self._require_open(), part_name(job.url)
+        with DiskErrorConverter(f"{opened.parts.path}/{name}"):
             try:
-                return self._resumed(name, job)
+                return self._reopen_part(name, job)
             except OSError as error:
                 if error.errno in NO_DESCRIPTORS:
                     raise
                 return None
 
     def create(self, job: DownloadJob) -> PartFile:
-        """Make a part for this job, to be begun from byte 0.
+        """Make an empty part for this job.
 
         Raises:
-            AttemptError: it can't be made.
+            AttemptError: The part can't be made.
         """
-        opened = self._open()
-        with DiskErrors(opened.parts.path):
+        opened = self._require_open()
+        with DiskErrorConverter(opened.parts.path):
             for _ in range(_TRIES):
                 parts = opened.parts
                 with suppress(FileNotFoundError):
                     return PartFile(parts, parts.create(), url=job.url, context=opened.context)
-                # Another run has removed the folder, which was empty, or the user has.
+                # The user, or another run that found the folder empty, has removed it.
                 opened.tree.check()
                 opened.parts = self._open_parts(opened.tree)
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
@@ -149,39 +165,39 @@ class OutputDirectory:
     def publish(
         self, part: Part, output: str, *, modified: float | None, etag: str | None
     ) -> str:
-        """Give a finished part its name, in one step; return the path of the file.
+        """Give a finished part its final name by an atomic rename; return the path of the file.
 
         Args:
-            part: made by this directory.
-            output: relative path of the file in the directory.
-            modified: when the server's file was changed last, seconds since the epoch.
-            etag: entity tag of the reply.
+            part: Part that this directory made.
+            output: Path of the file, relative to the directory.
+            modified: Time of the file's last change on the server, in seconds since the epoch.
+            etag: Entity tag of the reply.
 
         Raises:
-            AttemptError: the system refuses, or the name leads out of the directory.
+            AttemptError: The system refuses, or the path leads out of the directory.
         """
         assert isinstance(part, PartFile)
-        tree, finish = self._open().tree, self._finish(modified, etag)
+        tree, metadata = self._require_open().tree, self._metadata(modified, etag)
         path = self._path(output)
         folder_path, _, name = output.encode().rpartition(b"/")
-        with DiskErrors(path):
-            part.seal(finish)
-            folder = tree.folder(folder_path, is_made=True)
-            move(part, Destination(folder, name), finish=finish)
-            part.close_published()
-            if finish.is_synced:
+        with DiskErrorConverter(path):
+            part.prepare_publish(metadata)
+            folder = tree.folder(folder_path, may_create=True)
+            publish_part(part, Destination(folder, name), metadata=metadata)
+            part.close_after_publish()
+            if metadata.is_synced:
                 tree.sync(folder)
         return path
 
     def tidy(self) -> None:
-        """Remove what nobody can use again, and the hidden folder if it is empty."""
+        """Remove parts that no run can resume, and the hidden folder if it is empty."""
         opened = self._opened
         if opened is not None:
             with suppress(OSError):
-                opened.parts.tidy()
+                opened.parts.remove_leftovers()
                 os.rmdir(PARTS_FOLDER, dir_fd=opened.tree.root.descriptor)
 
-    def _open(self) -> _Opened:
+    def _require_open(self) -> _OpenedDirectory:
         if self._opened is None:
             raise AttemptError(ErrorKind.INTERRUPTED, "the run has ended")
         return self._opened
@@ -208,34 +224,34 @@ class OutputDirectory:
         return PartContext(space=space, check=tree.check)
 
     def _path(self, output: str) -> str:
-        """Return the path of a file, such that os.fsencode() gives what is on the disk."""
-        return os.fsdecode(self._open().tree.prefix + output.encode())
+        """Return the path of a file, such that os.fsencode() returns the bytes on the disk."""
+        return os.fsdecode(self._require_open().tree.prefix + output.encode())
 
-    def _finish(self, modified: float | None, etag: str | None) -> Finish:
+    def _metadata(self, modified: float | None, etag: str | None) -> FileMetadata:
         settings = self._settings
-        return Finish(
+        return FileMetadata(
             modified=modified if settings.keeps_mtime else None,
             etag=etag if settings.existing is Existing.COMPARE else None,
             is_synced=settings.is_synced,
             missing_features=self._missing_features,
         )
 
-    def _find(self, output: str) -> FileOnDisk | None:
+    def _find_existing(self, output: str) -> FileOnDisk | None:
         folder_path, _, name = output.encode().rpartition(b"/")
         is_compared = self._settings.existing is Existing.COMPARE
         try:
-            folder = self._open().tree.folder(folder_path)
-            return find_file(folder, name, path=self._path(output), has_etag=is_compared)
+            folder = self._require_open().tree.folder(folder_path)
+            return find_file(folder, name, path=self._path(output), wants_etag=is_compared)
         except OSError as error:
-            if error.errno in _NOTHING:
+            if error.errno in _NO_SUCH_FILE:
                 return None
             raise
 
-    def _resumed(self, name: str, job: DownloadJob) -> PartFile | None:
-        opened = self._open()
+    def _reopen_part(self, name: str, job: DownloadJob) -> PartFile | None:
+        opened = self._require_open()
         if not opened.parts.has(note_name(name)):
             return None
-        descriptor = opened.parts.take(name, is_made=False)
+        descriptor = opened.parts.lock_part(name, may_create=False)
         if descriptor is None:
             return None
         part = PartFile(opened.parts, (name, descriptor), url=job.url, context=opened.context)

@@ -1,9 +1,11 @@
-"""The bytes of a file that is not finished, and the note beside them that makes them usable.
+"""Part: the bytes of an unfinished file, and the note beside them that makes them usable.
 
-A part has a name that no other run uses, until it has enough bytes to be worth resuming. Then
-it gets the name that its URL has in every run, and a note that names the version of the bytes.
-The note is written in one step, before it could be wrong, and removed before the bytes change
-their version: what a kill leaves is a usable pair, or a part without a note, worth nothing.
+At first, a part has a name that no other run uses. Once it has enough bytes to be worth
+resuming, it gets the name that its URL has in every run. It also gets a note, which names the
+version of the bytes.
+
+The note is written atomically. It exists only while all bytes of the part belong to its
+version. So a kill leaves a usable pair, or a part without a note, which is useless.
 """
 
 from __future__ import annotations
@@ -18,25 +20,25 @@ from url_downloader.shared.descriptors import write_all
 from url_downloader.shared.errors import NO_DESCRIPTORS
 from url_downloader.shared.ports import Chunk, SavedPart
 from url_downloader.shared.url_parts import without_credentials
-from url_downloader.storage.disk_errors import NO_ROOM, DiskErrors
-from url_downloader.storage.finish import Finish
+from url_downloader.storage.disk_errors import NO_ROOM, DiskErrorConverter
+from url_downloader.storage.file_metadata import FileMetadata
 from url_downloader.storage.free_space import FreeSpace
 from url_downloader.storage.missing_features import Feature
 from url_downloader.storage.part_note import PartNote, note_name, part_name, read_note
 from url_downloader.storage.parts_folder import PartsFolder
 
 WORTH_RESUMING = 1024 * 1024
-"""Bytes from which on a part gets a note; a smaller one is not worth another request."""
-BLOCK = 1024 * 1024
-"""Bytes per read from the disk."""
+"""Bytes from which on a part gets a note; a smaller part is not worth another request."""
+BLOCK_SIZE = 1024 * 1024
+"""Bytes that are read from the disk at once."""
 
 
 class PartContext(NamedTuple):
-    """The things that all parts of a run share.
+    """Objects that all parts of a run share.
 
     Args:
-        space: of the disk.
-        check: raises AttemptError if the output directory is gone.
+        space: Free space of the disk.
+        check: Function that raises AttemptError if the output directory is gone.
     """
 
     space: FreeSpace
@@ -44,59 +46,64 @@ class PartContext(NamedTuple):
 
 
 class PartFile:
-    """An open part, locked against other runs.
+    """Open part, locked against other runs.
 
     Args:
-        parts: the folder that it is in.
-        opened: its name there, and a descriptor for reading and writing, locked; closed by this
-            object.
-        url: of the download.
-        context: shared with other parts.
+        parts: Hidden folder that the part is in.
+        opened: Name of the part in the folder, and its locked descriptor for reading and
+            writing. This object closes the descriptor.
+        url: URL of the download.
+        context: Objects that all parts of a run share.
 
-    Threads: used by one.
+    Attributes:
+        parts: Hidden folder that the part is in.
+        name: Name of the part in the folder.
+        size: Number of bytes that the part has.
+
+    Threads: one.
     """
 
     def __init__(
         self, parts: PartsFolder, opened: tuple[str, int], *, url: str, context: PartContext
     ) -> None:
         self.parts = parts
-        # Written to without a buffer: what comes from the network is large enough.
+        # Written to without a buffer: the chunks from the network are large enough.
         self.name, self._descriptor = opened
         self._url = url
         self._context = context
-        self._granted = 0
+        self._checked_size = 0
         self._validator: str | None = None
         self._total: int | None = None
         self._has_note = False
-        self._may_have_note = True
+        self._can_have_note = True
         self._has_known_name = False
         self._is_empty = True
-        self._is_sound = True
+        self._is_reliable = True
         self.size = 0
-        context.space.enter(self)
+        context.space.add_file(self)
 
     @property
     def path(self) -> str:
-        """The part's, for messages."""
+        """Return the path of the part, for messages."""
         return f"{self.parts.path}/{self.name}"
 
     @property
     def to_come(self) -> int | None:
-        """Bytes that the server says are still to come; None if it does not say."""
+        """Return the number of bytes that the server still announces; None if unknown."""
         return None if self._total is None else max(0, self._total - self.size)
 
     @property
     def saved(self) -> SavedPart | None:
-        """What is known of the bytes, if they can be resumed."""
+        """Return the facts needed to resume the part; None if it can't be resumed."""
         if self._validator is None or not self.size:
             return None
         return SavedPart(validator=self._validator, total=self._total, size=self.size)
 
     def load(self) -> None:
-        """Take over what an earlier attempt has left, if its note is right.
+        """Accept the bytes of an earlier attempt, if the part's note is valid and matches them.
 
         Raises:
-            OSError: the disk doesn't say.
+            OSError: The system refuses to read the part or its note.
         """
         self._has_known_name = True
         size = os.fstat(self._descriptor).st_size
@@ -110,80 +117,84 @@ class PartFile:
         self.size = os.lseek(self._descriptor, size, os.SEEK_SET)
 
     def begin(self, validator: str | None, total: int | None) -> None:
-        """Start over with another version.
+        """Empty the part, for the bytes of another version.
 
         Args:
-            validator: strong one of the version, None if it has none.
-            total: its length in bytes, None if it is not known.
+            validator: Strong validator of the version; None if it has none.
+            total: Length of the version in bytes; None if it is unknown.
 
         Raises:
-            AttemptError: the disk refuses.
+            AttemptError: The disk refuses.
         """
         self.size = 0
-        with DiskErrors(self.path):
+        with DiskErrorConverter(self.path):
             self._remove_note()
             if not self._is_empty:
                 os.lseek(self._descriptor, 0, os.SEEK_SET)
                 os.ftruncate(self._descriptor, 0)
                 self._is_empty = True
         self._validator, self._total = validator, total
-        self._granted = 0
+        self._checked_size = 0
 
     def write(self, data: Chunk) -> None:
         """Append bytes.
 
         Raises:
-            AttemptError: the disk doesn't take them.
+            AttemptError: The disk refuses, or is full.
         """
-        with DiskErrors(self.path):
+        with DiskErrorConverter(self.path):
             size = self.size + len(data)
-            if size > self._granted:
-                self._ask_for_room(len(data))
+            if size > self._checked_size:
+                self._check_room(len(data))
             self._is_empty = False
             try:
                 self._append(data)
             except OSError as error:
-                # Which of the bytes were lost, the disk does not say.
-                self._is_sound = error.errno != errno.EIO
+                # After EIO it is unknown which of the bytes were lost.
+                self._is_reliable = error.errno != errno.EIO
                 raise
             self.size = size
             if size >= WORTH_RESUMING and not self._has_note:
                 self._save_note()
 
     def read_into(self, update: Callable[[bytes], None]) -> None:
-        """Hand all bytes, in order, to `update`.
+        """Call `update` with all bytes of the part, in order.
 
         Raises:
-            AttemptError: the disk doesn't give them.
+            AttemptError: The part can't be read.
         """
-        with DiskErrors(self.path):
+        with DiskErrorConverter(self.path):
             os.lseek(self._descriptor, 0, os.SEEK_SET)
-            while data := os.read(self._descriptor, BLOCK):
+            while data := os.read(self._descriptor, BLOCK_SIZE):
                 update(data)
 
-    def seal(self, finish: Finish) -> None:
-        """Give the file what belongs to it, and have the disk say whether it has all bytes.
+    def prepare_publish(self, metadata: FileMetadata) -> None:
+        """Give the part its metadata, and check that all of its bytes were written.
 
         Raises:
-            OSError: it has not.
+            OSError: The system refuses, or bytes are lost.
         """
         try:
-            finish.apply(self._descriptor)
+            metadata.apply(self._descriptor)
             self._flush()
         except OSError as error:
-            self._is_sound = error.errno in NO_DESCRIPTORS
+            self._is_reliable = error.errno in NO_DESCRIPTORS
             raise
 
-    def close_published(self) -> None:
-        """Let go of the part, which has become the file."""
+    def close_after_publish(self) -> None:
+        """Remove the note and close the part, which now has the file's name."""
         with suppress(OSError):
             self._remove_note()
-        # That all is written was said before the file had its name.
+        # An error of this close is harmless: prepare_publish has checked the bytes.
         self.close()
 
     def keep(self) -> bool:
-        """Close the part, and keep it if a later attempt can resume it; tell whether it can."""
-        if not (self._has_note and self._is_sound and self._is_whole()):
+        """Close the part; keep it if a later attempt can resume it, else remove it.
+
+        Returns:
+            Whether the part was kept.
+        """
+        if not (self._has_note and self._is_reliable and self._flushes_cleanly()):
             self.discard()
             return False
         self.close()
@@ -191,19 +202,19 @@ class PartFile:
 
     def close(self) -> None:
         """Close the part, and leave its bytes and its note as they are."""
-        # A second close of the same number would hit whatever got it meanwhile.
+        # A second close of the same number could close another file.
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             with suppress(OSError):
                 os.close(descriptor)
-        self._context.space.leave(self)
+        self._context.space.remove_file(self)
 
     def discard(self) -> None:
-        """Close the part, and throw the bytes away."""
+        """Close the part and remove it."""
         if self._descriptor < 0:
             return
-        if self._has_note and not self._is_sound:
-            # Without bytes the note is worth nothing, even if it can't be removed.
+        if self._has_note and not self._is_reliable:
+            # An empty part makes the note useless, even if the note can't be removed.
             with suppress(OSError):
                 os.ftruncate(self._descriptor, 0)
         with suppress(OSError):
@@ -212,10 +223,10 @@ class PartFile:
             self.parts.remove(self.name)
         self.close()
 
-    def _ask_for_room(self, coming: int) -> None:
-        if self._granted:
+    def _check_room(self, coming: int) -> None:
+        if self._checked_size:
             self._context.check()
-        self._granted = self.size + self._context.space.check(self, coming)
+        self._checked_size = self.size + self._context.space.check(self, coming)
 
     def _append(self, data: Chunk) -> None:
         if isinstance(data, bytes):
@@ -224,10 +235,10 @@ class PartFile:
             data.write_to(self._descriptor)
 
     def _flush(self) -> None:
-        """Have the system say what it says when a file is closed; the lock stays."""
+        """Make the system report the errors that a close reports, but keep the lock."""
         os.close(os.dup(self._descriptor))
 
-    def _is_whole(self) -> bool:
+    def _flushes_cleanly(self) -> bool:
         try:
             self._flush()
         except OSError as error:
@@ -235,28 +246,28 @@ class PartFile:
         return True
 
     def _save_note(self) -> None:
-        """Write the note if there may be one; the download can go on without."""
-        if self._validator is None or not self._may_have_note:
+        """Write the note if possible; the download can go on without it."""
+        if self._validator is None or not self._can_have_note:
             return
         note = PartNote(without_credentials(self._url), self._validator, self._total)
         try:
-            if self._has_known_name or self._takes_known_name():
+            if self._has_known_name or self._take_known_name():
                 note.write(self.name, folder=self.parts.descriptor)
                 self._has_note = self.parts.has_notes = True
         except OSError as error:
             if error.errno in NO_ROOM:
                 raise
             if error.errno not in NO_DESCRIPTORS:
-                self._may_have_note = False
+                self._can_have_note = False
                 self.parts.missing_features.note(Feature.NOTES, error)
 
-    def _takes_known_name(self) -> bool:
-        """Give the part the name by which later runs find it; returns whether it got it."""
+    def _take_known_name(self) -> bool:
+        """Rename the part to the name that later runs look for; tell whether it worked."""
         known = part_name(self._url)
-        # Whoever has locked the name decides what becomes of what is there.
-        placeholder = self.parts.take(known, is_made=True)
+        # Only the run that holds the lock of this name may replace the part that has it.
+        placeholder = self.parts.lock_part(known, may_create=True)
         if placeholder is None:
-            self._may_have_note = False
+            self._can_have_note = False
             return False
         try:
             self.parts.remove(note_name(known))

@@ -1,4 +1,4 @@
-"""The note beside a part (the sidecar), which names the version that its bytes belong to."""
+"""Part note (sidecar file): it names the version that the bytes of a part belong to."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from url_downloader.shared.errors import NO_DESCRIPTORS
 from url_downloader.shared.http_semantics import is_strong_validator
 
 MAX_NOTE = 256 * 1024
-"""Bytes of a note; what is longer was not written by this program."""
+"""Bytes of a note; this program writes no longer one."""
 MAX_TOTAL = 2**63 - 1
-"""Bytes of the largest file that a system has numbers for."""
+"""Bytes of the largest file that a system can handle."""
 _DRAFT = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
 class PartNote:
-    """What is remembered of a part.
+    """Facts about the version that a part belongs to.
 
     Args:
-        url: of the download, without credentials.
-        validator: strong one of the version.
-        total: its length in bytes, None if it is not known.
+        url: URL of the download, without credentials.
+        validator: Strong validator of the version.
+        total: Length of the version in bytes; None if it is unknown.
     """
 
     url: str
@@ -37,14 +37,14 @@ class PartNote:
     total: int | None
 
     def write(self, part: str, *, folder: int) -> None:
-        """Put the note beside the part, in one step.
+        """Write the note beside the part, and replace an older one atomically.
 
         Args:
-            part: its name, locked by the caller.
-            folder: descriptor of the folder that the part is in.
+            part: Name of the part, which the caller has locked.
+            folder: Descriptor of the folder that the part is in.
 
         Raises:
-            OSError: the disk refuses.
+            OSError: The disk refuses.
         """
         draft = draft_name(part)
         with suppress(FileNotFoundError):
@@ -58,7 +58,7 @@ class PartNote:
 
 
 def part_name(url: str) -> str:
-    """Return the name that a part of this URL has in every run, once it is worth resuming."""
+    """Return the name that a resumable part of this URL has in every run."""
     return f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.part"
 
 
@@ -68,24 +68,24 @@ def note_name(part: str) -> str:
 
 
 def draft_name(part: str) -> str:
-    """Return the name of a part's note while it is written."""
+    """Return the name that a part's note has while it is written."""
     return part.removesuffix(".part") + ".draft"
 
 
 def is_note(name: str) -> bool:
-    """Return whether it is the name of a part's note."""
+    """Tell whether this is the name of a part's note."""
     return name.endswith(".json")
 
 
 def read_note(part: str, *, folder: int) -> PartNote | None:
-    """Return the note beside the part; None if there is none that is sound.
+    """Return the note beside the part; None if there is no valid one.
 
     Args:
-        part: its name.
-        folder: descriptor of the folder that the part is in.
+        part: Name of the part.
+        folder: Descriptor of the folder that the part is in.
 
     Raises:
-        OSError: too many files are open to know.
+        OSError: Too many files are open to find out.
     """
     try:
         data = _read(note_name(part), folder=folder)
@@ -94,7 +94,7 @@ def read_note(part: str, *, folder: int) -> PartNote | None:
         if error.errno in NO_DESCRIPTORS:
             raise
         return None
-    # Nesting without end is a RecursionError.
+    # JSON that is nested too deeply raises RecursionError.
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
@@ -110,7 +110,7 @@ def _read(name: str, *, folder: int) -> bytes:
 
 def _parsed(note: Any) -> PartNote | None:
     url, validator, total = note["url"], note["validator"], note["total"]
-    # A bool is an int.
+    # type(), because isinstance() accepts a bool as an int.
     is_total = total is None or (type(total) is int and 0 <= total <= MAX_TOTAL)
     is_sound = isinstance(url, str) and isinstance(validator, str) and is_total
     if is_sound and is_strong_validator(validator):

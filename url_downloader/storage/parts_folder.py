@@ -1,7 +1,8 @@
-"""The hidden folder for unfinished files, each of them locked against other runs.
+"""Hidden folder for parts, each of them locked against other runs.
 
-The folder may be in a directory that other users write to: what is in it is believed only if
-the folder is this user's. Links are never followed, and nothing in it is waited for.
+The folder may be in a directory that other users can write to. So its contents are trusted only
+if the folder belongs to this user. Links are never followed, and no open of a file in it
+blocks.
 """
 
 from __future__ import annotations
@@ -13,33 +14,35 @@ import stat
 from contextlib import suppress
 
 from url_downloader.shared.errors import OutputError
-from url_downloader.storage.folder import IS_NO_FOLDER, Folder, open_own_folder
+from url_downloader.storage.folder import NOT_A_FOLDER, Folder, open_subfolder
 from url_downloader.storage.missing_features import Feature, MissingFeatures
 from url_downloader.storage.part_note import draft_name, is_note, note_name
 
 _TRIES = 100
+"""Attempts to lock a name, because another run may remove the part between open and lock."""
 _MODE = 0o700
-"""Nobody else may read what is not finished, or put something there."""
+"""Permissions of the folder: only this user may read unfinished files or add files."""
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-# Without O_NONBLOCK a FIFO that was planted there would be waited for.
-_ANY = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+# O_NONBLOCK, because the open of a FIFO that another user made there would block.
+_EXISTING = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class PartsFolder:
-    """The hidden folder, open.
+    """Hidden folder for parts, open.
 
     Args:
-        parent: the output directory.
-        name: of the folder.
-        path: of the folder, for messages.
-        missing_features: of the file system.
+        parent: Output directory.
+        name: Name of the folder.
+        path: Path of the folder, for messages.
+        missing_features: Warnings about the file system.
 
     Attributes:
-        has_notes: whether there may be a part with a note, which can be resumed.
+        has_notes: Whether there may be a part with a note, which can be resumed.
 
     Raises:
-        OutputError: something else is in its place, or it is another user's.
-        OSError: it can't be made or used.
+        OutputError: A link or a file has the folder's name, or the folder belongs to another
+            user.
+        OSError: The folder can't be made or used.
 
     Threads: all methods from any thread.
     """
@@ -54,12 +57,12 @@ class PartsFolder:
         with suppress(FileExistsError):
             os.mkdir(name, _MODE, dir_fd=parent.descriptor)
         try:
-            self._folder = open_own_folder(name, within=parent)
+            self._folder = open_subfolder(name, within=parent)
         except OSError as error:
-            if error.errno not in IS_NO_FOLDER:
+            if error.errno not in NOT_A_FOLDER:
                 raise
             raise OutputError(
-                f"{path}: is a link or a file, where a folder for unfinished files has to be;"
+                f"{path}: is a link or a file, but must be a folder for unfinished files;"
                 " remove it, or choose another directory with --dir"
             ) from None
         self._check_owner()
@@ -67,29 +70,29 @@ class PartsFolder:
 
     @property
     def descriptor(self) -> int:
-        """The folder's."""
+        """Return the descriptor of the folder."""
         return self._folder.descriptor
 
     def names(self) -> list[str]:
-        """Return the names of all that is in the folder."""
+        """Return the names of all files in the folder."""
         return self._folder.names()
 
     def has(self, name: str) -> bool:
-        """Return whether something of this name is in the folder.
+        """Tell whether the folder has a file of this name.
 
         Raises:
-            OSError: the folder can't be looked at.
+            OSError: The system refuses to tell.
         """
         return self._status(name) is not None
 
     def create(self) -> tuple[str, int]:
-        """Make a part of a name that no other run uses.
+        """Make a part with a name that no other run uses.
 
         Returns:
-            Its name and a descriptor, locked.
+            Name of the part, and its locked descriptor.
 
         Raises:
-            OSError: it can't be made.
+            OSError: The part can't be made.
         """
         while True:
             name = f"{self._token}-{next(self._numbers)}.part"
@@ -98,7 +101,7 @@ class PartsFolder:
             except FileExistsError:
                 continue
             try:
-                # Another run may have taken it for a leftover before it was locked.
+                # Another run may have removed it as a leftover before it was locked.
                 if self._lock(descriptor) and self._is_linked(name, descriptor):
                     return name, descriptor
             except BaseException:
@@ -106,24 +109,25 @@ class PartsFolder:
                 raise
             os.close(descriptor)
 
-    def take(self, name: str, *, is_made: bool) -> int | None:
-        """Lock the part of a name that other runs use, too.
+    def lock_part(self, name: str, *, may_create: bool) -> int | None:
+        """Open and lock the part of a name that other runs may use, too.
 
         Args:
-            name: of the part.
-            is_made: whether the part is made if it is missing.
+            name: Name of the part.
+            may_create: Whether to make the part if it is missing.
 
         Returns:
-            A descriptor, locked; None if another run has locked it, or if it is no plain file.
+            Locked descriptor of the part; None if another run has locked it, or it is no plain
+            file.
 
         Raises:
-            OSError: there is none, or it can't be opened.
+            OSError: The part is missing, or it can't be opened.
         """
-        flags = _ANY | (os.O_CREAT if is_made else 0)
+        flags = _EXISTING | (os.O_CREAT if may_create else 0)
         for _ in range(_TRIES):
             descriptor = os.open(name, flags, 0o666, dir_fd=self.descriptor)
             try:
-                is_there = self._is_locked(name, descriptor)
+                is_there = self._lock_existing(name, descriptor)
             except BaseException:
                 os.close(descriptor)
                 raise
@@ -135,74 +139,79 @@ class PartsFolder:
         return None
 
     def rename(self, name: str, new_name: str) -> None:
-        """Give something in the folder another name in it.
+        """Rename a file in the folder; a file that has the new name is replaced.
 
         Raises:
-            OSError: the system refuses.
+            OSError: The system refuses.
         """
         folder = self.descriptor
         os.replace(name, new_name, src_dir_fd=folder, dst_dir_fd=folder)
 
     def remove(self, name: str) -> None:
-        """Remove something in the folder, unless it is gone already.
+        """Remove a file in the folder, if it is there.
 
         Raises:
-            OSError: the system refuses.
+            OSError: The system refuses.
         """
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self.descriptor)
 
-    def tidy(self) -> None:
-        """Remove what killed runs have left and no run can use.
+    def remove_leftovers(self) -> None:
+        """Remove the files that killed runs have left and that no run can use.
 
         Raises:
-            OSError: the folder can't be read.
+            OSError: The folder can't be read.
         """
         stems = {name.rpartition(".")[0] for name in self.names()}
         for stem in filter(None, stems):
-            # Without locks, a leftover can't be told from what another run is writing.
+            # Without locks, a leftover looks the same as a part that another run writes.
             if Feature.LOCKS not in self.missing_features:
                 with suppress(OSError):
                     self._remove_leftover(f"{stem}.part")
 
     def _remove_leftover(self, name: str) -> None:
-        descriptor = self.take(name, is_made=True)
+        descriptor = self.lock_part(name, may_create=True)
         if descriptor is None:
             return
         try:
             is_known_free = Feature.LOCKS not in self.missing_features
             if is_known_free:
                 self.remove(draft_name(name))
-            if is_known_free and not self._is_pair(name, descriptor):
+            if is_known_free and not self._is_resumable(name, descriptor):
                 self.remove(note_name(name))
                 self.remove(name)
         finally:
             os.close(descriptor)
 
-    def _is_pair(self, name: str, descriptor: int) -> bool:
+    def _is_resumable(self, name: str, descriptor: int) -> bool:
         return bool(os.fstat(descriptor).st_size) and self.has(note_name(name))
 
-    def _is_locked(self, name: str, descriptor: int) -> bool | None:
-        """Lock a part.
+    def _lock_existing(self, name: str, descriptor: int) -> bool | None:
+        """Lock a part that was opened by its name.
 
         Returns:
-            Whether it is still there; None if it is another run's, or no plain file.
+            Whether the name still leads to it; None if another run has it, or it is no plain
+            file.
         """
         if not self._lock(descriptor):
             return None
         status = os.fstat(descriptor)
-        # A file of two names may be one that a user has elsewhere.
+        # A file with two names may be a user's file that has another name elsewhere.
         if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
             return None
         there = self._status(name)
         return there is not None and os.path.samestat(status, there)
 
     def _is_linked(self, name: str, descriptor: int) -> bool:
-        # Not all file systems count links.
+        # Some file systems do not count links, so the name is looked up as well.
         return os.fstat(descriptor).st_nlink > 0 or self._status(name) is not None
 
     def _lock(self, descriptor: int) -> bool:
-        """Lock a file, where the file system has locks; returns whether no other run has."""
+        """Lock a file, if the file system has locks.
+
+        Returns:
+            False if another run has locked it.
+        """
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -221,7 +230,7 @@ class PartsFolder:
         owner = self._folder.status.st_uid
         trusted = {0, os.geteuid()}
         try:
-            # Network disks may give all files to one user.
+            # Network file systems may assign all files to one user.
             trusted.add(self._owner_of_new_files())
         except PermissionError:
             if owner in trusted:
@@ -229,11 +238,11 @@ class PartsFolder:
         if owner not in trusted:
             raise OutputError(
                 f"{self.path}: this folder for unfinished files belongs to another user"
-                f" (number {owner}); have it removed, or choose another directory with --dir"
+                f" (user ID {owner}); have it removed, or choose another directory with --dir"
             )
 
     def _owner_of_new_files(self) -> int:
-        # If a kill leaves it, it goes as the draft of a note does.
+        # Named as the draft of a note, so that a later run removes it after a kill.
         name = draft_name(f"{self._token}.part")
         descriptor = os.open(name, _NEW, 0o600, dir_fd=self.descriptor)
         try:

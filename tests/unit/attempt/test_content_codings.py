@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from url_downloader.attempt.content_codings import content_codings, strange_words
+from url_downloader.attempt.content_codings import content_codings, non_coding_words
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_not_every_word_is_looked_for() -> None:
 )
 def test_only_words_that_name_no_coding_are_told(value: str, words: str) -> None:
     """The text for the warning has the words that name no coding, and is short."""
-    assert strange_words(value) == words
+    assert non_coding_words(value) == words

@@ -19,8 +19,8 @@ from tests.support.codings import (
     zlibbed,
     zstd,
 )
+from url_downloader.attempt.content_decoders import Inflater
 from url_downloader.attempt.decoding import Identity, decoder_for
-from url_downloader.attempt.inflating import Inflater
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 

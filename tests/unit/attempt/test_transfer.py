@@ -125,7 +125,7 @@ def test_a_206_that_does_not_keep_its_word(body: list[bytes]) -> None:
 
 def test_a_file_in_crumbs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that sends a byte per request holds no attempt for ever; the part is kept."""
-    monkeypatch.setattr("url_downloader.attempt.transfer.MAX_SMALL_PIECES", 5)
+    monkeypatch.setattr("url_downloader.attempt.transfer.MAX_SMALL_RANGES", 5)
     crumbs = [piece(V1, at, at + 1) for at in range(16, 40)]
     attempts = Attempts(*crumbs, part=V1[:16])
     result = attempts.attempt()

@@ -47,5 +47,5 @@ def test_a_word_that_is_no_coding_is_told_once(caplog: pytest.LogCaptureFixture)
         assert [attempts.attempt().size for _ in range(4)] == [len(V1)] * 4
     assert attempts.ranges[1] == 20
     assert [r.message for r in caplog.records if r.levelno == logging.WARNING] == [
-        "Content-Encoding none names no coding: passed over"
+        "Content-Encoding none names no coding: ignored"
     ]

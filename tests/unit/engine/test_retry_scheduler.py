@@ -19,7 +19,7 @@ from url_downloader.engine.retry_scheduler import (
     RetryQueue,
     RetryScheduler,
     TaskQueue,
-    put_until,
+    put_interruptibly,
 )
 from url_downloader.shared.models import DownloadJob
 
@@ -251,12 +251,12 @@ def test_a_put_on_a_full_queue_gives_up_on_stop() -> None:
 def test_put_until_puts(item: DownloadJob | None) -> None:
     """With room, the item is put once, and the result is True."""
     tasks: TaskQueue = queue.Queue(1)
-    assert put_until(tasks, item, gave_up=lambda: False)
+    assert put_interruptibly(tasks, item, should_stop=lambda: False)
     assert (tasks.qsize(), tasks.get_nowait()) == (1, item)
 
 
 def test_put_until_gives_up_first() -> None:
     """Where `gave_up` is true already, nothing is put, even with room."""
     tasks: TaskQueue = queue.Queue()
-    assert not put_until(tasks, make_job(1), gave_up=lambda: True)
+    assert not put_interruptibly(tasks, make_job(1), should_stop=lambda: True)
     assert tasks.qsize() == 0

@@ -45,7 +45,7 @@ class WatchedWorker:
         for _ in range(round(seconds * 4)):
             self.now += 0.25
             self.control.add_bytes(round(rate / 4))
-            self.watchdog.look()
+            self.watchdog.expire_late()
 
 
 def test_an_attempt_within_its_limits_goes_on() -> None:

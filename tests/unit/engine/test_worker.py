@@ -47,7 +47,7 @@ class WorkerBench:
             tasks=self.tasks,
             registry=self.registry,
             retry=retry or RetrySettings(),
-            make_attempter=self._make_attempter,
+            make_downloader=self._make_downloader,
             on_bytes=lambda _: None,
             schedule=self._schedule,
             is_cancelled=lambda: self.is_cancelled,
@@ -83,7 +83,7 @@ class WorkerBench:
     def close(self) -> None:
         self.calls.append("close")
 
-    def _make_attempter(self, control: AttemptControl) -> WorkerBench:
+    def _make_downloader(self, control: AttemptControl) -> WorkerBench:
         assert control is self.worker.control
         self.calls.append("make")
         return self

@@ -112,7 +112,7 @@ def test_what_does_not_fit(
 ) -> None:
     """The disk is full when bytes have come that find no room; a promise fails its own file."""
     space = make()
-    space.enter(file)
+    space.add_file(file)
     error = refused(space, file, coming)
     assert error.kind is kind
     assert "64.0 MiB" in str(error)
@@ -135,7 +135,7 @@ def test_promises_of_others_do_not_count(make: MakeSpace) -> None:
     space = make()
     for _ in range(20):
         liar = File(36 * MIB)
-        space.enter(liar)
+        space.add_file(liar)
         space.check(liar, 1)
     assert space.check(File(36 * MIB), 30 * MIB) >= 30 * MIB
 
@@ -146,10 +146,10 @@ def test_the_bytes_of_a_refused_file_are_free_again(make: MakeSpace, disk: Disk)
     space, first, second = make(), File(12 * MIB, 13 * MIB), File(12 * MIB, 13 * MIB)
     disk.free = 74 * MIB
     for file in (first, second):
-        space.enter(file)
+        space.add_file(file)
     assert refused(space, first, MIB).kind is ErrorKind.TOO_LARGE
     space.check(second, MIB)
-    space.leave(first)
+    space.remove_file(first)
     assert refused(space, second, MIB).kind is ErrorKind.TOO_LARGE
 
 
@@ -157,7 +157,7 @@ def test_files_ask_more_often_where_room_is_short(make: MakeSpace, disk: Disk) -
     """All that may be written before anybody asks again is at most half of the room."""
     space, files = make(), [File(None) for _ in range(4)]
     for file in files:
-        space.enter(file)
+        space.add_file(file)
     assert space.check(files[0], 1) == CHECK_EVERY
     disk.free = 66 * MIB
     assert space.check(files[0], 1) == 256 * KIB
@@ -168,10 +168,10 @@ def test_files_ask_more_often_where_room_is_short(make: MakeSpace, disk: Disk) -
 def test_who_has_left_does_not_count(make: MakeSpace) -> None:
     """A file that is finished, or given up, is forgotten; leaving twice does no harm."""
     space, file = make(), File(50 * MIB)
-    space.enter(file)
+    space.add_file(file)
     refused(space, file, 1)
-    space.leave(file)
-    space.leave(file)
+    space.remove_file(file)
+    space.remove_file(file)
     space.check(File(36 * MIB), 1)
 
 
@@ -200,7 +200,7 @@ def test_the_margin_that_nobody_named(
 def test_no_margin_is_no_check(make: MakeSpace, disk: Disk) -> None:
     """With 0 the disk is not even looked at."""
     space, file = make(0), File(1 << 60)
-    space.enter(file)
+    space.add_file(file)
     space.check(file, 1 << 50)
     assert disk.looks == 0
 

@@ -20,13 +20,13 @@ from url_downloader.config.settings import OutputSettings
 from url_downloader.shared.models import DownloadJob
 from url_downloader.shared.ports import SavedPart
 from url_downloader.storage import (
-    moving,
+    output_directory as storage,
+)
+from url_downloader.storage import (
     part_file,
     part_note,
     parts_folder,
-)
-from url_downloader.storage import (
-    output_directory as storage,
+    publishing,
 )
 from url_downloader.storage.folder import open_folder
 from url_downloader.storage.missing_features import MissingFeatures
@@ -295,7 +295,8 @@ class Killed:
     """
 
     FILES = tuple(
-        str(module.__file__) for module in (moving, part_file, part_note, parts_folder, storage)
+        str(module.__file__)
+        for module in (publishing, part_file, part_note, parts_folder, storage)
     )
 
     def __init__(self, folder: Path, copies: Path) -> None:
@@ -471,7 +472,7 @@ def test_what_happens_before_the_lock(
         real_flock(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    descriptor = parts.take(path.name, is_made=True)
+    descriptor = parts.lock_part(path.name, may_create=True)
     assert descriptor is not None
     assert os.path.samestat(os.fstat(descriptor), path.stat())
     os.close(descriptor)

@@ -23,7 +23,13 @@ from tests.support.codings import (
     zlibbed,
     zstd,
 )
-from url_downloader.attempt.inflating import BOMB_SIZE, Brotli, Inflater, Step, Zstandard
+from url_downloader.attempt.content_decoders import (
+    BOMB_SIZE,
+    Brotli,
+    CodingDecoder,
+    Inflater,
+    Zstandard,
+)
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 
@@ -240,7 +246,7 @@ def test_a_large_body_that_shrinks_well_is_no_bomb() -> None:
     assert total == times * len(data) * 64 > BOMB_SIZE
 
 
-MORE: dict[str, tuple[Callable[[], Step], Callable[[bytes], bytes]]] = {
+MORE: dict[str, tuple[Callable[[], CodingDecoder], Callable[[bytes], bytes]]] = {
     "br": (Brotli, brotli.compress),
     "zstd": (Zstandard, zstd.compress),
 }
@@ -250,7 +256,10 @@ each_library = pytest.mark.parametrize(("make", "compress"), MORE.values(), ids=
 @each_library
 @given(data=DATA, cuts=CUTS)
 def test_other_codings(
-    make: Callable[[], Step], compress: Callable[[bytes], bytes], data: bytes, cuts: list[int]
+    make: Callable[[], CodingDecoder],
+    compress: Callable[[bytes], bytes],
+    data: bytes,
+    cuts: list[int],
 ) -> None:
     """A body decodes to what was sent, wherever it is cut; an empty one is an empty file."""
     assert decoded(make(), cut(compress(data), cuts)) == data
@@ -259,7 +268,7 @@ def test_other_codings(
 
 @each_library
 def test_other_codings_that_are_broken(
-    make: Callable[[], Step], compress: Callable[[bytes], bytes]
+    make: Callable[[], CodingDecoder], compress: Callable[[bytes], bytes]
 ) -> None:
     """A body that is cut short, is garbage, or goes on after its end is an error."""
     body = compress(SAMPLE)
@@ -271,7 +280,9 @@ def test_other_codings_that_are_broken(
 
 
 @each_library
-def test_other_bombs(make: Callable[[], Step], compress: Callable[[bytes], bytes]) -> None:
+def test_other_bombs(
+    make: Callable[[], CodingDecoder], compress: Callable[[bytes], bytes]
+) -> None:
     """The size of each piece is bounded, and so is their sum."""
     body, sizes = compress(bytes(2 * BOMB_SIZE)), list[int]()
     with pytest.raises(AttemptError) as caught:

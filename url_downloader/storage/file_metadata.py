@@ -1,4 +1,4 @@
-"""The rest of a finished file, besides its bytes: its time, its entity tag, its sync."""
+"""Metadata of a finished file: its time and its entity tag; and its sync to the disk."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from url_downloader.storage.disk_errors import NO_ROOM
 from url_downloader.storage.missing_features import NOT_OFFERED, Feature, MissingFeatures
 
 _ETAG_ATTRIBUTE = "user.url_downloader.etag"
+"""Extended attribute that keeps the entity tag of a file, for `-N` in later runs."""
 
 
-class Finish(NamedTuple):
-    """Time, entity tag and sync that a file gets before it gets its name.
+class FileMetadata(NamedTuple):
+    """Metadata that a file gets before it is published.
 
     Args:
-        modified: seconds since the epoch; None = the time of the download.
-        etag: to be kept with the file; None = none.
-        is_synced: whether its bytes are to be on the disk.
-        missing_features: of the file system.
+        modified: Time of the last change, in seconds since the epoch; None = the time of the
+            download.
+        etag: Entity tag to store with the file; None = none.
+        is_synced: Whether the file's bytes must be on the disk before it is published.
+        missing_features: Warnings about the file system.
     """
 
     modified: float | None
@@ -29,21 +31,24 @@ class Finish(NamedTuple):
     missing_features: MissingFeatures
 
     def apply(self, descriptor: int) -> None:
-        """Give it to the file.
+        """Give the metadata to the file, and sync it if that is wanted.
+
+        Args:
+            descriptor: Descriptor of the file.
 
         Raises:
-            OSError: the disk is full, or bytes of the file may be lost.
+            OSError: The disk is full, or bytes of the file may be lost.
         """
         if self.modified is not None:
             self._set_time(descriptor, self.modified)
         if self.etag is not None:
-            self._keep_etag(descriptor, self.etag)
+            self._store_etag(descriptor, self.etag)
         if self.is_synced:
             self._sync(descriptor)
 
     def _set_time(self, descriptor: int, modified: float) -> None:
         try:
-            # There are times that no file can have.
+            # Some dates of servers are beyond the times that a file can have.
             with suppress(OverflowError):
                 os.utime(descriptor, (modified, modified))
         except OSError as error:
@@ -51,7 +56,7 @@ class Finish(NamedTuple):
                 raise
             self.missing_features.note(Feature.TIMES, error)
 
-    def _keep_etag(self, descriptor: int, etag: str) -> None:
+    def _store_etag(self, descriptor: int, etag: str) -> None:
         if not hasattr(os, "setxattr"):
             return
         try:
@@ -59,7 +64,7 @@ class Finish(NamedTuple):
             value = f"{status.st_size} {status.st_mtime_ns} {etag}"
             os.setxattr(descriptor, _ETAG_ATTRIBUTE, value.encode("latin-1"))
         except OSError as error:
-            # A tag that is too long is no lack; ext4 says then that there is no room.
+            # An entity tag that is too long needs no warning; ext4 then reports a full disk.
             if error.errno in NOT_OFFERED:
                 self.missing_features.note(Feature.TAGS, error)
 
@@ -74,10 +79,12 @@ class Finish(NamedTuple):
 
 
 def saved_etag(descriptor: int) -> str | None:
-    """Return the entity tag that is kept with a file, if the file is unchanged since.
+    """Return the entity tag that is stored with a file.
+
+    It is None if no tag is stored, or if the file has changed since.
 
     Args:
-        descriptor: of the file.
+        descriptor: Descriptor of the file.
     """
     if not hasattr(os, "getxattr"):
         return None

@@ -1,6 +1,7 @@
 """Decoders of single content codings: gzip, deflate and, with their libraries, br and zstd.
 
-Each gives pieces of bounded size, and ends a body that swells, or comes, beyond all measure.
+Each decoder yields pieces of bounded size. It fails if the encoded and the decoded size of a
+body differ beyond a bound, as those of a decompression bomb do.
 """
 
 from __future__ import annotations
@@ -15,26 +16,34 @@ from url_downloader.shared.models import ErrorKind
 from url_downloader.shared.ports import Chunk
 
 BOMB_SIZE = 64 * 1024 * 1024
-"""Bytes that a body may have on the wire, and decoded, before both are compared."""
+"""Bytes that a body may have, encoded or decoded, before the two sizes are compared."""
 BOMB_RATIO = 100
-"""Bytes for each byte of the other form, beyond which nobody means the body so: such a body
-either fills the disk, or keeps coming and decodes to nothing."""
+"""Bytes of one form, encoded or decoded, for each byte of the other, beyond which a body fails.
+
+No sound body is like that: it would fill the disk, or arrive endlessly and decode to nothing.
+"""
 _PIECE = 256 * 1024
+"""Bytes of the largest piece that a decoder yields."""
 _SLICE = 64 * 1024
-"""Bytes that are decoded at once. After each gzip member the rest of them is copied: in slices,
-that does not take time with the square of the body."""
-_MOST_EMPTY_FRAMES = 1_000
-"""Frames of zstd in a row that hold nothing. A decoder is made for each: of frames of 8 bytes
-it would take minutes to come as far as BOMB_SIZE."""
+"""Bytes that are decoded at once.
+
+After each gzip member, zlib copies the rest of its input. Without slices, that would take time
+quadratic in the size of the body."""
+_MAX_EMPTY_FRAMES = 1_000
+"""Empty zstd frames in a row that a body may have.
+
+Each frame needs a new decoder: BOMB_SIZE bytes in frames of 8 bytes would take minutes."""
+_EXPANDS = f"expands to more than {BOMB_RATIO} times its size"
+_SHRINKS = f"is more than {BOMB_RATIO} times as large as its decoded data"
 _GZIP, _ZLIB, _RAW_DEFLATE = 31, 15, -15
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-class Step:
-    """One coding to undo, with the bounds that hold for all.
+class CodingDecoder:
+    """Decoder of one content coding, with the bounds that hold for all codings.
 
     Args:
-        coding: its name.
+        coding: Name of the coding.
     """
 
     def __init__(self, coding: str) -> None:
@@ -46,47 +55,46 @@ class Step:
         """Yield the decoded bytes that `chunk` completes.
 
         Raises:
-            AttemptError: the data is not of this coding, or a bomb.
+            AttemptError: The data is not of this coding, or is a decompression bomb.
         """
         data = bytes(chunk)
         self._fed += len(data)
         for start in range(0, len(data), _SLICE):
             for piece in self._pieces(data[start : start + _SLICE]):
                 self._given += len(piece)
-                self._check(self._given, self._fed, what="swells to")
+                self._check(self._given, self._fed, problem=_EXPANDS)
                 yield piece
-        self._check(self._fed, self._given, what="came with")
+        self._check(self._fed, self._given, problem=_SHRINKS)
 
     def finish(self) -> None:
-        """Take note of the end of the body. An empty body is nothing, in any coding.
+        """Check that the body is complete. An empty body is complete in any coding.
 
         Raises:
-            AttemptError: the compressed data is not at its end.
+            AttemptError: The compressed data has no end.
         """
         if self._fed and not self._is_at_end():
             raise self._failure("is cut short")
 
     def _pieces(self, data: bytes) -> Iterator[bytes]:
-        """Yield what these bytes complete, in pieces that are not empty."""
+        """Yield the decoded bytes that `data` completes, in pieces that are not empty."""
         raise NotImplementedError
 
     def _is_at_end(self) -> bool:
         raise NotImplementedError
 
-    def _check(self, count: int, other: int, *, what: str) -> None:
+    def _check(self, count: int, other: int, *, problem: str) -> None:
         if count > max(BOMB_SIZE, BOMB_RATIO * other):
-            message = f"the {self._coding} body {what} more than {BOMB_RATIO} times its size"
-            raise AttemptError(ErrorKind.BOMB, message)
+            raise AttemptError(ErrorKind.BOMB, f"the {self._coding} body {problem}")
 
-    def _failure(self, what: str) -> AttemptError:
-        return AttemptError(ErrorKind.ENCODING, f"the {self._coding} body {what}")
+    def _failure(self, problem: str) -> AttemptError:
+        return AttemptError(ErrorKind.ENCODING, f"the {self._coding} body {problem}")
 
 
-class Inflater(Step):
-    """Undoes gzip (also of several members) or deflate.
+class Inflater(CodingDecoder):
+    """Decoder of gzip, also of several members, and of deflate.
 
     Args:
-        coding: `gzip` or `deflate`.
+        coding: Name of the coding: `gzip` or `deflate`.
     """
 
     def __init__(self, coding: str) -> None:
@@ -107,7 +115,7 @@ class Inflater(Step):
             try:
                 piece = self._inflate_some(data)
             except zlib.error as error:
-                raise self._failure(f"doesn't decode: {error}") from error
+                raise self._failure(f"can't be decoded: {error}") from error
             data = self._inflate.unconsumed_tail or self._inflate.unused_data
             if piece:
                 yield piece
@@ -123,11 +131,11 @@ class Inflater(Step):
         return self._inflate.eof
 
 
-class MaybeGzip(Inflater):
-    """Undoes gzip where the data is gzip, and leaves it as it is where not.
+class OptionalGzip(Inflater):
+    """Decoder that undoes gzip if the data is gzip, and returns other data unchanged.
 
-    Some replies name the coding twice, once by the application and once by a server in front
-    of it, which has or has not applied it again.
+    Some replies name gzip twice: for the application, and for a server in front of it. That
+    server may have applied gzip again, or not.
     """
 
     def __init__(self) -> None:
@@ -147,26 +155,26 @@ class MaybeGzip(Inflater):
             yield from super()._pieces(data)
 
     def finish(self) -> None:
-        """Take note of the end of the body.
+        """Check that the body is complete.
 
         Raises:
-            AttemptError: the compressed data is not at its end.
+            AttemptError: The compressed data has no end.
         """
         if not self._is_plain:
             super().finish()
 
 
-class Brotli(Step):
-    """Undoes br (RFC 7932).
+class Brotli(CodingDecoder):
+    """Decoder of br (RFC 7932).
 
     Raises:
-        AttemptError: the library is not installed.
+        AttemptError: The library is not installed.
     """
 
     def __init__(self) -> None:
         super().__init__("br")
         try:
-            import brotli  # noqa: PLC0415 - an extra
+            import brotli  # noqa: PLC0415 - it comes with an extra
         except ImportError as error:
             raise _missing("br", package="brotli") from error
         self._decompressor: Any = brotli.Decompressor()
@@ -174,12 +182,12 @@ class Brotli(Step):
 
     def _pieces(self, data: bytes) -> Iterator[bytes]:
         if self._decompressor.is_finished():
-            raise self._failure("goes on after its end")
+            raise self._failure("has data after its end")
         while True:
             try:
                 piece = self._decompressor.process(data, output_buffer_limit=_PIECE)
             except self._error as error:
-                raise self._failure("doesn't decode") from error
+                raise self._failure("can't be decoded") from error
             if piece:
                 yield piece
             if self._decompressor.can_accept_more_data() or self._decompressor.is_finished():
@@ -190,17 +198,17 @@ class Brotli(Step):
         return bool(self._decompressor.is_finished())
 
 
-class Zstandard(Step):
-    """Undoes zstd (RFC 8878), also of several frames.
+class Zstandard(CodingDecoder):
+    """Decoder of zstd (RFC 8878), also of several frames.
 
     Raises:
-        AttemptError: the library is not installed.
+        AttemptError: The library is not installed.
     """
 
     def __init__(self) -> None:
         super().__init__("zstd")
         try:
-            # An extra before Python 3.14.
+            # Before Python 3.14, the module comes with an extra.
             if sys.version_info >= (3, 14):
                 from compression import zstd  # noqa: PLC0415
             else:
@@ -220,7 +228,7 @@ class Zstandard(Step):
             try:
                 piece = self._decompressor.decompress(data, _PIECE)
             except self._error as error:
-                raise self._failure("doesn't decode") from error
+                raise self._failure("can't be decoded") from error
             if piece:
                 self._empty_frames = 0
                 yield piece
@@ -234,23 +242,26 @@ class Zstandard(Step):
 
     def _count_frame(self) -> None:
         self._empty_frames += 1
-        if self._empty_frames > _MOST_EMPTY_FRAMES:
-            message = f"the zstd body has more than {_MOST_EMPTY_FRAMES} empty frames in a row"
+        if self._empty_frames > _MAX_EMPTY_FRAMES:
+            message = f"the zstd body has more than {_MAX_EMPTY_FRAMES} empty frames in a row"
             raise AttemptError(ErrorKind.BOMB, message)
 
 
-STEPS: Mapping[str, Callable[[], Step]] = {
+DECODERS: Mapping[str, Callable[[], CodingDecoder]] = {
     "gzip": lambda: Inflater("gzip"),
     "x-gzip": lambda: Inflater("gzip"),
     "deflate": lambda: Inflater("deflate"),
     "br": Brotli,
     "zstd": Zstandard,
 }
-"""The decoder of each coding that can be undone."""
+"""Functions that make the decoder of each supported coding, by the coding's name."""
 
 
 def _window_bits(coding: str, head: bytes) -> int:
-    """Return zlib's window_bits; some servers mean raw deflate (RFC 1951) by "deflate"."""
+    """Return zlib's window_bits for the body that begins with `head`.
+
+    Some servers mean raw deflate (RFC 1951) by "deflate".
+    """
     if coding == "gzip":
         return _GZIP
     has_zlib_header = head[0] & 0x0F == 8 and int.from_bytes(head[:2], "big") % 31 == 0
@@ -260,6 +271,6 @@ def _window_bits(coding: str, head: bytes) -> int:
 def _missing(coding: str, *, package: str) -> AttemptError:
     return AttemptError(
         ErrorKind.CODING,
-        f"the server sent Content-Encoding {coding}, not asked for, which needs another"
-        f" package: pip install {package}",
+        f"the server sent Content-Encoding {coding}, which was not requested; to decode it,"
+        f" pip install {package}",
     )

@@ -1,0 +1,110 @@
+"""Producer of a run: the loop that registers jobs and puts them on the task queue."""
+
+from __future__ import annotations
+
+import logging
+import queue
+from collections.abc import Callable, Iterable
+
+from url_downloader.engine.retry_scheduler import TaskQueue, put_interruptibly
+from url_downloader.engine.run_limits import RunLimits, StopReason
+from url_downloader.engine.worker_group import WorkerGroup
+from url_downloader.shared.compute_turn import COMPUTE_TURN
+from url_downloader.shared.job_registry import JobRegistry
+from url_downloader.shared.models import DownloadJob
+
+log = logging.getLogger(__package__)
+
+
+class Producer:
+    """Loop of the main thread that turns the list into queued jobs.
+
+    Args:
+        registry: Registry that each job is added to before it is queued.
+        tasks: Bounded queue that the workers take jobs from.
+        workers: Workers of the run; none has been started.
+        limits: Limits of the run.
+        must_stop: Function that tells whether the run must end early.
+        stop_observers: Function that ends the observers' threads, to make room for a worker.
+
+    Attributes:
+        registered: Number of jobs that were added to the registry.
+        is_list_read: Whether the list was read to its end.
+
+    Threads: `produce` once, in the main thread; the attributes may be read in any thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: JobRegistry,
+        tasks: TaskQueue,
+        workers: WorkerGroup,
+        limits: RunLimits,
+        must_stop: Callable[[], bool],
+        stop_observers: Callable[[], None],
+    ) -> None:
+        self.registered = 0
+        self.is_list_read = False
+        self._registry = registry
+        self._tasks = tasks
+        self._workers = workers
+        self._limits = limits
+        self._must_stop = must_stop
+        self._stop_observers = stop_observers
+
+    def produce(self, jobs: Iterable[DownloadJob | None]) -> None:
+        """Register and queue each job; block while the task queue is full.
+
+        Args:
+            jobs: Jobs of the list; None: no job yet, but the producer checks whether to stop.
+        """
+        if self._must_stop():
+            return
+        try:
+            self._produce(jobs)
+        finally:
+            COMPUTE_TURN.give()
+
+    def _produce(self, jobs: Iterable[DownloadJob | None]) -> None:
+        for job in jobs:
+            if job is None:
+                COMPUTE_TURN.give()
+            else:
+                COMPUTE_TURN.take()
+                self._registry.add(job)
+                self.registered += 1
+                self._enqueue(job)
+            # Checked before the next job is drawn: a job that was drawn but not registered
+            # would be lost.
+            if self._must_stop():
+                return
+        self.is_list_read = True
+        self._limits.note_end_of_list()
+
+    def _enqueue(self, job: DownloadJob) -> None:
+        if self._workers.has_unstarted:
+            self._start_worker()
+        try:
+            self._tasks.put_nowait(job)
+        except queue.Full:
+            with COMPUTE_TURN.given():
+                put_interruptibly(self._tasks, job, should_stop=self._must_stop)
+
+    def _start_worker(self) -> None:
+        """Start one more worker, or continue without it if the system refuses a thread."""
+        workers = self._workers
+        with COMPUTE_TURN.given():
+            if workers.start_next():
+                return
+            if not workers.started:
+                # A run can do without observers, but not without a worker.
+                self._stop_observers()
+                workers.start_next()
+        if not workers.started:
+            self._limits.stop(StopReason.NO_THREADS)
+        log.warning(
+            "only %d of %d workers run: %s",
+            *(workers.started, len(workers.members), StopReason.NO_THREADS),
+        )
+        workers.stop_starting()

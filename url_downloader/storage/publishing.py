@@ -1,0 +1,81 @@
+"""Publishing: the step that gives a finished part its final name, also on another disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from typing import NamedTuple
+
+from url_downloader.shared.compute_turn import COMPUTE_TURN
+from url_downloader.shared.descriptors import write_all
+from url_downloader.storage.file_metadata import FileMetadata
+from url_downloader.storage.folder import Folder
+from url_downloader.storage.missing_features import Feature
+from url_downloader.storage.part_file import BLOCK_SIZE, PartFile
+
+_COPY = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Destination(NamedTuple):
+    """Destination of a file: an open folder and the file's name in it."""
+
+    folder: Folder
+    name: bytes
+
+
+def publish_part(part: PartFile, destination: Destination, *, metadata: FileMetadata) -> None:
+    """Give a part its final name by an atomic rename. A link of that name is replaced.
+
+    If the destination is on another file system, the part is copied there first.
+
+    Args:
+        part: Part whose bytes and metadata are complete.
+        destination: Destination of the file.
+        metadata: Metadata for the copy, if there is one.
+
+    Raises:
+        OSError: The system refuses.
+    """
+    source, target = part.parts.descriptor, destination.folder.descriptor
+    try:
+        os.replace(part.name, destination.name, src_dir_fd=source, dst_dir_fd=target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        metadata.missing_features.note(Feature.RENAME)
+        with COMPUTE_TURN.given():
+            _copy(part, destination, metadata=metadata)
+
+
+def _copy(part: PartFile, destination: Destination, *, metadata: FileMetadata) -> None:
+    """Copy the part into the destination's folder, then rename the copy atomically."""
+    folder = destination.folder.descriptor
+    copy = b".url-downloader-" + os.urandom(8).hex().encode()
+    descriptor = os.open(copy, _COPY, 0o666, dir_fd=folder)
+    try:
+        try:
+            _copy_bytes(part, descriptor)
+            metadata.apply(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(copy, destination.name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(copy, dir_fd=folder)
+        raise
+    # If this fails, the end of the run removes the part as a leftover.
+    with suppress(OSError):
+        part.parts.remove(part.name)
+
+
+def _copy_bytes(part: PartFile, descriptor: int) -> None:
+    source = os.open(part.name, _READ, dir_fd=part.parts.descriptor)
+    try:
+        while data := os.read(source, BLOCK_SIZE):
+            write_all(descriptor, data)
+    finally:
+        os.close(source)
+    if os.fstat(descriptor).st_size != part.size:
+        raise OSError(errno.EIO, "the copy differs in length from the file")
