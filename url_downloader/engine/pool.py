@@ -145,14 +145,14 @@ class JobPool:
         try:
             self._produce(jobs)
         finally:
-            COMPUTE_TURN.give()
+            COMPUTE_TURN.release()
 
     def _produce(self, jobs: Iterable[DownloadJob | None]) -> None:
         for job in jobs:
             if job is None:
-                COMPUTE_TURN.give()
+                COMPUTE_TURN.release()
             else:
-                COMPUTE_TURN.take()
+                COMPUTE_TURN.acquire()
                 self.registry.add(job)
                 self._registered += 1
                 self._hand_over(job)
@@ -168,13 +168,13 @@ class JobPool:
         try:
             self._tasks.put_nowait(job)
         except queue.Full:
-            with COMPUTE_TURN.given():
+            with COMPUTE_TURN.released():
                 put_until(self._tasks, job, gave_up=self._must_stop)
 
     def _start_worker(self) -> None:
         """Start one more; where there is no room for it, go on with those that there are."""
         workers = self._workers
-        with COMPUTE_TURN.given():
+        with COMPUTE_TURN.released():
             if workers.start_next():
                 return
             if not workers.started:

@@ -99,7 +99,7 @@ class Worker(StoppableThread):
 
     def teardown(self) -> None:
         """Close the downloader."""
-        COMPUTE_TURN.give()
+        COMPUTE_TURN.release()
         if self._attempter is not None:
             self._attempter.close()
 
@@ -107,7 +107,7 @@ class Worker(StoppableThread):
         try:
             return self._pool.tasks.get_nowait()
         except queue.Empty:
-            with COMPUTE_TURN.given():
+            with COMPUTE_TURN.released():
                 return self._pool.tasks.get()
 
     def _process(self, job: DownloadJob) -> None:

@@ -95,7 +95,7 @@ class AbortableConnection(HTTPConnection):
         """
         self.control.enter(Phase.WAITING)
         if self.sock is None:
-            with COMPUTE_TURN.given():
+            with COMPUTE_TURN.released():
                 self.connect()
         # TLS within that of a proxy is no socket, but has one.
         self.control.hold(getattr(self.sock, "socket", self.sock))

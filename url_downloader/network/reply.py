@@ -74,7 +74,7 @@ class HttpReply:
         while chunk := self._read(size):
             yield chunk
         self._control.enter(Phase.WORKING)
-        COMPUTE_TURN.take()
+        COMPUTE_TURN.acquire()
 
     def drain(self) -> None:
         """Read a small body away, so that the connection can serve again; then close."""
@@ -87,7 +87,7 @@ class HttpReply:
         except AttemptError:
             pass
         self._control.enter(Phase.WORKING)
-        COMPUTE_TURN.take()
+        COMPUTE_TURN.acquire()
         self.close()
 
     def close(self) -> None:

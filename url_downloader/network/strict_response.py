@@ -76,7 +76,7 @@ class StrictResponse(http.client.HTTPResponse):
             WireError: the header block or the framing is not to be trusted.
         """
         body: Any = self.fp
-        with COMPUTE_TURN.given():
+        with COMPUTE_TURN.released():
             if there := body.peek(1):
                 self._on_begun()
         if there:
@@ -113,7 +113,7 @@ class StrictResponse(http.client.HTTPResponse):
     def _read_by_line(self, is_whole: bool) -> None:
         body: Any = self.fp
         if not is_whole:
-            COMPUTE_TURN.give()
+            COMPUTE_TURN.release()
         lines = body if is_whole else LinesInPieces(body, self._on_bytes)
         self.fp = HeaderReader(lines)  # type: ignore[assignment]
         try:
@@ -179,7 +179,7 @@ class StrictResponse(http.client.HTTPResponse):
             WireError: a chunk is malformed, or the connection closed inside the body.
         """
         if not self._is_here:
-            COMPUTE_TURN.give()
+            COMPUTE_TURN.release()
         if self.isclosed():
             return b""
         if self.chunked:

@@ -59,7 +59,7 @@ class Folder:
         Raises:
             OSError: the disk refuses, or can't do that.
         """
-        with COMPUTE_TURN.given(), self._read() as descriptor:
+        with COMPUTE_TURN.released(), self._read() as descriptor:
             os.fsync(descriptor)
 
     @contextmanager

@@ -43,7 +43,7 @@ def move(part: PartFile, place: Destination, *, finish: Finish) -> None:
         if error.errno != errno.EXDEV:
             raise
         finish.missing_features.note(Feature.RENAME)
-        with COMPUTE_TURN.given():
+        with COMPUTE_TURN.released():
             _copy(part, place, finish=finish)
 
 
