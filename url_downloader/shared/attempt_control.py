@@ -22,7 +22,7 @@ from url_downloader.shared.ports import Phase, Progress
 class AttemptControl:
     """Progress of a worker's attempts, and the means to abort them from any thread.
 
-    An abort shuts down the socket that the transport uses, whatever the worker waits for.
+    An abort shuts down the socket that the transport uses. That ends each wait for the network.
 
     Args:
         on_bytes: Called with the size of each chunk of a file, in bytes as received.
@@ -57,7 +57,7 @@ class AttemptControl:
 
     @property
     def received(self) -> int:
-        """Bytes of the file, as received, in the current or the last attempt."""
+        """Return the bytes of the file, as received, of the current or the last attempt."""
         return self._received
 
     def begin(self, job: DownloadJob) -> None:

@@ -23,7 +23,7 @@ _HINTS = {
 _DELAY_SECONDS = re.compile(r"\d+", re.ASCII)
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 _MAX_DATE_LENGTH = 100
-"""Characters; upper bound for a date in any form of HTTP, with room for comments."""
+"""Characters; upper bound for a date in any form of HTTP, with comments."""
 
 
 def retry_after_seconds(value: str | None, *, utc_now: float) -> float | None:

@@ -130,7 +130,7 @@ class AttemptLimits:
 
 
 class DownloadJob(NamedTuple):
-    """One URL of the list, with the options for it.
+    """A URL of the list, with the options for it.
 
     Args:
         job_id: Position in the order of registration, from 1.

@@ -19,7 +19,7 @@ class OnceLogger:
         self._logged: set[str] = set()
 
     def warning(self, message: str, *args: object) -> None:
-        """Log a warning unless one with the same message was logged, whatever its arguments."""
+        """Log a warning unless its message was logged before, with these or other arguments."""
         if message not in self._logged:
             self._logged.add(message)
             self._log.warning(message, *args)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from url_downloader.shared.models import AttemptLimits, Checksum, DownloadJob
 
 Address = tuple[Any, Any, int, str, Any]
-"""One address of a host, as socket.getaddrinfo returns it."""
+"""Address of a host, as socket.getaddrinfo returns it."""
 
 Fields = tuple[tuple[str, str], ...]
 """Header fields as (name, value) pairs."""

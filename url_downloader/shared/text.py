@@ -26,7 +26,7 @@ def format_seconds(seconds: float) -> str:
 
 
 def path_text(path: str) -> str:
-    """Return a path as text: names of files are UTF-8, whatever encoding the locale has.
+    """Return a path as text: names of files are UTF-8, even if the locale has another encoding.
 
     Args:
         path: Path as Python's file functions take it: decoded by the locale's encoding.

@@ -20,7 +20,13 @@ from typing import Any, cast
 import pytest
 
 from url_downloader.network import splice as body_pipe
-from url_downloader.network.splice import MOST_PIPES, PIPE_SIZE, BodyPipe, PipedBytes, piped
+from url_downloader.network.splice import (
+    MAX_PIPES,
+    PIPE_SIZE,
+    BodyPipe,
+    PipedBytes,
+    open_body_pipe,
+)
 from url_downloader.shared.descriptors import write_all
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "splice"), reason="no splice(2) here")
@@ -50,7 +56,7 @@ class Bench:
 
     def pipe(self) -> BodyPipe:
         """The client's stream with a pipe."""
-        made = piped(self.stream, self.client)
+        made = open_body_pipe(self.stream, self.client)
         assert made is not None
         return made
 
@@ -146,7 +152,7 @@ def wakes_at(bench: Bench) -> int:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> int:
     """Bytes that are enough to be woken for, as few as are sent in one go."""
-    monkeypatch.setattr(body_pipe, "ENOUGH", 1000)
+    monkeypatch.setattr(body_pipe, "BATCH_SIZE", 1000)
     return 1000
 
 
@@ -154,7 +160,7 @@ def test_a_fast_server_is_given_a_moment(
     bench: Bench, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has sent more by then. At the end of a body nobody waits for more than there is."""
-    monkeypatch.setattr(body_pipe, "MOMENT", LONG)
+    monkeypatch.setattr(body_pipe, "BATCH_SECONDS", LONG)
     with closing(bench.has_begun()) as pipe:
         bench.server.sendall(DATA[: few - 1])
         more = threading.Timer(SHORT, bench.server.sendall, args=[DATA[:1]])
@@ -174,7 +180,7 @@ def test_a_slow_server_is_given_none_again(
             bench.server.sendall(piece)
             assert bytes(pipe.read1(PIPE_SIZE)) == piece
             assert wakes_at(bench) == 1
-            monkeypatch.setattr(body_pipe, "MOMENT", LONG)
+            monkeypatch.setattr(body_pipe, "BATCH_SECONDS", LONG)
 
 
 def test_the_next_reply_is_waited_for_as_ever(bench: Bench, few: int) -> None:
@@ -342,7 +348,7 @@ def test_no_pipe_over_tls(bench: Bench) -> None:
     context = ssl.create_default_context()
     context.check_hostname = False
     with context.wrap_socket(bench.client, do_handshake_on_connect=False) as secure:
-        assert piped(bench.stream, secure) is None
+        assert open_body_pipe(bench.stream, secure) is None
 
 
 def fails(error: int) -> Callable[..., Any]:
@@ -367,25 +373,25 @@ def test_no_pipe_to_be_had(
     """None of a useful size: one does without, any number of times, and nothing is left."""
     with monkeypatch.context() as patch:
         patch.setattr(module, name, fails(error))
-        for _ in range(MOST_PIPES + 1):
-            assert piped(bench.stream, bench.client) is None
+        for _ in range(MAX_PIPES + 1):
+            assert open_body_pipe(bench.stream, bench.client) is None
     bench.pipe().close()
 
 
 def test_no_splice(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other systems do without."""
     monkeypatch.delattr(os, "splice")
-    assert piped(bench.stream, bench.client) is None
+    assert open_body_pipe(bench.stream, bench.client) is None
 
 
 def test_many_pipes(bench: Bench) -> None:
     """There are so many at a time and no more; one that is closed, also twice, is one again."""
-    pipes = [bench.pipe() for _ in range(MOST_PIPES)]
-    assert piped(bench.stream, bench.client) is None
+    pipes = [bench.pipe() for _ in range(MAX_PIPES)]
+    assert open_body_pipe(bench.stream, bench.client) is None
     for _ in range(2):
         pipes[0].close()
     pipes[0] = bench.pipe()
-    assert piped(bench.stream, bench.client) is None
+    assert open_body_pipe(bench.stream, bench.client) is None
     for pipe in pipes:
         pipe.close()
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from url_downloader.network.message_head import (
     MAX_HEADER_BYTES,
     MAX_INTERIM,
-    WireError,
+    ExchangeError,
     header_block,
     request_line,
 )
@@ -79,7 +79,7 @@ def body_of(response: StrictResponse, size: int = BIG) -> bytes:
 
 def refusal(data: bytes) -> str:
     """Kind and message of the error that reading this reply, head and body, ends with."""
-    with pytest.raises(WireError) as caught:
+    with pytest.raises(ExchangeError) as caught:
         body_of(reply(data))
     return f"{caught.value.kind}: {caught.value.message}"
 
