@@ -60,7 +60,8 @@ class ClientContext:
     Args:
         settings: Settings for the communication with servers.
         max_redirects: Upper bound for the redirects of one call.
-        is_location_trusted: Whether other origins get the user's fields and credentials.
+        is_location_trusted: Whether redirects to other origins keep the user's header fields
+            and credentials.
         proxy_routes: Proxies for origins.
         logins: Logins from a netrc file.
         cookies: Cookies of the run.
@@ -161,8 +162,8 @@ class HttpClient:
         Args:
             url: URL in normal form (`shared.urls`); credentials in it are sent as Basic
                 authentication.
-            headers: The job's header fields; only trusted origins get them.
-            conditions: Header fields for ranges and preconditions; all origins get them.
+            headers: Header fields of the job. By default other origins do not get them.
+            conditions: Header fields for ranges and preconditions. All origins get them.
             limits: Limits, of which those for connecting and for silence are applied here.
 
         Raises:
@@ -223,7 +224,7 @@ class HttpClient:
         return request
 
     def _login(self, origin: Origin, login: Login | None) -> Login | None:
-        """Return the login to send: that of the URL, or that of the netrc file."""
+        """Return the login to send; the netrc file adds a missing password or user name."""
         if login is not None and login[1] is not None:
             return login
         name = login[0] if login is not None else None
@@ -289,7 +290,7 @@ def _redirect_target(url: str, reply: HttpReply) -> str:
     location = next(iter(locations), "")
     if not location:
         raise AttemptError(ErrorKind.REDIRECT, f"HTTP {reply.status} without a Location")
-    # Non-ASCII bytes of a Location are in practice UTF-8.
+    # In practice, non-ASCII bytes of a Location are UTF-8.
     text = location.encode("latin-1").decode("utf-8", "surrogateescape")
     target = resolve(url, text)
     if target is None:

@@ -48,8 +48,8 @@ class ReplyFields(Mapping[str, str]):
         lines: Name and value of each header line, in order.
 
     Attributes:
-        lines: The same, without repetitions of an equal line; repetitions that have a meaning
-            are kept.
+        lines: The same lines. Of equal lines only the first is kept, unless a repetition has a
+            meaning.
     """
 
     __slots__ = ("_values", "lines")

@@ -51,7 +51,7 @@ class StrictResponse(http.client.HTTPResponse):
     Args:
         sock: Socket to read from.
         on_begun: Called when the first byte has arrived.
-        on_bytes: Called with numbers of bytes of a header block that arrives in pieces.
+        on_bytes: Called with the size of each piece of a header block that arrives in pieces.
 
     Threads: one at a time.
     """

@@ -15,7 +15,7 @@ PER_WORKER = 6
 """Descriptors that a worker needs: a connection and its handle for aborts, a part and its part
 note, and two more for a look-up or the ends of a pipe."""
 MAX_IDLE = 10
-"""Connections that a worker keeps open without use, at most."""
+"""Upper bound for the idle connections of a worker."""
 RESERVED = 26
 """Descriptors for the rest of the program: standard streams, the list, logs, the output
 directory and its folders, and files that libraries open for a moment."""
@@ -38,7 +38,7 @@ def affordable_workers(wanted: int) -> int:
 
 
 def affordable_idle(workers: int) -> int:
-    """Return how many unused connections each of so many workers may keep open."""
+    """Return the number of idle connections that each of so many workers may keep."""
     share = (_raised_limit() - RESERVED) // workers
     return max(1, min(MAX_IDLE, share - PER_WORKER))
 

@@ -10,7 +10,7 @@ import errno
 from url_downloader.shared.models import ErrorKind, JobStatus
 
 NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
-"""Error numbers of the system for too many open files, in this process or in all together."""
+"""Error numbers for too many open files, in this process or in the whole system."""
 
 
 class UrlDownloaderError(Exception):

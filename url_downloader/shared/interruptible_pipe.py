@@ -48,7 +48,7 @@ class StopCheck:
 
 
 RUN_SHOULD_STOP = StopCheck()
-"""The check of this process, for its one set of standard streams and its log file."""
+"""The check for all streams of this process, which has one set of standard streams."""
 
 
 class InterruptiblePipe(io.FileIO):

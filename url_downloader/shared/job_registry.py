@@ -231,7 +231,7 @@ def _moved(
     result: JobResult | None,
     due: float | None,
 ) -> JobRecord:
-    """Return the record after a transition at `now`, with the time since the last one added."""
+    """Return the record after a transition at `now`, with `waited` and `worked` updated."""
     spent = now - old.since
     was_working = old.status is JobStatus.RUNNING
     is_starting = status is JobStatus.RUNNING

@@ -42,7 +42,7 @@ class StoppableThread(threading.Thread):
         raise NotImplementedError
 
     def teardown(self) -> None:
-        """Close the resources of `setup`. Called also after an exception."""
+        """Close the resources of `setup`. Called even after an exception."""
 
     def run(self) -> None:
         try:

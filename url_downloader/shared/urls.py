@@ -72,7 +72,7 @@ def resolve(base: str, reference: str) -> str | None:
     """Return the URL that a reference means, without fragment; None if it is not http(s).
 
     Args:
-        base: Absolute URL, in normal form, of the document that contains the reference.
+        base: Absolute URL in normal form, to which the reference is relative.
         reference: Absolute or relative reference. It may contain blanks and control
             characters. Lone surrogates stand for bytes that are not UTF-8.
     """
