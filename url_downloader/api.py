@@ -154,7 +154,7 @@ class _Source:
         """Call `should_stop`, unless it has just been called; it may take its time."""
         if time.monotonic() < self._asks_at:
             return False
-        COMPUTE_TURN.give()
+        COMPUTE_TURN.release()
         try:
             return bool(self._should_stop())
         except Exception as error:  # noqa: BLE001 - raised again when the run has ended

@@ -33,7 +33,7 @@ from url_downloader.network.resolver import Resolver
 from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.descriptors import affordable_idle
 from url_downloader.shared.models import DownloadJob, EventListener
-from url_downloader.shared.notices import Notices
+from url_downloader.shared.once_logger import OnceLogger
 from url_downloader.shared.ports import Naming
 from url_downloader.storage.output_directory import OutputDirectory
 
@@ -100,7 +100,7 @@ class DownloaderFactory:
         self._client = client_context(settings.server, settings.transfer, should_stop=stop)
         self._directory = directory
         self._names = names if settings.output.takes_server_names else None
-        self._notices = Notices(log)
+        self._notices = OnceLogger(log)
         self._resolver = Resolver()
 
     def __call__(self, control: AttemptControl) -> Downloader:

@@ -26,7 +26,7 @@ from tests.support.scripted_server import (
 )
 from tests.support.sizes import sizes_of
 from url_downloader.network import strict_response as http_wire
-from url_downloader.network.strict_response import WORTH_A_PIPE
+from url_downloader.network.strict_response import MIN_PIPED_SIZE
 from url_downloader.shared.models import AttemptLimits, Checksum, ErrorKind, JobResult, Outcome
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "splice"), reason="no splice(2) here")
@@ -60,7 +60,7 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Run a test with bodies that the kernel moves, and with bodies that are read."""
     if request.param == "read":
-        monkeypatch.setattr(http_wire, "piped", lambda *_: None)
+        monkeypatch.setattr(http_wire, "open_body_pipe", lambda *_: None)
     return str(request.param)
 
 
@@ -90,7 +90,7 @@ def part_of(run: Run) -> bytes:
 def test_every_byte(server: ScriptedServer, run: Run, moved: list[int]) -> None:
     """Bodies of all sizes are right, and the connection serves the next request."""
     more = [-1, 0, 1, 8191, 8192, 8193, MIB - 1, MIB, 5 * MIB + 12_345, -MIB]
-    bodies = {f"{n}": content(WORTH_A_PIPE + each) for n, each in enumerate(more)}
+    bodies = {f"{n}": content(MIN_PIPED_SIZE + each) for n, each in enumerate(more)}
     for name, body in bodies.items():
         server.play(f"/{name}", Reply(body=body))
     run.work(run.job(name, server.url(f"/{name}")) for name in bodies)
@@ -194,7 +194,7 @@ def test_encoded(server: ScriptedServer, run: Run) -> None:
 
 def test_what_is_worth_a_pipe(server: ScriptedServer, run: Run, moved: list[int]) -> None:
     """A short body is read."""
-    body = content(WORTH_A_PIPE - 1)
+    body = content(MIN_PIPED_SIZE - 1)
     server.play("/a", Reply(body=body))
     fetch(run, server.url("/a"))
     assert run.files == {"file": body}

@@ -20,7 +20,13 @@ from typing import Any, cast
 import pytest
 
 from url_downloader.network import splice as body_pipe
-from url_downloader.network.splice import MOST_PIPES, PIPE_SIZE, BodyPipe, PipedBytes, piped
+from url_downloader.network.splice import (
+    MAX_PIPES,
+    PIPE_SIZE,
+    BodyPipe,
+    PipedBytes,
+    open_body_pipe,
+)
 from url_downloader.shared.descriptors import write_all
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "splice"), reason="no splice(2) here")
@@ -50,7 +56,7 @@ class Transfer:
 
     def pipe(self) -> BodyPipe:
         """Return the client's stream with a pipe."""
-        made = piped(self.stream, self.client)
+        made = open_body_pipe(self.stream, self.client)
         assert made is not None
         return made
 
@@ -146,7 +152,7 @@ def wakes_at(link: Transfer) -> int:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> int:
     """Make the bytes for which a reader is woken few enough to be sent at once."""
-    monkeypatch.setattr(body_pipe, "ENOUGH", 1000)
+    monkeypatch.setattr(body_pipe, "BATCH_SIZE", 1000)
     return 1000
 
 
@@ -154,7 +160,7 @@ def test_a_fast_server_is_given_a_moment(
     link: Transfer, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reader waits a moment for more bytes, but not at the end of a body."""
-    monkeypatch.setattr(body_pipe, "MOMENT", LONG)
+    monkeypatch.setattr(body_pipe, "BATCH_SECONDS", LONG)
     with closing(link.has_begun()) as pipe:
         link.server.sendall(DATA[: few - 1])
         more = threading.Timer(SHORT, link.server.sendall, args=[DATA[:1]])
@@ -174,7 +180,7 @@ def test_a_slow_server_is_given_none_again(
             link.server.sendall(piece)
             assert bytes(pipe.read1(PIPE_SIZE)) == piece
             assert wakes_at(link) == 1
-            monkeypatch.setattr(body_pipe, "MOMENT", LONG)
+            monkeypatch.setattr(body_pipe, "BATCH_SECONDS", LONG)
 
 
 def test_the_next_reply_is_waited_for_as_ever(link: Transfer, few: int) -> None:
@@ -342,7 +348,7 @@ def test_no_pipe_over_tls(link: Transfer) -> None:
     context = ssl.create_default_context()
     context.check_hostname = False
     with context.wrap_socket(link.client, do_handshake_on_connect=False) as secure:
-        assert piped(link.stream, secure) is None
+        assert open_body_pipe(link.stream, secure) is None
 
 
 def fails(error: int) -> Callable[..., Any]:
@@ -367,25 +373,25 @@ def test_no_pipe_to_be_had(
     """Without a pipe of useful size there is none, and no descriptor leaks."""
     with monkeypatch.context() as patch:
         patch.setattr(module, name, fails(error))
-        for _ in range(MOST_PIPES + 1):
-            assert piped(link.stream, link.client) is None
+        for _ in range(MAX_PIPES + 1):
+            assert open_body_pipe(link.stream, link.client) is None
     link.pipe().close()
 
 
 def test_no_splice(link: Transfer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Systems without splice use no pipe."""
     monkeypatch.delattr(os, "splice")
-    assert piped(link.stream, link.client) is None
+    assert open_body_pipe(link.stream, link.client) is None
 
 
 def test_many_pipes(link: Transfer) -> None:
     """The number of pipes is bounded; a closed pipe, also one closed twice, frees one place."""
-    pipes = [link.pipe() for _ in range(MOST_PIPES)]
-    assert piped(link.stream, link.client) is None
+    pipes = [link.pipe() for _ in range(MAX_PIPES)]
+    assert open_body_pipe(link.stream, link.client) is None
     for _ in range(2):
         pipes[0].close()
     pipes[0] = link.pipe()
-    assert piped(link.stream, link.client) is None
+    assert open_body_pipe(link.stream, link.client) is None
     for pipe in pipes:
         pipe.close()
 

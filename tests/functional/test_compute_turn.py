@@ -5,7 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from url_downloader.shared.compute_turn import LONG, PAUSE, SOME, ComputeTurn
+from url_downloader.shared.compute_turn import (
+    LONG_TURN,
+    MAX_LONG_TURNS,
+    PAUSE_SECONDS,
+    ComputeTurn,
+)
 
 LIMIT = 30.0
 
@@ -35,11 +40,11 @@ def test_one_at_a_time() -> None:
     def compute() -> None:
         nonlocal inside, most
         for _ in range(300):
-            turn.take()
+            turn.acquire()
             inside += 1
             most = max(most, inside)
             inside -= 1
-            turn.give()
+            turn.release()
 
     neighbours = [Neighbour(compute) for _ in range(4)]
     assert all(each.is_done() for each in neighbours)
@@ -49,22 +54,22 @@ def test_one_at_a_time() -> None:
 def test_taking_and_giving_again_does_nothing() -> None:
     """The holder may take the turn again; a thread without the turn may give it."""
     turn = ComputeTurn()
-    turn.take()
-    turn.take()
-    turn.give()
-    turn.give()
-    assert Neighbour(turn.take).is_done()
+    turn.acquire()
+    turn.acquire()
+    turn.release()
+    turn.release()
+    assert Neighbour(turn.acquire).is_done()
 
 
 def test_another_thread_can_not_give_it() -> None:
     """Only the holder gives the turn away."""
     now = [0.0]
     turn = ComputeTurn(now=lambda: now[0])
-    turn.take()
-    assert Neighbour(turn.give).is_done()
-    assert Neighbour(turn.take).is_done()
+    turn.acquire()
+    assert Neighbour(turn.release).is_done()
+    assert Neighbour(turn.acquire).is_done()
     # The second neighbour waited too long and took no turn, so that all threads pause turns.
-    assert Neighbour(turn.take).is_done()
+    assert Neighbour(turn.acquire).is_done()
 
 
 def test_a_wait_gives_it_away() -> None:
@@ -72,14 +77,14 @@ def test_a_wait_gives_it_away() -> None:
     turn = ComputeTurn()
 
     def use() -> None:
-        turn.take()
-        turn.give()
+        turn.acquire()
+        turn.release()
 
-    turn.take()
-    with turn.given():
+    turn.acquire()
+    with turn.released():
         assert Neighbour(use).is_done()
-    waiting = Neighbour(turn.take)
-    turn.give()
+    waiting = Neighbour(turn.acquire)
+    turn.release()
     assert waiting.is_done()
 
 
@@ -87,21 +92,21 @@ def test_nobody_waits_for_one_that_is_stuck() -> None:
     """If the holder is stuck, threads go on without the turn, and for a while do not try."""
     now = [0.0]
     turn = ComputeTurn(now=lambda: now[0])
-    assert Neighbour(turn.take).is_done()
-    turn.take()
-    now[0] += PAUSE / 2
-    turn.take()
-    turn.give()
-    now[0] += PAUSE
-    turn.take()
-    turn.give()
+    assert Neighbour(turn.acquire).is_done()
+    turn.acquire()
+    now[0] += PAUSE_SECONDS / 2
+    turn.acquire()
+    turn.release()
+    now[0] += PAUSE_SECONDS
+    turn.acquire()
+    turn.release()
 
 
 def test_an_interpreter_without_a_lock_needs_no_turns() -> None:
     """Without a GIL all threads compute at the same time."""
     turn = ComputeTurn(is_needed=False)
-    turn.take()
-    assert Neighbour(turn.take).is_done()
+    turn.acquire()
+    assert Neighbour(turn.acquire).is_done()
 
 
 def test_turns_that_take_long_keep_nobody() -> None:
@@ -113,12 +118,12 @@ def test_turns_that_take_long_keep_nobody() -> None:
         return now[0]
 
     turn = ComputeTurn(now=look)
-    for _ in range(SOME):
-        turn.take()
-        now[0] += 2 * LONG
-        turn.give()
-    turn.take()
+    for _ in range(MAX_LONG_TURNS):
+        turn.acquire()
+        now[0] += 2 * LONG_TURN
+        turn.release()
+    turn.acquire()
     before = looks[0]
-    assert Neighbour(turn.take).is_done()
+    assert Neighbour(turn.acquire).is_done()
     # One look at the clock means that it did not wait.
     assert looks[0] == before + 1

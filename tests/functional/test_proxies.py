@@ -22,7 +22,7 @@ from url_downloader.config.proxies import parse_proxy
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.config.settings import RetrySettings
 from url_downloader.engine.retry_policy import GiveUp, RetryIn, decide
-from url_downloader.network.connection_cache import ConnectionCache
+from url_downloader.network.connection_cache import ConnectionCache, ConnectionKey
 from url_downloader.network.resolver import Resolver
 from url_downloader.network.tls import TlsConfig
 from url_downloader.shared.attempt_control import AttemptControl
@@ -114,9 +114,9 @@ def test_targets_come_as_they_are(
         max_idle=1,
     )
     with KINDS[kind](tls_context) as proxy, closing(connections):
-        place = origin, False, parse_proxy(proxy.url(scheme=kind))
+        key = ConnectionKey(origin, False, parse_proxy(proxy.url(scheme=kind)))
         for target in TARGETS:
-            reply, let_go = connections.exchange(target, {}, place=place, limits=LIMITS)
+            reply, let_go = connections.exchange(target, {}, key=key, limits=LIMITS)
             while reply.read1(1000):
                 pass
             let_go()

@@ -202,7 +202,7 @@ NETRC = f"machine h login me password {SECRET}\n"
     [
         ("netrc", None, "No such file"),
         ("netrc", f"{NETRC}bogus {SECRET}\n", "file:2: the logins can't be read"),
-        ("netrc", f"machine h passwort {SECRET}\n", "not the format of .netrc"),
+        ("netrc", f"machine h passwort {SECRET}\n", "not in netrc format"),
         ("cookies", "nothing", "Netscape"),
         *[("ca_cert", None, "No such file"), ("ca_cert", "nothing", "the CA bundle")],
         *[("cert", None, "No such file"), ("cert", "nothing", "in PEM format")],

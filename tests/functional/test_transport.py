@@ -626,7 +626,7 @@ def test_the_libraries_call_what_is_overridden(
 
         monkeypatch.setattr(owner, name, counted)
 
-    for name in ("_new_conn", "request", "reply"):
+    for name in ("_new_conn", "request", "read_response"):
         spy(AbortableConnection, name)
     for name in ("begin", "read1"):
         spy(StrictResponse, name)
@@ -634,4 +634,4 @@ def test_the_libraries_call_what_is_overridden(
     for _ in range(2):
         get(client, any_server.url("/a"))
     assert calls.pop("read1") >= 2
-    assert calls == {"_new_conn": 1, "request": 2, "reply": 2, "begin": 2}
+    assert calls == {"_new_conn": 1, "request": 2, "read_response": 2, "begin": 2}

@@ -111,7 +111,7 @@ TROUBLES = {
         url="http://127.0.0.1:{port}/set-cookie-nul", words="not a header line"
     ),
     "redirect-login-cut": Trouble(
-        url="http://127.0.0.1:{port}/redirect-login-cut", words="redirected to what is no"
+        url="http://127.0.0.1:{port}/redirect-login-cut", words="redirect to an unusable URL"
     ),
     "cookies-themselves": Trouble(
         options=("--cookies", f"session={SECRET}"), status=3, words="--cookies: the cookies"

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import strategies as st
 
-from url_downloader.network.message_head import WireError
+from url_downloader.network.message_head import ExchangeError
 from url_downloader.network.strict_response import StrictResponse
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -105,7 +105,7 @@ def body_of(response: StrictResponse, size: int = BIG) -> bytes:
 
 def refusal(data: bytes) -> str:
     """Return kind and message of the error that reading this reply, head and body, raises."""
-    with pytest.raises(WireError) as caught:
+    with pytest.raises(ExchangeError) as caught:
         body_of(reply(data))
     return f"{caught.value.kind}: {caught.value.message}"
 

@@ -13,7 +13,7 @@ from url_downloader.attempt.overwrite_rules import OverwriteRules
 from url_downloader.config.settings import Existing, TransferSettings
 from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.models import Checksum, DownloadJob
-from url_downloader.shared.notices import Notices
+from url_downloader.shared.once_logger import OnceLogger
 from url_downloader.shared.ports import Decoder, Disk, Naming, Reply, Transport
 
 log = logging.getLogger(__package__)
@@ -42,7 +42,7 @@ class TransferContext:
     existing: Existing
     names: Naming | None
     control: AttemptControl
-    notices: Notices = field(default_factory=lambda: Notices(log))
+    notices: OnceLogger = field(default_factory=lambda: OnceLogger(log))
     utc_now: Callable[[], float] = time.time
 
     @property

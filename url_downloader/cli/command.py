@@ -41,7 +41,7 @@ from url_downloader.process_jobs import process_jobs
 from url_downloader.reports.script_outputs import RunEnd, open_outputs
 from url_downloader.shared.descriptors import is_regular
 from url_downloader.shared.errors import InputError, LockedError, OutputError
-from url_downloader.shared.interruptible_pipe import RUN_IS_ENDING
+from url_downloader.shared.interruptible_pipe import RUN_SHOULD_STOP
 from url_downloader.shared.models import JobStatus
 from url_downloader.shared.text import printable
 from url_downloader.shared.unexpected import log_unexpected
@@ -108,7 +108,7 @@ def run(
 @contextmanager
 def _watched_signals() -> Iterator[SignalFlags]:
     """Catch signals; the first one ends the wait for a pipe that nobody reads, too."""
-    with caught_signals() as signals, RUN_IS_ENDING.by(lambda: signals.stop is not None):
+    with caught_signals() as signals, RUN_SHOULD_STOP.using(lambda: signals.stop is not None):
         yield signals
 
 

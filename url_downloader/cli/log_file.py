@@ -11,10 +11,10 @@ from pathlib import Path
 
 from url_downloader.shared.errors import OutputError
 from url_downloader.shared.interruptible_pipe import (
-    RUN_IS_ENDING,
+    RUN_SHOULD_STOP,
     InterruptiblePipe,
     is_pipe,
-    text_to,
+    text_stream,
 )
 
 
@@ -46,8 +46,8 @@ class LogFile(WatchedFileHandler):
             return stream
         with stream:
             descriptor = os.dup(stream.fileno())
-        pipe = InterruptiblePipe(descriptor, gave_up=RUN_IS_ENDING, is_owner=True)
-        return text_to(pipe, errors="backslashreplace")
+        pipe = InterruptiblePipe(descriptor, should_stop=RUN_SHOULD_STOP, is_owner=True)
+        return text_stream(pipe, errors="backslashreplace")
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record, to a new file if the old one is no longer there."""

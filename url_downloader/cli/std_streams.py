@@ -7,10 +7,10 @@ import sys
 from contextlib import suppress
 
 from url_downloader.shared.interruptible_pipe import (
-    RUN_IS_ENDING,
+    RUN_SHOULD_STOP,
     InterruptiblePipe,
     is_pipe,
-    text_to,
+    text_stream,
 )
 
 
@@ -38,8 +38,10 @@ def _make_patient(name: str) -> None:
     stream = getattr(sys, name)
     with suppress(OSError, ValueError):
         if is_pipe(stream.fileno()):
-            pipe = InterruptiblePipe(stream.fileno(), gave_up=RUN_IS_ENDING)
-            setattr(sys, name, text_to(pipe, encoding=stream.encoding, errors=stream.errors))
+            pipe = InterruptiblePipe(stream.fileno(), should_stop=RUN_SHOULD_STOP)
+            setattr(
+                sys, name, text_stream(pipe, encoding=stream.encoding, errors=stream.errors)
+            )
 
 
 def say(line: str) -> None:

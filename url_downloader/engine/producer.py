@@ -64,14 +64,14 @@ class Producer:
         try:
             self._produce(jobs)
         finally:
-            COMPUTE_TURN.give()
+            COMPUTE_TURN.release()
 
     def _produce(self, jobs: Iterable[DownloadJob | None]) -> None:
         for job in jobs:
             if job is None:
-                COMPUTE_TURN.give()
+                COMPUTE_TURN.release()
             else:
-                COMPUTE_TURN.take()
+                COMPUTE_TURN.acquire()
                 self._registry.add(job)
                 self.registered += 1
                 self._enqueue(job)
@@ -88,13 +88,13 @@ class Producer:
         try:
             self._tasks.put_nowait(job)
         except queue.Full:
-            with COMPUTE_TURN.given():
+            with COMPUTE_TURN.released():
                 put_interruptibly(self._tasks, job, should_stop=self._must_stop)
 
     def _start_worker(self) -> None:
         """Start one more worker, or continue without it if the system refuses a thread."""
         workers = self._workers
-        with COMPUTE_TURN.given():
+        with COMPUTE_TURN.released():
             if workers.start_next():
                 return
             if not workers.started:

@@ -122,7 +122,7 @@ class Worker(StoppableThread):
 
     def teardown(self) -> None:
         """Close the downloader."""
-        COMPUTE_TURN.give()
+        COMPUTE_TURN.release()
         if self._downloader is not None:
             self._downloader.close()
 
@@ -130,7 +130,7 @@ class Worker(StoppableThread):
         try:
             return self._pool.tasks.get_nowait()
         except queue.Empty:
-            with COMPUTE_TURN.given():
+            with COMPUTE_TURN.released():
                 return self._pool.tasks.get()
 
     def _process(self, job: DownloadJob) -> None:

@@ -1,6 +1,14 @@
-"""One worker's hands on the network: a GET, its redirects, its reply. Abortable.
+"""The HTTP client of a worker: it sends a GET, follows redirects, and returns the final reply.
 
-The only room that drives `requests`. Knows nothing of jobs, files and retries.
+For each request, `HttpClient.open` goes through these steps:
+
+1. It combines the header fields, and adds login and cookies.
+2. The ConnectionCache sends the request, direct or through a proxy. It returns a
+   StrictResponse, whose head has been read.
+3. The client stores new cookies. It follows a redirect with the next request. Any other reply
+   is returned as an HttpReply, whose body the caller reads.
+
+Another thread can abort each step through the AttemptControl. Independent of jobs and files.
 """
 
 from __future__ import annotations
@@ -17,10 +25,10 @@ from requests.structures import CaseInsensitiveDict
 
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.config.settings import TransferSettings
-from url_downloader.network.connection_cache import ConnectionCache
+from url_downloader.network.connection_cache import ConnectionCache, ConnectionKey
 from url_downloader.network.cookies import Cookies, read_cookies
 from url_downloader.network.errors import LIBRARY_ERRORS, attempt_error
-from url_downloader.network.headers import combined
+from url_downloader.network.headers import combine_fields
 from url_downloader.network.logins import Logins, find_logins, read_logins
 from url_downloader.network.proxy_routes import ProxyRoutes
 from url_downloader.network.reply import HttpReply
@@ -47,16 +55,19 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientContext:
-    """What all clients of a run share.
+    """Configuration and state that all clients of a run share.
 
     Args:
-        settings: what the user asked for.
-        max_redirects: how many are followed for one call.
-        is_location_trusted: whether the user's headers and credentials follow to other origins.
-        proxy_routes: the proxies on the way to origins.
-        logins: those that the user keeps in a .netrc.
-        cookies: of the run.
-        tls: whom servers must be vouched for by.
+        settings: Settings for the communication with servers.
+        max_redirects: Upper bound for the redirects of one call.
+        is_location_trusted: Whether redirects to other origins keep the user's header fields
+            and credentials.
+        proxy_routes: Proxies for origins.
+        logins: Logins from a netrc file.
+        cookies: Cookies of the run.
+        tls: TLS configuration.
+
+    Threads: any.
     """
 
     settings: ServerSettings
@@ -74,18 +85,18 @@ def client_context(
     *,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> ClientContext:
-    """The context that the settings ask for, all files that they name read.
+    """Return the context for the settings; read all files that they name.
 
     Args:
-        settings: for the talk with servers.
-        transfer: for redirects.
-        should_stop: asked while a file is waited for; True ends that.
+        settings: Settings for the communication with servers.
+        transfer: Settings for redirects.
+        should_stop: Called while a FIFO has no data; if it returns True, the wait ends.
 
     Raises:
-        InputError: one of them can't be used.
+        InputError: A file can't be used.
     """
     if not settings.is_verified:
-        log.warning("--insecure: servers need not prove who they are; anybody may pose as them")
+        log.warning("--insecure: certificates are not checked; anyone can pose as a server")
     return ClientContext(
         settings=settings,
         max_redirects=transfer.max_redirects,
@@ -109,18 +120,20 @@ def _logins(settings: ServerSettings, should_stop: Callable[[], bool]) -> Logins
 
 
 class HttpClient:
-    """Gets URLs over connections that it keeps for the next call.
+    """A client that gets URLs, and keeps connections open for later calls.
+
+    It implements `shared.ports.Transport`.
 
     Args:
-        context: what it shares with others.
-        control: of the worker's attempts.
-        max_idle: hosts to which a connection is kept.
-        look_up: finds the addresses of hosts.
+        context: Context that it shares with other clients.
+        control: Control of the worker's attempts.
+        max_idle: Number of idle connections to keep.
+        look_up: Function that starts a look-up of a host.
 
     Attributes:
-        control: as given; aborts a call from any thread.
+        control: The same control; it aborts a call from any thread.
 
-    Threads: made, used and closed in one thread.
+    Threads: created, used and closed in one thread.
     """
 
     def __init__(
@@ -144,25 +157,27 @@ class HttpClient:
     def open(
         self, url: str, headers: Fields, *, conditions: Fields, limits: AttemptLimits
     ) -> HttpReply:
-        """Send a GET, follow its redirects, and return the final reply's head.
+        """Send a GET, follow its redirects, and return the final reply with its body unread.
 
         Args:
-            url: in normal form (`urls`); credentials in it become Basic authorization.
-            headers: the user's; they do not follow a redirect to an origin not trusted.
-            conditions: ranges and preconditions; they do.
-            limits: those for connecting and for silence are kept to, not the others.
+            url: URL in normal form (`shared.urls`); credentials in it are sent as Basic
+                authentication.
+            headers: Header fields of the job. By default other origins do not get them.
+            conditions: Header fields for ranges and preconditions. All origins get them.
+            limits: Limits, of which those for connecting and for silence are applied here.
 
         Raises:
-            AttemptError: no reply, or a redirect that can't be followed.
+            AttemptError: No valid reply arrived, or a redirect can't be followed.
         """
-        home, own_login = origin_of(url), login_of(url)
+        first_origin, first_login = origin_of(url), login_of(url)
         for _ in range(self._context.max_redirects + 1):
-            is_home = self._context.is_location_trusted or origin_of(url) == home
-            own = (self._context.settings.headers, headers) if is_home else ()
-            fields = combined(self._fields, self._referer(home, url), *own, conditions)
-            login = login_of(url) or (own_login if is_home else None)
+            is_trusted = self._context.is_location_trusted or origin_of(url) == first_origin
+            users = (self._context.settings.headers, headers) if is_trusted else ()
+            referer = self._referer(first_origin, url)
+            fields = combine_fields(self._fields, referer, *users, conditions)
+            login = login_of(url) or (first_login if is_trusted else None)
             request = self._prepare(url, fields, login=login)
-            reply = self._send(request, limits=limits, is_home=is_home)
+            reply = self._send(request, limits=limits, is_trusted=is_trusted)
             if not _is_redirect(reply):
                 return reply
             reply.drain()
@@ -175,93 +190,98 @@ class HttpClient:
         self.control.release()
         self._connections.close()
 
-    def _referer(self, home: Origin, url: str) -> Fields:
+    def _referer(self, first_origin: Origin, url: str) -> Fields:
         referer = self._context.settings.referer
-        # RFC 9110 §10.1.3: what is known by TLS is not told without it.
-        if not referer or (home[0] == "https" and origin_of(url)[0] == "http"):
+        # RFC 9110 §10.1.3: no Referer goes from a secure origin to an insecure one.
+        if not referer or (first_origin[0] == "https" and origin_of(url)[0] == "http"):
             return ()
         return (("Referer", referer),)
 
     def _prepare(
         self, url: str, fields: Mapping[str, str | bytes], *, login: Login | None
     ) -> requests.PreparedRequest:
+        """Return the request; add login and cookies unless the user's fields have these."""
         origin = origin_of(url)
         login = self._login(origin, login)
-        # What the user wrote as a header is meant so.
-        is_login_sent = login and "authorization" not in map(str.lower, fields)
+        is_login_sent = login and not _has_field(fields, "authorization")
         auth = HTTPBasicAuth(login[0], login[1] or b"") if login and is_login_sent else None
-        request = self._prepared(url, fields, auth=auth)
+        request = self._with_login(url, fields, auth=auth)
         cookies = self._context.cookies
-        if (found := cookies.of_host(origin[1] or "")) and "cookie" not in map(
-            str.lower, fields
-        ):
+        found = cookies.of_host(origin[1] or "")
+        if found and not _has_field(fields, "cookie"):
             cookie = cookies.field(found, scheme=origin[0], target=request.path_url)
             request.headers = cast("_Headers", {**request.headers, **cookie})
         return request
 
-    def _prepared(
+    def _with_login(
         self, url: str, fields: Mapping[str, str | bytes], *, auth: HTTPBasicAuth | None
     ) -> requests.PreparedRequest:
         if auth is None:
             return _ExactRequest(without_credentials(url), fields)
+        # A copy, because combine_fields caches the mapping.
         request = _ExactRequest(without_credentials(url), {**fields})
         auth(request)
         return request
 
     def _login(self, origin: Origin, login: Login | None) -> Login | None:
-        """The login to send: that of the URL, or what the netrc adds to it."""
+        """Return the login to send; the netrc file adds a missing password or user name."""
         if login is not None and login[1] is not None:
             return login
         name = login[0] if login is not None else None
         return self._context.logins.of_host(origin[1] or "", name) or login
 
     def _send(
-        self, request: requests.PreparedRequest, *, limits: AttemptLimits, is_home: bool
+        self, request: requests.PreparedRequest, *, limits: AttemptLimits, is_trusted: bool
     ) -> HttpReply:
         if (failure := self.control.failure()) is not None:
             raise failure
         origin = origin_of(str(request.url))
-        place = (
+        key = ConnectionKey(
             origin,
-            is_home and self._context.tls.cert is not None,
-            self._context.proxy_routes.proxy_to(origin),
+            shows_cert=is_trusted and self._context.tls.cert is not None,
+            proxy=self._context.proxy_routes.proxy_to(origin),
         )
         try:
-            message, let_go = self._connections.exchange(
-                request.path_url, request.headers, place=place, limits=limits
+            response, on_closed = self._connections.exchange(
+                request.path_url, request.headers, key=key, limits=limits
             )
         except LIBRARY_ERRORS as error:
             self.control.release()
             raise self.control.failure() or attempt_error(error) from error
-        if "Set-Cookie" in message.headers:
-            set_cookies = message.headers.get_all("Set-Cookie", [])
-            self._context.cookies.take(set_cookies, origin=origin, target=request.path_url)
-        return HttpReply(message, str(request.url), let_go=let_go, control=self.control)
+        if "Set-Cookie" in response.headers:
+            set_cookies = response.headers.get_all("Set-Cookie", [])
+            self._context.cookies.store(set_cookies, origin=origin, target=request.path_url)
+        return HttpReply(response, str(request.url), on_closed=on_closed, control=self.control)
 
 
 class _ExactRequest(requests.PreparedRequest):
-    """A request for the very URL; requests would write its escapes in its own way."""
+    """A request with the URL unchanged; `requests` would change some of its escapes."""
 
     def __init__(self, url: str, fields: Mapping[str, str | bytes]) -> None:
         super().__init__()
         self.method, self.url = "GET", url
-        # Only read from here on, under the names that they have.
+        # Not case-insensitive as in requests: no code looks up a name in another case.
         self.headers = cast("_Headers", fields)
 
     @property
     def path_url(self) -> str:
-        """Path and query."""
+        """Return path and query."""
         return "/" + str(self.url).split("/", 3)[3]
 
 
+def _has_field(fields: Mapping[str, str | bytes], name: str) -> bool:
+    return name in map(str.lower, fields)
+
+
 def _is_redirect(reply: HttpReply) -> bool:
-    """Return whether it leads on, as a 300 does where the server has a choice of its own."""
+    """Tell whether a reply is a redirect; a 300 is one if it has a Location."""
     is_choice = reply.status == HTTPStatus.MULTIPLE_CHOICES
     return reply.status in _REDIRECTS or (is_choice and "Location" in reply.headers)
 
 
 def _redirect_target(url: str, reply: HttpReply) -> str:
-    # Not strip(): as a character, the last byte of an `à` in UTF-8 is a blank.
+    """Return the URL that a redirect leads to; raise an AttemptError if there is none."""
+    # Not strip(): it would remove the last byte of `à` in UTF-8, a blank in Latin-1.
     values = reply.headers.get_all("Location", [])
     locations = dict.fromkeys(value.strip(" \t") for value in values)
     if len(locations) > 1:
@@ -270,10 +290,10 @@ def _redirect_target(url: str, reply: HttpReply) -> str:
     location = next(iter(locations), "")
     if not location:
         raise AttemptError(ErrorKind.REDIRECT, f"HTTP {reply.status} without a Location")
-    # A Location is bytes on the wire; those beyond ASCII are meant as UTF-8.
+    # In practice, non-ASCII bytes of a Location are UTF-8.
     text = location.encode("latin-1").decode("utf-8", "surrogateescape")
     target = resolve(url, text)
     if target is None:
         shown = printable(without_secrets(text)[:200])
-        raise AttemptError(ErrorKind.REDIRECT, f"redirected to what is no http(s) URL: {shown}")
+        raise AttemptError(ErrorKind.REDIRECT, f"redirect to an unusable URL: {shown}")
     return target

@@ -1,6 +1,7 @@
-"""Connections that a cutoff holds, and that are made within one limit of time.
+"""A connection that other threads can abort, and that connects within one limit of time.
 
-Knows nothing of requests and replies. Waits for a look-up that another thread makes.
+It sends requests and reads the heads of replies, over urllib3's class for connections. Look-ups
+of host names run in other threads, so that it can stop waiting for them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from urllib3.exceptions import (
 )
 from urllib3.util.ssltransport import SSLTransport
 
-from url_downloader.network.message_head import WireError, header_block, request_line
+from url_downloader.network.message_head import ExchangeError, header_block, request_line
 from url_downloader.network.strict_response import StrictResponse
 from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.compute_turn import COMPUTE_TURN
@@ -34,28 +35,39 @@ from url_downloader.shared.http_semantics import status_failure
 from url_downloader.shared.models import ErrorKind
 from url_downloader.shared.ports import Address, LookUp, Phase
 
-_SLICE = 0.05
-"""Seconds after which one that waits for a look-up looks whether the attempt is over."""
-_AT_LEAST = 0.01
-"""Seconds that each address gets, however late it is."""
+_POLL_SECONDS = 0.05
+"""Seconds between two checks, during a look-up, whether the attempt has been aborted."""
+_MIN_CONNECT_SECONDS = 0.01
+"""Seconds to connect that each address gets, even after the deadline."""
 
 
 class AbortableConnection(HTTPConnection):
-    """A connection whose replies are strict and that its transport's cutoff holds."""
+    """A connection whose socket an AttemptControl can shut down; its replies are strict.
+
+    The attributes are set after construction, because urllib3 fixes the signature.
+
+    Attributes:
+        control: Control of the worker's attempts.
+        look_up: Function that starts a look-up of a host.
+        tunnel_fields: Header fields for a proxy that makes a tunnel.
+
+    Threads: one at a time; `control` aborts from any thread.
+    """
 
     control: AttemptControl
     look_up: LookUp
-    # For the proxy that makes a tunnel.
     tunnel_fields: Mapping[str, str | bytes] = MappingProxyType({})
-    # Those of most requests are one and the same object.
+    # The fields of the last request with their bytes: most requests use the same object.
     _last_fields: Mapping[str, str | bytes] | None = None
     _last_block = b""
 
     def connect(self) -> None:
-        """Look up, connect and shake hands; `timeout` is for the first two together.
+        """Look up the host, connect, and do the TLS handshake.
+
+        `timeout` limits the first two steps together.
 
         Raises:
-            WireError: the server talks before it is asked.
+            ExchangeError: The server sent bytes before the request.
         """
         self.control.enter(Phase.CONNECTING)
         try:
@@ -64,17 +76,17 @@ class AbortableConnection(HTTPConnection):
             if self.proxy is not None and not self.has_connected_to_proxy:
                 raise ProxyError("no connection to the proxy", error) from error
             if isinstance(error, TimeoutError):
-                raise ConnectTimeoutError(self, "TLS too late") from error
+                raise ConnectTimeoutError(self, "TLS handshake timed out") from error
             raise
         self.control.enter(Phase.WAITING)
-        # TLS brings session tickets unasked.
+        # With TLS, early bytes are normal: session tickets.
         if not isinstance(self.sock, ssl.SSLSocket | SSLTransport):
-            _expect_silence(self.sock)
+            _reject_early_bytes(self.sock)
         self._poll = _poll_of(self.sock)
 
     @property
     def is_connected(self) -> bool:
-        """Whether it can be used: it is open, and nothing has come that nobody asked for."""
+        """Tell whether the connection can be used: it is open and has no unrequested bytes."""
         return self.sock is not None and not self._poll.poll(0)
 
     def request(  # type: ignore[override]
@@ -85,40 +97,43 @@ class AbortableConnection(HTTPConnection):
         headers: Mapping[str, str | bytes] | None = None,
         **_: Any,
     ) -> None:
-        """Send a request without a body, in one piece; `http.client` takes ten times as long.
+        """Send a request with one system call, in a tenth of the time of `http.client`.
 
         Args:
-            method: of the request.
-            url: its target; absolute where a proxy is asked.
-            body: none.
-            headers: all that are sent, if need be without Host.
+            method: Method of the request.
+            url: Target of the request; an absolute URL for a proxy.
+            body: Always None: requests have no body.
+            headers: Header fields; Host is added if it is missing.
         """
         self.control.enter(Phase.WAITING)
         if self.sock is None:
-            with COMPUTE_TURN.given():
+            with COMPUTE_TURN.released():
                 self.connect()
-        # TLS within that of a proxy is no socket, but has one.
+        # An SSLTransport, for TLS within the TLS of a proxy, is not a socket but has one.
         self.control.hold(getattr(self.sock, "socket", self.sock))
         head = request_line(method, url) + self._header_block(headers or {}, url)
-        # What the server has said before it hung up is still to be read.
+        # The server may have replied before it closed the connection; that is read next.
         with suppress(BrokenPipeError, ConnectionResetError):
             self.sock.sendall(head)
 
-    def reply(self) -> StrictResponse:
-        """The head of the reply; the body is to be read before the next request is sent."""
-        # To set it is a system call.
+    def read_response(self) -> StrictResponse:
+        """Return the response, whose head has been read.
+
+        Its body must be read before the next request is sent.
+        """
+        # Only if it differs, because setting it is a system call.
         if self.sock.gettimeout() != self.timeout:
             self.sock.settimeout(self.timeout)
-        reply = self.response_class(self.sock, method="GET")
+        response = self.response_class(self.sock, method="GET")
         try:
-            reply.begin()
+            response.begin()
         except BaseException:
-            reply.close()
+            response.close()
             raise
-        if reply.will_close:
-            # The reply has it now.
+        if response.will_close:
+            # The response keeps the socket open until its body is read.
             self.close()
-        return reply
+        return response
 
     def _header_block(self, fields: Mapping[str, str | bytes], url: str) -> bytes:
         if fields is not self._last_fields:
@@ -129,46 +144,46 @@ class AbortableConnection(HTTPConnection):
         return self._last_block
 
     def _host_field(self, url: str) -> str:
-        """The value of Host (RFC 9110 §7.2)."""
+        """Return the value of the Host field (RFC 9110 §7.2)."""
         if not url.startswith("/"):
             return urlsplit(url).netloc
-        # Through a proxy's tunnel, `host` and `port` are the proxy's.
+        # With a tunnel, `host` and `port` are those of the proxy.
         name, port = self._tunnel_host or self.host, self._tunnel_port or self.port
         host = f"[{name}]" if ":" in name and not name.startswith("[") else name
         return host if port == self.default_port else f"{host}:{port}"
 
     def response_class(self, *args: Any, **kwargs: Any) -> StrictResponse:  # type: ignore[override]
-        """The reply that comes on this connection."""
+        """Return a response that reads from this connection; urllib3 expects this name."""
         return StrictResponse(
-            *args, on_begun=self._note_reply, on_bytes=self.control.add_other_bytes, **kwargs
+            *args, on_begun=self._on_begun, on_bytes=self.control.add_other_bytes, **kwargs
         )
 
-    def _note_reply(self) -> None:
+    def _on_begun(self) -> None:
         self.control.enter(Phase.REPLYING)
 
     def _tunnel(self) -> None:
-        """Ask the proxy for a tunnel (RFC 9110 §9.3.6).
+        """Request a tunnel from the proxy (RFC 9110 §9.3.6).
 
         Raises:
-            ProxyError: the proxy does not answer as one.
-            WireError: it refuses.
+            ProxyError: The proxy gave no valid reply.
+            ExchangeError: The proxy refused.
         """
         name, port = self._tunnel_host or "", self._tunnel_port
-        place = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
-        fields = header_block({"Host": place, **self.tunnel_fields})
+        authority = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+        fields = header_block({"Host": authority, **self.tunnel_fields})
         try:
-            self.sock.sendall(request_line("CONNECT", place) + fields)
-            reply = StrictResponse(self.sock, method="CONNECT")
+            self.sock.sendall(request_line("CONNECT", authority) + fields)
+            response = StrictResponse(self.sock, method="CONNECT")
             try:
-                reply.begin()
+                response.begin()
             finally:
-                reply.close()
+                response.close()
         except (OSError, HTTPException) as error:
             raise ProxyError("no tunnel", error) from error
-        if not 200 <= reply.status < 300:
-            kind, reason = status_failure(reply.status, reply.headers)
+        if not 200 <= response.status < 300:
+            kind, reason = status_failure(response.status, response.headers)
             is_final = kind in (ErrorKind.CLIENT_ERROR, ErrorKind.PROXY_REFUSED)
-            raise WireError(
+            raise ExchangeError(
                 ErrorKind.PROXY_REFUSED if is_final else ErrorKind.PROXY,
                 f"the proxy makes no tunnel: {reason}",
             )
@@ -176,35 +191,35 @@ class AbortableConnection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         timeout = self.timeout if isinstance(self.timeout, int | float) else None
         try:
-            return self._dial(time.monotonic() + timeout if timeout else None)
+            return self._connect_to_any(time.monotonic() + timeout if timeout else None)
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except TimeoutError as error:
-            raise ConnectTimeoutError(self, "too late") from error
+            raise ConnectTimeoutError(self, "connecting timed out") from error
         except OSError as error:
             raise NewConnectionError(self, "no connection") from error
 
-    def _dial(self, deadline: float | None) -> socket.socket:
-        """A connection to the first address that takes one.
+    def _connect_to_any(self, deadline: float | None) -> socket.socket:
+        """Return a socket connected to the first address that accepts a connection.
 
-        Each address but the last gets half of the time that is left.
+        Each address but the last gets half of the remaining time.
         """
         addresses = self._addresses(deadline)
         for address in addresses[:-1]:
-            rest = _rest(deadline)
+            rest = _seconds_left(deadline)
             try:
                 return self._connect_to(address, rest and rest / 2)
             except OSError:
                 if self.control.failure():
                     raise
-        return self._connect_to(addresses[-1], _rest(deadline))
+        return self._connect_to(addresses[-1], _seconds_left(deadline))
 
     def _addresses(self, deadline: float | None) -> Sequence[Address]:
-        return self._find(self._dns_host.strip("[]"), self.port, deadline=deadline)
+        return self._resolve(self._dns_host.strip("[]"), self.port, deadline=deadline)
 
-    def _find(self, host: str, port: int, *, deadline: float | None) -> Sequence[Address]:
+    def _resolve(self, host: str, port: int, *, deadline: float | None) -> Sequence[Address]:
         pending = self.look_up(host, port)
-        while not pending.wait(_SLICE):
+        while not pending.wait(_POLL_SECONDS):
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError
             if (failure := self.control.failure()) is not None:
@@ -216,10 +231,10 @@ class AbortableConnection(HTTPConnection):
         try:
             for option in self.socket_options or ():
                 sock.setsockopt(*option)
-            # Held before it connects: an abort must not wait for that.
+            # Before it connects, so that an abort ends the connecting too.
             self.control.hold(sock)
             sock.settimeout(seconds)
-            sock.connect(self._place(address))
+            sock.connect(self._endpoint(address))
         except BaseException:
             self.control.release()
             sock.close()
@@ -230,13 +245,13 @@ class AbortableConnection(HTTPConnection):
         family, kind, protocol, _, _ = address
         return socket.socket(family, kind, protocol)
 
-    def _place(self, address: Address) -> Any:
-        """What a socket for this address is connected to."""
+    def _endpoint(self, address: Address) -> Any:
+        """Return the argument for `connect` of a socket for this address."""
         return address[4]
 
 
-def _rest(deadline: float | None) -> float | None:
-    return None if deadline is None else max(_AT_LEAST, deadline - time.monotonic())
+def _seconds_left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(_MIN_CONNECT_SECONDS, deadline - time.monotonic())
 
 
 def _poll_of(sock: socket.socket) -> select.poll:
@@ -245,10 +260,10 @@ def _poll_of(sock: socket.socket) -> select.poll:
     return poll
 
 
-def _expect_silence(sock: socket.socket) -> None:
-    """Raise WireError if the server has sent something already."""
-    # What is there may also be the end of the connection, which the request will meet.
+def _reject_early_bytes(sock: socket.socket) -> None:
+    """Raise an ExchangeError if the server sent bytes before the request."""
+    # A readable socket without bytes has been closed; the request will find that out.
     if _poll_of(sock).poll(0) and sock.recv(1, socket.MSG_PEEK):
-        raise WireError(
-            ErrorKind.PREMATURE_REPLY, "the server sent something before it was asked"
+        raise ExchangeError(
+            ErrorKind.PREMATURE_REPLY, "the server sent bytes before the request"
         )

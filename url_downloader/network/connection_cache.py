@@ -1,4 +1,4 @@
-"""Connections to origins, straight or through proxies, each kept for the next request."""
+"""A cache of open connections to origins, direct or through proxies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from ssl import SSLContext
-from typing import Any
+from typing import Any, NamedTuple
 
 from urllib3.connection import HTTPSConnection, ProxyConfig
 from urllib3.util import Url
@@ -22,33 +22,47 @@ from url_downloader.shared.ports import LookUp
 from url_downloader.shared.url_parts import Origin, url_of
 
 _Fields = Mapping[str, str | bytes]
-Route = tuple[Origin, bool, Proxy | None]
-"""An origin, whether the client's certificate is shown there, and the proxy on the way."""
 
-_FORWARDED: Origin = ("", None, 0)
-"""All origins whose requests an HTTP proxy makes; one connection to it serves for all."""
+
+class ConnectionKey(NamedTuple):
+    """Key of a connection: requests with equal keys can use the same connection.
+
+    Args:
+        origin: Origin of the request.
+        shows_cert: Whether the server may see the client's certificate.
+        proxy: Proxy on the way to the origin; None for a direct connection.
+    """
+
+    origin: Origin
+    shows_cert: bool
+    proxy: Proxy | None
+
+
+_ANY_ORIGIN: Origin = ("", None, 0)
+"""Origin in keys of connections to an HTTP proxy that forwards requests to any origin."""
 
 
 class _SecureConnection(AbortableConnection, HTTPSConnection):
-    """One with TLS."""
+    """A connection with TLS."""
 
 
 class _SecureSocksConnection(SocksConnection, HTTPSConnection):
-    """One with TLS, through a SOCKS proxy."""
+    """A connection with TLS, through a SOCKS proxy."""
 
 
 class ConnectionCache:
-    """Asks origins; what urllib3's pools do for us, in a fraction of the time.
+    """A cache of connections that sends requests over them.
 
-    Unlike those, it sends each target as it is given.
+    It replaces urllib3's pools, which take several times as long. Unlike them, it sends each
+    target unchanged.
 
     Args:
-        control: holds the connection in use.
-        look_up: finds the addresses of hosts.
-        tls: whom servers must be vouched for by.
-        max_idle: places to which a connection is kept.
+        control: Control that can abort the connection in use.
+        look_up: Function that starts a look-up of a host.
+        tls: TLS configuration of the run.
+        max_idle: Number of idle connections to keep, one per key.
 
-    Threads: used in the transport's.
+    Threads: used only in the worker's thread.
     """
 
     def __init__(
@@ -58,132 +72,133 @@ class ConnectionCache:
         self._look_up = look_up
         self._tls = tls
         self._max_idle = max_idle
-        # The one that was used last is at the end.
-        self._idle: OrderedDict[Route, AbortableConnection] = OrderedDict()
+        # The connection that was used last is at the end.
+        self._idle: OrderedDict[ConnectionKey, AbortableConnection] = OrderedDict()
 
     def exchange(
         self,
         target: str,
         fields: _Fields,
         *,
-        place: Route,
+        key: ConnectionKey,
         limits: AttemptLimits,
     ) -> tuple[StrictResponse, Callable[[], None]]:
-        """Send a GET; returns the reply's head, and what is to be called at its end.
+        """Send a GET; return the response, and a function to call when it is closed.
 
         Args:
-            target: path and query.
-            fields: of the header, without Host.
-            place: where to.
-            limits: for connecting and for silence.
+            target: Path and query of the URL.
+            fields: Header fields without Host.
+            key: Key of the connection.
+            limits: Limits, of which those for connecting and for silence are used.
         """
-        if _is_forwarded(place):
-            target, fields, place = _forwarded(target, fields, place=place)
-        connection = self._connection(place)
+        if _is_forwarded(key):
+            target, fields, key = _forwarded(target, fields, key=key)
+        connection = self._connection(key)
         try:
             connection.timeout = limits.connect_seconds or None
             connection.request("GET", target, headers=fields)
             connection.timeout = limits.timeout or None
-            reply = connection.reply()
+            response = connection.read_response()
         except BaseException:
             connection.close()
             raise
-        return reply, functools.partial(self._let_go, connection, reply, place=place)
+        return response, functools.partial(self._release, connection, response, key=key)
 
     def close(self) -> None:
-        """Close all that are kept."""
+        """Close all idle connections."""
         while self._idle:
             self._idle.popitem()[1].close()
 
-    def _connection(self, place: Route) -> AbortableConnection:
-        kept = self._idle.pop(place, None)
+    def _connection(self, key: ConnectionKey) -> AbortableConnection:
+        kept = self._idle.pop(key, None)
         if kept is None:
-            return self._made(place)
-        # What TLS has decrypted already, nobody asked for; the socket does not show it.
+            return self._create(key)
+        # Unrequested bytes that TLS has decrypted already are not visible at the socket.
         if kept.is_connected and not getattr(kept.sock, "pending", int)():
             return kept
         kept.close()
-        return self._made(place)
+        return self._create(key)
 
-    def _made(self, place: Route) -> AbortableConnection:
-        (scheme, host, port), shows_cert, proxy = place
+    def _create(self, key: ConnectionKey) -> AbortableConnection:
+        (scheme, host, port), shows_cert, proxy = key
         tls = self._tls if shows_cert else self._tls.anonymous
         context = ssl_context(tls) if scheme == "https" else None
         if proxy is None:
-            made = _connection_to(host or "", port, context=context)
+            connection = _build_connection(host or "", port, context=context)
         elif proxy.is_socks:
-            made = _connection_to(host or "", port, context=context, way=proxy)
+            connection = _build_connection(host or "", port, context=context, socks_proxy=proxy)
         else:
-            made = self._made_to(proxy, place[0], context=context)
-        made.control, made.look_up = self._control, self._look_up
-        return made
+            connection = self._create_to_proxy(proxy, key.origin, context=context)
+        connection.control, connection.look_up = self._control, self._look_up
+        return connection
 
-    def _made_to(
+    def _create_to_proxy(
         self, proxy: Proxy, origin: Origin, *, context: SSLContext | None
     ) -> AbortableConnection:
-        """Make a connection to an HTTP proxy, and through its tunnel to an origin with TLS."""
+        """Return a new connection to an HTTP proxy, with a tunnel if the origin has TLS."""
         own = ssl_context(self._tls.anonymous) if proxy.scheme == "https" else None
-        made = _connection_to(
+        connection = _build_connection(
             proxy.host,
             proxy.port,
-            # Where there is no tunnel, older urllib3 looks at this one for the proxy's TLS.
+            # Without a tunnel, older versions of urllib3 use this one for the proxy's TLS.
             context=context or own,
             proxy=Url(scheme=proxy.scheme, host=proxy.host, port=proxy.port),
             proxy_config=ProxyConfig(own, False, None, None),
         )
-        if origin != _FORWARDED:
-            made.set_tunnel(origin[1] or "", origin[2], scheme=proxy.scheme)
-            made.tunnel_fields = proxy_fields(proxy)
-        return made
+        if origin != _ANY_ORIGIN:
+            connection.set_tunnel(origin[1] or "", origin[2], scheme=proxy.scheme)
+            connection.tunnel_fields = proxy_fields(proxy)
+        return connection
 
-    def _let_go(
-        self, connection: AbortableConnection, reply: StrictResponse, *, place: Route
+    def _release(
+        self, connection: AbortableConnection, response: StrictResponse, *, key: ConnectionKey
     ) -> None:
-        """Keep the connection if it can serve again, else close it."""
-        can_serve = reply.is_complete and not reply.will_close
-        reply.close()
-        if not can_serve:
+        """Keep the connection if it can carry another request; close it otherwise."""
+        is_reusable = response.is_complete and not response.will_close
+        response.close()
+        if not is_reusable:
             connection.close()
             return
-        if (other := self._idle.pop(place, None)) is not None:
+        if (other := self._idle.pop(key, None)) is not None:
             other.close()
-        self._idle[place] = connection
+        self._idle[key] = connection
         if len(self._idle) > self._max_idle:
             self._idle.popitem(last=False)[1].close()
 
 
-def _is_forwarded(place: Route) -> bool:
-    """Return whether an HTTP proxy makes the requests that go there."""
-    (scheme, _, _), _, proxy = place
+def _is_forwarded(key: ConnectionKey) -> bool:
+    """Tell whether an HTTP proxy forwards requests with this key, rather than tunnels them."""
+    scheme, proxy = key.origin[0], key.proxy
     return proxy is not None and not proxy.is_socks and scheme == "http"
 
 
-def _forwarded(target: str, fields: _Fields, *, place: Route) -> tuple[str, _Fields, Route]:
-    """Return a request as a proxy wants to have it (RFC 9112 §3.2.2)."""
-    origin, _, proxy = place
-    assert proxy is not None
+def _forwarded(
+    target: str, fields: _Fields, *, key: ConnectionKey
+) -> tuple[str, _Fields, ConnectionKey]:
+    """Return target, fields and key for an HTTP proxy that forwards (RFC 9112 §3.2.2)."""
+    assert key.proxy is not None
     return (
-        url_of(origin) + target,
-        {**fields, **proxy_fields(proxy)},
-        (_FORWARDED, False, proxy),
+        url_of(key.origin) + target,
+        {**fields, **proxy_fields(key.proxy)},
+        ConnectionKey(_ANY_ORIGIN, shows_cert=False, proxy=key.proxy),
     )
 
 
-def _connection_to(
+def _build_connection(
     host: str,
     port: int,
     *,
     context: SSLContext | None,
-    way: Proxy | None = None,
+    socks_proxy: Proxy | None = None,
     **options: Any,
 ) -> AbortableConnection:
-    """Make a connection, with TLS if there is a context, through the SOCKS proxy `way`."""
+    """Return a new connection, with TLS if `context` is given."""
     if context is not None:
         options["ssl_context"] = context
-    if way is None:
+    if socks_proxy is None:
         kind = AbortableConnection if context is None else _SecureConnection
         return kind(host, port, **options)
     socks_kind = SocksConnection if context is None else _SecureSocksConnection
-    made = socks_kind(host, port, **options)
-    made.way = way
-    return made
+    connection = socks_kind(host, port, **options)
+    connection.socks_proxy = socks_proxy
+    return connection

@@ -1,6 +1,7 @@
-"""Cookies as RFC 6265 has them: what a Set-Cookie field says, and what a line of a cookies.txt.
+"""Cookies by RFC 6265: parsers for Set-Cookie fields and for lines of a cookies.txt.
 
-Texts are bytes on the wire, decoded as Latin-1. Pure functions: the caller brings the time.
+Texts are bytes decoded as Latin-1. Pure functions: the caller passes the time. Section numbers
+are those of RFC 6265.
 """
 
 from __future__ import annotations
@@ -14,22 +15,23 @@ from typing import NamedTuple
 from url_downloader.shared.http_semantics import http_date
 
 _MAX_SIZE = 4096
-"""Bytes of the longest name and value together that servers may set, as in browsers."""
-_FAR = 1e12
-"""Seconds since the epoch after which nothing expires: some 30,000 years."""
+"""Bytes; upper bound for name and value of a server's cookie together, as in browsers."""
+_MAX_TIME = 1e12
+"""Seconds since the epoch, some 30,000 years; a later expiry is set to this time."""
 _CONTROL = r"[\0-\x08\n-\x1f\x7f]"
 
 
 class Cookie(NamedTuple):
-    """A cookie, and which requests it is for.
+    """A cookie, with the conditions under which it is sent.
 
     Args:
-        name, value: what is sent.
-        domain: in lower case, without a dot before it.
-        is_host_only: whether it is for that host alone, and not for those below it.
-        path: that begins the paths which it is for.
-        is_secure: whether it is for TLS alone.
-        expires: seconds since the epoch; None = at the end of the session.
+        name: Name of the cookie.
+        value: Value of the cookie.
+        domain: Domain in lower case, without a leading dot.
+        is_host_only: Whether it is sent to the host `domain` alone, not to its subdomains.
+        path: Path that the request's path must equal or be below.
+        is_secure: Whether it is sent over TLS only.
+        expires: Time of expiry, in seconds since the epoch; None for the end of the run.
     """
 
     name: str
@@ -41,11 +43,11 @@ class Cookie(NamedTuple):
     expires: float | None = None
 
     def __repr__(self) -> str:
-        # What is sent may be a secret.
+        # Name and value may be secret.
         return f"Cookie(domain={self.domain!r}, path={self.path!r})"
 
     def is_for(self, path: str, *, is_secure: bool, now: float) -> bool:
-        """Return whether it is for a request of its domain with this path (§5.4)."""
+        """Tell whether a request with this path to its domain gets the cookie (§5.4)."""
         if self.is_secure and not is_secure:
             return False
         if self.expires is not None and self.expires <= now:
@@ -55,7 +57,7 @@ class Cookie(NamedTuple):
 
 
 def domains_of(host: str) -> Iterator[str]:
-    """The host, and all domains that it is below. An address is below none."""
+    """Yield the host and all its parent domains. An IP address has none."""
     yield host
     if is_address(host):
         return
@@ -65,7 +67,7 @@ def domains_of(host: str) -> Iterator[str]:
 
 
 def is_address(host: str) -> bool:
-    """Return whether a host is an IP address."""
+    """Tell whether a host is an IP address."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -74,23 +76,23 @@ def is_address(host: str) -> bool:
 
 
 def parse_set_cookie(text: str, *, host: str, path: str, now: float) -> Cookie | None:
-    """Read a Set-Cookie field (§5.2, §5.3); None if it sets nothing.
+    """Return the cookie that a Set-Cookie field sets (§5.2, §5.3); None if it is invalid.
 
     Args:
-        text: the field's value.
-        host: that sent it.
-        path: of the request's target, without the query.
-        now: seconds since the epoch.
+        text: Value of the field.
+        host: Host that sent it.
+        path: Path of the request, without the query.
+        now: Current time, in seconds since the epoch.
     """
     pair, *attributes = text.split(";")
     name, has_value, value = (part.strip(" \t") for part in pair.partition("="))
-    is_sound = has_value and name and not re.search(_CONTROL, text)
-    if not is_sound or len(name) + len(value) > _MAX_SIZE:
+    is_valid = has_value and name and not re.search(_CONTROL, text)
+    if not is_valid or len(name) + len(value) > _MAX_SIZE:
         return None
     given: dict[str, str] = {}
     for attribute in attributes:
-        key, _, said = attribute.partition("=")
-        given[key.strip(" \t").lower()] = said.strip(" \t")
+        key, _, argument = attribute.partition("=")
+        given[key.strip(" \t").lower()] = argument.strip(" \t")
     domain = given.get("domain", "").lower().removeprefix(".")
     if domain and domain not in domains_of(host):
         return None
@@ -105,32 +107,37 @@ def parse_set_cookie(text: str, *, host: str, path: str, now: float) -> Cookie |
     )
 
 
-def _path(asked: str, path: str) -> str:
-    """Return the path that a cookie is for, as its field asks for it or by the request's."""
-    return asked if asked.startswith("/") and len(asked) <= _MAX_SIZE else _folder(path)
+def _path(attribute: str, request_path: str) -> str:
+    """Return the path of a cookie: that of its attribute if it is valid, or the default."""
+    if attribute.startswith("/") and len(attribute) <= _MAX_SIZE:
+        return attribute
+    return _default_path(request_path)
 
 
-def _folder(path: str) -> str:
-    """The default path of a cookie (§5.1.4)."""
-    return path.rpartition("/")[0] or "/"
+def _default_path(request_path: str) -> str:
+    """Return the default path of a cookie (§5.1.4)."""
+    return request_path.rpartition("/")[0] or "/"
 
 
 def _expiry(given: dict[str, str], now: float) -> float | None:
-    """When a cookie expires; what can't be read counts as not given."""
+    """Return the time when a cookie expires. Attributes that are invalid are ignored."""
     age = given.get("max-age", "")
     if re.fullmatch(r"-?\d+", age, re.ASCII):
-        return now + min(float(age), _FAR) if age.strip("-0") and age[0] != "-" else 0.0
+        return now + min(float(age), _MAX_TIME) if age.strip("-0") and age[0] != "-" else 0.0
     return http_date(given.get("expires", ""))
 
 
 def parse_cookie_line(line: bytes) -> Cookie | None:
-    """Read a line of a cookies.txt, in Netscape's format, as curl reads it.
+    """Return the cookie in a line of a cookies.txt in Netscape's format, read as by curl.
 
-    What follows the last tab may be missing. The flag says for whom the cookie is, whether the
-    domain begins with a dot or not.
+    The last field, the value, may be missing with its tab. The second field alone decides
+    whether subdomains get the cookie, even if the domain begins with a dot.
+
+    Returns:
+        None for a comment or an empty line.
 
     Raises:
-        ValueError: it is no such line; the message does not show it.
+        ValueError: The line has another format; the message does not quote it.
     """
     text = line.removeprefix(b"#HttpOnly_").decode("latin-1")
     if not text.strip() or text.startswith("#"):
@@ -148,7 +155,7 @@ def parse_cookie_line(line: bytes) -> Cookie | None:
         is_host_only=not _is_true(flag),
         path=path if path.startswith("/") else "/",
         is_secure=_is_true(secure),
-        expires=_moment(expires),
+        expires=_file_expiry(expires),
     )
 
 
@@ -159,9 +166,9 @@ def _is_true(text: str) -> bool:
     return word == "TRUE"
 
 
-def _moment(text: str) -> float | None:
-    """When a cookie of a file expires; 0, or nothing, is written for one of the session."""
+def _file_expiry(text: str) -> float | None:
+    """Return the time when a cookie of a file expires; 0 or nothing means a session cookie."""
     seconds = float(text[:300].strip() or 0)
     if math.isnan(seconds):
         raise ValueError("not a time")
-    return min(seconds, _FAR) or None
+    return min(seconds, _MAX_TIME) or None

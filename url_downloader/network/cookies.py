@@ -1,4 +1,4 @@
-"""The cookies of a run: those that the user brought, and those that servers have set since."""
+"""The cookies of a run: those from the user's file, and those that servers set."""
 
 from __future__ import annotations
 
@@ -22,29 +22,30 @@ from url_downloader.shared.user_files import lines_of
 
 log = logging.getLogger(__package__)
 
-MOST_OF_HOST = 50
-"""Cookies that a host may set, as RFC 6265 §6.1 asks for at least."""
-MOST = 3_000
-"""Cookies that servers may set in all."""
+MAX_PER_HOST = 50
+"""Upper bound for the cookies that a host sets: the minimum of RFC 6265 §6.1."""
+MAX_COOKIES = 3_000
+"""Upper bound for the cookies of all servers: the minimum of RFC 6265 §6.1."""
 _FORMAT = (
-    "no line is in Netscape's format: seven fields with tabs between: domain, TRUE or FALSE,"
-    " path, TRUE or FALSE, when it expires in seconds, name, value"
+    "no line is in Netscape's format: seven fields separated by tabs: domain, TRUE or FALSE,"
+    " path, TRUE or FALSE, time of expiry in seconds, name, value"
 )
 _SHOWN_LINES = 10
+"""Numbers of invalid lines in a warning, at most."""
 _Identity = tuple[str, bool, str, str]
-"""Domain, whether it is that host's alone, path, name: no two cookies have the same."""
+"""Domain, `is_host_only`, path and name; a new cookie replaces an old one with the same."""
 
 
 class Cookies:
-    """The cookies of a run; all its workers share them.
+    """The cookies of a run, which all workers share.
 
-    A cookie is for the host that has set it alone, unless the user's file has a cookie for that
-    host's whole domain: there is no list here of domains that are many people's.
+    Only the host that set a cookie gets it back. A domain is accepted only if the user's file
+    has a cookie for it: without a list of public suffixes, it could be one such as `co.uk`.
 
     Args:
-        known: those that the user brought; they don't count for the bounds.
-        keeps: whether those that servers set are kept.
-        now: seconds since the epoch.
+        known: Cookies from the user's file; they do not count towards the bounds.
+        keeps: Whether cookies that servers set are kept.
+        now: Wall clock, seconds since the epoch.
 
     Threads: any.
     """
@@ -58,14 +59,14 @@ class Cookies:
     ) -> None:
         self._keeps = keeps
         self._now = now
-        # Guards the two below against two writers. Readers take no lock: the values are
-        # replaced, never changed.
+        # Guards changes of _of_domain and _set_by_servers. Readers of _of_domain take no lock,
+        # because its values are replaced, never changed.
         self._lock = threading.Lock()
         self._of_domain: dict[str, tuple[Cookie, ...]] = {}
-        # By servers, the oldest first.
-        self._set: OrderedDict[_Identity, None] = OrderedDict()
+        # The oldest cookie is first.
+        self._set_by_servers: OrderedDict[_Identity, None] = OrderedDict()
         for cookie in known:
-            self._put(cookie)
+            self._add(cookie)
         self._shared_domains = frozenset(
             domain
             for domain, cookies in self._of_domain.items()
@@ -73,7 +74,7 @@ class Cookies:
         )
 
     def of_host(self, host: str) -> tuple[Cookie, ...]:
-        """The cookies of a host and of the domains that it is below."""
+        """Return the cookies for a host: its own, and those of its parent domains."""
         if not self._shared_domains:
             return self._of_domain.get(host, ())
         return tuple(
@@ -86,63 +87,69 @@ class Cookies:
     def field(
         self, cookies: Iterable[Cookie], *, scheme: str, target: str
     ) -> Mapping[str, str]:
-        """The Cookie field of a request, if any of its host's cookies are for it.
+        """Return the Cookie field for a request; no field if no cookie fits.
 
         Args:
-            cookies: of the host.
-            scheme: of the URL.
-            target: path and query.
+            cookies: Cookies for the host.
+            scheme: Scheme of the URL.
+            target: Path and query of the URL.
         """
         path, now = _path_of(target), self._now()
         fitting = [c for c in cookies if c.is_for(path, is_secure=scheme == "https", now=now)]
-        # RFC 6265 §5.4: the longest path first.
+        # RFC 6265 §5.4: cookies with longer paths come first.
         fitting.sort(key=lambda cookie: -len(cookie.path))
         pairs = [f"{cookie.name}={cookie.value}" for cookie in fitting]
         return {"Cookie": "; ".join(pairs)} if pairs else {}
 
-    def take(self, fields: Iterable[str], *, origin: Origin, target: str) -> None:
-        """Take what the Set-Cookie fields of the reply to a request set."""
+    def store(self, fields: Iterable[str], *, origin: Origin, target: str) -> None:
+        """Store the cookies that a reply sets.
+
+        Args:
+            fields: Values of the reply's Set-Cookie fields.
+            origin: Origin of the request.
+            target: Path and query of the request.
+        """
         if not self._keeps:
             return
         scheme, host, _ = origin
         now = self._now()
-        # No more than can be kept: a header block has room for thousands.
-        for text in list(fields)[-MOST_OF_HOST:]:
+        # Not more than can be kept, because a header block may have thousands.
+        for text in list(fields)[-MAX_PER_HOST:]:
             cookie = parse_set_cookie(text, host=host or "", path=_path_of(target), now=now)
-            # What is for TLS alone is not to be set from without.
+            # Without TLS, no server may set a cookie for TLS.
             if cookie is not None and (scheme == "https" or not cookie.is_secure):
-                self._take(cookie, host or "", now=now)
+                self._store(cookie, host or "", now=now)
 
-    def _take(self, cookie: Cookie, host: str, *, now: float) -> None:
+    def _store(self, cookie: Cookie, host: str, *, now: float) -> None:
         if cookie.domain not in self._shared_domains or is_address(host):
             cookie = cookie._replace(domain=host, is_host_only=True)
         identity = _identity(cookie)
         with self._lock:
-            self._drop(identity)
+            self._remove(identity)
             if cookie.expires is not None and cookie.expires <= now:
                 return
-            self._put(cookie)
-            self._set[identity] = None
-            there = map(_identity, self._of_domain[cookie.domain])
-            of_host = [each for each in there if each in self._set]
-            if len(of_host) > MOST_OF_HOST:
-                self._drop(of_host[0])
-            elif len(self._set) > MOST:
-                self._drop(next(iter(self._set)))
+            self._add(cookie)
+            self._set_by_servers[identity] = None
+            all_of_host = map(_identity, self._of_domain[cookie.domain])
+            of_host = [each for each in all_of_host if each in self._set_by_servers]
+            if len(of_host) > MAX_PER_HOST:
+                self._remove(of_host[0])
+            elif len(self._set_by_servers) > MAX_COOKIES:
+                self._remove(next(iter(self._set_by_servers)))
 
-    def _put(self, cookie: Cookie) -> None:
+    def _add(self, cookie: Cookie) -> None:
         others = self._of_domain.get(cookie.domain, ())
         kept = (each for each in others if _identity(each) != _identity(cookie))
         self._of_domain[cookie.domain] = (*kept, cookie)
 
-    def _drop(self, identity: _Identity) -> None:
+    def _remove(self, identity: _Identity) -> None:
         others = self._of_domain.get(identity[0], ())
         kept = tuple(each for each in others if _identity(each) != identity)
         if kept:
             self._of_domain[identity[0]] = kept
         else:
             self._of_domain.pop(identity[0], None)
-        self._set.pop(identity, None)
+        self._set_by_servers.pop(identity, None)
 
 
 def _identity(cookie: Cookie) -> _Identity:
@@ -156,19 +163,19 @@ def _path_of(target: str) -> str:
 def read_cookies(
     path: Path, *, should_stop: Callable[[], bool] = lambda: False
 ) -> list[Cookie]:
-    """The cookies in a file of Netscape's format; lines that can't be read are skipped.
+    """Return the cookies in a file of Netscape's format; invalid lines are skipped.
 
     Args:
-        path: of the file.
-        should_stop: asked while it waits for a FIFO; True ends it, with what was read.
+        path: Path of the file.
+        should_stop: Called while a FIFO has no data; if it returns True, there are no cookies.
 
     Raises:
-        InputError: it can't be read, or is something else.
+        InputError: The file can't be read, or has another format.
     """
     try:
         lines = lines_of(path, should_stop=should_stop)
     except OSError as error:
-        # `name=value` is what curl takes: it is not shown.
+        # Users of curl may write `name=value` here, which may be secret.
         shown = "--cookies" if "=" in str(path) else path
         raise InputError(f"{shown}: the cookies can't be read: {error.strerror}") from error
     cookies, unreadable = _parsed(lines)
@@ -182,7 +189,7 @@ def read_cookies(
 
 
 def _parsed(lines: Iterable[bytes]) -> tuple[list[Cookie], list[int]]:
-    """Return the cookies, and the numbers of the lines that can't be read."""
+    """Return the cookies, and the numbers of the invalid lines."""
     cookies, unreadable = [], []
     for number, line in enumerate(lines, start=1):
         try:

@@ -1,4 +1,4 @@
-"""Header fields: those that users ask for, and which beats which; those of a reply."""
+"""Header fields: a function that combines those of a request, and a class for a reply's."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ T = TypeVar("T")
 
 
 @functools.lru_cache(maxsize=256)
-def combined(*groups: Fields) -> Mapping[str, str | bytes]:
-    """The fields to send: those of a later group take the place of an earlier group's.
+def combine_fields(*groups: Fields) -> Mapping[str, str | bytes]:
+    """Return the header fields for a request.
 
-    Within a group, those of one name are joined as RFC 9110 §5.3 allows. What is beyond ASCII
-    goes as UTF-8.
+    A field replaces the fields of the same name in earlier groups. Within a group, fields of
+    the same name are joined (RFC 9110 §5.3). Values that are not ASCII are sent as UTF-8.
     """
     fields: dict[str, tuple[str, str]] = {}
     for group in groups:
@@ -33,20 +33,23 @@ def _joined(group: Fields) -> dict[str, tuple[str, str]]:
     return fields
 
 
-_EACH_LINE_COUNTS = frozenset({"content-encoding", "set-cookie"})
-"""Fields that may say the same again and mean it: a coding that comes twice was applied twice
-(RFC 9110 §8.4), and of cookies the last one holds."""
+_REPEATABLE = frozenset({"content-encoding", "set-cookie"})
+"""Names of fields whose repetitions have a meaning.
+
+A coding that is named twice was applied twice (RFC 9110 §8.4). Of equal cookies the last one
+counts.
+"""
 
 
 class ReplyFields(Mapping[str, str]):
-    """The header fields of a reply. Names have no case; values of one name are joined.
+    """The header fields of a reply, by name in any case; values of one name are joined.
 
     Args:
-        lines: name and value of each, in their order.
+        lines: Name and value of each header line, in order.
 
     Attributes:
-        lines: as given; of those that say the same again, only the first, but for fields of
-            which each line counts.
+        lines: The same lines. Of equal lines only the first is kept, unless a repetition has a
+            meaning.
     """
 
     __slots__ = ("_values", "lines")
@@ -55,7 +58,7 @@ class ReplyFields(Mapping[str, str]):
         self.lines = lines
         self._values = {name.lower(): value for name, value in lines}
         if len(self._values) < len(lines):
-            # An application and the server in front of it may both say the same.
+            # An application and the server in front of it may both send the same field.
             self.lines = _without_repeats(lines)
             values: dict[str, list[str]] = {}
             for name, value in self.lines:
@@ -63,7 +66,7 @@ class ReplyFields(Mapping[str, str]):
             self._values = {name: ", ".join(each) for name, each in values.items()}
 
     def without(self, name: str) -> ReplyFields:
-        """All but those of this name."""
+        """Return the fields without those of this name."""
         return ReplyFields([line for line in self.lines if line[0].lower() != name.lower()])
 
     @overload
@@ -71,7 +74,10 @@ class ReplyFields(Mapping[str, str]):
     @overload
     def get_all(self, name: str, default: T) -> list[str] | T: ...
     def get_all(self, name: str, default: object = None) -> object:
-        """The values of one name, each for itself; `http.cookiejar` asks for them so."""
+        """Return the list of values of one name, not joined; `default` if there are none.
+
+        `http.cookiejar` expects a method of this name.
+        """
         found = [value for each, value in self.lines if each.lower() == name.lower()]
         return found or default
 
@@ -80,7 +86,7 @@ class ReplyFields(Mapping[str, str]):
     @overload
     def get(self, name: str, /, default: str | T) -> str | T: ...
     def get(self, name: str, /, default: object = None) -> object:
-        """The value of this name, or `default`."""
+        """Return the joined value of this name, or `default`."""
         return self._values.get(name.lower(), default)
 
     def __getitem__(self, name: str) -> str:
@@ -101,7 +107,7 @@ def _without_repeats(lines: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     kept = []
     for name, value in lines:
         line = name.lower(), value
-        if line not in seen or line[0] in _EACH_LINE_COUNTS:
+        if line not in seen or line[0] in _REPEATABLE:
             kept.append((name, value))
         seen.add(line)
     return kept

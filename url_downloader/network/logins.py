@@ -1,4 +1,4 @@
-"""The logins that the user keeps in a .netrc file, read once a run."""
+"""Logins from a netrc file, which is read once in a run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,14 @@ log = logging.getLogger(__package__)
 
 
 class Logins:
-    """Finds the login for a host.
+    """The logins of a netrc file, by host.
 
     Args:
-        entries: of a .netrc; the first one that fits is taken.
+        entries: Entries of the file, in order; the first one for a host counts.
+
+    Attributes:
+        of_host: Function of a host and a user name that returns the login, or None. With None
+            as user name it returns the login of any user.
 
     Threads: any.
     """
@@ -30,7 +34,7 @@ class Logins:
         self.of_host = functools.lru_cache(maxsize=1024)(self._of_host)
 
     def _of_host(self, host: str, name: bytes | None) -> Login | None:
-        """Return the login of this user, or any if there is no name; None if none is known."""
+        """Return the login for a host; see the attribute `of_host`, which caches it."""
         machine = host.lower().encode()
         for entry in self._entries:
             is_there = entry.machine in (machine, None)
@@ -40,28 +44,28 @@ class Logins:
 
 
 def read_logins(path: Path, *, should_stop: Callable[[], bool]) -> Logins:
-    """Read a .netrc.
+    """Read a netrc file.
 
     Args:
-        path: of the file.
-        should_stop: asked while it waits for a FIFO; True ends the waiting.
+        path: Path of the file.
+        should_stop: Called while a FIFO has no data; if it returns True, there are no logins.
 
     Raises:
-        InputError: it can't be read, or is something else.
+        InputError: The file can't be read, or has another format.
     """
     try:
         return Logins(parse_netrc(lines_of(path, should_stop=should_stop)))
     except NetrcError as error:
-        message = f"{path}:{error.line}: the logins can't be read: not the format of .netrc"
+        message = f"{path}:{error.line}: the logins can't be read: not in netrc format"
         raise InputError(message) from None
     except OSError as error:
         raise InputError(f"{path}: the logins can't be read: {error.strerror}") from error
 
 
 def find_logins(*, should_stop: Callable[[], bool]) -> Logins:
-    """Read the .netrc that $NETRC names, ~/.netrc or ~/_netrc; it need not be there.
+    """Read the netrc file that $NETRC names, or ~/.netrc or ~/_netrc, if there is one.
 
-    One that can't be read gets a warning: the user may not know that it is looked at.
+    A file that can't be read causes only a warning: the user did not ask for this file.
     """
     named = os.environ.get("NETRC")
     places = ("~/.netrc", "~/_netrc") if named is None else (named,)

@@ -1,6 +1,6 @@
-"""The text of a .netrc file: which logins it has for which machines. Pure functions.
+"""A parser of netrc files, which contain logins for machines. Pure functions.
 
-It is read as curl and wget read it, as bytes: names and passwords are sent as they are written.
+Like curl and wget it works on bytes, so that user names and passwords are sent unchanged.
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-# As in Python's own reader: quotes hold blanks, and a backslash takes the next byte as it is.
-_WORD = rb'"((?:\\.|[^"\\])*)"|((?:\\.|\S)+)'
+# As in Python's own netrc module: a token in quotes may contain blanks, and a backslash
+# escapes the next byte.
+_TOKEN = rb'"((?:\\.|[^"\\])*)"|((?:\\.|\S)+)'
 _ESCAPE = rb"\\(.)"
 _VALUES = {b"login": "name", b"user": "name", b"account": "account", b"password": "password"}
+"""Keywords that are followed by a value, with the names of the values."""
 
 
 class NetrcError(Exception):
-    """A word of a .netrc is none of its keywords.
+    """Error for a file with a token that is not a keyword of netrc where one is expected.
 
     Args:
-        line: its number. The word is not told: it may be a password.
+        line: Number of the line. The token is not included: it may be a password.
     """
 
     def __init__(self, line: int) -> None:
@@ -31,9 +33,9 @@ class NetrcEntry(NamedTuple):
     """The login for a machine.
 
     Args:
-        machine: in lower case; None = all others.
-        name: of the user.
-        password: of the user.
+        machine: Host name in lower case; None for the default entry, which fits all hosts.
+        name: User name.
+        password: Password of the user.
     """
 
     machine: bytes | None
@@ -42,39 +44,44 @@ class NetrcEntry(NamedTuple):
 
 
 def parse_netrc(lines: Iterable[bytes]) -> list[NetrcEntry]:
-    """Read the lines of a .netrc.
+    """Return the entries in the lines of a netrc file.
 
     Raises:
-        NetrcError: it is something else.
+        NetrcError: The file has another format.
     """
-    words = _Words(lines)
+    tokens = _Tokens(lines)
     entries: list[tuple[bytes | None, dict[str, bytes]]] = []
-    while (word := words.next()) is not None:
-        if word.startswith(b"#"):
-            words.skip_line()
-        elif word == b"macdef":
-            words.skip_macro()
-        elif word == b"default":
+    while (token := tokens.next()) is not None:
+        if token.startswith(b"#"):
+            tokens.skip_line()
+        elif token == b"macdef":
+            tokens.skip_macro()
+        elif token == b"default":
             entries.append((None, {}))
-        elif word == b"machine":
-            entries.append((words.value().lower(), {}))
-        elif word in _VALUES and entries:
-            entries[-1][1][_VALUES[word]] = words.value()
+        elif token == b"machine":
+            entries.append((tokens.value().lower(), {}))
+        elif token in _VALUES and entries:
+            entries[-1][1][_VALUES[token]] = tokens.value()
         else:
-            raise NetrcError(words.line)
+            raise NetrcError(tokens.line)
     return [
         NetrcEntry(
-            machine, said.get("name") or said.get("account", b""), said.get("password", b"")
+            machine,
+            values.get("name") or values.get("account", b""),
+            values.get("password", b""),
         )
-        for machine, said in entries
+        for machine, values in entries
     ]
 
 
-class _Words:
-    """The words of lines.
+class _Tokens:
+    """The tokens of a file, in order.
+
+    Args:
+        lines: Lines of the file.
 
     Attributes:
-        line: number of the one that the last word was on.
+        line: Number of the line with the last token, from 1.
     """
 
     def __init__(self, lines: Iterable[bytes]) -> None:
@@ -83,27 +90,27 @@ class _Words:
         self.line = 0
 
     def next(self) -> bytes | None:
-        """The next word; None at the end."""
+        """Return the next token; None at the end of the file."""
         while not self._rest:
             self.line, line = next(self._lines, (self.line, None))
             if line is None:
                 return None
-            self._rest = [_unquoted(match) for match in re.finditer(_WORD, line)]
+            self._rest = [_unquoted(match) for match in re.finditer(_TOKEN, line)]
         return self._rest.pop(0)
 
     def value(self) -> bytes:
-        """The word that has to follow a keyword."""
-        line, word = self.line, self.next()
-        if word is None:
+        """Return the next token, which has to follow a keyword."""
+        line, token = self.line, self.next()
+        if token is None:
             raise NetrcError(line)
-        return word
+        return token
 
     def skip_line(self) -> None:
-        """Go on with the next line."""
+        """Skip the rest of the line."""
         self._rest = []
 
     def skip_macro(self) -> None:
-        """Go on after the next blank line, which ends a macro."""
+        """Skip all lines to the next blank one, which ends a macro."""
         self._rest = []
         for number, line in self._lines:
             self.line = number

@@ -1,4 +1,4 @@
-"""The way to each origin: straight, or through a proxy of the user or the environment."""
+"""The choice of a proxy for each origin, by the settings or the environment."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from url_downloader.shared.url_parts import Origin
 
 
 class ProxyRoutes:
-    """The proxy for each origin, found once: that takes longer than a request.
+    """The proxies for all origins.
 
     Args:
-        proxy: URL of the one for all origins; None = what the environment says.
+        proxy: URL of the proxy for all origins; None to use the environment.
+
+    Attributes:
+        proxy_to: Function of an origin that returns its proxy, or None. It caches results,
+            because finding one takes longer than a request.
 
     Threads: any.
     """
@@ -25,10 +29,10 @@ class ProxyRoutes:
         self.proxy_to = functools.lru_cache(maxsize=1024)(self._find)
 
     def _find(self, origin: Origin) -> Proxy | None:
-        """Return the proxy to an origin; None if it is reached without one.
+        """Return the proxy to an origin; None if the origin is reached without one.
 
         Raises:
-            AttemptError: the variable that names the proxy can't be read.
+            AttemptError: The environment names a proxy with an invalid URL.
         """
         if self._proxy is not None:
             return self._proxy

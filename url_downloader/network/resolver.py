@@ -1,4 +1,8 @@
-"""Threads that look host names up, because nothing can interrupt a look-up."""
+"""A resolver of host names that uses one thread per look-up, to keep callers interruptible.
+
+socket.getaddrinfo can't be interrupted. A caller waits for the result as long as it wants, and
+leaves the thread behind if it stops waiting.
+"""
 
 from __future__ import annotations
 
@@ -10,40 +14,42 @@ from url_downloader.shared.ports import Address, PendingLookUp
 from url_downloader.shared.threads import StoppableThread
 
 Host = tuple[str, int]
-"""Name and TCP port."""
+"""Host name and TCP port."""
 
 
-class Answer:
-    """The addresses of a host, or why there are none, once that is known.
+class LookUpFuture:
+    """The future result of a look-up: the addresses of a host, or an error.
 
-    Threads: `give` and `refuse` once, from one thread; the others from any.
+    It implements `shared.ports.PendingLookUp`.
+
+    Threads: `set_addresses` or `set_error` once, from one thread; other methods from any.
     """
 
     def __init__(self) -> None:
-        self._is_known = threading.Event()
+        self._is_done = threading.Event()
         self._addresses: Sequence[Address] = ()
         self._error: BaseException | None = None
 
-    def give(self, addresses: Sequence[Address]) -> None:
-        """These are the addresses."""
+    def set_addresses(self, addresses: Sequence[Address]) -> None:
+        """End the look-up with addresses."""
         self._addresses = addresses
-        self._is_known.set()
+        self._is_done.set()
 
-    def refuse(self, error: BaseException) -> None:
-        """There are none, because of this."""
+    def set_error(self, error: BaseException) -> None:
+        """End the look-up with an error."""
         self._error = error
-        self._is_known.set()
+        self._is_done.set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for so long at most; whether the answer is known."""
-        return self._is_known.wait(seconds)
+        """Wait until the look-up has ended, `seconds` at most; return whether it has ended."""
+        return self._is_done.wait(seconds)
 
     def addresses(self) -> Sequence[Address]:
-        """The addresses, when they are known.
+        """Return the addresses, after the look-up has ended.
 
         Raises:
-            OSError: the host can't be looked up.
-            UnicodeError: its name can't be one.
+            OSError: The look-up failed.
+            UnicodeError: The host name is invalid.
         """
         if self._error is not None:
             raise self._error
@@ -51,73 +57,75 @@ class Answer:
 
 
 class Resolver:
-    """Starts a thread for each look-up, unless the same is going on already.
+    """A resolver that starts a thread for each look-up, and shares a running one.
 
     Threads: `look_up` from any thread.
     """
 
     def __init__(self) -> None:
-        # Guards _going_on, which has the look-ups that have not ended.
+        # Guards _running, which has the look-ups that have not ended.
         self._lock = threading.Lock()
-        self._going_on: dict[Host, Answer] = {}
+        self._running: dict[Host, LookUpFuture] = {}
 
     def look_up(self, name: str, port: int) -> PendingLookUp:
-        """Begin to look a host up, or join others that wait for the same."""
-        answer = Answer()
+        """Start the look-up of a host, or return the one that is running already."""
+        future = LookUpFuture()
         try:
-            # What is an address already takes no time.
-            answer.give(_addresses((name, port), socket.AI_NUMERICHOST))
+            # An IP address needs no thread, because the system does not query DNS for it.
+            future.set_addresses(_addresses((name, port), socket.AI_NUMERICHOST))
         except (OSError, UnicodeError):
-            return self._shared((name, port), answer)
-        return answer
+            return self._start_or_join((name, port), future)
+        return future
 
-    def _shared(self, host: Host, answer: Answer) -> Answer:
+    def _start_or_join(self, host: Host, future: LookUpFuture) -> LookUpFuture:
         with self._lock:
-            shared = self._going_on.setdefault(host, answer)
-        if shared is answer:
-            look_up = LookUpThread(host, answer, on_end=self._forget)
-            if not look_up.try_start():
-                # Better a look-up that can't be interrupted than none.
-                look_up.run_once()
-        return shared
+            running = self._running.setdefault(host, future)
+        if running is future:
+            thread = LookUpThread(host, future, on_ended=self._remove)
+            if not thread.try_start():
+                # A look-up that can't be interrupted is better than none.
+                thread.run_once()
+        return running
 
-    def _forget(self, host: Host) -> None:
+    def _remove(self, host: Host) -> None:
         with self._lock:
-            del self._going_on[host]
+            del self._running[host]
 
 
 class LookUpThread(StoppableThread):
-    """Looks one host up, and ends.
+    """A thread that looks up one host.
 
     Args:
-        host: to look up.
-        answer: told the result.
-        on_end: called with the host before that.
+        host: Host to look up.
+        future: Future that gets the result.
+        on_ended: Called with the host when the look-up has ended, before `future` is set.
 
     Threads: as StoppableThread.
     """
 
-    def __init__(self, host: Host, answer: Answer, *, on_end: Callable[[Host], None]) -> None:
+    def __init__(
+        self, host: Host, future: LookUpFuture, *, on_ended: Callable[[Host], None]
+    ) -> None:
         super().__init__(name=f"resolver-{host[0]}", on_crash=self._fail)
         self._host = host
-        self._answer = answer
-        self._on_end = on_end
+        self._future = future
+        self._on_ended = on_ended
 
     def run_once(self) -> bool:
-        """Ask the system, however long it takes."""
+        """Look up the host, however long that takes."""
         try:
             addresses = _addresses(self._host)
         except (OSError, UnicodeError) as error:
             self._fail(error)
         else:
-            self._on_end(self._host)
-            self._answer.give(addresses)
+            self._on_ended(self._host)
+            self._future.set_addresses(addresses)
         return False
 
     def _fail(self, error: BaseException) -> None:
-        """Refuse with this error; an unexpected one becomes a failure of the jobs that wait."""
-        self._on_end(self._host)
-        self._answer.refuse(error)
+        """End the look-up with an error, also an unexpected one, so that no attempt hangs."""
+        self._on_ended(self._host)
+        self._future.set_error(error)
 
 
 def _addresses(host: Host, flags: int = 0) -> Sequence[Address]:

@@ -1,4 +1,4 @@
-"""Connections through a SOCKS proxy, as abortable as all others."""
+"""A connection through a SOCKS proxy that other threads can abort."""
 
 from __future__ import annotations
 
@@ -10,32 +10,34 @@ from urllib3.exceptions import NewConnectionError, ProxyError
 
 from url_downloader.config.proxies import Proxy
 from url_downloader.network.connection import AbortableConnection
-from url_downloader.network.message_head import WireError
+from url_downloader.network.message_head import ExchangeError
 from url_downloader.shared.models import ErrorKind
 from url_downloader.shared.ports import Address
 
 _NO_LOGIN = (
-    "the SOCKS proxy takes no such login; put the user and password that it wants into --proxy"
-    " or its variable"
+    "the SOCKS proxy refuses the user and password; put the right ones into --proxy or its"
+    " variable"
 )
 
 
 class SocksConnection(AbortableConnection):
-    """A connection whose proxy is dialled, and then asked for the host.
+    """A connection to a SOCKS proxy, which in turn connects to the host.
 
     Attributes:
-        way: the proxy.
+        socks_proxy: Proxy to connect to; set after construction.
+
+    Threads: one at a time; `control` aborts from any thread.
     """
 
-    way: Proxy
+    socks_proxy: Proxy
     _destination: str
 
     def _new_conn(self) -> socket.socket:
         """Connect through the proxy.
 
         Raises:
-            ProxyError: there is no way to it.
-            WireError: it does not make the connection.
+            ProxyError: The proxy can't be reached.
+            ExchangeError: The proxy refused, or failed to connect to the host.
         """
         try:
             return super()._new_conn()
@@ -45,39 +47,44 @@ class SocksConnection(AbortableConnection):
             raise ProxyError("no connection through SOCKS", error) from error
 
     def _addresses(self, deadline: float | None) -> Sequence[Address]:
-        """The proxy's; unless the proxy looks the host up, that is done here too."""
+        """Return the addresses of the proxy.
+
+        Set the destination too: the host's name, or its address if the proxy looks up none.
+        """
         self._destination = self._dns_host.strip("[]")
-        if not self.way.looks_up:
-            found = self._find(self._destination, self.port, deadline=deadline)
+        if not self.socks_proxy.looks_up:
+            found = self._resolve(self._destination, self.port, deadline=deadline)
             self._destination = found[0][4][0]
-        return self._find(self.way.host, self.way.port, deadline=deadline)
+        return self._resolve(self.socks_proxy.host, self.socks_proxy.port, deadline=deadline)
 
     def _socket_for(self, address: Address) -> socket.socket:
-        import socks  # noqa: PLC0415 - an extra of requests, there when this class is used
+        import socks  # noqa: PLC0415 - an extra of requests, installed if this class is used
 
-        family, kind, protocol, _, place = address
+        family, kind, protocol, _, endpoint = address
         sock: socket.socket = socks.socksocket(family, kind, protocol)
-        is_4 = self.way.scheme.startswith("socks4")
+        is_4 = self.socks_proxy.scheme.startswith("socks4")
         version = socks.PROXY_TYPE_SOCKS4 if is_4 else socks.PROXY_TYPE_SOCKS5
-        # Not by set_proxy, which takes only logins that are UTF-8.
-        sock.proxy = (version, *place[:2], True, *(self.way.login or (None, None)))  # type: ignore[attr-defined]
+        login = self.socks_proxy.login or (None, None)
+        # Not with set_proxy, which accepts only UTF-8 in user name and password.
+        sock.proxy = (version, *endpoint[:2], True, *login)  # type: ignore[attr-defined]
         return sock
 
-    def _place(self, address: Address) -> Any:
+    def _endpoint(self, address: Address) -> Any:
         return self._destination, self.port
 
 
 def _explain(error: OSError) -> None:
-    """Raise a WireError if PySocks says that the proxy refuses; its errors hold each other."""
+    """Raise an ExchangeError if PySocks reports that the proxy refused."""
     import socks  # noqa: PLC0415 - as above
 
+    # Errors of PySocks wrap each other.
     while isinstance(inner := getattr(error, "socket_err", None), OSError):
         error = inner
     if isinstance(error, socks.SOCKS5AuthError):
-        raise WireError(ErrorKind.PROXY_REFUSED, _NO_LOGIN) from None
+        raise ExchangeError(ErrorKind.PROXY_REFUSED, _NO_LOGIN) from None
     if isinstance(error, socks.SOCKS5Error | socks.SOCKS4Error):
-        # A code, and what PySocks' own table says of it.
+        # The message is a code with its meaning from a table of PySocks: safe to show.
         reason = f"the SOCKS proxy makes no connection: {error.msg}"
-        raise WireError(ErrorKind.PROXY, reason) from None
+        raise ExchangeError(ErrorKind.PROXY, reason) from None
     if isinstance(error, socks.ProxyError):
-        raise WireError(ErrorKind.PROXY, "the proxy does not answer as SOCKS has it") from None
+        raise ExchangeError(ErrorKind.PROXY, "the proxy's answer is not SOCKS") from None

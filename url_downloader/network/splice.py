@@ -1,7 +1,8 @@
-"""Bodies that the kernel moves from a socket to a file, in one copy instead of two.
+"""A stream of a body whose bytes the kernel moves from the socket to a file.
 
-Linux's splice(2) moves bytes from a socket into a pipe, and from there into a file. What it
-can't do is read and written the ordinary way. Knows nothing of HTTP.
+Linux's splice(2) moves bytes from a socket into a pipe, and from the pipe into a file. This
+saves one of two copies. Where splice(2) does not work, bytes are read and written as usual.
+Independent of HTTP.
 """
 
 from __future__ import annotations
@@ -19,24 +20,25 @@ from url_downloader.shared.descriptors import write_all
 from url_downloader.shared.ports import Chunk
 
 PIPE_SIZE = 1024 * 1024
-"""Bytes that are moved at once; with a quarter of that hardly anything is gained."""
-ENOUGH = PIPE_SIZE // 2
-"""Bytes that are worth to be woken for; a fast server sends less than that in one go."""
-MOMENT = 0.02
-"""Seconds in which a fast server sends so many."""
-MOST_PIPES = 16
-"""A user with 64 MiB of them gets tiny pipes from then on, in all programs (pipe(7))."""
-_NOT_MOVED = frozenset({errno.EAGAIN, errno.EINVAL, errno.ENOSYS, errno.EPERM})
-"""What is said where bytes can only be read; EAGAIN where urgent ones are among them."""
-_pipes = threading.BoundedSemaphore(MOST_PIPES)
+"""Bytes; capacity of a pipe. With a quarter of it, splice(2) saves hardly any time."""
+BATCH_SIZE = PIPE_SIZE // 2
+"""Bytes to wait for, so that each wake-up moves many. Packets bring far fewer at a time."""
+BATCH_SECONDS = 0.02
+"""Seconds; longest wait for a batch. A fast server sends one in this time."""
+MAX_PIPES = 16
+"""Upper bound for open pipes. Linux gives tiny ones to a user who has 64 MiB (pipe(7))."""
+_CANT_SPLICE = frozenset({errno.EAGAIN, errno.EINVAL, errno.ENOSYS, errno.EPERM})
+"""Error numbers of splice(2) for bytes that have to be read instead, such as urgent data."""
+_pipe_slots = threading.BoundedSemaphore(MAX_PIPES)
+"""Permits for pipes: one is taken for each open pipe."""
 
 
 class PipedBytes:
-    """Bytes that lie in a pipe, until they are written or looked at.
+    """Bytes in a pipe, until they are written to a file or read.
 
     Args:
-        pipe: where they are.
-        size: all that are in it.
+        pipe: Body pipe that contains the bytes.
+        size: Number of bytes, all of those in the pipe.
 
     Threads: one.
     """
@@ -53,29 +55,29 @@ class PipedBytes:
 
     def __bytes__(self) -> bytes:
         if self._data is None:
-            self._data = self._pipe.take()
+            self._data = self._pipe.read_all()
         return self._data
 
     def write_to(self, descriptor: int) -> None:
-        """Write them to a file.
+        """Write the bytes to a file.
 
         Raises:
-            OSError: it doesn't take them.
+            OSError: They can't be written.
         """
         if self._data is None:
-            self._pipe.pour(descriptor)
+            self._pipe.write_to(descriptor)
         else:
             write_all(descriptor, self._data)
 
 
 class BodyPipe:
-    """A socket's stream whose bytes lie in a pipe when they are read.
+    """A stream that moves the bytes of a socket into a pipe, instead of reading them.
 
     Args:
-        stream: may hold the first bytes in its buffer.
-        sock: the stream's, without TLS.
-        ends: where the pipe is read and written; closed with `resources`.
-        resources: closed with this.
+        stream: Buffered stream of the socket; its buffer may contain the first bytes.
+        sock: Socket of the stream, without TLS.
+        ends: Descriptors of the pipe: to read and to write.
+        resources: Resources that `close` closes; the descriptors are among them.
 
     Threads: one.
     """
@@ -95,99 +97,104 @@ class BodyPipe:
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
         self._is_buffer_empty = False
-        self._is_moved = True
+        self._can_splice = True
         self._is_fast = True
-        self._wakes_at = 1
-        self._held = 0
+        self._low_water_mark = 1
+        self._piped_size = 0
 
     def read1(self, n: int, /) -> Chunk:
-        """What has arrived, at most `n` bytes; empty at the end.
+        """Return bytes that have arrived, at most `n`; none at the end of the stream.
 
         Raises:
-            OSError: the connection is lost, or late.
+            OSError: The connection is lost, or the socket's timeout has passed.
         """
-        if self._held:
-            raise RuntimeError(f"{self._held} bytes were left in the pipe")
-        if n and self._is_moved and self._is_buffer_empty:
-            self._held = self._move(n)
-            if self._held:
-                return PipedBytes(self, self._held)
-            self._is_moved = False
-        # Neither the rest of the body nor the next reply may be that long.
-        self._wake_at(1)
-        # What is in the buffer comes first; it is not filled where more is asked for than fits.
+        if self._piped_size:
+            raise RuntimeError(f"{self._piped_size} bytes were left in the pipe")
+        if n and self._can_splice and self._is_buffer_empty:
+            self._piped_size = self._splice_in(n)
+            if self._piped_size:
+                return PipedBytes(self, self._piped_size)
+            self._can_splice = False
+        # The rest of the body, or the next reply, may be shorter than a batch.
+        self._set_low_water_mark(1)
+        # The first call empties the buffer, because `n` is larger. Later calls don't fill it.
         self._is_buffer_empty = True
         return self._stream.read1(n)
 
-    def take(self) -> bytes:
-        """The bytes that are in the pipe."""
+    def read_all(self) -> bytes:
+        """Return the bytes in the pipe, which is empty then."""
         data = b""
-        while self._held:
-            data += (piece := os.read(self._reader, self._held))
-            self._held -= len(piece)
+        while self._piped_size:
+            data += (piece := os.read(self._reader, self._piped_size))
+            self._piped_size -= len(piece)
         return data
 
-    def pour(self, descriptor: int) -> None:
-        """Write what is in the pipe to a file.
+    def write_to(self, descriptor: int) -> None:
+        """Move the bytes in the pipe to a file.
 
         Raises:
-            OSError: it doesn't take them.
+            OSError: They can't be written.
         """
         with suppress(OSError):
-            while self._held and (moved := os.splice(self._reader, descriptor, self._held)):
-                self._held -= moved
-        if self._held:
-            # If the file takes them in no way, the ordinary one tells why.
-            self._is_moved = False
-            write_all(descriptor, self.take())
+            while self._piped_size and (
+                moved := os.splice(self._reader, descriptor, self._piped_size)
+            ):
+                self._piped_size -= moved
+        if self._piped_size:
+            # If an ordinary write fails too, its error has the reason.
+            self._can_splice = False
+            write_all(descriptor, self.read_all())
 
     def close(self) -> None:
-        """Close the pipe; what is in it is lost."""
-        # The socket may be closed.
+        """Close the pipe; bytes in it are lost."""
+        # The socket may be closed already.
         with suppress(OSError):
-            self._wake_at(1)
+            self._set_low_water_mark(1)
         self._resources.close()
 
-    def _move(self, size: int) -> int:
-        """Move what has arrived into the pipe; 0 if it is to be read, as is the end."""
-        self._await(size)
+    def _splice_in(self, size: int) -> int:
+        """Move bytes that have arrived into the pipe; return their number.
+
+        The result is 0 at the end of the stream, and if the bytes have to be read instead.
+        """
+        self._wait_readable(size)
         try:
             return os.splice(
                 self._sock.fileno(), self._writer, size, flags=os.SPLICE_F_NONBLOCK
             )
         except OSError as error:
-            if error.errno in _NOT_MOVED:
+            if error.errno in _CANT_SPLICE:
                 return 0
             raise
 
-    def _await(self, size: int) -> None:
-        """Wait until something is there; for a moment, if the server is fast, for more."""
-        if self._is_fast and size > ENOUGH:
-            self._wake_at(ENOUGH)
-            if self._poll.poll(MOMENT * 1000):
+    def _wait_readable(self, size: int) -> None:
+        """Wait for bytes. From a fast server, wait briefly for a whole batch."""
+        if self._is_fast and size > BATCH_SIZE:
+            self._set_low_water_mark(BATCH_SIZE)
+            if self._poll.poll(BATCH_SECONDS * 1000):
                 return
             self._is_fast = False
-        self._wake_at(1)
+        self._set_low_water_mark(1)
         timeout = self._sock.gettimeout()
         if not self._poll.poll(timeout and timeout * 1000):
             raise TimeoutError("timed out")
 
-    def _wake_at(self, count: int) -> None:
-        """Have the socket say that it can be read when so many bytes are there, or its end."""
-        if count != self._wakes_at:
+    def _set_low_water_mark(self, count: int) -> None:
+        """Set from how many bytes on poll() reports the socket as readable (SO_RCVLOWAT)."""
+        if count != self._low_water_mark:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
-            self._wakes_at = count
+            self._low_water_mark = count
 
 
-def piped(stream: BufferedReader, sock: socket.socket) -> BodyPipe | None:
-    """The stream of this socket with a pipe; None where there is none, or it is of no use."""
-    # TLS and what else is put on top of sockets is of other types.
+def open_body_pipe(stream: BufferedReader, sock: socket.socket) -> BodyPipe | None:
+    """Return a body pipe for the stream of a socket; None if there can be none."""
+    # TLS sockets and other wrappers of sockets have other types.
     if type(sock) is not socket.socket or not hasattr(os, "splice"):
         return None
-    if not _pipes.acquire(blocking=False):
+    if not _pipe_slots.acquire(blocking=False):
         return None
     with ExitStack() as resources:
-        resources.callback(_pipes.release)
+        resources.callback(_pipe_slots.release)
         try:
             reader, writer = os.pipe()
             resources.callback(os.close, reader)

@@ -1,8 +1,8 @@
-"""HTTP/1.1 replies as RFC 9112 has them, under urllib3's feet.
+"""A strict reader of HTTP/1.1 replies from a connection (RFC 9112).
 
-`http.client` is lenient where a downloader must not be: it ignores a Content-Length that it
-can't parse, and accepts chunk sizes like `-5` or `0x1f`. Here each of these is an error. Knows
-one connection and one reply; nothing of URLs, redirects or retries.
+`http.client` is too lenient for a downloader. It ignores a Content-Length that it can't parse,
+and accepts chunk sizes such as `-5` or `0x1f`. Here both are errors. This module reads one
+reply from one connection; it is independent of URLs, redirects and retries.
 """
 
 from __future__ import annotations
@@ -17,36 +17,43 @@ from typing import Any
 from url_downloader.network.headers import ReplyFields
 from url_downloader.network.message_head import (
     PLAIN_HEAD,
+    CountingLineReader,
+    ExchangeError,
     HeaderReader,
-    LinesInPieces,
-    WireError,
     check_start,
-    malformed,
+    malformed_error,
 )
-from url_downloader.network.splice import BodyPipe, piped
+from url_downloader.network.splice import BodyPipe, open_body_pipe
 from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.models import ErrorKind
 from url_downloader.shared.ports import Chunk
 
 _MAX_CHUNK_LINE = 4096
-_PLAIN_BYTES = 8192
-WORTH_A_PIPE = 1024 * 1024
-"""Bytes of a body from which on the kernel is asked to move them."""
+"""Bytes; upper bound for the line with the size and extensions of a chunk."""
+_MAX_PLAIN_HEAD = 8192
+"""Bytes; upper bound for a head that PLAIN_HEAD parses. Larger heads are read line by line."""
+MIN_PIPED_SIZE = 1024 * 1024
+"""Bytes; shortest body that the kernel moves to the file: as much as fits into a pipe."""
 _MAX_TRAILER_BYTES = 64 * 1024
+"""Bytes; upper bound for the trailer section, which is read only to be discarded."""
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[^\r\n\0]*)?\r\n")
 _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+"""Statuses of replies without a body, even with a Content-Length."""
 
 
 class StrictResponse(http.client.HTTPResponse):
-    """`http.client`'s reply, but strict in its header block and in the framing of its body.
+    """A reply as it is read from a connection: `http.client`'s class, with strict checks.
+
+    The checks concern the header block and the framing of the body. In this package, a
+    response is an object of this class, and a reply is the `HttpReply` around it.
 
     Args:
-        sock: where it comes from.
-        on_begun: called when the first byte is there.
-        on_bytes: told of the bytes of a header block that comes in pieces.
+        sock: Socket to read from.
+        on_begun: Called when the first byte has arrived.
+        on_bytes: Called with the size of each piece of a header block that arrives in pieces.
 
-    Threads: as a socket: read by one thread at a time.
+    Threads: one at a time.
     """
 
     headers: ReplyFields  # type: ignore[assignment]
@@ -66,39 +73,39 @@ class StrictResponse(http.client.HTTPResponse):
         self._sock = sock
         self._on_begun = on_begun
         self._on_bytes = on_bytes
-        self._is_here = False
+        self._is_body_buffered = False
         self._has_last_chunk = False
 
     def begin(self) -> None:
-        """Read the header block and decide how the body is framed (RFC 9112 §6.3).
+        """Read the header block and determine the framing of the body (RFC 9112 §6.3).
 
         Raises:
-            WireError: the header block or the framing is not to be trusted.
+            ExchangeError: The header block or the framing is invalid.
         """
-        body: Any = self.fp
-        with COMPUTE_TURN.given():
-            if there := body.peek(1):
+        stream: Any = self.fp
+        with COMPUTE_TURN.released():
+            if buffered := stream.peek(1):
                 self._on_begun()
-        if there:
-            check_start(there)
-        if (head := PLAIN_HEAD.match(there, 0, _PLAIN_BYTES)) is not None:
-            body.read(head.end())
-            self._take(head)
+        if buffered:
+            check_start(buffered)
+        if (head := PLAIN_HEAD.match(buffered, 0, _MAX_PLAIN_HEAD)) is not None:
+            stream.read(head.end())
+            self._set_head(head)
         else:
-            self._read_by_line(b"\r\n\r\n" in there)
-        self._frame()
-        self.msg = self.headers  # type: ignore[assignment]  # requests asks by this name
+            self._read_by_line(b"\r\n\r\n" in buffered)
+        self._set_framing()
+        self.msg = self.headers  # type: ignore[assignment]  # requests uses this name
         if head is not None and self.length is not None:
-            surplus = len(there) - head.end() - self.length
-            self._is_here = surplus >= 0
+            surplus = len(buffered) - head.end() - self.length
+            self._is_body_buffered = surplus >= 0
             if surplus > 0:
-                # It is no reply to what will be asked next.
+                # The surplus bytes can't be the reply to a request that is not sent yet.
                 self.will_close = True
         if self.length is None and not self.chunked:
             self.will_close = True
 
-    def _take(self, head: re.Match[bytes]) -> None:
-        """What `http.client` makes of a header block, in a tenth of the time."""
+    def _set_head(self, head: re.Match[bytes]) -> None:
+        """Set the attributes that `http.client` sets from a head, in a tenth of the time."""
         self.version = 11
         self.code = self.status = int(head[1])
         self.reason = (head[2] or b"").strip().decode("latin-1")
@@ -111,75 +118,77 @@ class StrictResponse(http.client.HTTPResponse):
         self.length = None
 
     def _read_by_line(self, is_whole: bool) -> None:
-        body: Any = self.fp
+        """Read the header block line by line; `is_whole` means that all of it is buffered."""
+        stream: Any = self.fp
         if not is_whole:
-            COMPUTE_TURN.give()
-        lines = body if is_whole else LinesInPieces(body, self._on_bytes)
+            COMPUTE_TURN.release()
+        lines = stream if is_whole else CountingLineReader(stream, self._on_bytes)
         self.fp = HeaderReader(lines)  # type: ignore[assignment]
         try:
             super().begin()
         finally:
             if self.fp is not None:
-                self.fp = body
+                self.fp = stream
         self.headers = ReplyFields(list(self.headers.items()))
 
-    def _frame(self) -> None:
+    def _set_framing(self) -> None:
         codings = _tokens(self.headers.get("Transfer-Encoding"))
         lengths = _tokens(self.headers.get("Content-Length"))
         self.chunked = False
         if self.status in _BODILESS:
             self.length = 0
         elif codings - {"identity"}:
-            self._frame_by_coding(codings - {"identity"})
+            self._set_chunked(codings - {"identity"})
         elif lengths:
-            self._frame_by_length(lengths)
+            self._set_length(lengths)
 
-    def _frame_by_coding(self, codings: set[str]) -> None:
+    def _set_chunked(self, codings: set[str]) -> None:
         if codings != {"chunked"}:
-            raise malformed(f"transfer coding not supported: {', '.join(sorted(codings))[:60]}")
+            names = ", ".join(sorted(codings))
+            raise malformed_error(f"transfer coding not supported: {names[:60]}")
         self.headers = self.headers.without("Content-Length")
         self.chunked = True
         self.length = None
 
-    def _frame_by_length(self, lengths: set[str]) -> None:
+    def _set_length(self, lengths: set[str]) -> None:
         length = lengths.pop()
         if lengths:
-            raise malformed("differing Content-Length values")
+            raise malformed_error("differing Content-Length values")
         if not _LENGTH.fullmatch(length):
-            raise malformed(f"not a Content-Length: {length[:60]!r}")
+            raise malformed_error(f"not a Content-Length: {length[:60]!r}")
         if self.headers["Content-Length"] != length:
             others = self.headers.without("Content-Length").lines
             self.headers = ReplyFields([*others, ("Content-Length", length)])
         self.length = int(length)
 
     def pipe_body(self) -> bool:
-        """Have the kernel move a long body, where it can; whether it will."""
-        if (self.length or 0) < WORTH_A_PIPE:
+        """Let the kernel move a long body to the file; return whether it does."""
+        if (self.length or 0) < MIN_PIPED_SIZE:
             return False
-        self._pipe = piped(self.fp, self._sock)
+        self._pipe = open_body_pipe(self.fp, self._sock)
         return self._pipe is not None
 
     def flush(self) -> None:
-        """Do nothing: a reply is only read.
+        """Do nothing, because a reply is only read.
 
-        When Python collects a reply with its stream, the stream may be closed first. From 3.13
-        on `http.client` would complain then that it can't flush it.
+        The garbage collector may close the stream before this object. From Python 3.13 on,
+        `http.client` reports then that it can't flush the closed stream.
         """
 
     def close(self) -> None:
-        """Let go of the connection, and of the pipe."""
+        """Release the connection, and close the pipe."""
         if self._pipe is not None:
             self._pipe.close()
         super().close()
 
     def read1(self, n: int = -1) -> Chunk:  # type: ignore[override]  # bytes in a pipe, too
-        """What has arrived of the body, at most `n` bytes; empty at its end.
+        """Return bytes of the body that have arrived, at most `n`; none at its end.
 
         Raises:
-            WireError: a chunk is malformed, or the connection closed inside the body.
+            ExchangeError: A chunk is malformed, or the connection closed inside the body.
         """
-        if not self._is_here:
-            COMPUTE_TURN.give()
+        if not self._is_body_buffered:
+            COMPUTE_TURN.release()
         if self.isclosed():
             return b""
         if self.chunked:
@@ -188,7 +197,7 @@ class StrictResponse(http.client.HTTPResponse):
 
     @property
     def is_complete(self) -> bool:
-        """Whether the body was read to an end that the framing tells."""
+        """Tell whether the body was read to its end, as the framing marks it."""
         return self._has_last_chunk if self.chunked else self.length == 0
 
     def _read_counted(self, n: int) -> Chunk:
@@ -196,7 +205,7 @@ class StrictResponse(http.client.HTTPResponse):
         body = self._pipe or self.fp
         data: Chunk = body.read1(left if n < 0 else min(n, left))
         if left and not data and n:
-            raise WireError(ErrorKind.TRUNCATED, "connection closed inside the body")
+            raise ExchangeError(ErrorKind.TRUNCATED, "connection closed inside the body")
         self.length = left - len(data)
         return data
 
@@ -211,33 +220,33 @@ class StrictResponse(http.client.HTTPResponse):
         wanted = self._chunk_bytes_left if n < 0 else min(n, self._chunk_bytes_left)
         data = self.fp.read1(wanted)
         if not data:
-            raise WireError(ErrorKind.TRUNCATED, "connection closed inside a chunk")
+            raise ExchangeError(ErrorKind.TRUNCATED, "connection closed inside a chunk")
         self._chunk_bytes_left -= len(data)
         return data
 
     def _next_chunk_size(self) -> int:
         if not self._is_first_chunk and self._body_line() != b"\r\n":
-            raise malformed("a chunk is longer than its size says")
+            raise malformed_error("a chunk is longer than its size says")
         self._is_first_chunk = False
         line = self._body_line()
         match = _CHUNK_LINE.fullmatch(line)
         if match is None:
-            raise malformed(f"not a chunk size: {line[:60]!r}")
+            raise malformed_error(f"not a chunk size: {line[:60]!r}")
         return int(match[1], 16)
 
     def _body_line(self) -> bytes:
         line = self.fp.readline(_MAX_CHUNK_LINE)
         if not line.endswith(b"\n") and len(line) < _MAX_CHUNK_LINE:
-            raise WireError(ErrorKind.TRUNCATED, "connection closed between chunks")
+            raise ExchangeError(ErrorKind.TRUNCATED, "connection closed between chunks")
         return line
 
     def _skip_trailer(self) -> None:
-        """Read the trailer section away. The body is complete without it (RFC 9112 §8)."""
+        """Discard the trailer section; the body is complete without it (RFC 9112 §8)."""
         left = _MAX_TRAILER_BYTES
         while (line := self.fp.readline(left)) not in (b"\r\n", b"\n", b""):
             left -= len(line)
             if left <= 0:
-                raise malformed(f"trailer section over {_MAX_TRAILER_BYTES // 1024} KiB")
+                raise malformed_error(f"trailer section over {_MAX_TRAILER_BYTES // 1024} KiB")
 
 
 def _tokens(value: str | None) -> set[str]:

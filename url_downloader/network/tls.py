@@ -1,4 +1,4 @@
-"""Whom this program trusts, and as whom it is known itself: TLS contexts, read once."""
+"""TLS contexts: the trusted authorities and the client's certificate, each read once."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ from url_downloader.config.server_settings import ServerSettings
 from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError, InputError
 from url_downloader.shared.models import ErrorKind
 
-# Guards the cache of _ssl_context; held while a bundle is read, so that it is read once.
+# Guards the cache of _ssl_context. It is held while a CA bundle is read, so that no second
+# thread reads the same bundle.
 _ssl_context_lock = threading.Lock()
 
 
 class TlsConfig(NamedTuple):
-    """Whom to trust, and what to show.
+    """TLS configuration: trusted authorities, and the client's certificate.
 
     Args:
-        bundle: file or directory with authorities; None if there is `folders` alone.
-        folders: more directories with authorities, with colons between.
-        source: what names them in the environment, if it does.
-        is_verified: whether servers must prove who they are.
-        cert: the client's certificate.
-        key: its key, if it is not in the same file.
+        bundle: File or directory with authorities; None if only `folders` is set.
+        folders: More directories with authorities, separated by colons.
+        source: Environment variable that names them, for messages; None without one.
+        is_verified: Whether the certificates of servers are checked.
+        cert: File with the client's certificate.
+        key: File with its key, if that is another file.
     """
 
     bundle: Path | None = Path(DEFAULT_CA_BUNDLE_PATH)
@@ -45,27 +46,28 @@ class TlsConfig(NamedTuple):
 
     @property
     def anonymous(self) -> TlsConfig:
-        """The same without a certificate of one's own."""
+        """Return the same configuration without the client's certificate."""
         return self._replace(cert=None, key=None)
 
 
 def tls_config(
     settings: ServerSettings, *, should_stop: Callable[[], bool] = lambda: False
 ) -> TlsConfig:
-    """Return the settings' choice, and else that of the environment.
+    """Return the TLS configuration of the settings, completed by the environment.
 
     Args:
-        settings: for the talk with servers.
-        should_stop: True means that a signal, which ends the run, ended the wait for a FIFO.
+        settings: Settings for the communication with servers.
+        should_stop: Returns whether the run has to end; then errors of files are ignored,
+            because a signal may have interrupted the reading.
 
     Raises:
-        InputError: a file that the settings name can't be used.
+        InputError: A file that the settings name can't be used.
     """
-    known = (
+    base = (
         TlsConfig(bundle=settings.ca_cert) if settings.ca_cert else _tls_config_of_environment()
     )
-    tls = known._replace(is_verified=settings.is_verified, cert=settings.cert, key=settings.key)
-    # The others are read when they are needed: that takes a while.
+    tls = base._replace(is_verified=settings.is_verified, cert=settings.cert, key=settings.key)
+    # Files of the user are checked now. The default bundle is read on first use: it is large.
     if settings.ca_cert or settings.cert:
         try:
             ssl_context(tls)
@@ -78,7 +80,10 @@ def tls_config(
 
 
 def _tls_config_of_environment() -> TlsConfig:
-    """Return what the variables of requests and curl say, else OpenSSL's, a pair."""
+    """Return the authorities that the environment names.
+
+    The variables of `requests` and curl have priority over the two of OpenSSL.
+    """
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         if bundle := os.environ.get(name):
             return TlsConfig(bundle=Path(bundle), source=name)
@@ -92,12 +97,12 @@ def _tls_config_of_environment() -> TlsConfig:
 
 
 def ssl_context(tls: TlsConfig) -> ssl.SSLContext:
-    """One context per trust for all workers: reading a CA bundle is dear.
+    """Return the TLS context for a configuration, shared by all workers.
 
-    A second one, made at the same time, would be another key in the pools of connections.
+    It is cached, because reading a CA bundle takes long.
 
     Raises:
-        AttemptError: a file can't be used.
+        AttemptError: A file can't be used.
     """
     with _ssl_context_lock:
         return _ssl_context(tls)
@@ -128,9 +133,9 @@ def _load_authorities(context: ssl.SSLContext, tls: TlsConfig) -> None:
         raise _failure(message, error) from error
     if tls.folders is None:
         return
-    # OpenSSL takes what is not there for an empty directory.
+    # OpenSSL treats a missing directory as an empty one.
     if tls.bundle is None and not any(map(os.path.isdir, tls.folders.split(os.pathsep))):
-        message = f"SSL_CERT_DIR: {tls.folders} is no directory"
+        message = f"SSL_CERT_DIR: {tls.folders} is not a directory"
         raise AttemptError(ErrorKind.CERTIFICATE, message)
     context.load_verify_locations(capath=tls.folders)
 
@@ -143,13 +148,13 @@ def _load_certificate(context: ssl.SSLContext, cert: Path, *, key: Path) -> None
 
     for path in {cert, key}:
         try:
-            # Whoever is about to write to a FIFO would be left without a reader.
+            # Not a FIFO: closing it would leave its writer without a reader.
             if not path.is_fifo():
                 path.open("rb").close()
         except OSError as error:
             raise _failure(f"{_without_password(path)} can't be read", error) from error
     try:
-        # Without `refuse`, OpenSSL would ask on the terminal.
+        # Without `refuse`, OpenSSL would ask for a password on the terminal.
         context.load_cert_chain(cert, key, password=refuse)
     except ValueError as error:
         raise AttemptError(ErrorKind.CERTIFICATE, str(error)) from error
@@ -159,12 +164,12 @@ def _load_certificate(context: ssl.SSLContext, cert: Path, *, key: Path) -> None
 
 
 def _without_password(path: Path) -> str:
-    """Return how a path is shown that is none: what curl takes is FILE:PASSWORD."""
+    """Return the path for a message; curl's notation FILE:PASSWORD loses its password."""
     return re.sub(r"(?s)(?<=..):.+", ":*** (a password is not taken)", str(path), count=1)
 
 
 def _failure(message: str, error: OSError) -> Exception:
-    """What to raise: a lack of descriptors is no fault of the file's."""
+    """Return the error to raise: the OSError itself if only descriptors were missing."""
     if error.errno in NO_DESCRIPTORS:
         return error
     return AttemptError(ErrorKind.CERTIFICATE, f"{message}: {error.strerror}")

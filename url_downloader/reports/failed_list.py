@@ -19,7 +19,7 @@ from url_downloader.config.settings import Settings
 from url_downloader.inputs.list_entry import OWN_NAMES
 from url_downloader.naming.filenames import name_from_url
 from url_downloader.shared.descriptors import close_read
-from url_downloader.shared.interruptible_pipe import InterruptiblePipe, open_pipe, text_to
+from url_downloader.shared.interruptible_pipe import InterruptiblePipe, open_pipe, text_stream
 from url_downloader.shared.models import DownloadJob, JobRecord, JobStatus
 from url_downloader.shared.text import printable
 from url_downloader.storage.disk_errors import output_errors
@@ -151,10 +151,12 @@ def _sync(descriptor: int) -> None:
 
 
 def _write_pipe(path: Path, texts: Iterable[str], *, gave_up: Callable[[], bool]) -> None:
-    pipe = InterruptiblePipe(open_pipe(path, gave_up=gave_up), gave_up=gave_up, is_owner=True)
-    with text_to(pipe) as stream:
+    pipe = InterruptiblePipe(
+        open_pipe(path, should_stop=gave_up), should_stop=gave_up, is_owner=True
+    )
+    with text_stream(pipe) as stream:
         stream.writelines(texts)
-    if pipe.is_lost:
+    if pipe.has_lost_data:
         raise TimeoutError(errno.ETIMEDOUT, "its reader does not take all of it")
 
 

@@ -1,5 +1,5 @@
-"""Vocabulary of all packages: models, errors, Protocols, the job registry, text and URLs.
+"""Values and services that all packages use: models, errors, Protocols, text and URLs.
 
 Entry points: `models.DownloadJob`, `job_registry.JobRegistry` and the Protocols in `ports`.
-This package must not import any other one.
+This package must not import any other package of the project.
 """

@@ -1,7 +1,8 @@
-"""The attempt that a worker makes, as other threads see and abort it.
+"""The state of a worker's attempt, with methods by which other threads abort the attempt.
 
 A worker and its transport share one AttemptControl. The watchdog, the monitor and the shutdown
-read it and abort through it; they call none of the objects that make the attempt.
+read the progress from it, and abort attempts through it. They call no other object of the
+attempt.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from url_downloader.shared.ports import Phase, Progress
 class AttemptControl:
     """Progress of a worker's attempts, and the means to abort them from any thread.
 
-    An abort shuts down the socket that the transport uses, whatever the worker waits for.
+    An abort shuts down the socket that the transport uses. That ends each wait for the network.
 
     Args:
         on_bytes: Called with the size of each chunk of a file, in bytes as received.
@@ -39,15 +40,15 @@ class AttemptControl:
     ) -> None:
         self._on_bytes = on_bytes
         self._now = now
-        # References that are replaced by the worker and read by other threads.
+        # References that the worker replaces and other threads read without a lock.
         self._current: Progress | None = None
         self._phase = (Phase.WAITING, now())
         self._received = self._other_bytes = 0
         self._position: tuple[int, int | None] = (0, None)
         # Used by the worker alone.
         self._held: socket.socket | None = None
-        # Guards all fields below. A handle is closed, replaced and shut down under this lock,
-        # because its descriptor number could belong to another socket afterwards.
+        # Guards _handle, _number, _expiry and _is_aborted. A handle is closed, replaced and
+        # shut down under this lock. Afterwards its descriptor number may mean another socket.
         self._lock = threading.Lock()
         self._handle: socket.socket | None = None
         self._number = 0
@@ -56,7 +57,7 @@ class AttemptControl:
 
     @property
     def received(self) -> int:
-        """Bytes of the file, as received, in the current or the last attempt."""
+        """Return the bytes of the file, as received, of the current or the last attempt."""
         return self._received
 
     def begin(self, job: DownloadJob) -> None:
@@ -106,7 +107,7 @@ class AttemptControl:
         )
 
     def failure(self) -> AttemptError | None:
-        """Return the error of an attempt that was aborted or has expired; else None."""
+        """Return the error of an attempt that was aborted or has expired; None otherwise."""
         with self._lock:
             if self._is_aborted:
                 return AttemptError(ErrorKind.INTERRUPTED, "interrupted")
@@ -126,7 +127,7 @@ class AttemptControl:
                 self._shut_down()
 
     def hold(self, sock: socket.socket) -> None:
-        """Have an abort shut this socket down, also when TLS is put on top of it later."""
+        """Set the socket that an abort shuts down, even if TLS is put on top of it later."""
         if sock is self._held:
             return
         copy = os.dup(sock.fileno())
@@ -134,12 +135,12 @@ class AttemptControl:
         self._held = sock
 
     def release(self) -> None:
-        """Let go of the socket, so that no abort shuts it down."""
+        """Release the socket, so that no abort shuts it down."""
         self._replace(None)
         self._held = None
 
     def release_closed(self) -> None:
-        """Let go of the socket if its owner has closed it; a handle would keep it half open."""
+        """Release the socket if its owner closed it; the handle would keep it half open."""
         if self._held is not None and self._held.fileno() < 0:
             self.release()
 

@@ -1,4 +1,4 @@
-"""Digests that files must have: how they are written, and how they are compared. Pure."""
+"""Checksums of files: parsers of their notations, and a class that verifies them. Pure."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from url_downloader.shared.models import Checksum
 from url_downloader.shared.ports import Chunk
 
 ALGORITHMS = {"md5": "md5", "sha-1": "sha1", "sha-256": "sha256", "sha-512": "sha512"}
-"""Names in lists and their hashlib names."""
+"""Names of algorithms in lists, with their names in hashlib."""
 
 _SUM_LINE = re.compile(r"(\\?)([0-9A-Fa-f]{64}) [ *](.+)")
 _REPR_DIGEST = re.compile(r"\s*(sha-256|sha-512)=:([A-Za-z0-9+/]+=*):\s*(;.*)?")
 
 
 def parse_checksum(text: str) -> Checksum:
-    """`sha-256=HEX` and the like.
+    """Return the checksum that a text such as `sha-256=HEX` names.
 
     Raises:
-        ValueError: it names no known algorithm, or has not its number of digits.
+        ValueError: The algorithm is unknown, or the digest has the wrong number of digits.
     """
     name, _, digest = (part.strip().lower() for part in text.partition("="))
     if name not in ALGORITHMS:
@@ -34,10 +34,10 @@ def parse_checksum(text: str) -> Checksum:
 
 
 def parse_sums(lines: Iterable[str]) -> Iterator[tuple[str, Checksum]]:
-    """Name and checksum of each line that `sha256sum` wrote.
+    """Yield the name and checksum in each line of a file that `sha256sum` wrote.
 
     Raises:
-        ValueError: a line is of another form; the message has its number.
+        ValueError: A line has another form; the message contains its number.
     """
     for number, line in enumerate(lines, start=1):
         text = line.rstrip("\r\n")
@@ -53,7 +53,7 @@ def parse_sums(lines: Iterable[str]) -> Iterator[tuple[str, Checksum]]:
 
 
 def digests_of(repr_digest: str) -> Iterator[Checksum]:
-    """The digests of a Repr-Digest field (RFC 9530 §3) that can be verified."""
+    """Yield the digests in a Repr-Digest field (RFC 9530 §3) that can be verified."""
     for member in repr_digest.split(","):
         match = _REPR_DIGEST.fullmatch(member)
         if match is None:
@@ -65,13 +65,13 @@ def digests_of(repr_digest: str) -> Iterator[Checksum]:
 
 
 class Digester:
-    """Computes the digests of a file as its bytes pass, and compares them.
+    """A computation of the digests of one file, as its bytes pass.
 
     Args:
-        wanted: the checksums it must have; with none, `update` costs nothing.
+        wanted: Checksums that the file must have; without any, `update` does nothing.
 
     Attributes:
-        wanted: as given; where nothing is wrong, these are its digests.
+        wanted: The same checksums. If `mismatch` returns None, the file has these digests.
     """
 
     def __init__(self, wanted: Iterable[Checksum]) -> None:
@@ -85,12 +85,12 @@ class Digester:
         return bool(self.wanted)
 
     def update(self, data: Chunk) -> None:
-        """The next bytes of the file."""
+        """Add the next bytes of the file."""
         for each in self._hashes.values():
             each.update(bytes(data))
 
     def mismatch(self) -> str | None:
-        """What is wrong, in words, or None."""
+        """Return a message about the first digest that is wrong; None if all are right."""
         for checksum in self.wanted:
             actual = self._hashes[checksum.algorithm].hexdigest()
             if actual != checksum.digest:

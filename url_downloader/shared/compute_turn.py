@@ -1,8 +1,9 @@
-"""Whose turn it is to compute: one thread at a time, from one wait to the next.
+"""A token that limits Python work to one thread at a time, to avoid switching the GIL.
 
-CPython lets one thread compute at a time anyhow, but its lock changes hands at each system
-call, and wakes a thread that will not get far: with many workers that costs more than all the
-work on small files. Who has the turn meets nobody at its system calls.
+CPython runs Python code in one thread at a time anyway: the thread that holds the GIL. But a
+thread releases the GIL at each system call, and another thread wakes, only to lose it soon. On
+small files these switches cost more than all other work. The token moves on only when its
+holder waits for network or disk, so that few threads compete for the GIL.
 """
 
 from __future__ import annotations
@@ -12,21 +13,27 @@ import threading
 import time
 from collections.abc import Callable
 
-PATIENCE, TRIES = 0.05, 10
-"""Seconds after which one that waits looks around, and how often."""
-LONG, SOME = 0.002, 3
-"""Seconds for which nobody computes for one file; so many turns in a row that take longer mean
-that whoever has it waits for something: a slow disk."""
-PAUSE = 2.0
-"""Seconds for which everybody then goes on without."""
+ACQUIRE_SECONDS = 0.05
+"""Seconds of one try to acquire the token; after each the waiting thread checks its holder."""
+MAX_TRIES = 10
+"""Tries to acquire the token; after them the thread works without it."""
+LONG_TURN = 0.002
+"""Seconds; a longer turn suggests a slow disk. The Python work for one file takes less."""
+MAX_LONG_TURNS = 3
+"""Long turns in a row that cause a pause; one alone may be chance."""
+PAUSE_SECONDS = 2.0
+"""Seconds of a pause, in which all threads work without the token."""
 
 
 class ComputeTurn:
-    """Given away in every wait. Speeds things up, protects nothing: it can be had by nobody.
+    """The token: a thread acquires it to compute, and releases it before it waits.
+
+    It only saves time, and guards no data: a thread that can't acquire it in time works without
+    it. Where turns take long, all threads work without it during a pause.
 
     Args:
-        is_needed: whether the interpreter has a lock that changes hands.
-        now: monotonic clock, seconds.
+        is_needed: Whether the interpreter has a GIL; without one the token does nothing.
+        now: Monotonic clock, seconds.
 
     Threads: all methods from any thread.
     """
@@ -36,59 +43,61 @@ class ComputeTurn:
     ) -> None:
         self._is_needed = is_needed
         self._now = now
+        self._released = _Released(self)
+        # The token. Guards writes to _holder, _since and _long_turns. Other threads read
+        # _holder and _since without it; a value that is out of date does no harm.
         self._lock = threading.Lock()
-        self._given = _Given(self)
-        # These are written by who has the lock.
         self._holder: int | None = None
         self._since = 0.0
         self._long_turns = 0
+        # Written without the lock: any thread may begin a pause.
         self._pause_until = 0.0
 
-    def take(self) -> None:
-        """Wait until the others wait; does nothing in the thread that has the turn."""
+    def acquire(self) -> None:
+        """Wait for the token; do nothing in the thread that holds it."""
         me = threading.get_ident()
         if self._holder == me or not self._is_needed:
             return
         if self._lock.acquire(blocking=False) or self._wait():
             self._holder, self._since = me, self._now()
 
-    def give(self) -> None:
-        """Let another thread compute; does nothing in one that has not the turn."""
+    def release(self) -> None:
+        """Release the token to another thread; do nothing in a thread that does not hold it."""
         if self._holder == threading.get_ident():
-            self._look_back()
+            self._check_duration()
             self._holder = None
             self._lock.release()
 
-    def given(self) -> _Given:
-        """Give the turn away for a wait: that in a `with` block."""
-        return self._given
+    def released(self) -> _Released:
+        """Return a context manager that releases the token, and acquires it at the end."""
+        return self._released
 
     def _wait(self) -> bool:
-        """Whether the turn came in the time that one waits for it."""
-        for _ in range(TRIES):
+        """Try to acquire the lock several times; return whether that succeeded."""
+        for _ in range(MAX_TRIES):
             if (now := self._now()) < self._pause_until:
                 break
-            if self._lock.acquire(timeout=PATIENCE):
+            if self._lock.acquire(timeout=ACQUIRE_SECONDS):
                 return True
             if self._since <= now:
-                # One and the same thread has had it for all the time.
+                # The same turn lasted through the whole try.
                 self._pause()
         return False
 
-    def _look_back(self) -> None:
-        """Notice what the turn that ends says of the others. The caller has it."""
-        is_long = self._now() > self._since + LONG
+    def _check_duration(self) -> None:
+        """Begin a pause if several turns in a row were long. The caller holds the lock."""
+        is_long = self._now() > self._since + LONG_TURN
         self._long_turns = self._long_turns + 1 if is_long else 0
-        if self._long_turns == SOME:
+        if self._long_turns == MAX_LONG_TURNS:
             self._long_turns = 0
             self._pause()
 
     def _pause(self) -> None:
-        self._pause_until = self._now() + PAUSE
+        self._pause_until = self._now() + PAUSE_SECONDS
 
 
-class _Given:
-    """What the turn is given away for. One object for all: it remembers nothing."""
+class _Released:
+    """A context manager for a wait without the token. It has no state, so one serves all."""
 
     __slots__ = ("_turn",)
 
@@ -96,11 +105,11 @@ class _Given:
         self._turn = turn
 
     def __enter__(self) -> None:
-        self._turn.give()
+        self._turn.release()
 
     def __exit__(self, *_: object) -> None:
-        self._turn.take()
+        self._turn.acquire()
 
 
 COMPUTE_TURN = ComputeTurn(is_needed=getattr(sys, "_is_gil_enabled", lambda: True)())
-"""That of this process, as it has one interpreter."""
+"""The token of this process; a process has one interpreter and one GIL."""

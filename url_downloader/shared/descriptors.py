@@ -1,4 +1,4 @@
-"""How many files this process may have open, and how many workers that is enough for."""
+"""File descriptors: their limit, the workers that it allows, and small operations."""
 
 from __future__ import annotations
 
@@ -12,44 +12,46 @@ from contextlib import suppress
 log = logging.getLogger(__package__)
 
 PER_WORKER = 6
-"""A connection and the grip on it, a part and its note, a look-up or both ends of a pipe."""
-MOST_IDLE = 10
-FOR_THE_REST = 26
-"""Streams, the list, logs, the output directory and folders in it, and what libraries open for
-a moment."""
+"""Descriptors that a worker needs: a connection and its handle for aborts, a part and its part
+note, and two more for a look-up or the ends of a pipe."""
+MAX_IDLE = 10
+"""Upper bound for the idle connections of a worker."""
+RESERVED = 26
+"""Descriptors for the rest of the program: standard streams, the list, logs, the output
+directory and its folders, and files that libraries open for a moment."""
 
 
 def affordable_workers(wanted: int) -> int:
-    """Raise the limit of open files as far as it goes; how many workers it is enough for.
+    """Raise the limit of open files as far as possible; return the workers that it allows.
 
     Args:
-        wanted: the most that are of use.
+        wanted: Number of workers that the caller wants; the result is not higher.
     """
     limit = _raised_limit()
-    affordable = max(1, min(wanted, (limit - FOR_THE_REST) // PER_WORKER))
+    affordable = max(1, min(wanted, (limit - RESERVED) // PER_WORKER))
     if affordable < wanted:
         log.warning(
-            "only %d of %d workers run: no more than %d files can be open (ulimit -n)",
+            "only %d of %d workers run: the limit of open files is %d (see ulimit -n)",
             *(affordable, wanted, limit),
         )
     return affordable
 
 
 def affordable_idle(workers: int) -> int:
-    """To how many hosts each of so many workers may keep a connection that it does not use."""
-    share = (_raised_limit() - FOR_THE_REST) // workers
-    return max(1, min(MOST_IDLE, share - PER_WORKER))
+    """Return the number of idle connections that each of so many workers may keep."""
+    share = (_raised_limit() - RESERVED) // workers
+    return max(1, min(MAX_IDLE, share - PER_WORKER))
 
 
 def is_regular(descriptor: int) -> bool:
-    """Tell whether it is a file, which has an end that is known, and no pipe or device."""
+    """Tell whether a descriptor is a regular file, which has a known end, unlike a pipe."""
     with suppress(OSError):
         return stat.S_ISREG(os.fstat(descriptor).st_mode)
     return False
 
 
 def close_read(descriptor: int) -> None:
-    """Close what was only read, or is written already; an error loses nothing then."""
+    """Close a descriptor and ignore errors: it was only read, or its data is on the disk."""
     with suppress(OSError):
         os.close(descriptor)
 
@@ -57,7 +59,7 @@ def close_read(descriptor: int) -> None:
 def _raised_limit() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
-        # Some systems have a lower bound than they say.
+        # Some systems allow less than the hard limit that they report.
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
             soft = hard
@@ -65,7 +67,7 @@ def _raised_limit() -> int:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of the bytes to a file, which may take them in pieces."""
+    """Write all bytes to a descriptor, with as many system calls as it takes."""
     left = memoryview(data)
     while left:
         left = left[os.write(descriptor, left) :]

@@ -1,4 +1,7 @@
-"""The error tree. Each error says what, where and what now; each survives pickling."""
+"""Errors that this program raises on purpose, in one tree.
+
+Each message says what failed, where, and what the user can do. Each error survives pickling.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +10,40 @@ import errno
 from url_downloader.shared.models import ErrorKind, JobStatus
 
 NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
-"""What the system says when this process, or all of them, have too many files open."""
+"""Error numbers for too many open files, in this process or in the whole system."""
 
 
 class UrlDownloaderError(Exception):
-    """Root of all errors that this package raises on purpose."""
+    """Base class of all errors that this program raises on purpose."""
 
 
 class ConfigError(UrlDownloaderError):
-    """A setting is out of its range. The message names the flag and the range."""
+    """Error for a setting that is out of its range. The message names option and range."""
 
 
 class InputError(UrlDownloaderError):
-    """The list, or a file that a setting names, can't be read (not: a line is bad)."""
+    """Error for a list, or a file that a setting names, that can't be read.
+
+    A line of the list that can't be used is a `models.Rejection` instead.
+    """
 
 
 class OutputError(UrlDownloaderError):
-    """The output directory can't be used."""
+    """Error for an output directory, or another output, that can't be used."""
 
 
 class LockedError(UrlDownloaderError):
-    """Another run holds the lock. The message says which."""
+    """Error for a lock that another run holds. The message names that run."""
 
 
 class TransitionError(UrlDownloaderError):
-    """A job was asked to make a transition that its state does not allow: a bug of ours."""
+    """Error for a transition that the state of a job does not allow: a bug of this program.
+
+    Args:
+        job_id: Number of the job.
+        current: State of the job; None for a job that is not registered.
+        wanted: State that the job should have changed to.
+    """
 
     def __init__(self, job_id: int, current: JobStatus | None, wanted: JobStatus) -> None:
         super().__init__(job_id, current, wanted)
@@ -42,11 +54,11 @@ class TransitionError(UrlDownloaderError):
 
 
 class AttemptError(UrlDownloaderError):
-    """An attempt failed in a way that is foreseen.
+    """Error for an attempt that failed for an expected reason.
 
     Args:
-        kind: what the retry policy and the summary go by.
-        message: one line for people, without credentials.
+        kind: Kind of the failure; the retry policy decides by it, the summary groups by it.
+        message: One line for the user, without credentials.
     """
 
     def __init__(self, kind: ErrorKind, message: str) -> None:

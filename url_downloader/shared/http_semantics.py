@@ -1,6 +1,6 @@
 """Meanings of statuses and header fields that several packages need (RFC 9110). Pure functions.
 
-Dates, strong validators, Retry-After, and the failure that a status stands for.
+Dates, strong validators, Retry-After, and the failures that statuses mean.
 """
 
 from __future__ import annotations
@@ -15,23 +15,26 @@ from http import HTTPStatus
 from url_downloader.shared.models import ErrorKind
 
 LONGEST_WAIT = 1e9
-"""Seconds that a server is waited for at most; more than clocks can be set for is no wait."""
+"""Seconds; upper bound for a Retry-After. About 30 years; more could overflow a clock."""
 _HINTS = {
     407: "; put the user and password that the proxy wants into --proxy or its variable",
     429: " (--retry-on 429 would try again)",
 }
 _DELAY_SECONDS = re.compile(r"\d+", re.ASCII)
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
-_LONGEST_DATE = 100
-"""Characters of a date in any of HTTP's forms, with room for comments."""
+_MAX_DATE_LENGTH = 100
+"""Characters; upper bound for a date in any form of HTTP, with comments."""
 
 
 def retry_after_seconds(value: str | None, *, utc_now: float) -> float | None:
-    """Seconds that a Retry-After field (RFC 9110 §10.2.3) asks to wait; None if there are none.
+    """Return the seconds that a Retry-After field (RFC 9110 §10.2.3) asks to wait.
 
     Args:
-        value: delay-seconds or an HTTP-date, as received.
-        utc_now: when it was received, seconds since the epoch.
+        value: Value of the field, as received: a number of seconds or an HTTP-date.
+        utc_now: Time when it was received, in seconds since the epoch.
+
+    Returns:
+        None if there is no field, if it is invalid, or if it asks for no wait.
     """
     if value is None:
         return None
@@ -43,11 +46,11 @@ def retry_after_seconds(value: str | None, *, utc_now: float) -> float | None:
 
 
 def status_failure(status: int, headers: Mapping[str, str]) -> tuple[ErrorKind, str]:
-    """Kind and reason of the failure that a final status other than a plain 2xx is.
+    """Return kind and reason of the failure that a status means.
 
     Args:
-        status: after redirects were followed.
-        headers: of that reply.
+        status: Status code of the final reply; one that the caller does not accept.
+        headers: Header fields of that reply.
     """
     reason = _reason(status)
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
@@ -67,7 +70,10 @@ def status_failure(status: int, headers: Mapping[str, str]) -> tuple[ErrorKind, 
 
 @functools.lru_cache(maxsize=1000)
 def _reason(status: int) -> str:
-    """One string for all jobs: in a long list it would be most of what a failure takes."""
+    """Return the reason of a failure for the user.
+
+    The cache makes all jobs share one string, which is the largest part of a failed record.
+    """
     return f"HTTP {status} {_phrase(status)}".rstrip() + _HINTS.get(status, "")
 
 
@@ -79,7 +85,7 @@ def _phrase(status: int) -> str:
 
 
 def strong_validator(headers: Mapping[str, str]) -> str | None:
-    """What `If-Range` may name (RFC 9110 §8.8.2.2), None if the reply has no such thing."""
+    """Return a validator that If-Range may contain (RFC 9110 §8.8.2.2); None without one."""
     etag = headers.get("ETag", "").strip()
     if etag:
         return etag if _STRONG_ETAG.fullmatch(etag) else None
@@ -90,23 +96,23 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
 
 
 def is_strong_validator(text: str) -> bool:
-    """Return whether `strong_validator` may have returned this text."""
+    """Tell whether `strong_validator` may have returned this text."""
     return bool(_STRONG_ETAG.fullmatch(text)) or (
         text.isascii() and text.isprintable() and http_date(text) is not None
     )
 
 
 def http_date(text: str) -> float | None:
-    """Seconds since the epoch of an HTTP-date (RFC 9110 §5.6.7), None if it is none."""
-    return _http_date(text) if len(text) <= _LONGEST_DATE else None
+    """Return an HTTP-date (RFC 9110 §5.6.7) in seconds since the epoch; None if invalid."""
+    return _http_date(text) if len(text) <= _MAX_DATE_LENGTH else None
 
 
-# The key of each entry is what a server sent.
+# The keys come from servers: http_date bounds their length, the cache their number.
 @functools.lru_cache(maxsize=256)
 def _http_date(text: str) -> float | None:
     try:
         date = parsedate_to_datetime(text)
-        # An asctime-date names no zone and means UTC.
+        # An asctime-date has no time zone and means UTC.
         return date.replace(tzinfo=date.tzinfo or UTC).timestamp()
     except (ValueError, OverflowError):
         return None

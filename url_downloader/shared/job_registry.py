@@ -1,6 +1,6 @@
-"""The truth about every job: records behind one lock, validated transitions, events.
+"""The registry of all jobs of a run: records, transitions that are checked, and events.
 
-Knows nothing of queues, threads or files.
+Independent of queues, threads and files.
 """
 
 from __future__ import annotations
@@ -20,25 +20,36 @@ from url_downloader.shared.models import (
     JobResult,
     JobStatus,
 )
-from url_downloader.shared.record_packing import Kept, Records, packed, status_of, unpacked
+from url_downloader.shared.record_packing import (
+    Records,
+    StoredRecord,
+    packed,
+    status_of,
+    unpacked,
+)
 from url_downloader.shared.unexpected import log_unexpected
 
 log = logging.getLogger(__package__)
 
 
 class JobRegistry:
-    """Holds one frozen record per job and replaces it at each transition; packs the last one.
+    """A registry with one frozen record per job, which each transition replaces.
+
+    The record of an ended job is packed into bytes, to save memory.
 
     Args:
-        listeners: called with each event, in the thread that made the transition, after the
-            lock is released. One that raises is logged, kept in `listener_error` and not
-            called again; the others go on.
-        on_terminal: called last for each event that ends a job, whatever the listeners did.
-        now: monotonic clock, seconds.
-        utc_now: wall clock, seconds since the epoch.
+        listeners: Callables that are called with each event, in the thread that made the
+            transition, after the lock is released. If a listener raises, that is logged, and
+            this listener is not called again.
+        on_terminal: Called last for each event that ends a job, even if a listener raises.
+        now: Monotonic clock, seconds.
+        utc_now: Wall clock, seconds since the epoch.
 
-    Threads: all methods from any thread. The events of one job come in their order; those of
-    different jobs may overtake each other, `JobEvent.sequence` is the order made.
+    Attributes:
+        listener_error: Last exception that a listener raised; None if none did.
+
+    Threads: all methods from any thread. The events of one job arrive in order. The events of
+    different jobs may overtake each other; `JobEvent.sequence` is the order of transitions.
     """
 
     def __init__(
@@ -54,10 +65,12 @@ class JobRegistry:
         self._on_terminal = on_terminal
         self._now = now
         self._utc_now = utc_now
-        # Guards _counts, _sequence, _kept, which has all records in order, and _live, which has
-        # those that have not ended.
+        # Guards _stored, _live, _counts, _sequence, _listeners and listener_error. _listeners
+        # is replaced, never changed, so that _publish reads it without the lock.
         self._lock = threading.Lock()
-        self._kept: list[Kept] = []
+        # All records, in order of registration.
+        self._stored: list[StoredRecord] = []
+        # The records of jobs that have not ended, by number of the job.
         self._live: dict[int, JobRecord] = {}
         self._counts = dict.fromkeys(JobStatus, 0)
         self._sequence = 0
@@ -66,7 +79,7 @@ class JobRegistry:
         """Register a new job as PENDING.
 
         Raises:
-            TransitionError: the id is registered already, or it is not the next one.
+            TransitionError: The job's number is not the next one.
         """
         now = self._now()
         record = JobRecord(
@@ -77,69 +90,74 @@ class JobRegistry:
             since=now,
         )
         with self._lock:
-            if job.job_id != len(self._kept) + 1:
+            if job.job_id != len(self._stored) + 1:
                 raise self._refusal(job.job_id, JobStatus.PENDING)
-            self._kept.append(record)
+            self._stored.append(record)
             event = self._store(record, previous=None, now=now)
         self._publish(event)
         return record
 
     def start(self, job_id: int) -> JobRecord:
-        """Begin an attempt and count it.
+        """Begin an attempt of a job and count it; the job is RUNNING.
 
         Raises:
-            TransitionError: the job is unknown, running or ended.
+            TransitionError: The job is unknown, running or ended.
         """
         return self._move(job_id, JobStatus.RUNNING)
 
     def succeed(self, job_id: int, result: JobResult) -> JobRecord:
-        """End a running job well; its file is published already.
+        """End a running job as SUCCESS. The caller has published its file before.
 
         Raises:
-            TransitionError: the job is not running.
+            TransitionError: The job is not running.
         """
         return self._move(job_id, JobStatus.SUCCESS, result=result)
 
     def fail(self, job_id: int, result: JobResult) -> JobRecord:
-        """End a running job badly.
+        """End a running job as FAILED.
 
         Raises:
-            TransitionError: the job is not running.
+            TransitionError: The job is not running.
         """
         return self._move(job_id, JobStatus.FAILED, result=result)
 
     def schedule_retry(self, job_id: int, result: JobResult, *, due: float) -> JobRecord:
-        """Send a running job to wait until `due` (monotonic seconds).
+        """End the attempt of a running job, which is RETRY_SCHEDULED from now on.
+
+        Args:
+            job_id: Number of the job.
+            result: Result of the attempt.
+            due: Time of the next attempt, monotonic seconds.
 
         Raises:
-            TransitionError: the job is not running.
+            TransitionError: The job is not running.
         """
         return self._move(job_id, JobStatus.RETRY_SCHEDULED, result=result, due=due)
 
     def get(self, job_id: int) -> JobRecord:
-        """The record of a job.
+        """Return the record of a job.
 
         Raises:
-            KeyError: there is no such job.
+            KeyError: The job is unknown.
         """
         with self._lock:
-            if not 0 < job_id <= len(self._kept):
+            if not 0 < job_id <= len(self._stored):
                 raise KeyError(job_id)
-            kept = self._kept[job_id - 1]
-        return unpacked(kept)
+            stored = self._stored[job_id - 1]
+        return unpacked(stored)
 
     def snapshot(self) -> Records:
-        """All records in order of registration, as they were at one moment."""
+        """Return all records in order of registration, as of one moment."""
         with self._lock:
-            return Records(self._kept.copy())
+            return Records(self._stored.copy())
 
     def counts(self) -> Mapping[JobStatus, int]:
-        """How many jobs stand in each state, at one moment."""
+        """Return the number of jobs in each state, as of one moment."""
         with self._lock:
             return self._counts.copy()
 
     def with_status(self, status: JobStatus) -> Records:
-        """The records that stand in one state, in order of registration."""
+        """Return the records of jobs in one state, in order of registration."""
         if status.is_terminal:
             return self.snapshot().with_status(status)
         with self._lock:
@@ -166,7 +184,7 @@ class JobRegistry:
     def _store(self, record: JobRecord, *, previous: JobStatus | None, now: float) -> JobEvent:
         """Replace the record. The caller holds the lock."""
         job_id, is_over = record.job.job_id, record.status.is_terminal
-        self._kept[job_id - 1] = packed(record) if is_over else record
+        self._stored[job_id - 1] = packed(record) if is_over else record
         if is_over:
             del self._live[job_id]
         else:
@@ -178,29 +196,29 @@ class JobRegistry:
         return JobEvent(sequence=self._sequence, time=now, previous=previous, record=record)
 
     def _refusal(self, job_id: int, wanted: JobStatus) -> TransitionError:
-        """Why a job can't become that. The caller holds the lock."""
-        is_known = 0 < job_id <= len(self._kept)
-        current = status_of(self._kept[job_id - 1]) if is_known else None
+        """Return the error for a transition that is not allowed. The caller holds the lock."""
+        is_known = 0 < job_id <= len(self._stored)
+        current = status_of(self._stored[job_id - 1]) if is_known else None
         return TransitionError(job_id, current, wanted)
 
     def _publish(self, event: JobEvent) -> None:
         try:
             for listener in self._listeners:
-                self._tell(listener, event)
+                self._call(listener, event)
         finally:
             if event.record.status.is_terminal:
                 self._on_terminal()
 
-    def _tell(self, listener: EventListener, event: JobEvent) -> None:
+    def _call(self, listener: EventListener, event: JobEvent) -> None:
         try:
             listener(event)
-        except Exception as error:  # noqa: BLE001 - told without its text
+        except Exception as error:  # noqa: BLE001 - logged without its text
             name = getattr(listener, "__qualname__", type(listener).__qualname__)
-            log_unexpected(log, error, doing=f"listener {name}, which is called no more")
+            log_unexpected(log, error, doing=f"listener {name}, which is not called again")
             with self._lock:
                 self.listener_error = error
                 self._listeners = tuple(
-                    kept for kept in self._listeners if kept is not listener
+                    other for other in self._listeners if other is not listener
                 )
 
 
@@ -213,7 +231,7 @@ def _moved(
     result: JobResult | None,
     due: float | None,
 ) -> JobRecord:
-    """The record after a transition at `now`; the time since the last one is accounted."""
+    """Return the record after a transition at `now`, with `waited` and `worked` updated."""
     spent = now - old.since
     was_working = old.status is JobStatus.RUNNING
     is_starting = status is JobStatus.RUNNING

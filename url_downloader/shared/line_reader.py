@@ -1,6 +1,6 @@
-"""Lines of a file descriptor, without ever waiting for more than the next byte.
+"""A reader of lines from a file descriptor that returns each line as soon as it arrives.
 
-Knows nothing of what the lines mean.
+It reports when no data comes, so that the caller can stop. Independent of the lines' meaning.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ import select
 from collections.abc import Iterator
 
 MAX_LINE = 65536
-"""Bytes of the longest line that is taken."""
+"""Bytes; default for the longest line. URLs and options are far shorter."""
 
-_BLOCK = 256 * 1024
+_BLOCK_SIZE = 256 * 1024
+"""Bytes per system call."""
 
 
 def read_lines(
-    fd: int, *, patience: float = 0.2, max_line: int = MAX_LINE
+    fd: int, *, idle_seconds: float = 0.2, max_line: int = MAX_LINE
 ) -> Iterator[bytes | None]:
-    """Each line without its end (LF or CRLF), as soon as it is there.
+    """Yield each line without its end (LF or CRLF), as soon as it is complete.
 
-    Yields None each time that nothing has come for `patience` seconds, and again and again
-    while a line longer than `max_line` bytes goes on. Of that only the first `max_line + 1`
-    are kept.
+    Yield None whenever no data came for `idle_seconds`. A line of over `max_line` bytes is cut
+    to `max_line + 1` bytes, and None is yielded for each block that goes on with it.
 
     Raises:
-        OSError: the descriptor can't be read.
+        OSError: The descriptor can't be read.
     """
     rest, is_cut = b"", False
-    for block in _blocks(fd, patience):
+    for block in _blocks(fd, idle_seconds):
         *ends, start = (block or b"").split(b"\n")
         for end in ends:
             if not is_cut:
@@ -38,7 +38,7 @@ def read_lines(
             yield None
             continue
         rest += start
-        # One byte more than is kept of a line may be the CR that ends it.
+        # The line may have max_line bytes and then the CR of its end.
         if len(rest) > max_line + 1:
             yield rest[: max_line + 1]
             rest, is_cut = b"", True
@@ -46,15 +46,15 @@ def read_lines(
         yield rest.removesuffix(b"\r")[: max_line + 1]
 
 
-def _blocks(fd: int, patience: float) -> Iterator[bytes | None]:
-    """What is there; None each time that nothing has come for so many seconds."""
-    # Unlike select(), it takes any descriptor, however many are open.
+def _blocks(fd: int, idle_seconds: float) -> Iterator[bytes | None]:
+    """Yield blocks of data as they arrive, and None after each `idle_seconds` without data."""
+    # select() fails for descriptors over 1023; poll() takes all.
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     while True:
-        if not poll.poll(patience * 1000):
+        if not poll.poll(idle_seconds * 1000):
             yield None
-        elif block := os.read(fd, _BLOCK):
+        elif block := os.read(fd, _BLOCK_SIZE):
             yield block
         else:
             return

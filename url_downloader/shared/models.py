@@ -1,6 +1,6 @@
-"""The words of the domain: jobs, their states, what an attempt came to.
+"""Models of the domain: jobs, their states, the results of attempts, and events.
 
-Frozen values only: they cross threads and processes freely. Knows no I/O, no lock and no clock.
+All values are frozen, so that they can cross threads and processes. Pure.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import NamedTuple
 from url_downloader.shared.url_parts import without_credentials
 
 CONNECT_TIMEOUT = 10.0
-"""Seconds to connect where nothing else is said."""
+"""Seconds; limit for connecting that applies unless the user sets one."""
 
 
 class JobStatus(enum.StrEnum):
-    """Where a job stands in its life."""
+    """State of a job."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -27,7 +27,7 @@ class JobStatus(enum.StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether nothing can follow."""
+        """Tell whether no transition leads out of this state: the job has ended."""
         return not TRANSITIONS[self]
 
 
@@ -40,11 +40,11 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
     JobStatus.SUCCESS: frozenset(),
     JobStatus.FAILED: frozenset(),
 }
-"""Each state and the states that may follow it. Anything else is a bug of ours."""
+"""Each state with the states that may follow it. A transition to another one is a bug."""
 
 
 class ErrorKind(enum.StrEnum):
-    """Why an attempt failed. The policy decides by kind, the summary groups by it."""
+    """Kind of a failure. The retry policy decides by it, and the summary groups by it."""
 
     DNS = "dns"
     CONNECT = "connect"
@@ -81,7 +81,7 @@ class ErrorKind(enum.StrEnum):
 
 
 class Outcome(enum.StrEnum):
-    """How a job came to its file."""
+    """Way in which a job got its file."""
 
     DOWNLOADED = "downloaded"
     RESUMED = "resumed"
@@ -94,8 +94,8 @@ class Checksum:
     """A digest that a file must have.
 
     Args:
-        algorithm: `md5`, `sha-1`, `sha-256` or `sha-512`.
-        digest: lower-case hexadecimal.
+        algorithm: Name of the algorithm: `md5`, `sha-1`, `sha-256` or `sha-512`.
+        digest: Digest in lower-case hexadecimal.
     """
 
     algorithm: str
@@ -104,16 +104,15 @@ class Checksum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptLimits:
-    """What one attempt may take. 0 means no limit.
+    """Limits of one attempt. 0 means no limit.
 
     Args:
-        timeout: seconds without a byte.
-        connect_timeout: seconds for the look-up of the host, the connection and the TLS
-            handshake together; None = 10, or `timeout` where that is less.
-        max_time: seconds in all.
-        speed_limit: bytes per second, on average over `speed_time` seconds, from the first byte
-            of a reply on.
-        speed_time: seconds.
+        timeout: Seconds without a received byte.
+        connect_timeout: Seconds for the look-up of the host, the connection and the TLS
+            handshake together; None means 10, or `timeout` if that is less.
+        max_time: Seconds for the whole attempt.
+        speed_limit: Lowest average speed in bytes per second, from the first byte of a reply.
+        speed_time: Seconds over which the speed is averaged.
     """
 
     timeout: float = 30.0
@@ -124,24 +123,24 @@ class AttemptLimits:
 
     @property
     def connect_seconds(self) -> float:
-        """Seconds for connecting; 0 = no limit."""
+        """Return the seconds for connecting; 0 means no limit."""
         if self.connect_timeout is not None:
             return self.connect_timeout
         return min(self.timeout or CONNECT_TIMEOUT, CONNECT_TIMEOUT)
 
 
 class DownloadJob(NamedTuple):
-    """One URL of the list and what the user asked for it.
+    """A URL of the list, with the options for it.
 
     Args:
-        job_id: position in the order of registration, from 1.
-        url: absolute http(s) URL, quoted, without fragment; may hold credentials.
-        output: where the file goes, relative to the output directory, `/` between folders.
-        limits: of each attempt.
-        max_retries: attempts after the first.
-        headers: extra request headers, (name, value) pairs.
-        checksum: what the file must have.
-        is_named: whether `output` is the user's own choice, which no server changes.
+        job_id: Position in the order of registration, from 1.
+        url: Absolute http(s) URL, percent-encoded, without fragment; may contain credentials.
+        output: Path of the file, relative to the output directory, with `/` between folders.
+        max_retries: Number of attempts after the first one.
+        limits: Limits of each attempt.
+        headers: Extra header fields of requests, as (name, value) pairs.
+        checksum: Checksum that the file must have.
+        is_named: Whether the user chose `output`; then a server can't change it.
     """
 
     job_id: int
@@ -154,23 +153,23 @@ class DownloadJob(NamedTuple):
     is_named: bool = False
 
     def __repr__(self) -> str:
-        # Headers and the URL may hold passwords.
+        # Headers and the URL may contain passwords.
         return f"DownloadJob({self.job_id}, {self.shown_url!r})"
 
     @property
     def shown_url(self) -> str:
-        """The URL as it may be logged and reported: without user name and password."""
+        """Return the URL for logs and reports, without user name and password."""
         return without_credentials(self.url)
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A line that led to no job.
+    """A line of the list that led to no job.
 
     Args:
-        source: the list's name.
-        line: counted from 1.
-        reason: for people: printable, without user names and passwords.
+        source: Name of the list.
+        line: Number of the line, from 1.
+        reason: Reason for the user: printable, without user names and passwords.
     """
 
     source: str
@@ -182,13 +181,13 @@ class Rejection:
 
 
 class SourceFacts(NamedTuple):
-    """Where a file came from, and which version of it that is.
+    """Origin and version of a file.
 
     Args:
-        url: that answered, after redirects, without credentials; None where nobody was asked.
-        etag: as it came.
-        modified: the server's Last-Modified, seconds since the epoch.
-        digests: of the file, where they were computed; each is what it had to be.
+        url: URL of the final reply, without credentials; None if no request was sent.
+        etag: Entity tag, as received.
+        modified: Last-Modified date of the reply, in seconds since the epoch.
+        digests: Digests of the file that were computed; each equals the one it had to have.
     """
 
     url: str | None = None
@@ -198,20 +197,20 @@ class SourceFacts(NamedTuple):
 
 
 class JobResult(NamedTuple):
-    """The facts of one finished attempt; a success is one with no error kind.
+    """Result of one finished attempt.
 
     Args:
-        kind: why it failed, or None.
-        message: the reason for people, one line, no credentials.
-        http_status: status code of the final reply, if one came.
-        size: bytes of the file.
-        path: where the file is.
-        outcome: how it came there; of a failure it says nothing.
-        retry_after: seconds the server asked to wait, counted from the reply.
-        seconds: how long the attempt took.
-        received: bytes of the file that came in this attempt, as they were encoded on the way.
-        is_length_known: False where only the close of the connection ended the body.
-        source: of the file; None for a failure.
+        kind: Kind of failure; None for a success.
+        message: Reason of a failure for the user: one line, without credentials.
+        http_status: Status code of the final reply, if one arrived.
+        size: Size of the file in bytes.
+        path: Path of the file.
+        outcome: Way in which the job got its file; meaningless for a failure.
+        retry_after: Seconds that the server asked to wait, counted from the reply.
+        seconds: Duration of the attempt in seconds.
+        received: Bytes of the file received in this attempt, before any decoding.
+        is_length_known: False if only the close of the connection ended the body.
+        source: Origin and version of the file; None for a failure.
     """
 
     kind: ErrorKind | None = None
@@ -228,7 +227,7 @@ class JobResult(NamedTuple):
 
     @property
     def is_excused(self) -> bool:
-        """Whether it failed for a reason that is neither the job's nor the server's."""
+        """Tell whether the attempt is excused: not counted, as it failed for a local reason."""
         return self.kind in (
             ErrorKind.NO_DESCRIPTORS,
             ErrorKind.NO_MEMORY,
@@ -237,7 +236,7 @@ class JobResult(NamedTuple):
 
     @property
     def cause(self) -> str:
-        """What the summary groups by: the kind, or the exact status where there is one."""
+        """Return the name of the failure in the summary: its kind, or its HTTP status."""
         status_kinds = (ErrorKind.CLIENT_ERROR, ErrorKind.SERVER_ERROR)
         if self.kind in status_kinds and self.http_status is not None:
             return f"http-{self.http_status}"
@@ -245,20 +244,21 @@ class JobResult(NamedTuple):
 
 
 class JobRecord(NamedTuple):
-    """All that is known of a job at one moment. Replaced at each transition, never edited.
+    """State and history of a job at one moment. A transition replaces it.
 
     Args:
-        job: what was asked.
-        status: where it stands.
-        attempts: how many were started.
-        excused: how many of them failed for a reason that is not the job's.
-        created_at, started_at, finished_at: wall clock, seconds since the epoch; started_at
-            is the first attempt's.
-        since: monotonic time of the last transition.
-        waited: seconds spent queued or waiting for a retry, up to `since`.
-        worked: seconds spent in attempts, up to `since`.
-        due: monotonic time of the scheduled retry.
-        result: of the last finished attempt.
+        job: Job that the record describes.
+        status: State of the job.
+        attempts: Number of attempts that were started.
+        created_at: Time of the registration, in seconds since the epoch.
+        since: Time of the last transition, monotonic seconds.
+        excused: Number of excused attempts: they failed for a local reason.
+        started_at: Start of the first attempt, in seconds since the epoch.
+        finished_at: End of the job, in seconds since the epoch.
+        waited: Seconds spent in queues and waiting for retries, up to `since`.
+        worked: Seconds spent in attempts, up to `since`.
+        due: Time of the scheduled retry, monotonic seconds.
+        result: Result of the last finished attempt.
     """
 
     job: DownloadJob
@@ -276,18 +276,18 @@ class JobRecord(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """Why the last attempt failed, for people; empty if it did not."""
+        """Return the reason of the last failure, for the user; empty after a success."""
         return self.result.message if self.result else ""
 
 
 class JobEvent(NamedTuple):
-    """A transition that happened.
+    """A transition of a job that the registry has made.
 
     Args:
-        sequence: position in the order in which the registry made the transitions, from 1.
-        time: monotonic.
-        previous: the status before, None for a job just added.
-        record: the new record.
+        sequence: Position in the order of all transitions, from 1.
+        time: Time of the transition, monotonic seconds.
+        previous: State before it; None for a job that was just added.
+        record: Record after it.
     """
 
     sequence: int
@@ -297,3 +297,4 @@ class JobEvent(NamedTuple):
 
 
 EventListener = Callable[[JobEvent], None]
+"""Callable that the registry calls with each event."""

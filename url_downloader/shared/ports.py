@@ -1,4 +1,8 @@
-"""What an attempt needs from the network and the disk, as Protocols."""
+"""Protocols through which an attempt reaches network, disk and names, and their values.
+
+The package `attempt` uses them. `network`, `storage` and `naming` implement them. So none of
+these packages imports another one.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +13,27 @@ from typing import Any, NamedTuple, Protocol
 from url_downloader.shared.models import AttemptLimits, Checksum, DownloadJob
 
 Address = tuple[Any, Any, int, str, Any]
-"""What getaddrinfo says of one address."""
+"""Address of a host, as socket.getaddrinfo returns it."""
 
 Fields = tuple[tuple[str, str], ...]
-"""Header fields, (name, value) pairs."""
+"""Header fields as (name, value) pairs."""
 
 
 class Naming(Protocol):
-    """Names that servers give to files, and the checksums that belong to names."""
+    """Names of files that servers suggest, and the checksums of files by name."""
 
-    def name(self, job: DownloadJob, suggested: str | None) -> str: ...
-    def checksum(self, job: DownloadJob, output: str) -> Checksum | None: ...
+    def name(self, job: DownloadJob, suggested: str | None) -> str:
+        """Return the path for the job's file; `suggested` is the server's name for it."""
+
+    def checksum(self, job: DownloadJob, output: str) -> Checksum | None:
+        """Return the checksum that the job's file must have under the name `output`."""
 
 
 class Phase(enum.Enum):
-    """Where an attempt stands."""
+    """Phase of an attempt.
+
+    In WORKING the program processes a head or a file, and waits for no server.
+    """
 
     CONNECTING = "connecting"
     WAITING = "waiting for a reply"
@@ -32,18 +42,18 @@ class Phase(enum.Enum):
 
 
 class Progress(NamedTuple):
-    """An attempt that is going on.
+    """Progress of the current attempt of a worker.
 
     Args:
-        number: of this worker's attempts, from 1.
-        job: what it is for.
-        began: monotonic seconds.
-        received: bytes of bodies so far.
-        position: bytes of the file that are here, those of earlier attempts included; of one
-            that is encoded, as it comes.
-        total: bytes of the whole file, where that is known.
-        phase: where it stands.
-        since: monotonic seconds when it came there.
+        number: Number of the attempt among those of the worker, from 1.
+        job: Job of the attempt.
+        began: Start of the attempt, monotonic seconds.
+        received: Bytes of bodies received so far.
+        position: Bytes of the file present so far, with those of earlier attempts. For an
+            encoded body, they are counted before decoding.
+        total: Bytes of the whole file, if known.
+        phase: Phase of the attempt.
+        since: Start of the phase, monotonic seconds.
     """
 
     number: int
@@ -57,66 +67,99 @@ class Progress(NamedTuple):
 
 
 class PendingLookUp(Protocol):
-    """The addresses of a host, soon."""
+    """A look-up of a host's addresses, which may still be running in another thread."""
 
-    def wait(self, seconds: float) -> bool: ...
-    def addresses(self) -> Sequence[Address]: ...
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end of the look-up; return whether it has ended."""
+
+    def addresses(self) -> Sequence[Address]:
+        """Return the addresses after the look-up has ended, or raise its error."""
 
 
 LookUp = Callable[[str, int], PendingLookUp]
-"""Begins to look up a host for a TCP port; never blocks."""
+"""Function that starts the look-up of a host name and TCP port; it never blocks."""
 
 
 class UnreadBytes(Protocol):
-    """Bytes of a body that can go to a file unseen, but only before more of it is read."""
+    """Bytes of a body that the kernel holds, and that can go to a file without a copy.
+
+    The receiver must use them before it asks for the next bytes of the body.
+    """
 
     def __len__(self) -> int: ...
     def __bytes__(self) -> bytes: ...
-    def write_to(self, descriptor: int) -> None: ...
+    def write_to(self, descriptor: int) -> None:
+        """Write the bytes to a file."""
 
 
 Chunk = bytes | UnreadBytes
+"""Some bytes of a body, in the order of arrival."""
 
 
 class Reply(Protocol):
-    """The head of a final reply, and its body still to come."""
+    """The final reply to a request, as an attempt sees it: its head, and its body in chunks.
+
+    The package `network` implements it as HttpReply.
+    """
 
     @property
     def status(self) -> int: ...
     @property
     def headers(self) -> Mapping[str, str]: ...
     @property
-    def url(self) -> str: ...
+    def url(self) -> str:
+        """Return the URL that answered, after redirects."""
+
     @property
-    def is_length_known(self) -> bool: ...
-    def chunks(self) -> Iterator[Chunk]: ...
-    def drain(self) -> None: ...
-    def close(self) -> None: ...
+    def is_length_known(self) -> bool:
+        """Tell whether the framing shows that the body is complete."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the body as it arrives. Use each chunk before the next one is read."""
+
+    def drain(self) -> None:
+        """Discard a short body, so that the connection can be used again; then close."""
+
+    def close(self) -> None:
+        """Release the connection; it is used again if the body was read to its end."""
 
 
 class Transport(Protocol):
-    """A worker's access to the network; used in the worker's thread."""
+    """A worker's access to the network; used only in the worker's thread."""
 
     def open(
         self, url: str, headers: Fields, *, conditions: Fields, limits: AttemptLimits
-    ) -> Reply: ...
-    def close(self) -> None: ...
+    ) -> Reply:
+        """Send a GET, follow redirects, and return the final reply.
+
+        Args:
+            url: URL to request.
+            headers: Header fields of the job, which may contain credentials.
+            conditions: Header fields with ranges and preconditions.
+            limits: Limits of the attempt.
+        """
+
+    def close(self) -> None:
+        """Close all connections."""
 
 
 class Decoder(Protocol):
-    """Makes the bytes that are stored of those that came."""
+    """A decoder for the content coding of a body."""
 
-    def feed(self, chunk: Chunk) -> Iterator[Chunk]: ...
-    def finish(self) -> None: ...
+    def feed(self, chunk: Chunk) -> Iterator[Chunk]:
+        """Yield the decoded bytes that `chunk` completes."""
+
+    def finish(self) -> None:
+        """Check that the body was complete."""
 
 
 class SavedPart(NamedTuple):
-    """What is known of the bytes that are here.
+    """Facts about a part that an earlier attempt has saved.
 
     Args:
-        validator: strong entity tag or Last-Modified date of the version they belong to.
-        total: length in bytes of that version, where it is known.
-        size: how many bytes are here, from the first on.
+        validator: Strong entity tag or Last-Modified date of the version.
+        total: Size of the whole file of this version in bytes, if known.
+        size: Number of bytes that the part has, from byte 0 on.
     """
 
     validator: str
@@ -125,41 +168,64 @@ class SavedPart(NamedTuple):
 
 
 class Part(Protocol):
-    """Bytes on the disk that have no name of their own yet."""
+    """An unfinished file, under a name of its own until it is published."""
 
     @property
     def size(self) -> int: ...
     @property
-    def saved(self) -> SavedPart | None: ...
-    def begin(self, validator: str | None, total: int | None) -> None: ...
-    def write(self, data: Chunk) -> None: ...
-    def read_into(self, update: Callable[[bytes], None]) -> None: ...
-    def keep(self) -> bool: ...
-    def discard(self) -> None: ...
+    def saved(self) -> SavedPart | None:
+        """Return the facts needed to resume the part; None if it can't be resumed."""
+
+    def begin(self, validator: str | None, total: int | None) -> None:
+        """Empty the part and begin with byte 0 of a version."""
+
+    def write(self, data: Chunk) -> None:
+        """Append bytes."""
+
+    def read_into(self, update: Callable[[bytes], None]) -> None:
+        """Call `update` with all bytes of the part, in order."""
+
+    def keep(self) -> bool:
+        """Close the part; keep it and return True if a later attempt can resume it."""
+
+    def discard(self) -> None:
+        """Close the part and delete it."""
 
 
 class ExistingFile(Protocol):
-    """A file that stands under a job's name already."""
+    """A file that already has the name that a job's file is to get."""
 
     @property
     def path(self) -> str: ...
     @property
     def size(self) -> int: ...
     @property
-    def modified(self) -> float: ...
+    def modified(self) -> float:
+        """Return the time of the last modification, in seconds since the epoch."""
+
     @property
     def etag(self) -> str | None: ...
-    def read_into(self, update: Callable[[bytes], None]) -> None: ...
+    def read_into(self, update: Callable[[bytes], None]) -> None:
+        """Call `update` with all bytes of the file, in order."""
 
 
 class Disk(Protocol):
-    """The output directory: existing files, parts, and the names of finished files."""
+    """The output directory: existing files, parts, and the publishing of files."""
 
     @property
-    def has_leftovers(self) -> bool: ...
-    def existing(self, output: str) -> ExistingFile | None: ...
-    def reopen(self, job: DownloadJob) -> Part | None: ...
-    def create(self, job: DownloadJob) -> Part: ...
+    def has_leftovers(self) -> bool:
+        """Tell whether there may be parts that an earlier attempt has saved."""
+
+    def existing(self, output: str) -> ExistingFile | None:
+        """Return the file with this name, if there is one."""
+
+    def reopen(self, job: DownloadJob) -> Part | None:
+        """Return the part that an earlier attempt has saved, if it can be resumed."""
+
+    def create(self, job: DownloadJob) -> Part:
+        """Create an empty part."""
+
     def publish(
         self, part: Part, output: str, *, modified: float | None, etag: str | None
-    ) -> str: ...
+    ) -> str:
+        """Give a finished part its final name; return the path of the file."""

@@ -1,6 +1,6 @@
-"""Records of jobs that have ended, as a few bytes each: a long list has many of them.
+"""Records of ended jobs, packed into bytes to save memory when the list is long.
 
-Nobody replaces such a record any more, and hardly anyone looks at it before the run ends.
+Such a record is never replaced, and is rarely read before the run ends.
 """
 
 from __future__ import annotations
@@ -23,32 +23,34 @@ from url_downloader.shared.models import (
     SourceFacts,
 )
 
-Kept = bytes | JobRecord
-"""A record, packed or as it is."""
+StoredRecord = bytes | JobRecord
+"""A record as the registry stores it: packed into bytes, or as it is."""
 Values = tuple[Any, ...]
+"""Values of the fields of a record or of one of its parts; marshal can write them."""
 
 _STATUSES = tuple(JobStatus)
-_MARKS = {status: bytes([number]) for number, status in enumerate(_STATUSES)}
+_STATUS_BYTES = {status: bytes([number]) for number, status in enumerate(_STATUSES)}
+"""Each state with the byte that ends a packed record in that state."""
 
 
 class Records(Sequence[JobRecord]):
-    """Records in order of registration, each unpacked when it is looked at.
+    """A sequence of records in order of registration; each is unpacked when it is read.
 
     Args:
-        kept: what they are kept as; must not change any more.
+        stored: Stored records; the caller must not change this sequence afterwards.
 
     Threads: any.
     """
 
-    def __init__(self, kept: Sequence[Kept] = ()) -> None:
-        self._kept = kept
+    def __init__(self, stored: Sequence[StoredRecord] = ()) -> None:
+        self._stored = stored
 
     def with_status(self, *statuses: JobStatus) -> Records:
-        """Those that stand in one of these states."""
-        return Records([each for each in self._kept if status_of(each) in statuses])
+        """Return the records in one of these states."""
+        return Records([each for each in self._stored if status_of(each) in statuses])
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._stored)
 
     @overload
     def __getitem__(self, index: int) -> JobRecord: ...
@@ -56,8 +58,8 @@ class Records(Sequence[JobRecord]):
     def __getitem__(self, index: slice) -> Records: ...
     def __getitem__(self, index: int | slice) -> JobRecord | Records:
         if isinstance(index, slice):
-            return Records(self._kept[index])
-        return unpacked(self._kept[index])
+            return Records(self._stored[index])
+        return unpacked(self._stored[index])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)
@@ -69,12 +71,12 @@ class Records(Sequence[JobRecord]):
         return f"Records({list(self)!r})"
 
     def __reduce__(self) -> tuple[type[Records], tuple[list[JobRecord]]]:
-        # What is packed is for the Python that packed it.
+        # Other versions of Python may not read the packed form, so it is not pickled.
         return Records, (list(self),)
 
 
-def packed(record: JobRecord) -> Kept:
-    """The record in bytes; itself where it holds values that have no such form."""
+def packed(record: JobRecord) -> StoredRecord:
+    """Return the record packed into bytes; the record itself if marshal can't write a value."""
     job = record.job
     values = (
         _of_record(record),
@@ -84,32 +86,32 @@ def packed(record: JobRecord) -> Kept:
         None if record.result is None else _plain_result(record.result),
     )
     try:
-        return marshal.dumps(values) + _MARKS[record.status]
+        return marshal.dumps(values) + _STATUS_BYTES[record.status]
     except ValueError:
         return record
 
 
-def unpacked(kept: Kept) -> JobRecord:
-    """The record, equal to the one that was packed."""
-    if isinstance(kept, JobRecord):
-        return kept
-    # No danger: nobody else wrote it. Of what follows its value, marshal takes no notice.
-    record, job, limits, checksum, result = marshal.loads(kept)  # noqa: S302
+def unpacked(stored: StoredRecord) -> JobRecord:
+    """Return a record equal to the one that was packed."""
+    if isinstance(stored, JobRecord):
+        return stored
+    # Safe, because only `packed` makes these bytes. marshal ignores the byte after its value.
+    record, job, limits, checksum, result = marshal.loads(stored)  # noqa: S302
     return JobRecord(
         job=DownloadJob(
             **_named(_JOB, job),
             limits=AttemptLimits(**_named(_LIMITS, limits)),
             checksum=None if checksum is None else Checksum(*checksum),
         ),
-        status=status_of(kept),
+        status=status_of(stored),
         result=None if result is None else _result(result),
         **_named(_RECORD, record),
     )
 
 
-def status_of(kept: Kept) -> JobStatus:
-    """The record's status, which can be told without unpacking it."""
-    return _STATUSES[kept[-1]] if isinstance(kept, bytes) else kept.status
+def status_of(stored: StoredRecord) -> JobStatus:
+    """Return the state in a stored record, without unpacking it."""
+    return _STATUSES[stored[-1]] if isinstance(stored, bytes) else stored.status
 
 
 def _plain_result(result: JobResult) -> Values:

@@ -1,4 +1,4 @@
-"""Times, sizes and text as people write and read them. Pure functions."""
+"""Formats for sizes, durations, paths and other text that the user reads. Pure functions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def format_size(count: float) -> str:
-    """Bytes for people, 1024-based: `0 B`, `1.5 KiB`, `12.0 MiB`."""
+    """Return a number of bytes in units of 1024: `0 B`, `1.5 KiB`, `12.0 MiB`."""
     if round(count) < 1024:
         return f"{count:.0f} B"
     for unit in ("KiB", "MiB", "GiB", "TiB"):
@@ -17,7 +17,7 @@ def format_size(count: float) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """A duration for people: `0.4 s`, `59.9 s`, `2m05s`, `3h07m12s`."""
+    """Return a duration in seconds, minutes and hours: `0.4 s`, `2m05s`, `3h07m12s`."""
     if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -26,10 +26,10 @@ def format_seconds(seconds: float) -> str:
 
 
 def path_text(path: str) -> str:
-    """Return a path as people read it: names of files are UTF-8, whatever the locale says.
+    """Return a path as text: names of files are UTF-8, even if the locale has another encoding.
 
     Args:
-        path: as Python's functions for files take it, decoded by the locale.
+        path: Path as Python's file functions take it: decoded by the locale's encoding.
     """
     if sys.getfilesystemencoding() == "utf-8":
         return path
@@ -38,7 +38,7 @@ def path_text(path: str) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` with what could steer a terminal or hide in a line written as an escape."""
+    """Return `text` with escapes for characters that are invisible or control a terminal."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

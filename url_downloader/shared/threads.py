@@ -1,4 +1,4 @@
-"""The one shape that all threads of this program have."""
+"""The base class of all threads of this program."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ log = logging.getLogger(__package__)
 
 
 class StoppableThread(threading.Thread):
-    """A thread that does one thing again and again until it is told to stop.
+    """A thread that calls `run_once` again and again until it is stopped.
 
-    Subclasses write `run_once`, and `setup` and `teardown` where they own something. Whatever
-    escapes from these is kept in `error`, logged once and handed to `on_crash`.
+    Subclasses define `run_once`, and `setup` and `teardown` if they own resources. An
+    exception that escapes from these methods is logged and passed to `on_crash`.
 
     Args:
-        name: shown in every log line of this thread.
-        on_crash: called in this thread with what escaped.
+        name: Name of the thread, which each of its log lines contains.
+        on_crash: Called in this thread with an exception that escaped.
 
-    Threads: `stop` from any thread, any number of times; `wait`, `setup`, `run_once` and
-    `teardown` in this thread alone (or in a test's, when it was never started).
+    Attributes:
+        error: First exception that escaped; None if none did.
+
+    Threads: `stop` from any thread, any number of times. `wait`, `setup`, `run_once` and
+    `teardown` in this thread alone; if it was never started, in the thread of a test.
     """
 
     def __init__(self, *, name: str, on_crash: Callable[[BaseException], None]) -> None:
@@ -32,41 +35,41 @@ class StoppableThread(threading.Thread):
         self._stopping = threading.Event()
 
     def setup(self) -> None:
-        """Make what has to be made in this thread."""
+        """Create resources that this thread has to create itself."""
 
     def run_once(self) -> bool:
-        """Do one turn; False ends the thread."""
+        """Do one round of work; return False to end the thread."""
         raise NotImplementedError
 
     def teardown(self) -> None:
-        """Close what `setup` made; runs in any case."""
+        """Close the resources of `setup`. Called even after an exception."""
 
     def run(self) -> None:
         try:
-            self._run_guarded(self._run_turns)
+            self._run_guarded(self._run_rounds)
         finally:
             self._run_guarded(self.teardown)
 
     def try_start(self) -> bool:
-        """Start the thread; False if the system has no room for another one."""
+        """Start the thread; return False if the system can't start another one."""
         try:
             self.start()
         except (RuntimeError, MemoryError):
-            # What a second start raises is a bug.
+            # The thread has run already: a second start is a bug.
             if self.ident is not None:
                 raise
             return False
         return True
 
     def stop(self) -> None:
-        """Ask the thread to end after its turn. Never blocks."""
+        """Ask the thread to end after the current round. Never blocks."""
         self._stopping.set()
 
     def wait(self, seconds: float) -> bool:
-        """Pause for so long or until stopped; whether it was stopped."""
+        """Wait for `seconds` or until the thread is stopped; return whether it is stopped."""
         return self._stopping.wait(seconds)
 
-    def _run_turns(self) -> None:
+    def _run_rounds(self) -> None:
         self.setup()
         while not self._stopping.is_set() and self.run_once():
             pass
@@ -74,7 +77,7 @@ class StoppableThread(threading.Thread):
     def _run_guarded(self, step: Callable[[], None]) -> None:
         try:
             step()
-        except BaseException as error:  # noqa: BLE001 - told without its text
+        except BaseException as error:  # noqa: BLE001 - logged without its text
             log_unexpected(log, error, doing=f"thread {self.name}")
             self.error = self.error or error
             self._on_crash(error)

@@ -1,7 +1,7 @@
-"""Reports of unexpected errors, without the errors' texts: those may quote passwords.
+"""Log messages for unexpected errors, without the errors' texts, which may contain passwords.
 
-A library's error often quotes what it could not handle: a header, a URL, a whole file. Its type
-and the place where it was raised are safe, and enough to find the bug.
+A library's error often quotes the value that caused it: a header, a URL, a whole file. Its type
+and the place where it was raised are safe to log, and enough to find the bug.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PACKAGE = __name__.partition(".")[0]
 
 
 def described(error: BaseException) -> str:
-    """Return the error's type, where it was raised, and where this package met it."""
+    """Return the error's type, the place that raised it, and the last place in this package."""
     frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)]
     if not frames:
         return type(error).__name__
@@ -27,19 +27,19 @@ def described(error: BaseException) -> str:
 
 
 def log_unexpected(log: logging.Logger, error: BaseException, *, doing: str) -> None:
-    """Log an unexpected error as critical, and its traceback for those who debug.
+    """Log an unexpected error with level CRITICAL, and its traceback with level DEBUG.
 
     Args:
-        log: logger of the module that caught the error.
-        error: as caught.
-        doing: subject of the message: what failed.
+        log: Logger of the module that caught the error.
+        error: Error that was caught.
+        doing: Part of the program that failed, as the subject of the message.
     """
     log.critical("%s: bug of this program: %s; %s", doing, described(error), PROGRAM)
     log.debug("%s: traceback:\n%s", doing, "\n".join(_trace(error)))
 
 
 def _trace(error: BaseException) -> Iterator[str]:
-    """Return the traceback of the error, then those of its causes."""
+    """Yield the traceback of the error, then the tracebacks of its causes."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:

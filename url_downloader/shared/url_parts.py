@@ -1,4 +1,4 @@
-"""What a URL says of its server: the origin, who one is there, and where a reference leads."""
+"""The parts of a URL up to its path: origin, user name and password."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import functools
 import re
 from urllib.parse import unquote_to_bytes, urlsplit
 
-# Compiled when it is needed: few URLs have any.
+# Compiled on first use, because few URLs have credentials.
 _USERINFO = r"(?i)^((?:[a-z][a-z0-9+.-]*:)?//)?[^/?#\\]*@"
 
 
 Origin = tuple[str, str | None, int]
 """Scheme, host and port."""
 Login = tuple[bytes, bytes | None]
-"""User name and password; None: not given, unlike an empty one."""
+"""User name and password. A password of None is missing; an empty one is given."""
 
 
 def origin_of(url: str) -> Origin:
-    """Scheme, host and port of an absolute URL (RFC 9110 §4.3.1)."""
+    """Return scheme, host and port of an absolute URL (RFC 9110 §4.3.1)."""
     return _origin_of_start(_start(url))
 
 
 def login_of(url: str) -> Login | None:
-    """User name and password in an absolute URL, as UTF-8 (RFC 7617 §2.1)."""
+    """Return user name and password of an absolute URL in UTF-8 (RFC 7617 §2.1), or None."""
     return _login_of_start(_start(url))
 
 
 @functools.lru_cache(maxsize=256)
 def _start(url: str) -> str:
-    """The URL up to its path: many have the same."""
+    """Return the URL up to its path, for the caches below: many URLs have the same start."""
     return "/".join(url.split("/", 3)[:3])
 
 
@@ -49,7 +49,7 @@ def _login_of_start(start: str) -> Login | None:
 
 
 def url_of(origin: Origin) -> str:
-    """The URL of an origin, without a path."""
+    """Return the URL of an origin, without a path."""
     scheme, host, port = origin
     shown_host = f"[{host}]" if host and ":" in host else host
     shown_port = "" if port == (443 if scheme == "https" else 80) else f":{port}"
@@ -57,5 +57,5 @@ def url_of(origin: Origin) -> str:
 
 
 def without_credentials(url: str) -> str:
-    """`url`, which need not be a valid one, without userinfo (RFC 3986 §3.2.1)."""
+    """Return `url`, which may be invalid, without user name and password (RFC 3986 §3.2.1)."""
     return re.sub(_USERINFO, r"\1", url, count=1) if "@" in url else url

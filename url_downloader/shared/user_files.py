@@ -1,4 +1,4 @@
-"""Small files that the user names, such as one with logins: read whole, also out of a pipe."""
+"""A reader of small files that the user names, such as a netrc file; pipes are accepted."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pathlib import Path
 from url_downloader.shared.line_reader import read_lines
 
 MAX_SIZE = 64 * 1024 * 1024
-"""Bytes of the largest file that is taken."""
+"""Bytes; a larger file is refused, because it is read into memory whole."""
 
 
 def lines_of(path: Path, *, should_stop: Callable[[], bool]) -> list[bytes]:
-    """The lines of a file without their ends, and without a byte order mark.
+    """Return the lines of a file without their ends and without a byte order mark.
 
     Args:
-        path: of the file; a FIFO is waited for, as `<(...)` of a shell is one.
-        should_stop: asked while nothing comes; if it says so, there are no lines.
+        path: Path of the file; it may be a FIFO, such as `<(...)` in a shell.
+        should_stop: Called while no data comes; if it returns True, no lines are returned.
 
     Raises:
-        OSError: it can't be read, or is too large.
+        OSError: The file can't be read, or is too large.
     """
-    # Without a writer a FIFO would hold open(), and the signals of this process, for ever.
+    # A blocking open() of a FIFO without a writer never returns, not even for a signal.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):

@@ -70,7 +70,7 @@ class FileMetadata(NamedTuple):
 
     def _sync(self, descriptor: int) -> None:
         try:
-            with COMPUTE_TURN.given():
+            with COMPUTE_TURN.released():
                 os.fsync(descriptor)
         except OSError as error:
             if error.errno not in NOT_OFFERED:

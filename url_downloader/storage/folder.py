@@ -60,7 +60,7 @@ class Folder:
         Raises:
             OSError: The disk refuses, or the file system can't sync folders.
         """
-        with COMPUTE_TURN.given(), self._read() as descriptor:
+        with COMPUTE_TURN.released(), self._read() as descriptor:
             os.fsync(descriptor)
 
     @contextmanager

@@ -45,7 +45,7 @@ def publish_part(part: PartFile, destination: Destination, *, metadata: FileMeta
         if error.errno != errno.EXDEV:
             raise
         metadata.missing_features.note(Feature.RENAME)
-        with COMPUTE_TURN.given():
+        with COMPUTE_TURN.released():
             _copy(part, destination, metadata=metadata)
 
 

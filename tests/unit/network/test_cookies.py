@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from url_downloader.network.cookie_rules import Cookie
-from url_downloader.network.cookies import MOST, MOST_OF_HOST, Cookies, read_cookies
+from url_downloader.network.cookies import MAX_COOKIES, MAX_PER_HOST, Cookies, read_cookies
 from url_downloader.shared.errors import InputError
 from url_downloader.shared.url_parts import origin_of
 
@@ -44,7 +44,7 @@ def header(cookies: Cookies, url: str) -> str | None:
 
 def reply(cookies: Cookies, url: str, *fields: str) -> None:
     """Have the server of this URL set cookies."""
-    cookies.take(fields, origin=origin_of(url), target=urlsplit(url).path)
+    cookies.store(fields, origin=origin_of(url), target=urlsplit(url).path)
 
 
 @pytest.fixture
@@ -134,14 +134,14 @@ def test_what_is_for_tls_alone() -> None:
 
 def test_servers_can_set_only_so_many(known: Cookies) -> None:
     """The number of cookies is bounded: the oldest go first, the user's stay."""
-    names = [f"n{number}" for number in range(MOST_OF_HOST + 1)]
+    names = [f"n{number}" for number in range(MAX_PER_HOST + 1)]
     reply(known, "http://www.example.com/", *(f"{name}=1; Path=/" for name in names))
     sent = str(header(known, "http://www.example.com/")).split("; ")
     assert [pair for pair in sent if pair.startswith("n")] == [
         f"{name}=1" for name in names[1:]
     ]
     assert "host=2" in sent
-    for number in range(MOST):
+    for number in range(MAX_COOKIES):
         reply(known, f"http://h{number}.test/", "a=1")
     assert header(known, "http://h0.test/") == "a=1"
     assert "n50" not in str(header(known, "http://www.example.com/"))

@@ -25,7 +25,7 @@ from urllib3 import HTTPConnectionPool
 
 from tests.support.memory_replies import MemorySocket, Stream
 from url_downloader.network.errors import LIBRARY_ERRORS, attempt_error
-from url_downloader.network.message_head import WireError
+from url_downloader.network.message_head import ExchangeError
 from url_downloader.network.strict_response import StrictResponse
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
@@ -339,9 +339,9 @@ def test_an_invalid_url(network: Network, url: str) -> None:
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (WireError(ErrorKind.TRUNCATED, "cut"), ErrorKind.TRUNCATED),
+        (ExchangeError(ErrorKind.TRUNCATED, "cut"), ErrorKind.TRUNCATED),
         (
-            urllib3.exceptions.ProtocolError("x", WireError(ErrorKind.RESET, "")),
+            urllib3.exceptions.ProtocolError("x", ExchangeError(ErrorKind.RESET, "")),
             ErrorKind.RESET,
         ),
         (requests.ConnectionError(ConnectionResetError(104, "reset")), ErrorKind.RESET),

@@ -204,7 +204,7 @@ def test_a_listener_that_raises_is_dropped(package_log: pytest.LogCaptureFixture
     assert story == ["before success", "raising success", "after success", "permit"]
     assert [*errors, registry.listener_error] == [None, trouble]
     [message] = package_log.messages
-    assert "raising, which is called no more: bug of this program: ValueError at" in message
+    assert "raising, which is not called again: bug of this program: ValueError at" in message
     assert "trouble" not in message
 
     story.clear()

@@ -29,7 +29,7 @@ def lines_of(data: bytes, *, max_line: int = MAX_LINE) -> list[bytes | None]:
     try:
         with os.fdopen(writer, "wb") as stream:
             stream.write(data)
-        return list(read_lines(reader, patience=PATIENCE, max_line=max_line))
+        return list(read_lines(reader, idle_seconds=PATIENCE, max_line=max_line))
     finally:
         os.close(reader)
 
@@ -83,7 +83,7 @@ def test_a_long_file_is_read_in_full(tmp_path_factory: pytest.TempPathFactory) -
 def test_a_line_comes_before_the_next_is_written() -> None:
     """A line comes as soon as its end is there; a pause gives None, again and again."""
     with pipe() as (reader, writer):
-        lines = read_lines(reader, patience=PATIENCE)
+        lines = read_lines(reader, idle_seconds=PATIENCE)
         assert next(lines) is None
         os.write(writer, b"one\ntw")
         assert [next(lines), next(lines), next(lines)] == [b"one", None, None]

@@ -1,0 +1,25 @@
+"""A logger of warnings that may occur thousands of times in a run, but are logged once."""
+
+from __future__ import annotations
+
+import logging
+
+
+class OnceLogger:
+    """A logger that logs each kind of warning once.
+
+    Args:
+        log: Logger for the warnings.
+
+    Threads: any. Two threads may log the same warning if they do so at the same moment.
+    """
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._logged: set[str] = set()
+
+    def warning(self, message: str, *args: object) -> None:
+        """Log a warning unless its message was logged before, with these or other arguments."""
+        if message not in self._logged:
+            self._logged.add(message)
+            self._log.warning(message, *args)
