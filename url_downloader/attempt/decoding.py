@@ -104,10 +104,10 @@ def decoder_for(value: str, *, paths: Iterable[str], media_type: str) -> Decoder
 
 
 def _codings_to_undo(codings: Sequence[str], names: Sequence[str]) -> Sequence[str]:
-    """Return the codings to undo: all, or, for a compressed file, those added in transfer.
+    """Return the codings to undo: all, or only some if the file's format is a compressed one.
 
-    For a compressed file, gzip is taken for a wrong label, and so is br for a `.br` file. A br
-    on a `.gz` file was added in transfer: it is undone, with all codings applied after it.
+    For such a file, gzip is taken for a wrong label, and so is br for a `.br` file. But a br on
+    a `.gz` file was added for the transfer: it is undone, with all codings applied after it.
     """
     if not any(re.search(_COMPRESSED, name) for name in names):
         return codings

@@ -22,6 +22,7 @@ POLL_SECONDS = 0.1
 """Seconds between two checks for a stop while a thread waits for a queue or a semaphore."""
 
 TaskQueue = queue.Queue[DownloadJob | None]
+"""Queue of the jobs that are ready for an attempt; None is an end marker for one worker."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,6 +35,7 @@ class RetryEntry:
 
 
 RetryQueue = queue.PriorityQueue[RetryEntry]
+"""Queue of the jobs that wait for their next attempt, ordered by due time."""
 
 
 class RetryScheduler(StoppableThread):

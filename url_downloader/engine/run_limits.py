@@ -41,7 +41,7 @@ class RunLimits:
     def __init__(self, settings: RunSettings, *, now: Callable[[], float]) -> None:
         self._now = now
         self._ends_at = now() + settings.deadline if settings.deadline else None
-        self._limit = settings.max_failures
+        self._max_failures = settings.max_failures
         # Guards _jobs, _ended, _failed, _is_list_read, and writes of _reason.
         self._lock = threading.Lock()
         self._jobs = 0
@@ -90,7 +90,7 @@ class RunLimits:
 
     def _has_too_many_failures(self) -> bool:
         """Tell whether too many jobs have failed. The caller holds the lock."""
-        limit = self._limit
+        limit = self._max_failures
         if limit.count:
             return self._failed >= limit.count
         whole = self._jobs if self._is_list_read else max(self._ended, MIN_ENDED_JOBS)

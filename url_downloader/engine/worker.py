@@ -112,7 +112,10 @@ class Worker(StoppableThread):
         self._downloader = self._pool.make_downloader(self.control)
 
     def run_once(self) -> bool:
-        """Take a job and process it; return False after an end marker."""
+        """Take a job and make an attempt; return False after an end marker.
+
+        When the run is cancelled, jobs are taken but skipped.
+        """
         job = self._next_job()
         if job is None:
             return False

@@ -64,7 +64,7 @@ class FileMetadata(NamedTuple):
             value = f"{status.st_size} {status.st_mtime_ns} {etag}"
             os.setxattr(descriptor, _ETAG_ATTRIBUTE, value.encode("latin-1"))
         except OSError as error:
-            # An entity tag that is too long needs no warning; ext4 then reports a full disk.
+            # Any other error needs no warning. For a tag that is too long, ext4 says ENOSPC.
             if error.errno in NOT_OFFERED:
                 self.missing_features.note(Feature.TAGS, error)
 

@@ -33,6 +33,8 @@ class GrowingFile(Protocol):
 
     `size` is the number of bytes written. `to_come` is the number that the server still
     announces, or None if it announces none.
+
+    Threads: `to_come` in the thread that writes the file; `size` in any thread.
     """
 
     @property
@@ -96,20 +98,20 @@ class FreeSpace:
             self._files.discard(file)
             self._too_large.discard(file)
 
-    def check(self, file: GrowingFile, coming: int) -> int:
+    def check(self, file: GrowingFile, arrived: int) -> int:
         """Check that bytes which have arrived fit beside the margin.
 
         Args:
             file: File that they belong to. If the room is ample, a small file is not checked.
-            coming: Number of bytes that have arrived.
+            arrived: Number of bytes that have arrived and are not written yet.
 
         Returns:
-            Number of bytes that the file may write before the next check; at least `coming`.
+            Number of bytes that the file may write before the next check; at least `arrived`.
 
         Raises:
             AttemptError: The disk is full, or too small for the rest of this file.
         """
-        step = max(coming, CHECK_EVERY)
+        step = max(arrived, CHECK_EVERY)
         expected = CHECK_EVERY if file.to_come is None else file.to_come
         if self._min_free == 0 or (self._has_ample_room() and expected < SMALL_FILE):
             return step
@@ -117,19 +119,19 @@ class FreeSpace:
         if disk is None:
             return step
         room, files = self._room(disk)
-        self._check_fits(file, coming, disk=disk, room=room)
+        self._check_fits(file, arrived, disk=disk, room=room)
         if room > AMPLE_ROOM:
             self._ample_room_until = self._now() + AMPLE_ROOM_SECONDS
         # All growing files together take at most half of the room before their next checks.
-        return max(coming, min(step, room // (2 * files)))
+        return max(arrived, min(step, room // (2 * files)))
 
-    def _check_fits(self, file: GrowingFile, coming: int, *, disk: _Disk, room: int) -> None:
+    def _check_fits(self, file: GrowingFile, arrived: int, *, disk: _Disk, room: int) -> None:
         """Check that the file fits into `room` bytes."""
         to_come = file.to_come
         # If the file's own bytes fill the room, the file is too large; the disk is not full.
         own = 0 if to_come is None else file.size
-        if coming > room + own:
-            raise AttemptError(ErrorKind.DISK_FULL, self._disk_full_message(disk, coming))
+        if arrived > room + own:
+            raise AttemptError(ErrorKind.DISK_FULL, self._disk_full_message(disk, arrived))
         if to_come is not None and to_come > room:
             with self._lock:
                 self._too_large.add(file)
@@ -165,8 +167,8 @@ class FreeSpace:
     def _has_ample_room(self) -> bool:
         return self._now() < self._ample_room_until
 
-    def _disk_full_message(self, disk: _Disk, coming: int) -> str:
+    def _disk_full_message(self, disk: _Disk, arrived: int) -> str:
         return (
-            f"{self._path}: {format_size(disk.free)} free; {format_size(coming)} more would"
+            f"{self._path}: {format_size(disk.free)} free; {format_size(arrived)} more would"
             f" leave less than --min-free {format_size(disk.margin)}"
         )

@@ -9,8 +9,8 @@ One OutputDirectory serves all workers of a run. It is used in this order:
 4. The attempt writes to the PartFile. FreeSpace checks that the bytes fit on the disk. A large
    part gets a note, which makes it usable for later attempts.
 5. `publish` gives the part its metadata, and makes sure that all bytes are written. It finds or
-   makes the file's folder, and renames the part to the file's name. The note is removed last:
-   so a kill at any moment leaves the file complete, or the part usable.
+   makes the file's folder, and renames the part to the file's name. The note is removed last,
+   because a part without it can't be resumed after a kill.
 6. The end of the `with` block removes parts that no run can resume.
 
 Independent of the network and of job states. An error of the system becomes an AttemptError.
@@ -41,7 +41,7 @@ from url_downloader.storage.publishing import Destination, publish_part
 PARTS_FOLDER = ".url-downloader"
 """Name of the hidden folder for parts; no file of a list may have this name."""
 _TRIES = 100
-"""Attempts to use the hidden folder, because other runs may remove it at any moment."""
+"""Number of tries to use the hidden folder; other runs may remove it at any moment."""
 _NO_SUCH_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 """Error numbers that mean that no file has the name."""
 

@@ -39,6 +39,8 @@ class PartContext(NamedTuple):
     Args:
         space: Free space of the disk.
         check: Function that raises AttemptError if the output directory is gone.
+
+    Threads: any; the fields never change.
     """
 
     space: FreeSpace
@@ -60,7 +62,7 @@ class PartFile:
         name: Name of the part in the folder.
         size: Number of bytes that the part has.
 
-    Threads: one.
+    Threads: one; `size` may be read in any thread.
     """
 
     def __init__(
@@ -223,10 +225,10 @@ class PartFile:
             self.parts.remove(self.name)
         self.close()
 
-    def _check_room(self, coming: int) -> None:
+    def _check_room(self, arrived: int) -> None:
         if self._checked_size:
             self._context.check()
-        self._checked_size = self.size + self._context.space.check(self, coming)
+        self._checked_size = self.size + self._context.space.check(self, arrived)
 
     def _append(self, data: Chunk) -> None:
         if isinstance(data, bytes):

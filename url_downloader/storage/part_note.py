@@ -15,7 +15,7 @@ from url_downloader.shared.errors import NO_DESCRIPTORS
 from url_downloader.shared.http_semantics import is_strong_validator
 
 MAX_NOTE = 256 * 1024
-"""Bytes of a note; this program writes no longer one."""
+"""Bytes of the longest note that is read; this program writes no longer one."""
 MAX_TOTAL = 2**63 - 1
 """Bytes of the largest file that a system can handle."""
 _DRAFT = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

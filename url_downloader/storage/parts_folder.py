@@ -19,7 +19,7 @@ from url_downloader.storage.missing_features import Feature, MissingFeatures
 from url_downloader.storage.part_note import draft_name, is_note, note_name
 
 _TRIES = 100
-"""Attempts to lock a name, because another run may remove the part between open and lock."""
+"""Number of tries to lock a name; another run may remove the part between open and lock."""
 _MODE = 0o700
 """Permissions of the folder: only this user may read unfinished files or add files."""
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -26,9 +26,10 @@ class Destination(NamedTuple):
 
 
 def publish_part(part: PartFile, destination: Destination, *, metadata: FileMetadata) -> None:
-    """Give a part its final name by an atomic rename. A link of that name is replaced.
+    """Give a part its final name by an atomic rename.
 
-    If the destination is on another file system, the part is copied there first.
+    A link that has this name is replaced, not followed. If the destination is on another file
+    system, the part is copied there first.
 
     Args:
         part: Part whose bytes and metadata are complete.
