@@ -11,7 +11,11 @@ import sys
 from collections.abc import Callable, Sequence
 
 from url_downloader.cli.command_line import parse_command_line
-from url_downloader.cli.std_streams import say, secure_streams, settle_streams
+from url_downloader.cli.std_streams import (
+    flush_std_streams,
+    prepare_std_streams,
+    print_to_stderr,
+)
 
 
 def main(
@@ -23,22 +27,22 @@ def main(
         argv: the arguments; None: those of the process.
         on_loaded: called when all that a run needs is imported, and before it begins.
     """
-    secure_streams()
+    prepare_std_streams()
     try:
         return _main(argv, on_loaded)
     except Exception as error:  # noqa: BLE001 - its text may hold a secret of the arguments
         from url_downloader.shared.unexpected import described  # noqa: PLC0415
 
-        say(f"url-downloader: bug of this program: {described(error)}")
+        print_to_stderr(f"url-downloader: bug of this program: {described(error)}")
         return os.EX_SOFTWARE
     finally:
-        settle_streams()
+        flush_std_streams()
 
 
 def _main(argv: Sequence[str] | None, on_loaded: Callable[[], None]) -> int:
-    arguments, settings = parse_command_line(sys.argv[1:] if argv is None else argv)
+    command, settings = parse_command_line(sys.argv[1:] if argv is None else argv)
     # Here, because --help needs none of it, and it takes longer than all before.
     from url_downloader.cli.command import run_command  # noqa: PLC0415
 
     on_loaded()
-    return run_command(arguments, settings)
+    return run_command(command, settings)

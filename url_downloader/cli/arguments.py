@@ -5,7 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from url_downloader.cli.message_arguments import add_message_options
+from url_downloader.cli.command_settings import (
+    CommandLine,
+    CommandSettings,
+    ProgressMode,
+)
+from url_downloader.cli.message_arguments import add_message_options, log_settings
 from url_downloader.cli.option_types import (
     ArgumentParser,
     Group,
@@ -16,7 +21,7 @@ from url_downloader.cli.option_types import (
     media_types,
     status_codes,
 )
-from url_downloader.cli.report_arguments import add_report_options
+from url_downloader.cli.report_arguments import add_report_options, report_settings
 from url_downloader.cli.server_arguments import add_server_options, server_settings
 from url_downloader.config.settings import (
     Existing,
@@ -214,11 +219,32 @@ def _add_retry_options(group: Group, defaults: RetrySettings) -> None:
     )
 
 
-def settings_from(arguments: argparse.Namespace) -> Settings:
-    """The settings that the arguments ask for.
+def command_settings(
+    arguments: argparse.Namespace, command_line: CommandLine
+) -> CommandSettings:
+    """Return the settings of the command that the arguments ask for.
 
     Raises:
-        ConfigError: a value is out of its range.
+        ConfigError: The options contradict each other.
+    """
+    return CommandSettings(
+        list_name=arguments.list,
+        checksums=arguments.checksums,
+        is_dry_run=arguments.dry_run,
+        lock=arguments.lock,
+        metrics_file=arguments.metrics_file,
+        progress=ProgressMode(arguments.progress),
+        log=log_settings(arguments),
+        reports=report_settings(arguments),
+        command_line=command_line,
+    )
+
+
+def run_settings(arguments: argparse.Namespace) -> Settings:
+    """Return the settings of the run that the arguments ask for.
+
+    Raises:
+        ConfigError: A value is out of its range.
     """
     return Settings(
         retry=RetrySettings(

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
-import sys
 from pathlib import Path
 
+from url_downloader.cli.command_settings import CommandSettings, LogSettings, ProgressMode
 from url_downloader.cli.option_types import Group, add_number
-from url_downloader.cli.report_arguments import STDOUT
 from url_downloader.config.settings import MonitorSettings
 from url_downloader.shared.errors import ConfigError
 from url_downloader.shared.version import __version__
@@ -24,8 +22,8 @@ def add_message_options(group: Group, defaults: MonitorSettings) -> None:
     add_number(group, flag, metavar="TIME", default=interval, text="time between status lines")
     group.add_argument(
         "--progress",
-        choices=("auto", "always", "never"),
-        default="auto",
+        choices=tuple(map(str, ProgressMode)),
+        default=str(ProgressMode.AUTO),
         metavar="WHEN",
         help="live display instead of status lines: always, never, or auto, which is on a"
         " terminal (default: auto)",
@@ -45,28 +43,25 @@ def add_message_options(group: Group, defaults: MonitorSettings) -> None:
     group.add_argument("-V", "--version", action="version", version=version, help=text)
 
 
-def check_extras(arguments: argparse.Namespace) -> None:
-    """Raise ConfigError where an option needs a package that is not installed."""
-    if arguments.progress == "always":
+def log_settings(arguments: argparse.Namespace) -> LogSettings:
+    """Return the settings that the arguments ask for."""
+    return LogSettings(
+        file=arguments.log_file, is_verbose=arguments.verbose, is_quiet=arguments.quiet
+    )
+
+
+def check_extras(command: CommandSettings) -> None:
+    """Check that the packages that options need are installed.
+
+    Raises:
+        ConfigError: A package is missing.
+    """
+    if command.progress is ProgressMode.ALWAYS:
         _require("rich", "--progress always", extra="progress")
-    if arguments.metrics_file is not None:
+    if command.metrics_file is not None:
         _require("prometheus_client", "--metrics-file", extra="metrics")
 
 
-def wants_display(arguments: argparse.Namespace) -> bool:
-    """Whether the run is to be shown live on stderr."""
-    if arguments.progress != "auto":
-        return bool(arguments.progress == "always")
-    is_smart = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-    # What is printed to the same terminal would go right through it.
-    is_shared = sys.stdout.isatty() and (arguments.print or arguments.report == STDOUT)
-    return is_smart and not is_shared and not arguments.quiet and _is_installed("rich")
-
-
 def _require(package: str, flag: str, *, extra: str) -> None:
-    if not _is_installed(package):
+    if importlib.util.find_spec(package) is None:
         raise ConfigError(f"{flag}: needs `pip install 'url-downloader[{extra}]'`")
-
-
-def _is_installed(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None

@@ -74,9 +74,9 @@ def test_a_file_may_be_given_twice(config: Callable[..., None]) -> None:
 def test_the_later_option_counts(config: Callable[..., None]) -> None:
     """What follows a config file on the command line overrides it, and the reverse."""
     config(options="--timeout 5\n-w 2\nlist.txt")
-    arguments, settings = parse_command_line(["-w", "9", "@options", "-T", "7"])
+    command, settings = parse_command_line(["-w", "9", "@options", "-T", "7"])
     assert (settings.transfer.limits.timeout, settings.pool.max_workers) == (7, 2)
-    assert arguments.list == "list.txt"
+    assert command.list_name == "list.txt"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_units_are_explained() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "place"),
+    ("words", "position"),
     [
         (["urls", "-w", "8"], 0),
         (["-", "--report", "-"], 0),
@@ -210,12 +210,12 @@ def test_units_are_explained() -> None:
     ],
 )
 def test_which_word_is_the_list(
-    config: Callable[..., None], words: Sequence[str], place: int | None
+    config: Callable[..., None], words: Sequence[str], position: int | None
 ) -> None:
     """It is told from an option's value that reads the same; a config file may name it, too."""
     config(headers="X-A: b", options="-v", **{"names-urls": "urls"})
-    arguments, _ = parse_command_line(words)
-    assert arguments.place == place
+    command, _ = parse_command_line(words)
+    assert command.command_line.list_position == position
 
 
 @pytest.mark.parametrize(

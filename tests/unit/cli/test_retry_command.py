@@ -8,13 +8,12 @@ import subprocess
 
 import pytest
 
-from url_downloader.cli.retry_command import retry_words, shown_command
-
-PROGRAM = ["python", "main.py"]
+from url_downloader.cli.command_settings import CommandLine
+from url_downloader.cli.retry_command import retry_arguments, shown_command
 
 
 @pytest.mark.parametrize(
-    ("arguments", "place", "failed_out", "is_continuing", "expected"),
+    ("words", "position", "failed_list", "is_continuing", "expected"),
     [
         (["urls", "-w", "8"], 0, None, False, ["urls", "-w", "8", "-c"]),
         (["-N", "--", "urls"], 2, None, True, ["-N", "--", "urls"]),
@@ -30,22 +29,17 @@ PROGRAM = ["python", "main.py"]
     ],
 )
 def test_what_is_run_again(
-    arguments: list[str],
-    place: int | None,
-    failed_out: str | None,
+    words: list[str],
+    position: int | None,
+    failed_list: str | None,
     *,
     is_continuing: bool,
     expected: list[str],
 ) -> None:
     """The list of what failed takes the list's place; without one, files there are left."""
-    words = retry_words(
-        PROGRAM,
-        arguments,
-        place=place,
-        failed_out=failed_out,
-        is_continuing=is_continuing,
-    )
-    assert words == [*PROGRAM, *expected]
+    line = CommandLine(words=words, list_position=position)
+    found = retry_arguments(line, failed_list=failed_list, is_continuing=is_continuing)
+    assert found == expected
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from url_downloader.cli.arguments import argument_parser, settings_from
+from url_downloader.cli.arguments import argument_parser, run_settings
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.config.settings import Settings
 from url_downloader.shared.errors import ConfigError
@@ -18,7 +18,7 @@ CONTROLS = (b"\0", b"\r", b"\x1b")
 
 def parsed(*arguments: str) -> Settings:
     """The settings that they ask for."""
-    return settings_from(argument_parser().parse_args([*arguments, "list"]))
+    return run_settings(argument_parser().parse_args([*arguments, "list"]))
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
 
 import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
+from tests.support.run_view import FakeRunView
 from url_downloader.display.live_display import Display
 from url_downloader.display.rows import Rates, fitted, frame, shown_name
 from url_downloader.display.screen import Screen, erasure
 from url_downloader.engine.monitor import PoolState
 from url_downloader.metrics import MetricsSnapshot
-from url_downloader.shared.models import DownloadJob, JobRecord, JobStatus
+from url_downloader.shared.models import DownloadJob, JobStatus
 from url_downloader.shared.ports import Phase, Progress
 
 MIB = 1 << 20
@@ -33,38 +33,24 @@ def progress(
     return Progress(number, job, 90.0, position, position, total, phase=phase)
 
 
-class FakeRun:
-    """A run as it is seen at second 100, 50 seconds old."""
-
-    def __init__(
-        self,
-        *attempts: Progress,
-        counts: dict[JobStatus, int] | None = None,
-        is_list_read: bool = False,
-    ) -> None:
-        self._attempts = attempts
-        self._state = PoolState(
-            tasks=0,
-            retries=0,
-            counts=dict.fromkeys(JobStatus, 0) | (counts or {}),
-            metrics=MetricsSnapshot(seconds=50.0, received=3 * MIB, rate=2048.0),
-            is_list_read=is_list_read,
-        )
-
-    def state(self) -> PoolState:
-        return self._state
-
-    def attempts(self) -> Sequence[tuple[str, Progress]]:
-        return [(f"worker-{n}", each) for n, each in enumerate(self._attempts)]
-
-    def waiting(self) -> Sequence[JobRecord]:
-        return ()
-
-    def now(self) -> float:
-        return 100.0
+def run_of(
+    *attempts: Progress,
+    counts: dict[JobStatus, int] | None = None,
+    is_list_read: bool = False,
+) -> FakeRunView:
+    """Return a run, 50 seconds old, with these attempts."""
+    state = PoolState(
+        tasks=0,
+        retries=0,
+        counts=dict.fromkeys(JobStatus, 0) | (counts or {}),
+        metrics=MetricsSnapshot(seconds=50.0, received=3 * MIB, rate=2048.0),
+        is_list_read=is_list_read,
+    )
+    names = [f"worker-{n}" for n in range(len(attempts))]
+    return FakeRunView(lambda: state, attempts=list(zip(names, attempts, strict=True)))
 
 
-def texts(run: FakeRun, columns: int = 80, rows: int = 24) -> list[str]:
+def texts(run: FakeRunView, columns: int = 80, rows: int = 24) -> list[str]:
     """The rows of text that are shown of it."""
     shown = frame(run, Rates(), size=(columns, rows), encoding="utf-8")
     return [row.plain for row in shown if isinstance(row, Text)]
@@ -83,7 +69,7 @@ def texts(run: FakeRun, columns: int = 80, rows: int = 24) -> list[str]:
 )
 def test_a_download(attempt: Progress, cells: str) -> None:
     """Its name, bytes of its total, rate and time left; what is not known is left out."""
-    row = texts(FakeRun(attempt))[0]
+    row = texts(run_of(attempt))[0]
     assert row.split() == ["file.bin", *cells.split()]
     assert len(row) == 80
 
@@ -91,7 +77,7 @@ def test_a_download(attempt: Progress, cells: str) -> None:
 @pytest.mark.parametrize("columns", [40, 63, 64, 80, 100])
 def test_a_row_fills_the_window(columns: int) -> None:
     """However long its numbers are, a row is as wide as the window, and its name is seen."""
-    row = texts(FakeRun(progress(position=1023 * MIB, total=1023 * MIB)), columns)[0]
+    row = texts(run_of(progress(position=1023 * MIB, total=1023 * MIB)), columns)[0]
     assert len(row) == columns
     assert row.startswith("file.bin ")
 
@@ -111,7 +97,7 @@ def test_the_whole_run(ended: int, line: str, *, is_read: bool) -> None:
         JobStatus.PENDING: 10,
         JobStatus.RETRY_SCHEDULED: 3,
     }
-    run = FakeRun(counts=counts, is_list_read=is_read)
+    run = run_of(counts=counts, is_list_read=is_read)
     assert texts(run) == [line]
     assert texts(run, 40) == line.split(" | ")
 
@@ -119,7 +105,7 @@ def test_the_whole_run(ended: int, line: str, *, is_read: bool) -> None:
 @pytest.mark.parametrize(("rows", "shown"), [(24, 13), (30, 17), (12, 5), (3, 1)])
 def test_many_downloads(rows: int, shown: int) -> None:
     """As many are shown as fit, and how many others there are."""
-    lines = texts(FakeRun(*[progress()] * 64), rows=rows)
+    lines = texts(run_of(*[progress()] * 64), rows=rows)
     assert len(lines) == shown + 1
     assert lines[-2] == f"and {65 - shown} more downloads"
 
@@ -198,7 +184,7 @@ def test_lines_above() -> None:
     seen = []
     for text in ("one\ntw", "o\nthree", ""):
         display.write(text)
-        display.show(FakeRun())
+        display.show(run_of())
         seen.append(stream.buffer.getvalue().decode())
     display.close()
     stream.seek(0)
@@ -212,15 +198,16 @@ def test_lines_above() -> None:
 
 def test_what_counts_has_been_said() -> None:
     """Log lines of a job stand above the first rows in which the job counts."""
+    run = run_of(counts={JobStatus.FAILED: 1})
+    late = run.state()
 
-    class LateRun(FakeRun):
-        def state(self) -> PoolState:
-            display.write("HTTP 404\n")
-            return super().state()
+    def state() -> PoolState:
+        display.write("HTTP 404\n")
+        return late
 
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
     display = Display(stream)
-    display.show(LateRun(counts={JobStatus.FAILED: 1}))
+    display.show(FakeRunView(state))
     written = stream.buffer.getvalue().decode()
     assert written.index("HTTP 404") < written.index("1 failed")
     display.close()
@@ -233,7 +220,7 @@ def test_a_terminal_that_is_gone() -> None:
     display = Display(stream)
     os.close(master)
     display.write("line\n")
-    display.show(FakeRun(progress()))
+    display.show(run_of(progress()))
     display.close()
     with pytest.raises(OSError, match="Input/output error"):
         stream.close()
@@ -241,5 +228,5 @@ def test_a_terminal_that_is_gone() -> None:
 
 def test_nothing_is_left_to_wait_for() -> None:
     """A run whose jobs have all ended says no time that is left."""
-    run = FakeRun(counts={JobStatus.SUCCESS: 2, JobStatus.FAILED: 1}, is_list_read=True)
+    run = run_of(counts={JobStatus.SUCCESS: 2, JobStatus.FAILED: 1}, is_list_read=True)
     assert texts(run) == ["2 done, 1 failed, 0 retrying of 3 | 3.0 MiB, 2.0 KiB/s"]
