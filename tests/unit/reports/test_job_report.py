@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.support.reports import SCHEMA, read_report
-from url_downloader.reports.job_report import Report
+from url_downloader.reports.job_report import Report, rfc3339
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import (
     Checksum,
@@ -191,3 +191,22 @@ def test_lines_are_plain_ascii() -> None:
     assert bench.text.isascii()
     assert bench.text.count(b"\n") == len(bench.text.splitlines()) == 1
     assert json.loads(bench.text)["error_message"] == "\n\r\x1b\u2028 \xe4"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "1970-01-01T00:00:00.000000Z"),
+        (0.9999999, "1970-01-01T00:00:01.000000Z"),
+        (-0.5, "1969-12-31T23:59:59.500000Z"),
+        (1_700_000_000.125, "2023-11-14T22:13:20.125000Z"),
+        (-62_135_596_800.0, "0001-01-01T00:00:00.000000Z"),
+        (253_402_300_800.0, None),
+        (float("nan"), None),
+        (float("-inf"), None),
+        (None, None),
+    ],
+)
+def test_rfc3339(seconds: float | None, text: str | None) -> None:
+    """A time has microseconds, is in UTC and has a fixed length; without a year it is None."""
+    assert rfc3339(seconds) == text
