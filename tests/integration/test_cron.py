@@ -108,7 +108,9 @@ def test_no_list_is_left_of_stdin(server: ScriptedServer, target: Path) -> None:
     """Where the list is gone, the summary says how the next run can leave one."""
     result = run_cli("-", "-d", target, stdin=server.url("/missing\n").encode())
     assert result.status == 4, result
-    assert result.stderr.splitlines()[-1].startswith("to retry: standard input is gone; with")
+    assert result.stderr.splitlines()[-1].startswith(
+        "to retry: standard input can't be read again; with"
+    )
 
 
 # The log file.
@@ -320,6 +322,6 @@ def test_a_lock_that_is_something_else(
     other.write_text("precious")
     result = run_cli(urls, "-d", target, "--lock", other)
     assert result.status == 3, result
-    assert "is no lock file" in result.stderr, result
+    assert "is not a lock file" in result.stderr, result
     assert other.read_text() == "precious"
     assert server.count() == 0

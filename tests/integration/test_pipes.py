@@ -197,7 +197,7 @@ def test_output_directory_is_a_file(server: ScriptedServer, tmp_path: Path) -> N
         (("--no-such-option",), r"--no-such-option"),
         (("--max-w", "3"), r"--max-w"),
         (("-v", "-q"), r"-q"),
-        (("another-list",), r"one LIST is taken"),
+        (("another-list",), r"only one LIST is allowed"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

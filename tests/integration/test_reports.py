@@ -263,7 +263,7 @@ def test_what_was_not_written_is_not_named(site: Site) -> None:
     result = run_cli(source, "-d", site.folder / "d", "--failed-out", "/dev/full")
     assert result.status == 3, result
     assert "/dev/full: the failed URLs can't be written" in result.stderr
-    assert "list of what failed" not in result.stderr
+    assert "failed list" not in result.stderr
 
 
 def test_the_list_is_not_overwritten(site: Site) -> None:

@@ -22,7 +22,7 @@ MAX_FAILURES_SHOWN = 20
 """Failed jobs that the summary names; it counts the others."""
 _FILE_NAMES = {
     REPORT: "report",
-    FAILED_LIST: "list of what failed",
+    FAILED_LIST: "failed list",
     LOG: "log",
     METRICS: "metrics",
 }

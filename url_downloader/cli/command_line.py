@@ -1,4 +1,7 @@
-"""From the words of a command line to arguments and Settings, or to a usage error."""
+"""From the words of the command line to its settings, or to a usage error.
+
+Entry point: `parse_command_line`.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,18 @@ from url_downloader.config.settings import Settings
 from url_downloader.shared.errors import ConfigError, InputError
 
 _FOREIGN: Mapping[str, str] = {
-    "-o": "-d DIR is where files go, and an out= line in LIST names one",
-    "-O": "an out= line in LIST names a file",
-    "-i": "LIST needs no option before it",
-    "-j": "-w N is how many are downloaded at a time",
-    "-t": "--max-retries N is how often a failed download is tried again",
-    "-L": "redirects are followed anyway",
-    "-s": "-q is quiet",
+    "-o": "use -d DIR for the directory, or an out= line in LIST to name a file",
+    "-O": "use an out= line in LIST to name a file",
+    "-i": "give LIST without an option",
+    "-j": "use -w N for the number of downloads at the same time",
+    "-t": "use --max-retries N",
+    "-L": "redirects are followed without it",
+    "-s": "use -q",
 }
-"""Options of wget, curl and aria2c that mean something else here, or nothing."""
+"""Advice for options of wget, curl and aria2c that this program does not have."""
 
 _INCLUDED = r"(?as)(?:--header=|-\w*H=?)?@(.+)"
-"""A word that names a file with headers, or one with options."""
+"""Pattern of a word that names a file with headers, or a config file."""
 
 
 def parse_command_line(argv: Sequence[str]) -> tuple[CommandSettings, Settings]:
@@ -76,7 +79,7 @@ def _parsed(words: Sequence[str], parser: argparse.ArgumentParser) -> argparse.N
 
 
 def takes_next(word: str, options: Mapping[str, argparse.Action]) -> bool:
-    """Whether an option's value is not in this word, such as `-d` or `-qd`, but the next."""
+    """Tell whether the next word is the value of an option in this word, as with `-qd`."""
     if word in options:
         return options[word].nargs != 0
     letters = "" if word.startswith("--") or not word.startswith("-") else word[1:]
@@ -109,17 +112,17 @@ def position_of(
 
 
 def _unknown(words: Sequence[str], options: Sequence[str]) -> str:
-    """What is wrong with words that nothing has taken, and what to do."""
+    """Return the message for words that are neither options nor LIST."""
     word = next((each for each in words if re.match("-.", each)), None)
     if word is None:
-        # The words are not shown: of a header without quotes, the rest would be one of them.
+        # The words are not shown: one may be the rest of a header that lacks quotes.
         return (
-            f"one LIST is taken, but {len(words) + 1} were given: join several lists with cat"
-            " and give -, and put values that have blanks into quotes"
+            f"only one LIST is allowed, but {len(words) + 1} were given: join lists with cat"
+            " and give -; quote values that have blanks in them"
         )
     flag = re.split(r"[\s=]", word)[0].rstrip(":") if word.startswith("--") else word[:2]
     if flag in options:
-        return f"{flag}: it and its value are one word: give each a word, or a line, of its own"
+        return f"{flag}: option and value are one word: make them two words, or two lines"
     nearest = difflib.get_close_matches(flag, options, n=1) if len(flag) > 2 else []
     if nearest:
         return f"unknown option {flag}: did you mean {nearest[0]}?"

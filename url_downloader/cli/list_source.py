@@ -63,7 +63,7 @@ def open_list(command: CommandSettings, settings: Settings) -> Iterator[ListedJo
 def _open_descriptor(command: CommandSettings) -> Iterator[int]:
     if command.reads_stdin:
         if sys.stdin is None:
-            raise InputError("standard input is closed, and the list was to come from there")
+            raise InputError("standard input is closed, so the list can't be read; name a file")
         yield sys.stdin.fileno()
         return
     with ExitStack() as stack:

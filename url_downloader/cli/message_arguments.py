@@ -1,4 +1,4 @@
-"""The options for what a run tells of itself while it goes on, and how it is told."""
+"""The options for messages: the log, the live display, the metrics file, the lock."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from url_downloader.shared.version import __version__
 
 
 def add_message_options(group: Group, defaults: MonitorSettings) -> None:
-    """Add them."""
-    talk = group.add_mutually_exclusive_group()
-    talk.add_argument("-v", "--verbose", action="store_true", help="log every step")
-    talk.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
+    """Add the options to the group; defaults come from Settings."""
+    verbosity = group.add_mutually_exclusive_group()
+    verbosity.add_argument("-v", "--verbose", action="store_true", help="log every step")
+    text = "log errors only, and print the summary only if something went wrong"
+    verbosity.add_argument("-q", "--quiet", action="store_true", help=text)
     flag, interval = "--monitor-interval", defaults.interval
     add_number(group, flag, metavar="TIME", default=interval, text="time between status lines")
     group.add_argument(
@@ -25,20 +26,20 @@ def add_message_options(group: Group, defaults: MonitorSettings) -> None:
         choices=tuple(map(str, ProgressMode)),
         default=str(ProgressMode.AUTO),
         metavar="WHEN",
-        help="live display instead of status lines: always, never, or auto, which is on a"
-        " terminal (default: auto)",
+        help="show a live display in place of status lines: always, never, or auto, which means"
+        " on a terminal (default: auto)",
     )
     for flag, metavar, text in (
-        ("--log-file", "FILE", "append the log to FILE as well, also with -q"),
+        ("--log-file", "FILE", "append the log to FILE, too, even with -q"),
         (
             "--metrics-file",
             "FILE.prom",
-            "keep the counters of the run in FILE.prom, for Prometheus",
+            "write the counters of the run to FILE.prom while it goes on, for Prometheus",
         ),
-        ("--lock", "FILE", "end at once, with status 75, if another run holds the lock FILE"),
+        ("--lock", "FILE", "exit at once with status 75 if another run holds the lock FILE"),
     ):
         group.add_argument(flag, metavar=metavar, type=Path, help=f"{text} (default: none)")
-    group.add_argument("-h", "--help", action="help", help="print this and exit")
+    group.add_argument("-h", "--help", action="help", help="print this help and exit")
     version, text = f"%(prog)s {__version__}", "print the version and exit"
     group.add_argument("-V", "--version", action="version", version=version, help=text)
 

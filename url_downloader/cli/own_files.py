@@ -51,7 +51,7 @@ def check_written_files(command: CommandSettings) -> None:
         owner = owners.setdefault(_target(path), flag)
         # The failed list may replace the list: it is written when the list has been read.
         if owner != flag and (flag, owner) != (FAILED_LIST, _LIST):
-            raise ConfigError(f"{flag} {path}: is the file of {owner}, too; name another")
+            raise ConfigError(f"{flag} {path}: is also the file of {owner}; name another")
 
 
 def own_files(command: CommandSettings, settings: Settings) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The options for what scripts read: reports, lists, paths."""
+"""The options for files and lines that scripts read: report, failed list, paths."""
 
 from __future__ import annotations
 
@@ -10,26 +10,25 @@ from url_downloader.reports.report_settings import ReportSettings
 
 
 def add_report_options(group: Group) -> None:
-    """Add them."""
+    """Add the options to the group."""
     group.add_argument(
         "--report",
         metavar="FILE",
         type=Path,
-        help="write a line of JSON for each URL as it ends; - is standard output (default:"
-        " none)",
+        help="write a line of JSON for each URL when it is done; - is standard output"
+        " (default: none)",
     )
     group.add_argument(
         "--failed-out",
         metavar="FILE",
         type=Path,
-        help="write what is still to be downloaded, as a list, at the end (default: none)",
+        help="at the end, write a list of the URLs that were not downloaded (default: none)",
     )
     group.add_argument(
         "--print",
         choices=("paths",),
         metavar="paths",
-        help="print the path of each file to standard output as it is finished (default:"
-        " nothing)",
+        help="print the path of each finished file to standard output (default: nothing)",
     )
     group.add_argument(
         "-0", "--null", action="store_true", help="end each printed path with a NUL"

@@ -49,9 +49,9 @@ def retry_advice(
         failed_list = None
     line = command.command_line
     if command.reads_stdin and failed_list is None:
-        return "standard input is gone; with --failed-out FILE, the next run leaves a list"
+        return "standard input can't be read again; with --failed-out FILE, a run leaves a list"
     if command.reads_stdin and line.list_position is None:
-        return f"standard input is gone; give {failed_list} instead of -"
+        return f"standard input can't be read again; give {failed_list} instead of -"
     arguments = retry_arguments(
         line,
         failed_list=None if failed_list is None else str(failed_list),

@@ -29,7 +29,7 @@ class ReportSettings:
 
     def __post_init__(self) -> None:
         if self.report == STDOUT and self.prints_paths:
-            raise ConfigError("--report -: stdout can't have the paths of --print as well")
+            raise ConfigError("--report -: --print writes to standard output, too; name a file")
         if self.ends_with_nul and not self.prints_paths:
             raise ConfigError("-0: needs --print paths")
 

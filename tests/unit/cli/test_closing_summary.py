@@ -49,7 +49,7 @@ def summary_of(
     counts: dict[JobStatus, int] | None = None,
     metrics: MetricsSnapshot | None = None,
 ) -> RunSummary:
-    """Return the summary of a run with these failures, and nothing else by default."""
+    """Return the summary of a run with these failures, and by default nothing else."""
     causes = collections.Counter(record.result.cause for record in failures if record.result)
     return RunSummary(
         counts=NONE_OF_EACH | {JobStatus.FAILED: len(failures)} | (counts or {}),
