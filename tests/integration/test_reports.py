@@ -238,7 +238,7 @@ def test_reports_that_find_no_room(site: Site, disk: SmallDisk) -> None:
     result = run_cli(*arguments, "-q", "--max-retries=0", stdin=urls + more)
     assert result.status == 3, result
     assert result.stderr.count("No space left") == 2
-    assert "lines are missing there" in result.stderr
+    assert "lines could not be written" in result.stderr
     assert result.totals is not None
     assert (result.totals.downloaded, result.totals.failed) == (20, 1)
     assert report.read_bytes() == b""
@@ -326,7 +326,7 @@ def test_a_reader_that_does_not_read(site: Site, number: signal.Signals) -> None
         result = run.wait(EXIT_LATENCY)
     os.close(reader)
     assert result.status == 128 + number, result
-    assert "lines are missing there" in result.stderr
+    assert "lines could not be written" in result.stderr
     assert result.totals is not None
     assert result.totals.downloaded == len(names)
 

@@ -19,7 +19,7 @@ PLAIN_URL = re.compile(
     re.ASCII,
 )
 """URLs asked for as they stand in a list: the origin, and the name that each gives its file."""
-_HEADING = "# unfinished: not begun; so are those below that no comment tells more of\n"
+_HEADING = "# unfinished: not started, and so are all URLs below without a comment\n"
 
 
 class ListSkimmer:

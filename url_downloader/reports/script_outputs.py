@@ -22,9 +22,9 @@ from url_downloader.config.settings import Settings
 from url_downloader.engine.monitor import Observer
 from url_downloader.engine.run_summary import RunSummary
 from url_downloader.naming.server_names import ServerNames
-from url_downloader.reports.failed_list import check_place, list_text, reason_of, write_list
+from url_downloader.reports.failed_list import check_writable, list_text, reason_of, write_list
 from url_downloader.reports.job_report import Report
-from url_downloader.reports.line_writer import MOMENT, LineWriter
+from url_downloader.reports.line_writer import FLUSH_INTERVAL, LineWriter
 from url_downloader.reports.report_settings import STDOUT, ReportSettings
 from url_downloader.reports.unread_list import UnreadList, unread_text
 from url_downloader.shared.descriptors import close_read
@@ -70,7 +70,7 @@ class Outputs:
         self.endings: list[Callable[[RunEnd], bool]] = []
 
     def finish(self, end: RunEnd) -> bool:
-        """Write what is left to write; return whether all outputs are complete."""
+        """Complete all outputs; return whether that succeeded."""
         failures = [ending for ending in self.endings if not ending(end)]
         return not failures
 
@@ -121,7 +121,9 @@ def _writer(descriptor: int, outputs: Outputs, *, name: str, stack: ExitStack) -
     """Return a writer that an observer flushes; it is closed before its descriptor is."""
     writer = LineWriter(descriptor, name=name)
     stack.callback(writer.close)
-    flush = Observer(name=f"{name[2:]}-writer", interval=MOMENT, tell=lambda _: writer.flush())
+    flush = Observer(
+        name=f"{name[2:]}-writer", interval=FLUSH_INTERVAL, tell=lambda _: writer.flush()
+    )
     outputs.observers.append(flush)
     return writer
 
@@ -159,7 +161,7 @@ def _drain(writer: LineWriter, run: RunEnd) -> bool:
 
 
 def _add_failed_list(outputs: Outputs, path: Path, *, settings: Settings) -> None:
-    check_place(path)
+    check_writable(path)
 
     def end(run: RunEnd) -> bool:
         texts = _failed_list_text(run, path, settings=settings)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from url_downloader.config.settings import Settings
 from url_downloader.inputs.list_skimmer import ListSkimmer
-from url_downloader.reports.failed_list import NOT_BEGUN, has_options, list_text
+from url_downloader.reports.failed_list import NOT_STARTED, has_options, list_text
 from url_downloader.shared.models import DownloadJob
 
 log = logging.getLogger(__package__)
@@ -58,7 +58,7 @@ def unread_text(
         if skimmer is not None:
             yield from skimmer.take()
         if job is not None and not _is_copied(job, skimmer, settings=settings):
-            yield from list_text([(settled(job), NOT_BEGUN)], settings)
+            yield from list_text([(settled(job), NOT_STARTED)], settings)
     if skimmer is not None:
         yield from skimmer.take()
 
@@ -83,5 +83,5 @@ def _unread_jobs(unread: UnreadList, path: Path) -> Iterator[DownloadJob | None]
         yield job
         is_quiet = quiet_checks >= _QUIET_CHECKS and now > last + _QUIET_SECONDS
         if not unread.is_file and (is_quiet or now > began + _MAX_SECONDS):
-            log.warning("the list has not ended; what comes now is not in %s", path)
+            log.warning("the list has not ended; URLs that come now are not in %s", path)
             return

@@ -90,7 +90,7 @@ class Reading:
         for job in self._jobs:
             text += self.skimmer.take()
             if job and not (self.skimmer.has(job.url) and not has_options(job, SETTINGS)):
-                text += list_text([(job, "not begun")], SETTINGS)
+                text += list_text([(job, "not started")], SETTINGS)
         return "".join([*text, *self.skimmer.take()])
 
 
