@@ -1,7 +1,7 @@
-"""The door: command line in, exit status out.
+"""The entry point of the command: from arguments to an exit status.
 
-Turns arguments into Settings, and sets up streams and logging. What costs time to import comes
-after that.
+It prepares the standard streams and parses the command line. Only then it imports the modules
+that take long to import.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from url_downloader.cli.std_streams import (
 def main(
     argv: Sequence[str] | None = None, *, on_loaded: Callable[[], None] = lambda: None
 ) -> int:
-    """Run the command line; returns the exit status.
+    """Run the command; return its exit status.
 
     Args:
-        argv: the arguments; None: those of the process.
-        on_loaded: called when all that a run needs is imported, and before it begins.
+        argv: Arguments; None = those of the process.
+        on_loaded: Called before the run begins, when all its modules are imported.
     """
     prepare_std_streams()
     try:
         return _main(argv, on_loaded)
-    except Exception as error:  # noqa: BLE001 - its text may hold a secret of the arguments
+    except Exception as error:  # noqa: BLE001 - its text may have a secret of the arguments
         from url_downloader.shared.unexpected import described  # noqa: PLC0415
 
         print_to_stderr(f"url-downloader: bug of this program: {described(error)}")
@@ -41,7 +41,7 @@ def main(
 
 def _main(argv: Sequence[str] | None, on_loaded: Callable[[], None]) -> int:
     command, settings = parse_command_line(sys.argv[1:] if argv is None else argv)
-    # Here, because --help needs none of it, and it takes longer than all before.
+    # Imported here: it takes longer than everything before, and --help does not need it.
     from url_downloader.cli.command import run_command  # noqa: PLC0415
 
     on_loaded()

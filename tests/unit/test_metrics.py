@@ -1,4 +1,4 @@
-"""The counters: what they count, the rate of the moment, sums of snapshots, many threads."""
+"""The counters of a run: counts, current rate, sums of snapshots, many threads."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ SNAPSHOTS = st.builds(
 
 
 class Counted:
-    """Metrics on a fake clock, told of events in few words."""
+    """Metrics with a manual clock, and short calls for events."""
 
     def __init__(self, now: float = 0.0) -> None:
         self.now = now
@@ -82,19 +82,19 @@ class Counted:
 
 @pytest.fixture
 def counted() -> Counted:
-    """A fresh one, begun at 0."""
+    """Return metrics without counts, which began at 0."""
     return Counted()
 
 
-def test_nothing_yet() -> None:
-    """In the beginning all is nought, and no rate is divided by it."""
+def test_at_the_beginning() -> None:
+    """All counters begin at zero, and rates are zero, too."""
     counted = Counted(now=50.0)
     assert counted.metrics.snapshot() == MetricsSnapshot()
     assert counted.metrics.snapshot().mean_rate == 0
 
 
 def test_a_run_is_counted_by_its_events(counted: Counted) -> None:
-    """Attempts under way, ends by cause, retries and statuses follow from the events alone."""
+    """Attempts in flight, failures by cause, retries and statuses follow from the events."""
     for previous, status, result in [
         (None, PENDING, None),
         (PENDING, RUNNING, None),
@@ -105,7 +105,7 @@ def test_a_run_is_counted_by_its_events(counted: Counted) -> None:
         (RUNNING, WAITING, BUSY),
         (RUNNING, WAITING, REFUSED),
         (RUNNING, FAILED, MISSING),
-        # A record keeps the result of its last attempt while the next one is under way.
+        # A record keeps the result of its last attempt during the next one.
         (WAITING, RUNNING, BUSY),
         (RUNNING, FAILED, BUSY),
         (WAITING, RUNNING, REFUSED),
@@ -134,7 +134,7 @@ def test_a_run_is_counted_by_its_events(counted: Counted) -> None:
     ],
 )
 def test_bytes(counted: Counted, counts: list[int], received: int, kept: int) -> None:
-    """Bytes thrown away were received all the same, but they are not kept."""
+    """Discarded bytes count as received, but not as kept."""
     for count in counts:
         counted.metrics.on_bytes(count)
     snapshot = counted.metrics.snapshot()
@@ -142,7 +142,7 @@ def test_bytes(counted: Counted, counts: list[int], received: int, kept: int) ->
 
 
 def test_mean_rate() -> None:
-    """The mean is over the whole time since the metrics began, whenever that was."""
+    """The mean rate is that of the whole time since the metrics began."""
     counted = Counted(now=1000.0)
     counted.bytes_at(1001.0, 300)
     counted.bytes_at(1099.0, 700)
@@ -153,7 +153,7 @@ def test_mean_rate() -> None:
 
 
 def test_the_rate_is_of_the_last_seconds(counted: Counted) -> None:
-    """Before the window is full the rate is the mean so far; later, old bytes drop out."""
+    """The rate is the mean so far until the window is full; then old bytes drop out."""
     counted.bytes_at(0.5, 1000)
     assert counted.rate_at(1.0) == 1000
     assert counted.rate_at(2.0) == 500
@@ -169,22 +169,22 @@ def test_the_rate_is_of_the_last_seconds(counted: Counted) -> None:
 @pytest.mark.parametrize("began", [0.0, 0.5, 0.99, 12345.678])
 @pytest.mark.parametrize("after", [1.0, 4.9, 5.0, 5.5, 6.3, 60.0])
 def test_a_steady_stream_has_its_rate(began: float, after: float) -> None:
-    """With equal bytes every tenth of a second, the rate of the moment is about their rate."""
+    """With equal bytes every tenth of a second, the current rate is close to theirs."""
     counted = Counted(began)
     for tenth in range(1, round(after * 10) + 1):
         counted.bytes_at(began + tenth / 10, 100)
     assert counted.rate_at(began + after) == pytest.approx(1000, rel=0.12)
 
 
-def test_bytes_thrown_away_do_not_lower_the_rate(counted: Counted) -> None:
-    """The line was as busy as it was: a restart makes no negative throughput."""
+def test_discarded_bytes_do_not_lower_the_rate(counted: Counted) -> None:
+    """Discarded bytes do not reduce the rate, because they were received."""
     counted.bytes_at(1.0, 1000)
     counted.bytes_at(1.5, -1000)
     assert counted.rate_at(2.0) == 500
 
 
-def test_threads_that_are_late_at_the_turn_of_a_second_lose_no_bytes(counted: Counted) -> None:
-    """A thread may count after another that read the clock later; all bytes stay."""
+def test_late_threads_lose_no_bytes(counted: Counted) -> None:
+    """No bytes are lost if a thread counts after another that read the clock later."""
     for second in (1, 2, 3, 4, 5):
         counted.bytes_at(second, 100)
     for _ in range(RATE_WINDOW):
@@ -195,7 +195,7 @@ def test_threads_that_are_late_at_the_turn_of_a_second_lose_no_bytes(counted: Co
 
 @given(st.lists(SNAPSHOTS, min_size=1, max_size=5))
 def test_snapshots_add_up(snapshots: list[MetricsSnapshot]) -> None:
-    """The sum of the runs' snapshots has the sum of each counter, and the longest time."""
+    """A sum of snapshots has the sum of each counter, and the longest time."""
     total = functools.reduce(operator.add, snapshots)
     for name in ("received", "kept", "rate", "in_flight", "successes", "retries"):
         assert getattr(total, name) == sum(getattr(each, name) for each in snapshots)
@@ -208,8 +208,8 @@ def test_snapshots_add_up(snapshots: list[MetricsSnapshot]) -> None:
     assert snapshots[0] + MetricsSnapshot() == snapshots[0]
 
 
-def test_a_snapshot_is_a_moment_and_travels(counted: Counted) -> None:
-    """What is counted later doesn't change it, and it pickles."""
+def test_a_snapshot_is_a_value(counted: Counted) -> None:
+    """A snapshot does not change with later counts, and can be pickled."""
     counted.event(PENDING, RUNNING)
     counted.event(RUNNING, FAILED, MISSING)
     snapshot = counted.metrics.snapshot()
@@ -220,7 +220,7 @@ def test_a_snapshot_is_a_moment_and_travels(counted: Counted) -> None:
 
 
 def hammer(act: Callable[[int], T]) -> list[T]:
-    """What `act(n)` returns in each thread n, all at once, with a switch every moment."""
+    """Call `act(n)` in threads n at once, with frequent switches; return the results."""
     barrier = threading.Barrier(THREADS)
 
     def wait_and_act(number: int) -> T:
@@ -237,7 +237,7 @@ def hammer(act: Callable[[int], T]) -> list[T]:
 
 
 def test_many_threads_count_bytes_at_once(counted: Counted) -> None:
-    """No byte is lost, neither from the sums nor from the rate."""
+    """Sums and rate have all bytes that many threads count at once."""
     counted.now = 1.0
 
     def count(_: int) -> None:
@@ -252,7 +252,7 @@ def test_many_threads_count_bytes_at_once(counted: Counted) -> None:
 
 
 def test_every_snapshot_has_each_attempt_once(counted: Counted) -> None:
-    """An attempt that ends leaves `in_flight` and enters another counter at one moment."""
+    """In each snapshot, an attempt is either in flight or in a counter of ended attempts."""
     rounds = 500
     attempts = THREADS * rounds
     for _ in range(attempts):
