@@ -1,12 +1,10 @@
-"""The list: read without waiting, turned into jobs, each bad line told of."""
+"""The parser of a list: jobs, options, repetitions, and the messages for bad lines."""
 
 from __future__ import annotations
 
 import itertools
-import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from urllib.parse import quote, unquote, urlsplit
 
 import pytest
@@ -23,15 +21,13 @@ from url_downloader.naming.filenames import (
     with_suffix,
 )
 from url_downloader.naming.name_claims import NameClaims
-from url_downloader.shared.line_reader import MAX_LINE, read_lines
+from url_downloader.shared.line_reader import MAX_LINE
 from url_downloader.shared.models import AttemptLimits, DownloadJob, Rejection
 from url_downloader.shared.urls import PLAIN_URL, split_url
 
-PATIENCE = 0.001
-
 
 class Parsed:
-    """A parser that has gone through the lines, and what it said."""
+    """A parser that has parsed the lines, with its jobs and messages."""
 
     def __init__(
         self, *lines: bytes | None, stream: Iterable[bytes | None] | None = None
@@ -59,86 +55,12 @@ class Parsed:
 
 
 def parsed(text: str) -> Parsed:
-    """The same, of a text."""
+    """Parse the lines of a text."""
     return Parsed(*text.encode().split(b"\n"))
 
 
-@contextmanager
-def pipe() -> Iterator[tuple[int, int]]:
-    """The reading and the writing end."""
-    reader, writer = os.pipe()
-    with os.fdopen(reader, "rb"), os.fdopen(writer, "wb"):
-        yield reader, writer
-
-
-def lines_of(data: bytes, *, max_line: int = MAX_LINE) -> list[bytes | None]:
-    """What is read of `data`, written to a pipe whose end is closed then."""
-    reader, writer = os.pipe()
-    try:
-        with os.fdopen(writer, "wb") as stream:
-            stream.write(data)
-        return list(read_lines(reader, patience=PATIENCE, max_line=max_line))
-    finally:
-        os.close(reader)
-
-
-@pytest.mark.parametrize(
-    ("data", "lines"),
-    [
-        (b"", []),
-        (b"a", [b"a"]),
-        (b"a\n", [b"a"]),
-        (b"a\r\nb\r\n", [b"a", b"b"]),
-        (b"\n\na\n\n", [b"", b"", b"a", b""]),
-        (b"a\rb\r", [b"a\rb"]),
-        (b"12345678\n1", [b"12345678", b"1"]),
-        (b"12345678\r\n1", [b"12345678", b"1"]),
-        (b"123456789\n1", [b"123456789", b"1"]),
-        (b"123456789\r\n", [b"123456789"]),
-        (b"12345678\rx\n", [b"12345678\r"]),
-        (b"1234567890123\n12\n", [b"123456789", b"12"]),
-        (b"1234567890123", [b"123456789"]),
-    ],
-)
-def test_lines_come_without_their_ends(data: bytes, lines: list[bytes]) -> None:
-    """LF and CRLF end a line, so does the end; one longer than 8 bytes is cut after 9."""
-    assert lines_of(data, max_line=8) == lines
-
-
-@given(st.lists(st.binary(max_size=20).map(lambda line: line.translate(None, b"\r\n"))))
-def test_any_lines_are_read(lines: list[bytes]) -> None:
-    """Lines written are the lines read."""
-    assert lines_of(b"".join(line + b"\n" for line in lines)) == lines
-
-
-def test_a_long_file_is_read_in_full(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Lines across blocks come whole; a huge one costs only itself, and holds nobody."""
-    path = tmp_path_factory.mktemp("list") / "list.txt"
-    lines = [b"%d" % n for n in range(100_000)]
-    path.write_bytes(b"\n".join([*lines, b"x" * 1_000_000, *lines]))
-    with path.open("rb") as file:
-        read = list(read_lines(file.fileno()))
-    assert [line for line in read if line is not None] == [
-        *lines,
-        b"x" * (MAX_LINE + 1),
-        *lines,
-    ]
-    assert read[-len(lines) - 2 : -len(lines)] == [None, None], "while the huge line goes on"
-
-
-def test_a_line_comes_before_the_next_is_written() -> None:
-    """A line is handed on as soon as its end is there; a pause gives None, again and again."""
-    with pipe() as (reader, writer):
-        lines = read_lines(reader, patience=PATIENCE)
-        assert next(lines) is None
-        os.write(writer, b"one\ntw")
-        assert [next(lines), next(lines), next(lines)] == [b"one", None, None]
-        os.write(writer, b"o\n")
-        assert next(lines) == b"two"
-
-
-def test_a_job_holds_what_was_asked() -> None:
-    """A URL and its options become one job; without options the defaults hold."""
+def test_options_of_a_job() -> None:
+    """A URL and its options become one job, and the defaults hold without options."""
     jobs = parsed(
         "http://h/a.txt\n"
         "http://h/b.txt\n"
@@ -176,8 +98,8 @@ def test_a_job_holds_what_was_asked() -> None:
         ("http://h/a \thttp://i/a\thttp://j/", ["http://h/a"]),
     ],
 )
-def test_what_a_line_is(line: str, urls: list[str]) -> None:
-    """Blanks around, comments, a byte order mark and mirrors do not count."""
+def test_kinds_of_lines(line: str, urls: list[str]) -> None:
+    """Blanks around a line, comments, byte order marks and mirrors are ignored."""
     result = parsed(line)
     assert [job.url for job in result.jobs] == urls
     assert result.rejections == []
@@ -225,7 +147,7 @@ def test_what_a_line_is(line: str, urls: list[str]) -> None:
     ],
 )
 def test_normal_url(text: str, url: str) -> None:
-    """URLs that browsers take are taken, escaped as they do; existing escapes stay."""
+    """A URL that browsers accept is accepted and escaped as they do; its escapes stay."""
     assert normal_url(text) == url
     assert normal_url(url) == url
 
@@ -264,8 +186,8 @@ def test_normal_url(text: str, url: str) -> None:
         "http://" + "ü" * 64 + ".example/",
     ],
 )
-def test_what_is_no_url_is_rejected(text: str) -> None:
-    """A line that is not an http(s) URL is rejected as such, with its number."""
+def test_bad_urls(text: str) -> None:
+    """A line that is not an http(s) URL is rejected with its number."""
     result = parsed(f"\n{text}\nhttp://h/")
     assert len(result.jobs) == 1
     assert result.parser.rejected == 1
@@ -290,7 +212,7 @@ def test_what_is_no_url_is_rejected(text: str) -> None:
     ],
 )
 def test_no_message_shows_a_password(text: str) -> None:
-    """User names and passwords are left out of messages, however broken the URL is."""
+    """No message has a user name or password, even of a malformed URL."""
     (reason,) = parsed(text).reasons
     assert "user" not in reason
     assert "secret" not in reason
@@ -301,7 +223,7 @@ def test_no_message_shows_a_password(text: str) -> None:
     ["header=Authorization secret", "header=A: secret\0", "Authorization: secret=", "secret"],
 )
 def test_no_message_shows_a_header(option: str) -> None:
-    """An option that may hold a secret is not repeated in its rejection."""
+    """The rejection of an option does not show its text, which may be secret."""
     result = parsed(f"http://h/\n {option}")
     assert result.jobs == []
     assert "secret" not in result.reasons[0]
@@ -323,8 +245,8 @@ def test_no_message_shows_a_header(option: str) -> None:
         ("data:secret", "it must begin with http:// or https://"),
     ],
 )
-def test_no_message_shows_a_line_that_is_unlike_a_url(line: str, hint: str) -> None:
-    """A line that does not begin as URLs do may be a secret: only what to do is said."""
+def test_no_message_shows_a_line_unlike_a_url(line: str, hint: str) -> None:
+    """A line that does not begin as a URL may be a secret; its message has only advice."""
     for text in (line, f"http://h/\n{line}"):
         assert parsed(text).reasons[0].endswith(f": not a valid http(s) URL: {hint}")
 
@@ -338,12 +260,12 @@ def test_no_message_shows_a_line_that_is_unlike_a_url(line: str, hint: str) -> N
     ],
 )
 def test_a_reason_can_be_shown(line: bytes, reason: str) -> None:
-    """A reason is short and printable, whatever the line holds."""
+    """A reason is short and printable, whatever the line is."""
     assert Parsed(line).reasons == [f"list.txt:1: {reason}"]
 
 
 def test_a_reason_is_cut() -> None:
-    """Of a long line only the beginning is shown."""
+    """A message shows only the beginning of a long line."""
     (rejection,) = parsed(f"ftp://{'x' * 5000}").rejections
     assert rejection.reason.endswith("xxx...")
     assert len(rejection.reason) < 210
@@ -374,7 +296,7 @@ SIZES = "(bytes, or a number with k, M, G or T)"
     ],
 )
 def test_a_bad_option_rejects_its_url(option: str, reason: str) -> None:
-    """A URL whose option can't be followed is not downloaded; told once, at the option."""
+    """A URL with a bad option is not downloaded, and has one message at the option."""
     result = parsed(f"http://h/first\nhttp://h/a\n {option}\n max-retries=x\nhttp://h/b")
     assert result.outputs == ["first", "b"]
     assert result.reasons == [f"list.txt:3: {reason}"]
@@ -388,10 +310,8 @@ def test_a_bad_option_rejects_its_url(option: str, reason: str) -> None:
     ],
 )
 @pytest.mark.parametrize("after", [b"http://h/b", None])
-def test_a_path_that_is_taken_rejects_its_url(
-    path: str, reason: str, after: bytes | None
-) -> None:
-    """A URL whose path can't be had is not downloaded; told once, at the option."""
+def test_a_bad_path_rejects_its_url(path: str, reason: str, after: bytes | None) -> None:
+    """A URL whose path can't be claimed is not downloaded, and has a message at the option."""
     option = f" out={path}".encode()
     result = Parsed(b"http://h/first", b"http://h/a", option, b"", after, b" timeout=1")
     assert result.outputs == ["first", "b"][: 2 if after else 1]
@@ -409,16 +329,16 @@ def test_a_path_that_is_taken_rejects_its_url(
         ("gid=1", (30.0, 4, ())),
     ],
 )
-def test_an_option_is_followed(
+def test_values_of_options(
     option: str, values: tuple[float, int, tuple[tuple[str, str], ...]]
 ) -> None:
-    """Values at the edge of their range are taken."""
+    """Values at the ends of their range are accepted, and unknown options are ignored."""
     (job,) = parsed(f"http://h/a\n {option}").jobs
     assert (job.limits.timeout, job.max_retries, job.headers) == values
 
 
 def test_an_option_before_the_first_url_is_rejected() -> None:
-    """Each option that has no URL above is rejected."""
+    """Each option without a URL above is rejected."""
     result = parsed(" out=a\n# c\n timeout=1\nhttp://h/b")
     assert result.outputs == ["b"]
     assert result.reasons == [
@@ -428,19 +348,19 @@ def test_an_option_before_the_first_url_is_rejected() -> None:
 
 
 def test_options_of_a_bad_url_go_with_it() -> None:
-    """The options of a rejected URL are ignored, not given to the URL before."""
+    """The options of a rejected URL are ignored, and do not apply to the URL before."""
     result = parsed("http://h/a\nnonsense\n out=b\nhttp://h/c")
     assert result.outputs == ["a", "c"]
     assert result.parser.rejected == 1
 
 
 def test_unknown_keys_and_mirrors_are_noted_once() -> None:
-    """What an aria2 session holds beyond our options is told of once and skipped."""
+    """Unknown options and mirrors, as in an aria2 session, are skipped with one note each."""
     result = parsed("http://h/a\thttp://i/a\n gid=1\n gid=2\nhttp://h/b\thttp://i/b\n gid=3\n")
     assert result.outputs == ["a", "b"]
     assert result.rejections == []
     assert result.notes == [
-        "list.txt:1: only the first URL of a line is used, mirrors are not",
+        "list.txt:1: only the first URL of a line is used; mirrors are ignored",
         "list.txt:2: unknown option 'gid' is skipped",
     ]
 
@@ -455,7 +375,7 @@ def test_unknown_keys_and_mirrors_are_noted_once() -> None:
     ],
 )
 def test_urls_are_compared_in_normal_form(first: str, again: str) -> None:
-    """Two ways to write a URL that ask the same server for the same are a repetition."""
+    """Two spellings of a URL that give the same request are a repetition."""
     result = parsed(f"{first}\n{again}\n")
     assert [job.url for job in result.jobs] == [normal_url(first)]
     assert result.parser.repeated == 1
@@ -474,15 +394,15 @@ def test_urls_are_compared_in_normal_form(first: str, again: str) -> None:
         ("http://h/", "http://h./"),
     ],
 )
-def test_what_is_asked_for_otherwise_is_another_url(first: str, second: str) -> None:
-    """A server may tell them apart, so each is a job, with a file of its own."""
+def test_different_requests_are_different_urls(first: str, second: str) -> None:
+    """URLs that a server may tell apart are separate jobs with separate files."""
     result = parsed(f"{first}\n{second}\n")
     assert [job.url for job in result.jobs] == [first, second]
     assert len(set(result.outputs)) == 2
 
 
 def test_a_repeated_url_is_one_job() -> None:
-    """The same URL with the same options is one job, and said so with both lines."""
+    """The same URL with the same options is one job; a note has both lines."""
     result = parsed(
         "http://h/a\nHTTP://H/a#x\n timeout=30\nhttp://h/a\n out=a\nhttp://h/a\n out=./a\nhttp://h/a"
     )
@@ -507,7 +427,7 @@ def test_a_repeated_url_is_one_job() -> None:
     ],
 )
 def test_another_option_makes_another_job(option: str) -> None:
-    """The same URL with an option that differs is downloaded for itself."""
+    """The same URL with another option is a separate job."""
     result = parsed(f"http://h/a\nhttp://h/a\n {option}\nhttp://h/a\n header=C: d")
     assert [job.job_id for job in result.jobs] == [1, 2, 3]
 
@@ -523,15 +443,15 @@ OPTIONS = {
     "out=b": "out=b",
     "out=./b": "out=b",
 }
-"""Options, and what they say that does not hold without them."""
+"""Options, and how they differ from the defaults."""
 OPTION_SETS = st.lists(
     st.sampled_from(sorted(OPTIONS)), max_size=3, unique_by=lambda each: each.partition("=")[0]
 )
 
 
 @given(st.lists(st.tuples(st.sampled_from(["http://h/a", "http://h/ab"]), OPTION_SETS)))
-def test_the_same_is_what_asks_for_the_same(entries: list[tuple[str, list[str]]]) -> None:
-    """Entries are one job exactly if their URLs and what their options mean are the same."""
+def test_repetitions(entries: list[tuple[str, list[str]]]) -> None:
+    """Entries are one job exactly if their URLs and the effects of their options are equal."""
     result = parsed("".join("\n ".join([url, *options]) + "\n" for url, options in entries))
     asked = {
         (url, *sorted({OPTIONS[each] for each in options} - {""})) for url, options in entries
@@ -540,35 +460,35 @@ def test_the_same_is_what_asks_for_the_same(entries: list[tuple[str, list[str]]]
     assert result.parser.repeated == len(entries) - len(asked)
 
 
-def test_names_are_given_out_in_list_order() -> None:
-    """The first of two equal names is kept, the second gets the hash of its URL."""
+def test_names_are_claimed_in_list_order() -> None:
+    """Of two equal names the first is kept, and the second gets the hash of its URL."""
     second = with_suffix("A.tar.gz", "http://h/2/A.tar.gz")
     assert parsed("http://h/1/a.tar.gz\nhttp://h/2/A.tar.gz").outputs == ["a.tar.gz", second]
 
 
 def test_a_pause_lets_the_url_start() -> None:
-    """A pause in the input hands out the URL at hand, so that it does not wait for more."""
+    """At a pause in the input the current URL becomes a job, without waiting for options."""
     result = Parsed(None, b"http://h/a", None, None, b"http://h/b", b" out=c")
     outputs = [job and job.output for job in result.stream]
     assert outputs == [None, "a", None, None, "c"]
 
 
 @pytest.mark.parametrize("line", [b"", b"# no URL", b"nonsense", b" x=1", b"http://h/a"])
-def test_lines_without_a_job_hold_nobody(line: bytes) -> None:
-    """Among lines that lead to no job there are occasions to look around."""
+def test_lines_without_a_job_do_not_block(line: bytes) -> None:
+    """Among many lines that lead to no job, the parser yields None now and then."""
     endless = Parsed(stream=itertools.chain([b"http://h/a"], itertools.repeat(line, 1000)))
     assert endless.outputs == ["a"]
     assert endless.stream.count(None) >= 10
 
 
-def test_a_look_around_ends_no_entry() -> None:
-    """Options may follow their URL however many lines come before it."""
+def test_that_none_ends_no_entry() -> None:
+    """Options may follow their URL at any line number, even where the parser yields None."""
     for count in range(95, 105):
         assert Parsed(*[b""] * count, b"http://h/a", b" out=b").outputs == ["b"]
 
 
 def test_an_option_after_the_pause_is_rejected() -> None:
-    """An option that comes when its URL is started is rejected for itself."""
+    """An option that comes after its URL was started is rejected, and the URL is not."""
     result = Parsed(b"http://h/a", None, b" out=b", b" out=c", b"http://h/d", b" out=e")
     assert result.outputs == ["a", "e"]
     assert [rejection.line for rejection in result.rejections] == [2, 3]
@@ -577,8 +497,8 @@ def test_an_option_after_the_pause_is_rejected() -> None:
 
 @pytest.mark.parametrize("first", ["http://h/a", "\u4e2d"])
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
-def test_utf_16_is_told_of_once(encoding: str, first: str) -> None:
-    """A list saved as UTF-16 is rejected with one line that says how to help it."""
+def test_utf_16_is_rejected_once(encoding: str, first: str) -> None:
+    """A list in UTF-16 is rejected with one message, which has the remedy."""
     data = f"\ufeff{first}\nhttp://h/b\n".removeprefix("\ufeff" * (encoding == "utf-16"))
     result = Parsed(*data.encode(encoding).split(b"\n"))
     assert result.jobs == []
@@ -588,18 +508,18 @@ def test_utf_16_is_told_of_once(encoding: str, first: str) -> None:
 
 
 @pytest.mark.parametrize("before", [0, 1])
-def test_what_is_not_text_is_told_of_once(before: int) -> None:
-    """Of a program or a picture the reader hears once; a URL shows that it is a list."""
+def test_binary_files_are_rejected_once(before: int) -> None:
+    """A binary file is rejected with one message; a file with a URL before is a list."""
     result = Parsed(*[b""] * before, b"\x7fELF\0\1", b"\0\2", b"http://h/a")
     assert result.jobs == []
     assert result.reasons == [
-        f"list.txt:{before + 1}: the list is not text, and no more of it was read"
+        f"list.txt:{before + 1}: the list is not text, so the rest was not read"
     ]
     assert Parsed(b"http://h/a", b"\0", b"http://h/b").outputs == ["a", "b"]
 
 
 def test_an_unreadable_list_ends_in_order() -> None:
-    """When reading fails, what was read is downloaded and the error is kept."""
+    """When reading fails, the jobs so far are yielded and the error is kept."""
 
     def broken() -> Iterator[bytes]:
         yield b"http://h/a"
@@ -608,13 +528,12 @@ def test_an_unreadable_list_ends_in_order() -> None:
     result = Parsed(stream=broken())
     assert result.outputs == ["a"]
     assert str(result.parser.error) == (
-        "list.txt: can't be read after line 1: Input/output error; "
-        "what follows there is not downloaded"
+        "list.txt: can't be read after line 1: Input/output error; the rest is not downloaded"
     )
 
 
 def test_an_error_of_a_listener_is_not_the_lists() -> None:
-    """Only what reading raises is taken for an unreadable list."""
+    """Only an error of reading means that the list can't be read."""
 
     def on_rejected(rejection: Rejection) -> None:
         raise BrokenPipeError(str(rejection))
@@ -681,7 +600,7 @@ URL_TEXTS = st.builds(
 
 @given(st.from_regex(PLAIN_URL, fullmatch=True))
 def test_a_plain_url_needs_no_quoting(url: str) -> None:
-    """What is taken as it stands is what quoting would have made of it, and so is its name."""
+    """A plain URL equals its quoted form, and so does its name."""
     match = PLAIN_URL.fullmatch(url)
     assert match is not None
     if is_valid_origin(match[1]):
@@ -692,7 +611,7 @@ def test_a_plain_url_needs_no_quoting(url: str) -> None:
 
 @given(st.from_regex(PLAIN_URL, fullmatch=True))
 def test_a_plain_url_is_valid_where_its_origin_is(url: str) -> None:
-    """No URL gets past the validator for being plain."""
+    """A plain URL is valid only if its origin is."""
     match = PLAIN_URL.fullmatch(url)
     assert match is not None
     if is_valid_origin(match[1]):
@@ -706,7 +625,7 @@ def test_a_plain_url_is_valid_where_its_origin_is(url: str) -> None:
 @given(URL_TEXTS)
 @settings(max_examples=1000)
 def test_a_valid_origin_makes_a_valid_url(text: str) -> None:
-    """What is asked once for an origin is what the validator says of each whole URL."""
+    """The verdict on an origin is the one of the validator on each URL with it."""
     try:
         origin, rest = split_url(text)
     except ValueError:
@@ -722,7 +641,7 @@ def test_a_valid_origin_makes_a_valid_url(text: str) -> None:
 
 @given(ANY_LINES)
 def test_no_line_makes_the_parser_raise(lines: list[bytes | None]) -> None:
-    """Whatever the lines are: jobs numbered in order, no file twice, messages printable."""
+    """Any lines give jobs with ids in order, unique files and printable messages."""
     result = Parsed(*lines)
     assert [job.job_id for job in result.jobs] == list(range(1, len(result.jobs) + 1))
     assert len({fold(output) for output in result.outputs}) == len(result.outputs)
@@ -733,8 +652,8 @@ def test_no_line_makes_the_parser_raise(lines: list[bytes | None]) -> None:
 
 
 @given(st.lists(URL_LINES | OPTION_LINES | st.sampled_from([b"", b"# c"])))
-def test_each_url_comes_to_exactly_one_thing(lines: list[bytes]) -> None:
-    """Each URL of a list becomes a job, a rejection or a repetition; nothing is lost."""
+def test_each_url_is_accounted_for(lines: list[bytes]) -> None:
+    """Each URL of a list becomes exactly one of job, rejection and repetition."""
     urls = [n for n, line in enumerate(lines) if line.strip() and line[0] not in b" \t#"]
     result = Parsed(*lines[urls[0] if urls else len(lines) :])
     assert len(result.jobs) + result.parser.rejected + result.parser.repeated == len(urls)
