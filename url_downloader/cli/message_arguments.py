@@ -58,11 +58,11 @@ def check_extras(command: CommandSettings) -> None:
         ConfigError: A package is missing.
     """
     if command.progress is ProgressMode.ALWAYS:
-        _require("rich", "--progress always", extra="progress")
+        _require("rich", "--progress always", project="rich")
     if command.metrics_file is not None:
-        _require("prometheus_client", "--metrics-file", extra="metrics")
+        _require("prometheus_client", "--metrics-file", project="prometheus-client")
 
 
-def _require(package: str, flag: str, *, extra: str) -> None:
+def _require(package: str, flag: str, *, project: str) -> None:
     if importlib.util.find_spec(package) is None:
-        raise ConfigError(f"{flag}: needs `pip install 'url-downloader[{extra}]'`")
+        raise ConfigError(f"{flag}: needs another package: pip install {project}")
