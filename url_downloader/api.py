@@ -86,16 +86,14 @@ def download(
             `("https://example.org/a", {"out": "b", "timeout": 60})`. They are read lazily, in
             this thread. Invalid ones do not stop the run; the summary has them in `rejected`.
         listeners: Functions that are called with each JobEvent, from several threads.
-        should_stop: Function that is called often in this thread, unless `urls` blocks. True
-            ends the run.
+        should_stop: Called often in this thread, unless `urls` blocks; True ends the run.
         settings: Fields of the parts of `url_downloader.config.Settings`.
 
     Raises:
         TypeError: There is no such setting or option.
         ConfigError: A setting is out of its range.
         OutputError: The output directory can't be written.
-        KeyboardInterrupt: Ctrl-C was pressed. It is raised after the run has ended in order, as
-            is any exception of `urls` or `should_stop`.
+        KeyboardInterrupt, or an exception of `urls` or `should_stop`: After an orderly end.
     """
     chosen = settings_with(settings)
     with deferred_interrupt() as interrupt:

@@ -86,14 +86,10 @@ class InputParser:
         self._no_options = ListEntry(0, "", limits, max_retries).options
 
     def parse(self, lines: Iterable[bytes | None]) -> Iterator[DownloadJob | None]:
-        """Yield the jobs in the order of the list, and None where there is no job yet.
+        """Yield the jobs in the order of the list; None means that there is no job yet.
 
-        A job is yielded when no option can follow: at the next URL, at a None, or at the end.
-        A None is also yielded between lines now and then, so that lines without a job do not
-        block the caller.
-
-        Args:
-            lines: Lines of the list; None means that no line has come yet.
+        A job is yielded when no option can follow: at the next URL, at a None in `lines`, or at
+        the end. Among lines without a job, a None now and then keeps the caller responsive.
         """
         for raw in self._readable(lines):
             if raw is None:
