@@ -14,7 +14,7 @@ from url_downloader.reports.report_settings import ReportSettings
 
 
 class ProgressMode(enum.StrEnum):
-    """When the live display replaces the status lines."""
+    """The choice of the live display or status lines."""
 
     AUTO = "auto"
     ALWAYS = "always"
@@ -23,7 +23,7 @@ class ProgressMode(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
-    """Amount and place of the log.
+    """Settings of the log.
 
     Args:
         file: Path of a file that gets the log as well; None = no file.
@@ -62,10 +62,10 @@ class CommandSettings:
         is_dry_run: Whether the list is only checked.
         lock: Path of the lock file; None = no lock.
         metrics_file: Path of the metrics file; None = no such file.
-        progress: When the live display is shown.
+        progress: Choice of the live display or status lines.
         log: Settings of the log.
         reports: Settings of the files and lines for scripts.
-        command_line: The arguments that ask for all this.
+        command_line: Arguments as the user typed them.
     """
 
     list_name: str

@@ -54,7 +54,7 @@ def dry_run(listed: ListedJobs, command: CommandSettings, *, settings: Settings)
 class JobPrinter:
     """A printer of jobs: for each a line with its URL, a tab and the path of its file.
 
-    Neither has a tab or a line end in it, unless the directory has.
+    URL and path have no tab or line end in them, unless the directory has.
 
     Args:
         directory: Directory that the files would be in.

@@ -31,12 +31,12 @@ log = logging.getLogger(__package__)
 
 
 class ListedJobs(NamedTuple):
-    """The jobs of a list that is read while they are taken.
+    """The jobs of a list, which is read while they are taken.
 
     Args:
         descriptor: Descriptor of the list.
         parser: Parser of the list, which counts what it can't use.
-        jobs: Jobs in the order of the list; None means that no line has come yet.
+        jobs: Jobs in the order of the list; None means that there is no job yet.
         names: Names that servers give to files.
         unread: Part of the list that has not been read yet.
     """

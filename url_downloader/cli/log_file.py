@@ -40,7 +40,7 @@ class LogFile(WatchedFileHandler):
             raise OutputError(message) from error
 
     def _open(self) -> io.TextIOWrapper:
-        """Open the file; a pipe so that a signal ends the wait for its reader."""
+        """Open the file; if it is a pipe, let a signal end the wait for its reader."""
         stream = super()._open()
         if not is_pipe(stream.fileno()):
             return stream

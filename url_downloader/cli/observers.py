@@ -105,7 +105,7 @@ class MetricsOutput:
 
     Args:
         path: Path of the file; None = no file.
-        settings: Settings of the monitor, whose interval the file has, too.
+        settings: Settings of the monitor. The file is written at its interval.
 
     Attributes:
         observers: Observers that write the file while the run goes on.

@@ -23,7 +23,7 @@ _STREAM = Path("-")
 
 
 def written_files(command: CommandSettings) -> Iterator[tuple[str, Path]]:
-    """Yield the flag and the path of each file that the run writes, the downloads excepted."""
+    """Yield flag and path of each file that the run writes, other than the downloads."""
     reports = command.reports
     for flag, path in (
         (REPORT, None if reports.report == STDOUT else reports.report),

@@ -33,7 +33,8 @@ class SignalFlags:
     def on_stop(self, number: int, _: FrameType | None) -> None:
         """Note a signal that stops the run; at the second one, end the process at once."""
         if self.stop is not None:
-            # Not set by the first signal: of two that come at once, CPython loses the second.
+            # Set only now: if the first signal did it, CPython would lose the second of two
+            # that come at once.
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         self.stop = signal.SIGINT if number == signal.SIGINT else signal.SIGTERM

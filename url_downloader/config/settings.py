@@ -132,7 +132,7 @@ class PoolSettings:
 
 
 class Existing(enum.Enum):
-    """What to do if a file of the name exists already."""
+    """The action for a job whose file exists already."""
 
     REPLACE = "download again, and replace the file when the new one is complete"
     SKIP_FILLED = "leave it, unless it is empty"
@@ -146,7 +146,7 @@ class OutputSettings:
 
     Args:
         directory: Path of the output directory, which is created if it is missing.
-        existing: What to do if a file of the name exists already.
+        existing: Action for a job whose file exists already.
         is_resumed: Whether parts of an earlier run are continued.
         keeps_mtime: Whether files get the time of the server's Last-Modified.
         is_synced: Whether a file is written through to the disk before its job succeeds.

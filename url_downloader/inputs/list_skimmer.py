@@ -1,4 +1,4 @@
-"""A filter for the lines of a list that copies plain URLs, and so saves the parser their time.
+"""A filter for the lines of a list, which copies plain URLs to save the parser's time.
 
 It knows which URLs the parser would take unchanged. It leaves all other lines to the parser.
 """
@@ -23,7 +23,7 @@ _HEADING = "# unfinished: not started, and so are all URLs below without a comme
 
 
 class ListSkimmer:
-    """An iterable of a list's lines, which keeps back plain entries after a call of `skim`.
+    """An iterable of a list's lines, which leaves out plain entries after a call of `skim`.
 
     A plain entry is a URL in normal form without options. To make a job of it would take ten
     times as long.
@@ -58,20 +58,20 @@ class ListSkimmer:
         self._is_open = True
 
     def skim(self) -> None:
-        """Keep back plain entries from now on."""
+        """Leave out plain entries from now on, and keep their text for `take`."""
         self._is_skimming = True
 
     def has(self, url: str) -> bool:
-        """Tell whether the URL has been kept back."""
+        """Tell whether the URL has been left out."""
         return url.encode() in self._seen
 
     def take(self) -> list[str]:
-        """Return the entries that were kept back since the last call, as the text of a list."""
+        """Return the entries that were left out since the last call, as the text of a list."""
         kept, self._kept = self._kept, []
         return kept
 
     def __iter__(self) -> Iterator[bytes | None]:
-        """Yield all lines, with a blank line in place of each that is kept back."""
+        """Yield all lines, with a blank line in place of each that is left out."""
         held = None
         for raw in self._lines:
             if held is not None and not _is_idle(raw):

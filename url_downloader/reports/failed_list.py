@@ -163,7 +163,7 @@ def _write_pipe(path: Path, texts: Iterable[str], *, gave_up: Callable[[], bool]
 
 
 def _is_replaced(path: Path) -> bool:
-    """Tell whether the path is a file or free; a pipe or device is not replaced."""
+    """Tell whether the path is a file or nothing yet; pipes and devices are not replaced."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError:

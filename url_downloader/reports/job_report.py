@@ -156,7 +156,7 @@ def _sha256(source: SourceFacts) -> str | None:
 
 
 def rfc3339(seconds: float | None) -> str | None:
-    """Return the time as `2026-11-24T20:37:04.125000Z`; None if its year has not four digits.
+    """Return the time as `2026-11-24T20:37:04.125000Z`; None if out of the range of years.
 
     Args:
         seconds: Seconds since the epoch.

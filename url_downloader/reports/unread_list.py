@@ -25,7 +25,7 @@ class UnreadList(NamedTuple):
     """The part of a list that its run has not read yet.
 
     Args:
-        jobs: Jobs that follow; None means that no line has come yet.
+        jobs: Jobs that follow; None means that there is no job yet.
         skimmer: Skimmer of the list's lines; None if the parser has to see every line.
         is_file: Whether the list is a regular file, which has a known end. Another program may
             still write to a pipe.
