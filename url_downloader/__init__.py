@@ -1,8 +1,8 @@
-"""A concurrent URL downloader: a list of URLs becomes files.
+"""A concurrent downloader of URLs, as a command and as a library.
 
     from url_downloader import download
 
-What `__all__` names is for other programs; the rest may change at any time.
+The names in `__all__` are for other programs. Everything else may change at any time.
 """
 
 from url_downloader.shared.version import __version__
@@ -29,7 +29,7 @@ __all__ = [
     "download",
 ]
 
-# As typing's, which takes longer to import than all else here.
+# As in typing, which would take longer to import than everything else here.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from url_downloader.api import Url, download
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
-    """Import the library when something of it is asked for first (PEP 562)."""
+    """Import the library when a program uses one of its names for the first time (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from url_downloader import api  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The program: `python -m url_downloader LIST`, or `url-downloader LIST`."""
+"""The program as a process: `python -m url_downloader LIST`, or `url-downloader LIST`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import gc
 import signal
 from collections.abc import Sequence
 
-# First of all: as long as nothing has begun, Ctrl-C just ends the process, without a traceback,
-# and a question has no answer yet.
+# First of all: before a run begins, Ctrl-C ends the process without a traceback, and SIGUSR1 is
+# ignored.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-# Modules stay: to look for garbage while they are imported is in vain, and takes a while.
+# Modules stay for good, so a garbage collection during imports would only take time.
 gc.disable()
 
 from url_downloader.main import main as run  # noqa: E402
@@ -19,20 +19,20 @@ __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line in a process of its own; returns the exit status.
+    """Run the command in its own process; return its exit status.
 
-    What is left at the end goes with the process. Python would look through it for garbage some
-    more times, which takes a tenth of a short run, so it is shown nothing. All else at its exit
-    stays: handlers, flushed streams, and the programs that this one runs in, such as profilers.
+    At exit Python collects garbage several times, which would take a tenth of a short run. The
+    memory goes with the process anyway, so `gc.freeze` hides all objects from that. Exit
+    handlers, flushed streams, and programs that run this one, such as profilers, work as usual.
     """
     try:
-        return run(argv, on_loaded=_look_for_garbage)
+        return run(argv, on_loaded=_enable_garbage_collection)
     finally:
         gc.freeze()
 
 
-def _look_for_garbage() -> None:
-    """From now on, and not in what is there."""
+def _enable_garbage_collection() -> None:
+    """Collect garbage from now on, but not among the objects that exist already."""
     gc.freeze()
     gc.enable()
 

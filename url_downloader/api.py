@@ -1,6 +1,8 @@
-"""The front door for other programs: `download`, and the names that go with it.
+"""The library: `download`, and the names that other programs need with it.
 
-Sets up no logging and reads no command line; `url_downloader` itself hands these names out.
+The package `url_downloader` exports these names. This module sets up no logging and reads no
+command line. `download` turns the URLs into the lines of a list, parses them, and calls
+`process_jobs`.
 """
 
 from __future__ import annotations
@@ -60,15 +62,14 @@ __all__ = [
 ]
 
 log = logging.getLogger(__package__)
-# Without it Python would print warnings for a program that has not set up logging.
+# Without a handler, Python prints warnings if a program has not set up logging.
 logging.getLogger("url_downloader").addHandler(logging.NullHandler())
 
 Url = str | tuple[str, Mapping[str, object]]
-"""A URL, or a URL and the options that the lines below it would give it in a list."""
+"""A URL, or a pair of a URL and its options, which have the names of a list's options."""
 
-ASK_EVERY = 0.05
-"""Seconds between two calls of `should_stop`: what it takes is lost once for each, not for each
-URL."""
+STOP_CHECK_INTERVAL = 0.05
+"""Seconds between two calls of `should_stop`, so that a slow one does not delay each URL."""
 
 
 def download(
@@ -78,21 +79,21 @@ def download(
     should_stop: Callable[[], bool] = lambda: False,
     **settings: object,
 ) -> RunSummary:
-    """Download all URLs; returns when each has succeeded or failed.
+    """Download all URLs; return when each has succeeded or failed.
 
     Args:
-        urls: URLs, or pairs of a URL and a mapping of what an option line of a list can say:
-            `("https://example.org/a", {"out": "b", "timeout": 60})`. Read lazily, in this
-            thread. What is no URL stops nothing; the summary has it in `rejected`.
-        listeners: called with each JobEvent, from several threads.
-        should_stop: called often in this thread, unless `urls` blocks; True ends the run.
-        settings: fields of the parts of `url_downloader.config.Settings`.
+        urls: URLs, or pairs of a URL and a mapping of the options that a list can give it:
+            `("https://example.org/a", {"out": "b", "timeout": 60})`. They are read lazily, in
+            this thread. Invalid ones do not stop the run; the summary has them in `rejected`.
+        listeners: Functions that are called with each JobEvent, from several threads.
+        should_stop: Called often in this thread, unless `urls` blocks; True ends the run.
+        settings: Fields of the parts of `url_downloader.config.Settings`.
 
     Raises:
-        TypeError: there is no such setting or option.
-        ConfigError: a setting is out of its range.
-        OutputError: no files can be written in the directory.
-        KeyboardInterrupt, or what `urls` or `should_stop` raises: after an orderly end.
+        TypeError: There is no such setting or option.
+        ConfigError: A setting is out of its range.
+        OutputError: The output directory can't be written.
+        KeyboardInterrupt, or an exception of `urls` or `should_stop`: After an orderly end.
     """
     chosen = settings_with(settings)
     with deferred_interrupt() as interrupt:
@@ -107,13 +108,15 @@ class _Source:
     """The caller's URLs, as the lines of a list.
 
     Args:
-        urls: what `download` was given.
-        interrupt: told when the caller's own code runs.
-        should_stop: the caller's.
+        urls: Argument of `download`.
+        interrupt: Flag for Ctrl-C, which is raised at once while the caller's code runs.
+        should_stop: Argument of `download`.
 
     Attributes:
-        error: what that code raised.
-        rejected: what led to no job; their lines are positions in `urls`, from 1.
+        error: Exception that `urls` or `should_stop` raised; None if none did.
+        rejected: URLs that led to no job. Their lines are positions in `urls`, from 1.
+
+    Threads: The thread that called `download`.
     """
 
     def __init__(
@@ -124,18 +127,18 @@ class _Source:
         should_stop: Callable[[], bool],
     ) -> None:
         if isinstance(urls, str):
-            raise TypeError("download() takes several URLs: put the one into a list")
+            raise TypeError("download() takes several URLs: put a single one into a list")
         self.error: Exception | None = None
         self.rejected: list[Rejection] = []
         self._urls = urls
         self._interrupt = interrupt
         self._should_stop = should_stop
-        self._has_to_end = False
-        self._asks_at = 0.0
+        self._is_ending = False
+        self._next_check = 0.0
         self._position = 0
 
     def lines(self) -> Iterator[bytes | None]:
-        """Lines for InputParser; a None after each URL, so that it does not wait for more."""
+        """Yield lines for InputParser; a None after each URL says that no option follows."""
         try:
             for self._position, url in enumerate(self._read(), start=1):  # noqa: B020
                 yield from _lines_of(url)
@@ -144,16 +147,20 @@ class _Source:
             self.error = error
 
     def must_end(self) -> bool:
-        """Tell whether the run has to end before its time."""
-        self._has_to_end = (
-            self._has_to_end or self._interrupt.came or self.error is not None or self._ask()
+        """Tell whether the run must end early."""
+        self._is_ending = (
+            self._is_ending
+            or self._interrupt.came
+            or self.error is not None
+            or self._is_stop_wanted()
         )
-        return self._has_to_end
+        return self._is_ending
 
-    def _ask(self) -> bool:
-        """Call `should_stop`, unless it has just been called; it may take its time."""
-        if time.monotonic() < self._asks_at:
+    def _is_stop_wanted(self) -> bool:
+        """Call `should_stop`, unless the last call was just now."""
+        if time.monotonic() < self._next_check:
             return False
+        # The caller's code may take long.
         COMPUTE_TURN.release()
         try:
             return bool(self._should_stop())
@@ -161,10 +168,10 @@ class _Source:
             self.error = error
             return True
         finally:
-            self._asks_at = time.monotonic() + ASK_EVERY
+            self._next_check = time.monotonic() + STOP_CHECK_INTERVAL
 
     def note_rejection(self, rejection: Rejection) -> None:
-        """One of the URLs led to no job."""
+        """Note a URL that led to no job."""
         self.rejected.append(replace(rejection, line=self._position))
 
     def _read(self) -> Iterator[Url]:
@@ -207,9 +214,9 @@ def _lines_of(url: Url) -> Iterator[bytes]:
             pass
         case _:
             raise TypeError(
-                f"download() takes URLs, and (URL, options), not {type(url).__name__}"
+                f"download() takes URLs and (URL, options), not {type(url).__name__}"
             )
-    # A blank in front would make it an option of the URL before.
+    # With a blank in front, the line would be an option of the URL before.
     yield _encoded(text.strip())
     for name, value in options.items():
         key = name.replace("_", "-")
@@ -223,28 +230,27 @@ def _encoded(text: str) -> bytes:
 
 
 class InterruptFlag:
-    """Whether Ctrl-C was pressed while it could not be let through.
+    """A flag for a Ctrl-C that came while it was deferred.
 
     Attributes:
-        came: whether it was.
+        came: Whether it came.
 
-    Threads: the handler runs in the main thread, as `passed_on` is called; `came` is read from
-    any.
+    Threads: The handler and `passed_on` run in the main thread. Any thread may read `came`.
     """
 
     def __init__(self) -> None:
         self.came = False
         self._is_passed_on = False
 
-    def note(self, number: int, frame: FrameType | None) -> None:
-        """Ctrl-C was pressed; the second time it is not kept back."""
+    def on_interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Note Ctrl-C; raise KeyboardInterrupt the second time."""
         if self._is_passed_on or self.came:
             signal.default_int_handler(number, frame)
         self.came = True
 
     @contextmanager
     def passed_on(self) -> Iterator[None]:
-        """Let it through at once: the caller's code runs, which may wait for ever."""
+        """Raise KeyboardInterrupt at once during the block: the caller's code may block."""
         self._is_passed_on = True
         try:
             if self.came:
@@ -256,19 +262,20 @@ class InterruptFlag:
 
 @contextmanager
 def deferred_interrupt() -> Iterator[InterruptFlag]:
-    """Keep Ctrl-C back, which could come at any step, and raise it at the end of the block.
+    """Defer Ctrl-C, which could come at any step, to the end of the block.
 
-    Only where it would raise KeyboardInterrupt: in the main thread, if nobody handles it.
+    This applies only where Ctrl-C would raise KeyboardInterrupt: in the main thread, if the
+    program has no handler for it.
     """
-    box = InterruptFlag()
+    flag = InterruptFlag()
     is_main = threading.current_thread() is threading.main_thread()
     if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield box
+        yield flag
         return
-    signal.signal(signal.SIGINT, box.note)
+    signal.signal(signal.SIGINT, flag.on_interrupt)
     try:
-        yield box
+        yield flag
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if box.came:
+    if flag.came:
         raise KeyboardInterrupt

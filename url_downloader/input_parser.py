@@ -1,6 +1,7 @@
-"""From a list of URLs, as people and aria2 write it, to jobs.
+"""The parser of a list: from its lines, as users and aria2 write them, to jobs.
 
-Knows nothing of files, nor of what becomes of a job.
+`inputs.list_entry` has the options of an entry, and `naming` claims the names of files. This
+module is independent of files and of the run.
 """
 
 from __future__ import annotations
@@ -22,37 +23,39 @@ from url_downloader.shared.line_reader import MAX_LINE
 from url_downloader.shared.models import AttemptLimits, DownloadJob, Rejection
 from url_downloader.shared.urls import PLAIN_URL, split_url, without_secrets
 
-_SHOWN = 200
-_LOOK_EVERY = 100
-"""Lines after which whoever takes the jobs may look around, even if there are none."""
+_MAX_SHOWN = 200
+"""Characters of a line that a message shows."""
+_YIELD_EVERY = 100
+"""Lines after which `parse` yields even without a job, so that it does not block its caller."""
 
 _IDLE = (b"", b"#")
-"""How a line begins that says nothing."""
+"""First characters of blank lines and comments."""
 _URL_START = re.compile(rb"[a-z][a-z0-9+.-]*:[/\\]", re.IGNORECASE)
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _LIKE_A_URL = r"(?i)([a-z][a-z0-9+.-]{0,31}:)?[/\\]"
-"""Lines that begin otherwise are not shown: they may be a header, a login or a token."""
+"""Pattern of the lines that a message shows. Others may be a header, a login or a token."""
 
 _NO_URL_YET = "an option before the first URL"
-_TOO_LATE = "an option that came after its URL was started: write both without a pause"
+_TOO_LATE = "an option that came too late, after its URL was started: write both lines at once"
 
 
 class InputParser:
-    """Turns the lines of one list into jobs, and says which lines it could not.
+    """A parser of one list, which reports the lines that led to no job.
 
     Args:
-        source: the list's name in messages.
-        claims: what gives each job a file name of its own.
-        limits, max_retries: of a job without such options.
-        on_rejected: called with each line that led to no job.
-        on_note: called with what else the user should hear of, one line each.
+        source: Name of the list in messages.
+        claims: Claims of file names.
+        limits: Limits of the attempts of a job without such options.
+        max_retries: Number of retries of a job without that option.
+        on_rejected: Called with each line that led to no job.
+        on_note: Called with each other message for the user.
 
     Attributes:
-        rejected: how many lines led to no job.
-        repeated: how many URLs were listed again, with the same options.
-        error: why the list could not be read to its end.
+        rejected: Number of lines that led to no job.
+        repeated: Number of URLs that were listed again with the same options.
+        error: Error that ended the reading of the list early; None if none did.
 
-    Threads: used by the main thread only.
+    Threads: The main thread only.
     """
 
     def __init__(
@@ -85,11 +88,10 @@ class InputParser:
         self._no_options = ListEntry(0, "", limits, max_retries).options
 
     def parse(self, lines: Iterable[bytes | None]) -> Iterator[DownloadJob | None]:
-        """The jobs in the order of the list; None, as in `lines`, means: nothing yet.
+        """Yield the jobs in the order of the list; None means that there is no job yet.
 
-        It also comes now and then between lines, so that those without a job hold nobody up.
-        A job comes when the next URL, a None of `lines` or the end shows that no option
-        follows.
+        A job is yielded when no option can follow: at the next URL, at a None in `lines`, or at
+        the end. Among lines without a job, a None now and then keeps the caller responsive.
         """
         for raw in self._readable(lines):
             if raw is None:
@@ -99,7 +101,7 @@ class InputParser:
             self._line += 1
             if (self._line == 1 or b"\0" in raw) and self._is_foreign(raw):
                 return
-            # Lists that were joined by cat have one in their middle, too.
+            # Lists that were joined by cat have a byte order mark in their middle, too.
             line = raw.removeprefix(codecs.BOM_UTF8)
             bare = line.strip()
             if bare[:1] in _IDLE:
@@ -109,22 +111,22 @@ class InputParser:
             else:
                 yield from self._finish()
                 self._take_url(bare)
-            if self._line % _LOOK_EVERY == 0:
+            if self._line % _YIELD_EVERY == 0:
                 yield None
         yield from self._finish()
 
     def is_known(self, url: str) -> bool:
-        """Whether the list had this URL before, without options."""
+        """Tell whether the list had this URL before, without options."""
         entry = ListEntry(self._line, url, self._limits, self._max_retries)
         return self._key(entry) in self._first_lines
 
     def _is_foreign(self, raw: bytes) -> bool:
-        """Whether the line shows that this is no list; then it is told why."""
+        """Tell whether the line shows that the file is no list; reject it if so."""
         if self._line == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             self._reject(1, "the list is UTF-16 and was not read: save it as UTF-8")
             return True
         if b"\0" in raw and not (self._is_list or _URL_START.match(raw)):
-            self._reject(self._line, "the list is not text, and no more of it was read")
+            self._reject(self._line, "the list is not text, so the rest was not read")
             return True
         return False
 
@@ -134,7 +136,7 @@ class InputParser:
         except OSError as error:
             self.error = InputError(
                 f"{self._source}: can't be read after line {self._line}: "
-                f"{error.strerror or error}; what follows there is not downloaded"
+                f"{error.strerror or error}; the rest is not downloaded"
             )
 
     def _take_url(self, bare: bytes) -> None:
@@ -147,7 +149,7 @@ class InputParser:
     def _new_entry(self, text: str) -> ListEntry:
         first, *mirrors = text.split("\t")
         if mirrors:
-            self._note_once("only the first URL of a line is used, mirrors are not")
+            self._note_once("only the first URL of a line is used; mirrors are ignored")
         return ListEntry(
             self._line, normal_url(first.rstrip()), self._limits, self._max_retries
         )
@@ -167,7 +169,7 @@ class InputParser:
             self._drop(self._line, str(error))
 
     def _finish(self) -> Iterable[DownloadJob]:
-        """The job of the entry at hand, if there is one and it is not a repetition."""
+        """Return the job of the current entry, unless it is a repetition."""
         entry, self._entry = self._entry, None
         if entry is None:
             return ()
@@ -187,15 +189,15 @@ class InputParser:
         return (entry.job(self._jobs, output=output),)
 
     def _key(self, entry: ListEntry) -> bytes:
-        """15 bytes, equal for equal URLs with equal options."""
+        """Return 15 bytes that are equal for equal URLs with equal options."""
         asked = entry.url
         if entry.has_options:
             asked = f"{entry.options}{entry.url}".removeprefix(self._no_options)
-        # One byte more, and each would take 16 bytes more of memory.
+        # A digest of 16 bytes would take 16 bytes more of memory.
         return hashlib.blake2b(asked.encode(), digest_size=15).digest()
 
     def _drop(self, line: int, reason: str) -> None:
-        """Rejects the URL at hand, and with it what options it has still to come."""
+        """Reject the current URL, and with it the options that still follow."""
         self._entry = None
         self._without_url = ""
         self._reject(line, reason)
@@ -214,10 +216,10 @@ class InputParser:
 
 
 def normal_url(text: str) -> str:
-    """Return the URL as it is asked for; see `urls`.
+    """Return the URL in normal form, in which it is requested; see `shared.urls`.
 
     Raises:
-        ValueError: it is not an http(s) URL that has a host; the text without secrets.
+        ValueError: It is not an http(s) URL with a host. The message has no secrets.
     """
     plain = PLAIN_URL.fullmatch(text)
     if plain and is_valid_origin(plain[1]):
@@ -228,11 +230,11 @@ def normal_url(text: str) -> str:
         origin = rest = ""
     if is_valid_origin(origin):
         return origin + rest
-    raise ValueError(_what_is_wrong(text))
+    raise ValueError(_url_error(text))
 
 
-def _what_is_wrong(text: str) -> str:
-    """Return why a line that should be a URL is rejected, without secrets in it."""
+def _url_error(text: str) -> str:
+    """Return the message for a line that is not a valid URL, without secrets."""
     if re.match(_LIKE_A_URL, text):
         return f"not a valid http(s) URL: {without_secrets(text)}"
     with contextlib.suppress(ValueError):
@@ -244,11 +246,11 @@ def _what_is_wrong(text: str) -> str:
 
 @functools.lru_cache(maxsize=1000)
 def is_valid_origin(origin: str) -> bool:
-    """Tell whether all URLs in normal form that begin so, up to their path, are valid.
+    """Tell whether URLs in normal form with this origin are valid.
 
-    The path decides nothing; so the validator, which takes its time, is asked once.
+    Their paths make no difference, so the slow validator is called once for each origin.
     """
-    # It refuses what networks at home and at work have: http://my_server.
+    # The validator rejects underscores, which local networks use: http://my_server.
     probe = origin.replace("_", "x")
     return origin.startswith(("http://", "https://")) and bool(
         validators.url(probe, simple_host=True, rfc_2782=True, rfc_1034=True)
@@ -265,6 +267,6 @@ def _decoded(raw: bytes) -> str:
 
 
 def _printable(text: str) -> str:
-    """One line that a terminal can show: escaped and cut."""
-    escaped = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_SHOWN])
-    return escaped if len(text) <= _SHOWN >= len(escaped) else f"{escaped[:_SHOWN]}..."
+    """Return one line that a terminal can show: escaped and cut."""
+    escaped = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_MAX_SHOWN])
+    return escaped if len(text) <= _MAX_SHOWN >= len(escaped) else f"{escaped[:_MAX_SHOWN]}..."

@@ -1,7 +1,7 @@
-"""The door: command line in, exit status out.
+"""The entry point of the command: from arguments to an exit status.
 
-Turns arguments into Settings, and sets up streams and logging. What costs time to import comes
-after that.
+It prepares the standard streams and parses the command line. Only then it imports the modules
+that take long to import.
 """
 
 from __future__ import annotations
@@ -11,35 +11,39 @@ import sys
 from collections.abc import Callable, Sequence
 
 from url_downloader.cli.command_line import parse_command_line
-from url_downloader.cli.std_streams import say, secure_streams, settle_streams
+from url_downloader.cli.std_streams import (
+    flush_std_streams,
+    prepare_std_streams,
+    print_to_stderr,
+)
 
 
 def main(
     argv: Sequence[str] | None = None, *, on_loaded: Callable[[], None] = lambda: None
 ) -> int:
-    """Run the command line; returns the exit status.
+    """Run the command; return its exit status.
 
     Args:
-        argv: the arguments; None: those of the process.
-        on_loaded: called when all that a run needs is imported, and before it begins.
+        argv: Arguments; None = those of the process.
+        on_loaded: Called before the run begins, when all its modules are imported.
     """
-    secure_streams()
+    prepare_std_streams()
     try:
         return _main(argv, on_loaded)
-    except Exception as error:  # noqa: BLE001 - its text may hold a secret of the arguments
+    except Exception as error:  # noqa: BLE001 - its text may have a secret of the arguments
         from url_downloader.shared.unexpected import described  # noqa: PLC0415
         from url_downloader.shared.version import PROGRAM  # noqa: PLC0415
 
-        say(f"url-downloader: bug of this program: {described(error)}; {PROGRAM}")
+        print_to_stderr(f"url-downloader: bug of this program: {described(error)}; {PROGRAM}")
         return os.EX_SOFTWARE
     finally:
-        settle_streams()
+        flush_std_streams()
 
 
 def _main(argv: Sequence[str] | None, on_loaded: Callable[[], None]) -> int:
-    arguments, settings = parse_command_line(sys.argv[1:] if argv is None else argv)
-    # Here, because --help needs none of it, and it takes longer than all before.
+    command, settings = parse_command_line(sys.argv[1:] if argv is None else argv)
+    # Imported here: it takes longer than everything before, and --help does not need it.
     from url_downloader.cli.command import run_command  # noqa: PLC0415
 
     on_loaded()
-    return run_command(arguments, settings)
+    return run_command(command, settings)

@@ -1,6 +1,6 @@
 """Counters of a run behind one lock, and frozen snapshots of them that can be merged.
 
-Knows records and numbers; asks no queue and no registry.
+The counters follow from events and bytes alone; no queue and no registry is read.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ from dataclasses import dataclass, field
 from url_downloader.shared.models import JobEvent, JobResult, JobStatus
 
 RATE_WINDOW = 5
-"""Seconds over which the throughput of the moment is averaged."""
+"""Seconds over which the current rate is averaged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsSnapshot:
-    """All counters at one moment. `a + b` is the snapshot of both runs together.
+    """All counters at one moment. `a + b` is the snapshot of two runs together.
 
     Args:
-        seconds: since the metrics began.
-        received: bytes that came from servers.
-        kept: bytes received and not thrown away by a failed attempt.
-        rate: bytes per second of the last few seconds.
-        in_flight: attempts going on.
-        successes, retries: jobs ended well; retries scheduled.
-        failures: jobs ended badly, by cause.
-        http_statuses: final statuses of all attempts.
+        seconds: Seconds since the metrics began.
+        received: Bytes that came from servers.
+        kept: Bytes that were received, without those that failed attempts discarded.
+        rate: Bytes per second over the last few seconds.
+        in_flight: Number of attempts that are going on.
+        successes: Number of jobs that have succeeded.
+        retries: Number of retries that were scheduled.
+        failures: Numbers of failed jobs by cause.
+        http_statuses: Numbers of final replies of attempts by status code.
     """
 
     seconds: float = 0.0
@@ -44,7 +45,7 @@ class MetricsSnapshot:
 
     @property
     def mean_rate(self) -> float:
-        """Bytes per second received, over the whole time."""
+        """Return the bytes per second that were received over the whole time."""
         return self.received / self.seconds if self.seconds > 0 else 0.0
 
     def __add__(self, other: MetricsSnapshot) -> MetricsSnapshot:
@@ -62,12 +63,12 @@ class MetricsSnapshot:
 
 
 class Metrics:
-    """Collects what the registry's events and the downloaders' bytes tell.
+    """The counters of a run, which events of the registry and bytes of attempts increase.
 
     Args:
-        now: monotonic clock, seconds.
+        now: Monotonic clock, seconds.
 
-    Threads: all methods from any thread.
+    Threads: Any thread may call any method.
     """
 
     def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
@@ -85,21 +86,21 @@ class Metrics:
         self._recent: deque[tuple[int, int]] = deque(maxlen=RATE_WINDOW + 1)
 
     def on_bytes(self, count: int) -> None:
-        """Bytes came, or (negative) a failed attempt's were thrown away."""
+        """Count bytes that came; a negative count stands for bytes that were discarded."""
         second = int(self._now())
         with self._lock:
             self._kept += count
             if count < 0:
                 return
             self._received += count
-            # A thread that was held up between its clock and the lock is late by a second.
+            # A thread that waited for the lock may come with the second before.
             if self._recent and self._recent[-1][0] >= second:
                 second, earlier = self._recent.pop()
                 count += earlier
             self._recent.append((second, count))
 
     def on_event(self, event: JobEvent) -> None:
-        """A job made a transition."""
+        """Count a transition of a job."""
         status, result = event.record.status, event.record.result
         with self._lock:
             if status is JobStatus.RUNNING:
@@ -109,7 +110,7 @@ class Metrics:
                 self._count_end(status, result)
 
     def snapshot(self) -> MetricsSnapshot:
-        """The counters at this moment."""
+        """Return the counters at this moment."""
         now = self._now()
         with self._lock:
             return MetricsSnapshot(
@@ -136,7 +137,7 @@ class Metrics:
             self._http_statuses[result.http_status] += 1
 
     def _rate(self, now: float) -> float:
-        """Mean of the window that ends now. The caller holds the lock."""
+        """Return the mean rate of the window that ends now. The caller holds the lock."""
         start = max(now - RATE_WINDOW, self._began)
         recent = sum(count for second, count in self._recent if second >= int(start))
         span = now - max(int(start), self._began)

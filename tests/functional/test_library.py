@@ -1,4 +1,4 @@
-"""The front door for other programs: what `download` does, and what it leaves alone."""
+"""The library: what `download` does, and what it leaves unchanged."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PATIENT = 60.0
 
 
 def python(code: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """A script that runs to its end, with the package importable from elsewhere."""
+    """Run a script to its end, in another folder, where the package can be imported."""
     environment = {**clean_environment(), "PYTHONPATH": str(ROOT)}
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
@@ -53,8 +53,8 @@ def python(code: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_package_is_cheap(tmp_path: Path) -> None:
-    """Who imports the package for its version loads no other module with it."""
+def test_the_package_imports_little(tmp_path: Path) -> None:
+    """A program that only needs the version imports no other module of the package."""
     code = (
         "import sys; before = set(sys.modules); import url_downloader;"
         "url_downloader.__version__; print(*sorted(set(sys.modules) - before))"
@@ -66,8 +66,8 @@ def test_the_package_is_cheap(tmp_path: Path) -> None:
     ]
 
 
-def test_names_are_handed_out() -> None:
-    """Each name of `__all__` is there and is the library's; another is an error as usual."""
+def test_exported_names() -> None:
+    """Each name of `__all__` can be used, and another name is the usual error."""
     for name in url_downloader.__all__:
         assert getattr(url_downloader, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
@@ -81,7 +81,7 @@ def examples(page: str) -> list[str]:
 
 @pytest.mark.parametrize("page", ["README.md", "docs/library.md"])
 def test_first_example(server: ScriptedServer, tmp_path: Path, page: str) -> None:
-    """It runs as it stands: one file comes, one failure is told, nothing else is."""
+    """The example runs unchanged: it downloads one file, and prints one failure and no more."""
     server.play("/a.pdf", Reply(body=b"%PDF"))
     example = examples(page)[0]
     result = python(example.replace("https://example.org/", server.url("/")), tmp_path)
@@ -104,7 +104,7 @@ def test_other_examples(server: ScriptedServer, tmp_path: Path, example: str) ->
 
 
 def test_files_and_options(server: ScriptedServer, tmp_path: Path) -> None:
-    """URLs may come alone or with options, and a listener hears where each file is."""
+    """URLs may have options, and listeners get the path of each file."""
     server.play("/a", Reply(body=b"1"))
     server.play("/b", Reply(body=b"2"))
     paths: list[str | None] = []
@@ -134,8 +134,8 @@ def test_files_and_options(server: ScriptedServer, tmp_path: Path) -> None:
     assert server.count() == 2
 
 
-def test_nothing_is_lost(server: ScriptedServer, tmp_path: Path) -> None:
-    """What is no URL stops nothing, and the summary has it with its position and reason."""
+def test_rejected_urls(server: ScriptedServer, tmp_path: Path) -> None:
+    """An invalid URL does not stop the run; the summary has its position and reason."""
     server.play("/a", Reply(body=b"1"))
     bad_out = (server.url("/b"), {"out": "../b"})
     urls: list[Url] = [
@@ -155,7 +155,7 @@ def test_nothing_is_lost(server: ScriptedServer, tmp_path: Path) -> None:
 
 
 def test_failures_have_reasons(server: ScriptedServer, tmp_path: Path) -> None:
-    """Each failed job comes back with its URL, kind and reason."""
+    """The summary has URL, kind and reason of each failed job."""
     summary = download([server.url("/gone")], directory=tmp_path)
     (record,) = summary.failures
     assert record.job.shown_url == server.url("/gone")
@@ -165,8 +165,8 @@ def test_failures_have_reasons(server: ScriptedServer, tmp_path: Path) -> None:
     assert not summary.is_success
 
 
-def test_read_as_it_is_needed(server: ScriptedServer, tmp_path: Path) -> None:
-    """A URL is downloaded before the next one is there."""
+def test_urls_are_read_lazily(server: ScriptedServer, tmp_path: Path) -> None:
+    """A URL is downloaded before the caller yields the next one."""
     server.play("/a", Reply(body=b"1"))
     ended = threading.Event()
 
@@ -190,7 +190,7 @@ def test_read_as_it_is_needed(server: ScriptedServer, tmp_path: Path) -> None:
     ],
 )
 def test_unknown_settings(settings: dict[str, object], message: str) -> None:
-    """A setting that does not exist is an error that names the nearest one."""
+    """An unknown setting is an error, which names the most similar one."""
     with pytest.raises(TypeError, match=re.escape(message)):
         download([], **settings)  # type: ignore[arg-type]
 
@@ -198,19 +198,19 @@ def test_unknown_settings(settings: dict[str, object], message: str) -> None:
 @pytest.mark.parametrize(
     ("urls", "message"),
     [
-        ("http://h/a", "put the one into a list"),
+        ("http://h/a", "put a single one into a list"),
         ([b"http://h/a"], "not bytes"),
         ([("http://h/a", {"outt": "b"})], "no option 'outt'; did you mean 'out'?"),
     ],
 )
 def test_wrong_urls(tmp_path: Path, urls: object, message: str) -> None:
-    """What is not of the right type is an error of the caller's, not a failed download."""
+    """A URL of the wrong type is a TypeError, not a failed download."""
     with pytest.raises(TypeError, match=re.escape(message)):
         download(urls, directory=tmp_path)  # type: ignore[arg-type]
 
 
 def test_wrong_values(tmp_path: Path) -> None:
-    """A value out of its range, or a directory that can't be one, is an error of its kind."""
+    """A value out of range is a ConfigError, an unusable directory an OutputError."""
     with pytest.raises(ConfigError, match="from 1 to 1024"):
         download([], max_workers=0)
     (tmp_path / "file").touch()
@@ -219,7 +219,7 @@ def test_wrong_values(tmp_path: Path) -> None:
 
 
 def test_settings_are_flat() -> None:
-    """Every setting has a name of its own, and setting it reaches its part."""
+    """The names of settings are unique, and each value reaches its part."""
     names = [*_names_in(Settings())]
     assert len(names) == len(set(names))
     changed = settings_with({"timeout": 5, "max_workers": 2, "existing": Existing.SKIP})
@@ -229,7 +229,7 @@ def test_settings_are_flat() -> None:
 
 
 def test_errors_of_the_urls(server: ScriptedServer, tmp_path: Path) -> None:
-    """What the caller's own generator raises comes back to him, after an orderly end."""
+    """An exception of the caller's generator is raised after the run has ended in order."""
     server.play("/a", Reply(body=b"1", delivery=Stall(0)))
 
     def urls() -> Iterator[str]:
@@ -241,8 +241,8 @@ def test_errors_of_the_urls(server: ScriptedServer, tmp_path: Path) -> None:
         download(urls(), directory=tmp_path)
 
 
-def press_when_asked(server: ScriptedServer) -> threading.Thread:
-    """Ctrl-C, once the server was asked for something."""
+def interrupt_after_request(server: ScriptedServer) -> threading.Thread:
+    """Start a thread that sends SIGINT once the server has a request."""
     main = threading.get_ident()
 
     def press() -> None:
@@ -256,7 +256,7 @@ def press_when_asked(server: ScriptedServer) -> threading.Thread:
 
 @pytest.mark.parametrize("is_reading", [False, True], ids=["downloading", "reading"])
 def test_interrupt(server: ScriptedServer, tmp_path: Path, *, is_reading: bool) -> None:
-    """Ctrl-C ends the run in order, also while the caller's code waits, and is then raised."""
+    """Ctrl-C ends the run in order and is then raised, also while the caller's code blocks."""
     server.play("/a", Reply(body=b"1" * 9, delivery=Stall(4)))
     handler = signal.getsignal(signal.SIGINT)
     threads = set(threading.enumerate())
@@ -265,14 +265,14 @@ def test_interrupt(server: ScriptedServer, tmp_path: Path, *, is_reading: bool) 
     def urls() -> Iterator[str]:
         yield server.url("/a")
         if is_reading:
-            # In slices: CPython misses a signal that comes just before one long wait begins.
+            # In short waits: CPython misses a signal just before a long one begins.
             wait_until(lambda: False, what="Ctrl-C")
 
     def listen(event: JobEvent) -> None:
         if event.record.status.is_terminal and event.record.result:
             ended.append(event.record.result.kind)
 
-    threads.add(presser := press_when_asked(server))
+    threads.add(presser := interrupt_after_request(server))
     with pytest.raises(KeyboardInterrupt):
         download(urls(), directory=tmp_path, listeners=[listen])
     presser.join()
@@ -286,7 +286,7 @@ def test_interrupt(server: ScriptedServer, tmp_path: Path, *, is_reading: bool) 
 def test_a_program_ends_a_run(
     server: ScriptedServer, tmp_path: Path, *, is_in_thread: bool
 ) -> None:
-    """`should_stop` ends the run in order: the summary says so, and what was finished stays."""
+    """`should_stop` ends the run in order; the summary says so, and finished files stay."""
     server.play("/a", Reply(body=b"whole"))
     server.play("/b", Reply(body=b"1" * 9, delivery=Stall(4)))
     urls = [server.url(path) for path in ("/a", "/b", *(f"/{n}" for n in range(100)))]
@@ -313,7 +313,7 @@ def test_a_program_ends_a_run(
 
 
 def test_an_asyncio_program_ends_a_run(server: ScriptedServer, tmp_path: Path) -> None:
-    """A coroutine that waits for the run in a thread ends it when its time is up."""
+    """A coroutine that runs `download` in a thread can end it."""
     server.play("/a", Reply(body=b"1" * 9, delivery=Stall(4)))
     stop = threading.Event()
 
@@ -331,11 +331,11 @@ def test_an_asyncio_program_ends_a_run(server: ScriptedServer, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("calls", [1, 2, 7])
-def test_it_need_not_say_so_again(
+def test_should_stop_is_true_once(
     tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, calls: int
 ) -> None:
     """A `should_stop` that is True a single time has stopped the run, which is no success."""
-    monkeypatch.setattr(library, "ASK_EVERY", 0.0)
+    monkeypatch.setattr(library, "STOP_CHECK_INTERVAL", 0.0)
     urls = [server.url(f"/{n}") for n in range(30)]
     for n in range(30):
         server.play(f"/{n}", Reply(body=b"1"))
@@ -345,11 +345,11 @@ def test_it_need_not_say_so_again(
     assert summary.counts[JobStatus.SUCCESS] < 30
 
 
-def test_it_may_take_its_time(
+def test_should_stop_may_be_slow(
     tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is called every now and then, not for each URL."""
-    monkeypatch.setattr(library, "ASK_EVERY", 3600.0)
+    """`should_stop` is called at intervals, not for each URL."""
+    monkeypatch.setattr(library, "STOP_CHECK_INTERVAL", 3600.0)
     calls: list[None] = []
     urls = [server.url(f"/{n}") for n in range(30)]
     for n in range(30):
@@ -364,7 +364,7 @@ def test_it_may_take_its_time(
 
 
 def test_errors_of_should_stop(tmp_path: Path, server: ScriptedServer) -> None:
-    """Its exception comes back to the caller, after an orderly end."""
+    """An exception of `should_stop` is raised after the run has ended in order."""
     server.play("/a", Reply(body=b"1"))
 
     def raising() -> bool:
@@ -374,8 +374,8 @@ def test_errors_of_should_stop(tmp_path: Path, server: ScriptedServer) -> None:
         download([server.url("/a")], directory=tmp_path, should_stop=raising)
 
 
-def test_two_at_the_same_time(server: ScriptedServer, tmp_path: Path) -> None:
-    """Downloads in several threads do not meet, and leave signals alone."""
+def test_two_threads(server: ScriptedServer, tmp_path: Path) -> None:
+    """Downloads in several threads are independent, and do not change signal handlers."""
     handler = signal.getsignal(signal.SIGINT)
     both = threading.Barrier(2)
     for path in ("/1", "/2"):
@@ -401,7 +401,7 @@ def test_two_at_the_same_time(server: ScriptedServer, tmp_path: Path) -> None:
 
 
 def test_one_directory_for_many(tmp_path: Path) -> None:
-    """Downloads that begin and end in one directory at the same time find it usable."""
+    """Several downloads can begin and end in one new directory at the same time."""
     rounds, each = 40, 4
     at_once = threading.Barrier(each)
     results: list[bool | Exception] = []
@@ -428,7 +428,7 @@ def test_one_directory_for_many(tmp_path: Path) -> None:
 
 
 def test_logging_is_the_callers(tmp_path: Path, server: ScriptedServer) -> None:
-    """A failure is logged for whoever listens; nobody's handlers or levels are changed."""
+    """A failure is logged, but handlers and levels of the program are not changed."""
     code = (
         "import logging; from url_downloader import download;"
         f"download([{server.url('/gone')!r}], directory='d');"

@@ -1,4 +1,4 @@
-"""What scripts and cron jobs rely on: silence, log file, metrics file and lock."""
+"""The features for scripts and cron jobs: -q, log file, metrics file and lock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CRON = ("sh", "-c", IN_CRON, "sh", sys.executable, str(ROOT / "main.py"))
 
 @pytest.fixture
 def urls(server: ScriptedServer, tmp_path: Path) -> Path:
-    """A list of one file."""
+    """Return the path of a list of one file."""
     server.play("/file", Reply(body=b"x" * 1000))
     path = tmp_path / "urls.txt"
     path.write_text(server.url("/file\n"))
@@ -34,7 +34,7 @@ def urls(server: ScriptedServer, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """An output directory that doesn't exist yet."""
+    """Return the path of an output directory that does not exist yet."""
     return tmp_path / "downloads"
 
 
@@ -42,7 +42,7 @@ def target(tmp_path: Path) -> Path:
 def held_run(
     server: ScriptedServer, urls: Path, *options: str | Path
 ) -> Iterator[tuple[RunningCli, threading.Event]]:
-    """A run whose only download goes on until the event is set."""
+    """Start a run whose only download goes on until the event is set."""
     release = threading.Event()
     server.play("/file", Reply(body=b"x" * 1000, delivery=Hold(release, 500)))
     with RunningCli(urls, *options) as run:
@@ -50,11 +50,11 @@ def held_run(
         yield run, release
 
 
-# Silence.
+# Quiet runs.
 
 
 def test_cron(urls: Path, target: Path) -> None:
-    """With hardly a variable and no terminal, in another folder, -q is silent on success."""
+    """With few variables, no terminal and another folder, -q prints nothing on success."""
     result = run_cli(urls, "-d", target, "-q", program=CRON)
     assert result.status == 0, result
     assert result.stdout + result.stderr == ""
@@ -62,7 +62,7 @@ def test_cron(urls: Path, target: Path) -> None:
 
 
 def test_cron_and_something_fails(server: ScriptedServer, urls: Path, target: Path) -> None:
-    """With -q a failure, the summary, and the command that retries are what cron sends."""
+    """With -q, cron sends the failures, the summary, and the command that retries."""
     urls.write_text(f"{urls.read_text()}{server.url('/missing')}\n")
     result = run_cli(urls, "-d", target, "-q", program=CRON)
     assert result.status == 1, result
@@ -75,7 +75,7 @@ def test_cron_and_something_fails(server: ScriptedServer, urls: Path, target: Pa
 
 
 def test_without_extras(urls: Path, target: Path) -> None:
-    """Neither rich nor prometheus_client is asked for by who has not asked for them."""
+    """A run that does not use rich and prometheus_client works without them."""
     program = without("rich", "prometheus_client")
     result = run_cli(urls, "-d", target, program=program)
     assert result.status == 0, result
@@ -88,7 +88,7 @@ def test_without_extras(urls: Path, target: Path) -> None:
 def test_the_retry_command_retries(
     server: ScriptedServer, urls: Path, target: Path, options: list[str]
 ) -> None:
-    """The command of the summary, given to a shell as it is, downloads what failed, no more."""
+    """The command of the summary, pasted into a shell, downloads what failed and no more."""
     options = [each.replace("=", f"={urls.parent}/") for each in options]
     server.play("/file", Reply(body=b"x", headers={"Last-Modified": DATE}), Reply(status=304))
     urls = urls.rename(urls.with_name("my 'urls' $x.txt"))
@@ -105,10 +105,12 @@ def test_the_retry_command_retries(
 
 
 def test_no_list_is_left_of_stdin(server: ScriptedServer, target: Path) -> None:
-    """Where the list is gone, the summary says how the next run can leave one."""
+    """If the list can't be read again, the summary says how a run can leave one."""
     result = run_cli("-", "-d", target, stdin=server.url("/missing\n").encode())
     assert result.status == 4, result
-    assert result.stderr.splitlines()[-1].startswith("to retry: standard input is gone; with")
+    assert result.stderr.splitlines()[-1].startswith(
+        "to retry: standard input can't be read again; with"
+    )
 
 
 # The log file.
@@ -116,7 +118,7 @@ def test_no_list_is_left_of_stdin(server: ScriptedServer, target: Path) -> None:
 
 @pytest.mark.parametrize("option", ["-q", "-v", "--monitor-interval=1"])
 def test_log_file(urls: Path, target: Path, option: str) -> None:
-    """It has what users care about, however little is said, and is appended to."""
+    """The log file has the INFO level or more, even with -q, and is appended to."""
     log = target.parent / "run.log"
     for runs in (1, 2):
         result = run_cli(urls, "-d", target, option, "--log-file", log)
@@ -127,7 +129,7 @@ def test_log_file(urls: Path, target: Path, option: str) -> None:
 
 
 def test_log_rotate(server: ScriptedServer, urls: Path, target: Path) -> None:
-    """A log that is moved away is followed by a new one."""
+    """After the log file was renamed, a new one is created."""
     log, old = target.parent / "run.log", target.parent / "run.log.1"
     options = ("-d", target, "--monitor-interval=0.05", "--log-file", log)
     with held_run(server, urls, *options) as (run, release):
@@ -141,7 +143,7 @@ def test_log_rotate(server: ScriptedServer, urls: Path, target: Path) -> None:
 
 
 def test_log_goes(server: ScriptedServer, urls: Path, target: Path) -> None:
-    """A log whose folder is removed ends no download."""
+    """A log file whose folder is removed does not end the run."""
     folder = target.parent / "logs"
     folder.mkdir()
     log = folder / "run.log"
@@ -160,7 +162,7 @@ def test_log_goes(server: ScriptedServer, urls: Path, target: Path) -> None:
 
 
 def test_log_on_a_full_disk(urls: Path, target: Path) -> None:
-    """A log that nothing can be written to ends no download."""
+    """A log file on a full disk does not end the run."""
     result = run_cli(urls, "-d", target, "-v", "--log-file=/dev/full")
     assert result.status == 0, result
     assert not result.has_traceback, result
@@ -170,7 +172,7 @@ def test_log_on_a_full_disk(urls: Path, target: Path) -> None:
 def test_a_file_that_cannot_be_opened(
     server: ScriptedServer, urls: Path, target: Path, option: str
 ) -> None:
-    """It is local trouble, which is told before anything is asked of a server."""
+    """A file that can't be opened is local trouble, which is reported before any request."""
     path = target / "missing" / "file"
     result = run_cli(urls, "-d", target, option, path)
     assert result.status == 3, result
@@ -183,7 +185,7 @@ def test_a_file_that_cannot_be_opened(
 
 
 def samples(path: Path) -> dict[str, float]:
-    """Each sample's value by its name, with its label if it has one."""
+    """Return the value of each sample by its name, with its label if it has one."""
     families = text_string_to_metric_families(path.read_text())
     return {
         "/".join([each.name.removeprefix("url_downloader_"), *each.labels.values()]): each.value
@@ -193,7 +195,7 @@ def samples(path: Path) -> dict[str, float]:
 
 
 def test_metrics(server: ScriptedServer, urls: Path, target: Path) -> None:
-    """It can be read at every moment, and tells the truth while the run goes on and after."""
+    """The metrics file can be read at any time, and is right during and after the run."""
     path = target.parent / "run.prom"
     urls.write_text(f"{urls.read_text()}{server.url('/missing')}\n")
     options = ("-d", target, "--monitor-interval=0.05", "--metrics-file", path)
@@ -230,7 +232,7 @@ def test_metrics(server: ScriptedServer, urls: Path, target: Path) -> None:
 
 
 def test_last_success(server: ScriptedServer, urls: Path, target: Path) -> None:
-    """When it last went well stays to be read after a run that goes wrong."""
+    """The time of the last success stays in the file after a run that fails."""
     path = target.parent / "run.prom"
     options = (urls, "-d", target, "--metrics-file", path)
     assert run_cli(*options).status == 0
@@ -247,7 +249,7 @@ def test_last_success(server: ScriptedServer, urls: Path, target: Path) -> None:
 def test_metrics_of_an_interrupted_run(
     server: ScriptedServer, urls: Path, target: Path, number: signal.Signals
 ) -> None:
-    """A run that is ended early leaves what it came to."""
+    """A run that a signal ends leaves its result in the file."""
     path = target.parent / "run.prom"
     urls.write_text(f"{urls.read_text()}{server.url('/second')}\n")
     options = ("-d", target, "-w1", "--metrics-file", path)
@@ -261,7 +263,7 @@ def test_metrics_of_an_interrupted_run(
 
 
 def test_metrics_of_a_full_disk(urls: Path, target: Path) -> None:
-    """A run that the disk ends leaves what it came to."""
+    """A run that a full disk ends leaves its result in the file."""
     path = target.parent / "run.prom"
     result = run_cli(urls, "-d", target, "--min-free=1000000T", "--metrics-file", path)
     assert result.status == 3, result
@@ -272,7 +274,7 @@ def test_metrics_of_a_full_disk(urls: Path, target: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/dev/full/x.prom", "/proc/x.prom"])
 def test_metrics_that_cannot_be_written(urls: Path, target: Path, path: str) -> None:
-    """It is said once; the run goes on, and its status tells of it."""
+    """An unwritable metrics file is reported once and in the status; the run goes on."""
     options = ("-d", target, "--monitor-interval=0.01", "--metrics-file", path)
     result = run_cli(urls, *options)
     assert result.status == 3, result
@@ -284,7 +286,7 @@ def test_metrics_that_cannot_be_written(urls: Path, target: Path, path: str) -> 
 
 
 def test_lock(server: ScriptedServer, urls: Path, target: Path) -> None:
-    """A second run ends at once, and says who holds the lock; a third one has it again."""
+    """A second run ends at once and describes the holder of the lock; a third one gets it."""
     lock = target.parent / "run.lock"
     options = ("-d", target, "--lock", lock)
     with held_run(server, urls, *options) as (run, release):
@@ -302,7 +304,7 @@ def test_lock(server: ScriptedServer, urls: Path, target: Path) -> None:
 def test_the_lock_goes_with_its_holder(
     server: ScriptedServer, urls: Path, target: Path
 ) -> None:
-    """What a run that was killed left in the file holds nobody up."""
+    """The file of a run that was killed does not keep the lock."""
     lock = target.parent / "run.lock"
     with held_run(server, urls, "-d", target, "--lock", lock) as (run, _):
         wait_until(lambda: str(run.pid) in lock.read_text(), what="the text")
@@ -315,11 +317,11 @@ def test_the_lock_goes_with_its_holder(
 def test_a_lock_that_is_something_else(
     server: ScriptedServer, urls: Path, target: Path
 ) -> None:
-    """A file that is no lock file is left as it is."""
+    """A file with other content is an error, and is not changed."""
     other = urls.with_name("other")
     other.write_text("precious")
     result = run_cli(urls, "-d", target, "--lock", other)
     assert result.status == 3, result
-    assert "is no lock file" in result.stderr, result
+    assert "is not a lock file" in result.stderr, result
     assert other.read_text() == "precious"
     assert server.count() == 0

@@ -1,4 +1,4 @@
-"""--dry-run: what would be downloaded, with nothing asked and nothing made."""
+"""--dry-run: it prints the jobs, sends no request and creates no file."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ http://h/sub/a.txt
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """An output directory that doesn't exist."""
+    """Return the path of an output directory that does not exist."""
     return tmp_path / "out"
 
 
 def test_names_are_those_of_the_run(server: ScriptedServer, tmp_path: Path) -> None:
-    """A script reads from stdout which file each URL becomes; the run then makes these."""
+    """The printed paths are those of the files that a run then creates."""
     server.play("/x/a", Reply(body=b"1"))
     server.play("/y/a", Reply(body=b"2"))
     server.play("/z", Reply(body=b"3"))
@@ -49,8 +49,8 @@ def test_names_are_those_of_the_run(server: ScriptedServer, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("from_stdin", [False, True], ids=["file", "stdin"])
-def test_what_is_told(tmp_path: Path, target: Path, *, from_stdin: bool) -> None:
-    """Bad lines, repetitions and totals are on stderr; no secret is anywhere."""
+def test_messages(tmp_path: Path, target: Path, *, from_stdin: bool) -> None:
+    """Stderr has bad lines, repetitions and totals; no output has a secret."""
     urls = tmp_path / "list.txt"
     urls.write_text(LIST)
     sums = tmp_path / "SHA256SUMS"
@@ -77,7 +77,7 @@ def test_what_is_told(tmp_path: Path, target: Path, *, from_stdin: bool) -> None
     [("http://h/a", 0), ("", 0), ("http://h/a\nnonsense", 1), ("nonsense", 4)],
 )
 def test_status(target: Path, text: str, status: int) -> None:
-    """The status says whether the list is good, and -q says no more than that and why not."""
+    """The status says whether the list is valid; with -q stderr has the reasons only."""
     result = run_cli("--dry-run", "-q", "-", "-d", target, stdin=text.encode())
     assert result.status == status, result
     assert ("not a valid http(s) URL" in result.stderr) == (status != 0)
@@ -95,7 +95,7 @@ def test_status(target: Path, text: str, status: int) -> None:
     ids=["missing", "folder", "binary", "UTF-16"],
 )
 def test_no_list(tmp_path: Path, content: bytes | str | None, said: str) -> None:
-    """What is no list is named for what it is, in few lines."""
+    """A file that is no list is an error of few lines, which has its name and the problem."""
     source = tmp_path / "list"
     if content == "folder":
         source.mkdir()
@@ -110,7 +110,7 @@ def test_no_list(tmp_path: Path, content: bytes | str | None, said: str) -> None
 
 
 def test_interrupt(target: Path) -> None:
-    """What is known is told while the list is being written; Ctrl-C then ends it with 130."""
+    """Jobs are printed while the list is still written; Ctrl-C ends the run with 130."""
     with RunningCli("--dry-run", "-", "-d", target) as run:
         run.send(b"http://h/a\nnonsense\n")
         wait_until(lambda: "not a valid" in run.stderr_so_far(), what="the bad line")
@@ -123,7 +123,7 @@ def test_interrupt(target: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_output_that_is_lost(target: Path) -> None:
-    """A full disk behind stdout is an error; a reader who has enough is none."""
+    """A full disk behind stdout is an error; a pipe that its reader has closed is none."""
     command = [sys.executable, "main.py", "--dry-run", "-q", "-", "-d", str(target)]
     urls = b"".join(b"http://h/%d\n" % n for n in range(20_000))
 

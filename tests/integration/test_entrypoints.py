@@ -1,4 +1,4 @@
-"""The three ways to call the program are one program."""
+"""The three ways to start the program: main.py, the module, and the installed script."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PROGRAMS = pytest.mark.parametrize(
 
 @PROGRAMS
 def test_version(program: Sequence[str]) -> None:
-    """Each says the same name, version and path of the package, on stdout."""
+    """Each prints the same name, version and path of the package to stdout."""
     result = run_cli("--version", program=program)
     assert (result.status, result.stderr) == (0, "")
     assert result.stdout == f"url-downloader {__version__} from {PACKAGE}\n"
@@ -43,7 +43,7 @@ def test_version(program: Sequence[str]) -> None:
 
 @PROGRAMS
 def test_help(program: Sequence[str]) -> None:
-    """Each explains itself under the same name."""
+    """Each prints its help under the same name."""
     result = run_cli("--help", program=program)
     assert (result.status, result.stderr) == (0, "")
     assert result.stdout.startswith("usage: url-downloader ")
@@ -60,7 +60,7 @@ def test_result(
     words: Sequence[str],
     status: int,
 ) -> None:
-    """Each makes the same files of the same list, and ends with the same status."""
+    """Each downloads the same files of a list, and ends with the same status."""
     for word in ("one", "two"):
         server.play(f"/{word}", Reply(body=word.encode()))
     urls = "".join(f"{server.url(f'/{word}')}\n" for word in words).encode()
@@ -71,7 +71,7 @@ def test_result(
 
 
 def test_help_is_fast() -> None:
-    """Who only asks for help waits for nothing that a download needs."""
+    """The help takes little time, because it imports nothing that only a download needs."""
 
     def seconds() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -79,12 +79,12 @@ def test_help_is_fast() -> None:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    # CPU time, not elapsed time; the best of some, because a busy machine adds to that, too.
+    # CPU time, not elapsed time. The best of several, because a busy machine adds to it.
     assert min(seconds() for _ in range(5)) < 0.2
 
 
 def test_help_imports_little() -> None:
-    """Help needs none of what speaks HTTP, checks URLs or starts threads."""
+    """The help imports no module for HTTP, URLs or threads."""
     code = (
         "import sys; from url_downloader.__main__ import main\n"
         "try: main(['--help'])\n"
@@ -97,19 +97,19 @@ def test_help_imports_little() -> None:
 
 
 def python(code: str, *words: str | Path) -> CliResult:
-    """A Python program with these arguments."""
+    """Run Python code with these arguments."""
     return run_cli("-c", code, *words, program=(sys.executable,))
 
 
-STANDING = "lambda *_: print(gc.isenabled(), gc.get_freeze_count() > 0) or 0"
-"""A run that only says whether garbage is looked for, and whether not in all that is there."""
+FAKE_RUN = "lambda *_: print(gc.isenabled(), gc.get_freeze_count() > 0) or 0"
+"""A run that only prints whether garbage collection is on, and whether objects are frozen."""
 
 
 def test_garbage_of_a_run() -> None:
-    """It is looked for while the program runs, and only in what the run makes."""
+    """During a run, garbage is collected, but only among the objects of the run."""
     code = (
         "import gc, url_downloader.cli.command as command\n"
-        f"command.run_command = {STANDING}\n"
+        f"command.run_command = {FAKE_RUN}\n"
         "from url_downloader.__main__ import main; main(['list.txt'])"
     )
     result = python(code)
@@ -118,7 +118,7 @@ def test_garbage_of_a_run() -> None:
 
 @pytest.mark.parametrize("switch", ["enable", "disable"])
 def test_garbage_of_another_program(tmp_path: Path, switch: str) -> None:
-    """A program that calls `main` gets a status, and its garbage is looked for as before."""
+    """A program that calls `main` gets a status, and its garbage collection is unchanged."""
     code = (
         f"import gc; gc.{switch}()\n"
         "from url_downloader.main import main; import sys\n"
@@ -130,7 +130,7 @@ def test_garbage_of_another_program(tmp_path: Path, switch: str) -> None:
 
 
 def test_what_happens_at_exit(tmp_path: Path) -> None:
-    """What others have registered for the exit happens, and what they have said is heard."""
+    """Exit handlers and output of a program that runs this one are not lost."""
     code = (
         "import atexit, runpy; atexit.register(print, 'the end'); print('x' * 100_000)\n"
         "runpy.run_module('url_downloader', run_name='__main__', alter_sys=True)"
@@ -141,7 +141,7 @@ def test_what_happens_at_exit(tmp_path: Path) -> None:
 
 
 def test_profile(tmp_path: Path) -> None:
-    """A profiler that runs the program gets to write down what it has seen."""
+    """A profiler that runs the program can write its results."""
     profile, urls = tmp_path / "profile", tmp_path / "list.txt"
     urls.touch()
     program = (sys.executable, "-m", "cProfile", "-o", str(profile), "-m", "url_downloader")
@@ -151,7 +151,7 @@ def test_profile(tmp_path: Path) -> None:
 
 
 def test_config_file(server: ScriptedServer, tmp_path: Path) -> None:
-    """A run may have all its arguments from a file."""
+    """A config file may have all arguments of a run."""
     server.play("/one", Reply(body=b"one"))
     (tmp_path / "list.txt").write_text(server.url("/one"))
     config = tmp_path / "run.conf"

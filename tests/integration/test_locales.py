@@ -1,4 +1,4 @@
-"""Locales of old systems: a name is written as UTF-8, whatever letters the locale has."""
+"""Locales without UTF-8: names are written as UTF-8 all the same."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ NAMES = ("文件.txt", "résumé.txt", "naïve ☃.txt", "plain.txt")
 
 @pytest.fixture(scope="session")
 def latin_1(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Environment variables of a system whose locale is ISO 8859-1."""
+    """Return the environment variables of a system whose locale is ISO 8859-1."""
     folder = tmp_path_factory.mktemp("locales")
     if shutil.which("localedef") is None:
-        pytest.skip("localedef is not installed, or has no locales to make others from")
+        pytest.skip("localedef is not installed")
     command = ["localedef", "-i", "en_US", "-f", "ISO-8859-1"]
     command.append(str(folder / "en_US.ISO-8859-1"))
     subprocess.run(command, check=False, capture_output=True)
@@ -33,7 +33,7 @@ def latin_1(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(params=["latin-1", "C", "POSIX without UTF-8 mode"])
 def locale(request: pytest.FixtureRequest) -> dict[str, str]:
-    """Environment variables of systems that know no UTF-8."""
+    """Return the environment variables of a system without UTF-8."""
     if request.param == "latin-1":
         found: dict[str, str] = request.getfixturevalue("latin_1")
         return found
@@ -45,7 +45,7 @@ def locale(request: pytest.FixtureRequest) -> dict[str, str]:
 def run(
     *arguments: bytes, locale: dict[str, str], stdin: bytes = b""
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run the program with arguments that are bytes, as they are for a system."""
+    """Run the program with arguments that are bytes."""
     return subprocess.run(
         [*map(os.fsencode, MAIN), *arguments],
         input=stdin,
@@ -61,7 +61,7 @@ def run(
 def test_names_are_utf_8(
     server: ScriptedServer, tmp_path: Path, locale: dict[str, str], folder: bytes
 ) -> None:
-    """Files, printed paths, the report and the plan have the same bytes as under UTF-8."""
+    """Files, printed paths, report and dry run have the same bytes as under UTF-8."""
     for name in NAMES:
         server.play(f"/{quote(name)}", Reply(body=name.encode()))
     urls = "".join(server.url(f"/{quote(name)}\n") for name in NAMES)
@@ -93,7 +93,7 @@ def test_names_are_utf_8(
 def test_the_command_that_retries_can_be_pasted(
     server: ScriptedServer, tmp_path: Path, locale: dict[str, str]
 ) -> None:
-    """The names in `to retry:` are the same bytes for a shell."""
+    """A shell reads the same bytes from the names in `to retry:`."""
     server.play("/fail", Reply(status=404))
     source = os.fsencode(tmp_path) + "/名 é.txt".encode()
     Path(os.fsdecode(source)).write_text(server.url("/fail"))

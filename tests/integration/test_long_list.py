@@ -1,4 +1,4 @@
-"""A list that is much longer than what a run gets to before it is interrupted."""
+"""A list of which an interrupted run has read only a small part."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.support.waiting import wait_until
 LINES = 300_000
 WITH_OPTIONS = 50
 EXIT_LATENCY = 20.0
-"""Far above what it takes, and far below the half minute that making all the jobs would."""
+"""Seconds: far more than the exit takes, far less than the 30 s that making all jobs takes."""
 
 
 @pytest.fixture
 def urls(server: ScriptedServer) -> list[str]:
-    """Of a long list: most names come once, some twice; a few of the first files exist."""
+    """Return a long list of URLs; some names come twice, and some of the first files exist."""
     folders = [f"a/{number}.bin" for number in range(LINES - 1000)]
     folders += [f"b/{number}.bin" for number in range(1000)]
     for name in folders[:200:10]:
@@ -30,7 +30,7 @@ def urls(server: ScriptedServer) -> list[str]:
 
 
 def write_list(path: Path, urls: list[str]) -> None:
-    """Write them one a line, the last of them with options."""
+    """Write the URLs to a list, the last ones with options."""
     plain, others = urls[:-WITH_OPTIONS], urls[-WITH_OPTIONS:]
     lines = [f"{url}\n" for url in plain]
     lines += [f"# a comment\n{url}\n  header=X-Number: {n}\n" for n, url in enumerate(others)]
@@ -38,9 +38,9 @@ def write_list(path: Path, urls: list[str]) -> None:
 
 
 def test_interrupted(urls: list[str], tmp_path: Path) -> None:
-    """Each URL has succeeded or is in the failed list: once, in its order, with all it had.
+    """Each URL has succeeded or is in the failed list, once, in order and with its options.
 
-    A file that another URL of the list has given its name keeps it.
+    A name with a suffix, which another URL of the list has caused, is kept.
     """
     source, report, failed = (tmp_path / name for name in ("list", "report", "failed"))
     write_list(source, urls)
@@ -63,12 +63,12 @@ def test_interrupted(urls: list[str], tmp_path: Path) -> None:
         url for url in urls if url not in done
     ]
     assert sum(line.startswith("  header=X-Number: ") for line in lines) == WITH_OPTIONS
-    # Of the 1000 names that come twice, the later file of each has its own.
+    # Of 1000 names that come twice, the second one of each has a suffix.
     assert sum(line.startswith("  out=") for line in lines) == 1000
 
 
 def test_checksums(server: ScriptedServer, tmp_path: Path) -> None:
-    """What a file of checksums says goes with the URLs that were not read, too."""
+    """URLs that were not read have their checksums in the failed list, too."""
     source, sums, failed = (tmp_path / name for name in ("list", "sums", "failed"))
     names = [f"{number}.bin" for number in range(100)]
     digest = "ab" * 32
@@ -83,7 +83,7 @@ def test_checksums(server: ScriptedServer, tmp_path: Path) -> None:
 
 
 def test_other_spellings(server: ScriptedServer, tmp_path: Path) -> None:
-    """A URL that was not read is in the failed list once, however the list repeats it."""
+    """A URL that was not read is in the failed list once, even if other spellings repeat it."""
     source, failed = tmp_path / "list", tmp_path / "failed"
     urls = [server.url(f"/{name}") for name in ("z", "a", "b")]
     source.write_text("\n".join([*urls, f"{urls[2]}#part", f"{urls[2]} ", ""]))

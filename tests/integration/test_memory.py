@@ -1,4 +1,4 @@
-"""How much memory a download takes, whatever its size."""
+"""The memory of a run, which does not depend on the size of its files."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.support.nginx import Nginx
 
 MIB = 1 << 20
 SMALL, LARGE = 1 * MIB, 256 * MIB
-"""1 GiB behaves the same; it takes four times as long."""
+"""Bytes of the files. A file of 1 GiB gives the same result in four times the time."""
 ALLOWED_GROWTH = 6 * MIB
 
-# The program, and at its end the highest memory that it ever had. Not getrusage: of a process
-# that was just started it tells the memory of the one that started it.
+# The program, which prints its peak memory at the end. getrusage is no use here: for a new
+# process it gives the memory of the one that started it.
 MEASURED = """
 import sys
 from pathlib import Path
@@ -35,7 +35,7 @@ PROGRAM = (sys.executable, "-c", MEASURED)
 
 @pytest.fixture(scope="module")
 def folder(nginx: Nginx) -> Iterator[Path]:
-    """Files of zeros that take no room on the disk."""
+    """Return a folder with sparse files of zeros."""
     folder = nginx.root / "zeros"
     folder.mkdir()
     for size in (SMALL, LARGE):
@@ -46,7 +46,7 @@ def folder(nginx: Nginx) -> Iterator[Path]:
 
 
 def peak_memory(nginx: Nginx, target: Path, *, size: int, has_checksum: bool) -> int:
-    """The most bytes of memory that a run for one file of `size` bytes had."""
+    """Return the peak memory in bytes of a run for one file of `size` bytes."""
     option = f"  checksum=sha-256={digest_of_zeros(size)}\n" if has_checksum else ""
     entry = f"{nginx.url(f'/zeros/{size}.bin')}\n{option}"
     try:
@@ -59,17 +59,17 @@ def peak_memory(nginx: Nginx, target: Path, *, size: int, has_checksum: bool) ->
 
 
 def digest_of_zeros(size: int) -> str:
-    """SHA-256 of so many bytes, a multiple of 1 MiB."""
+    """Return the SHA-256 of so many zeros, a multiple of 1 MiB."""
     digest = hashlib.sha256()
     for _ in range(size // MIB):
         digest.update(bytes(MIB))
     return digest.hexdigest()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for the peak")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 @pytest.mark.parametrize("has_checksum", [False, True], ids=["plain", "checksum"])
 def test_large_as_small(nginx: Nginx, folder: Path, tmp_path: Path, has_checksum: bool) -> None:
-    """A large file takes as much memory as one of 1 MiB, hashed or not."""
+    """A large file takes as much memory as one of 1 MiB, with and without a checksum."""
     assert folder.exists()
     small, large = (
         peak_memory(nginx, tmp_path / "downloads", size=size, has_checksum=has_checksum)

@@ -1,4 +1,4 @@
-"""Names that servers give, and files that are there: nothing is replaced that is another's."""
+"""Names that servers give, and existing files: no file of another purpose is replaced."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PRECIOUS = b"precious"
 
 
 def named(name: str, body: bytes) -> Reply:
-    """Return a reply whose server names the file."""
+    """Return a reply whose Content-Disposition names the file."""
     return Reply(body=body, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
@@ -25,7 +25,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def sums(folder: Path, **files: bytes) -> Path:
-    """Write a file as sha256sum does; a dot in a name is written as two underscores."""
+    """Write a file as sha256sum does; two underscores in a keyword stand for a dot."""
     path = folder / "sums"
     lines = [
         f"{hashlib.sha256(body).hexdigest()}  {name.replace('__', '.')}\n"
@@ -36,10 +36,10 @@ def sums(folder: Path, **files: bytes) -> Path:
 
 
 @pytest.mark.parametrize("option", ["-nc", "-c"])
-def test_the_server_s_name_is_kept_to(
+def test_an_existing_file_of_the_server_s_name(
     server: ScriptedServer, tmp_path: Path, option: str
 ) -> None:
-    """-nc and -c leave what stands under the name that the server gives; the job is skipped."""
+    """-nc and -c skip a job if a file of the server's name exists."""
     server.play("/a", named("files.zip", b"new"))
     out = tmp_path / "out"
     out.mkdir()
@@ -50,11 +50,11 @@ def test_the_server_s_name_is_kept_to(
     assert (result.status, contents(out)) == (0, {"files.zip": PRECIOUS}), result
 
 
-def test_the_list_of_what_failed_keeps_names(server: ScriptedServer, tmp_path: Path) -> None:
-    """Run again alone, a URL does not get the name that another one has got before.
+def test_the_failed_list_keeps_names(server: ScriptedServer, tmp_path: Path) -> None:
+    """In the next run, no URL of the failed list gets a name of a file of the first run.
 
-    That holds for a URL that failed before it got a name, for one that failed after, and for
-    those that were not begun.
+    That holds for a URL that failed before it had a name, for one that failed after, and for
+    URLs that were not started.
     """
     out, failed = tmp_path / "out", tmp_path / "failed"
     whole = {path: named("files.zip", path.encode()) for path in ("/a", "/b", "/c", "/d")}
@@ -78,7 +78,7 @@ def test_the_list_of_what_failed_keeps_names(server: ScriptedServer, tmp_path: P
 def test_checksums_of_the_final_name(
     server: ScriptedServer, tmp_path: Path, *, is_right: bool
 ) -> None:
-    """--checksums holds for the name that the server gives, and not for the URL's."""
+    """--checksums applies to the server's name, not to the URL's name."""
     server.play("/download", named("good.bin", b"good"))
     wanted = sums(tmp_path, good__bin=b"good" if is_right else b"bad", download=b"other")
     out = tmp_path / "out"
@@ -91,7 +91,7 @@ def test_checksums_of_the_final_name(
 
 
 def test_a_failed_checksum_is_listed(server: ScriptedServer, tmp_path: Path) -> None:
-    """The list of what failed has the server's name, and the checksum of that name."""
+    """The failed list has the server's name, and the checksum of that name."""
     server.play("/download", named("good.bin", b"evil"))
     failed = tmp_path / "failed"
     result = run_cli(
@@ -113,7 +113,7 @@ def test_a_failed_checksum_is_listed(server: ScriptedServer, tmp_path: Path) -> 
 def test_a_spoilt_file_is_no_success(
     server: ScriptedServer, tmp_path: Path, option: str, *, is_listed: bool
 ) -> None:
-    """Where a checksum is known, a file has it, or is fetched again, or is a failure."""
+    """An existing file with a wrong checksum is downloaded again, or is a failure."""
     server.play("/a", lambda r: _unless_asked_for_changes(r.header("If-Modified-Since")))
     out = tmp_path / "out"
     out.mkdir()
@@ -139,7 +139,7 @@ def _unless_asked_for_changes(condition: str | None) -> Reply:
 def test_no_file_of_the_run_is_replaced(
     server: ScriptedServer, tmp_path: Path, *, is_server_s: bool
 ) -> None:
-    """The list, what the run writes, and what it reads keep their names, links included."""
+    """No download takes the name of a file or link that the run itself reads or writes."""
     own = ["list", "report", "failed", "log", "lock", "options", "headers", "sums", "link"]
     for name in own:
         body = f"not {name}".encode()
@@ -167,7 +167,7 @@ def test_no_file_of_the_run_is_replaced(
 
 
 def test_a_server_hides_no_file(server: ScriptedServer, tmp_path: Path) -> None:
-    """A leading dot of a name that a server gives becomes an underscore."""
+    """A leading dot in a server's name becomes an underscore."""
     server.play("/a", named(".bashrc", b"evil"))
     run_cli("-", "-d", tmp_path, "--content-disposition", stdin=server.url("/a").encode())
     assert contents(tmp_path) == {"_bashrc": b"evil"}

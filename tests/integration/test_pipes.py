@@ -1,4 +1,4 @@
-"""The program in a pipeline: where its list comes from, how it ends, and with which status."""
+"""The program in a pipeline: the source of its list, its end and its exit status."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ OFTEN = "--monitor-interval=0.05"
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """An output directory that doesn't exist yet."""
+    """Return the path of an output directory that does not exist yet."""
     return tmp_path / "downloads"
 
 
 def names(target: Path) -> set[str]:
-    """The names of finished files."""
+    """Return the names of finished files."""
     return {path.name for path in target.iterdir() if not path.name.startswith(".")}
 
 
 def numbers(result: CliResult) -> tuple[int, int, int]:
-    """How many jobs were downloaded, failed and unfinished, by the summary."""
+    """Return the numbers of downloaded, failed and unfinished jobs of the summary."""
     totals = result.totals
     assert totals is not None, result
     return totals.downloaded, totals.failed, totals.unfinished
 
 
 def wait_for_status(run: RunningCli, wanted: str) -> None:
-    """Return once a status line says `wanted`: the program is up, and has come that far."""
+    """Wait until a status line has this text."""
     wait_until(lambda: wanted in run.stderr_so_far(), what=f"a status line with {wanted!r}")
 
 
 def serve_words(server: ScriptedServer, *words: str) -> bytes:
-    """Have the server serve each word under its own name; the list of their URLs."""
+    """Serve each word under its own name; return the list of their URLs."""
     for word in words:
         server.play(f"/{word}", Reply(body=word.encode()))
     return "".join(f"{server.url(f'/{word}')}\n" for word in words).encode()
 
 
 def test_list_that_is_still_written(server: ScriptedServer, target: Path) -> None:
-    """The first file is there before the second line is written."""
+    """The first file is downloaded before the second line is written."""
     first, second = serve_words(server, "one", "two").splitlines(keepends=True)
     with RunningCli("-", "-d", target) as run:
         run.send(first)
@@ -61,7 +61,7 @@ def test_list_that_is_still_written(server: ScriptedServer, target: Path) -> Non
 
 
 def test_line_in_pieces(server: ScriptedServer, target: Path) -> None:
-    """A line that comes in pieces, and that nothing ends, is one line."""
+    """A line that comes in pieces, without a line end, is one line."""
     line = serve_words(server, "abc").strip()
     with RunningCli("-", "-d", target, OFTEN) as run:
         run.send(line[:-2])
@@ -78,7 +78,7 @@ def test_line_in_pieces(server: ScriptedServer, target: Path) -> None:
 def test_list_format(
     server: ScriptedServer, tmp_path: Path, *, from_stdin: bool, end: str, mark: bytes
 ) -> None:
-    """Byte order mark, line ends, blank lines, comments and trailing blanks don't matter."""
+    """Byte order mark, line ends, blank lines, comments and trailing blanks are ignored."""
     serve_words(server, "one", "two")
     lines = [server.url("/one"), "", "# comment", f"{server.url('/two')}  "]
     content = mark + end.join(lines).encode()
@@ -93,7 +93,7 @@ def test_list_format(
 
 
 def test_bad_lines(server: ScriptedServer, tmp_path: Path) -> None:
-    """Bad lines are named by file and line, the rest is downloaded, and the status is 1."""
+    """A message names file and line of each bad line; the rest is downloaded; status 1."""
     good = serve_words(server, "one", "two")
     urls = tmp_path / "list.txt"
     urls.write_bytes(b"ftp://example.org/x\n" + good + b"not a \x1b[31murl\n")
@@ -109,14 +109,14 @@ def test_bad_lines(server: ScriptedServer, tmp_path: Path) -> None:
 
 
 def test_only_bad_lines(tmp_path: Path, target: Path) -> None:
-    """Where nothing but bad lines was given, nothing succeeded."""
+    """With bad lines only, nothing succeeds: status 4."""
     result = run_cli("-", "-d", target, stdin=b"nonsense\nfile:///etc/passwd\n")
     assert result.status == 4, result
     assert not result.has_traceback, result
 
 
 def test_some_fail(server: ScriptedServer, target: Path) -> None:
-    """A run of which a part failed ends with 1 and says which part, and why."""
+    """A run with some failures ends with status 1, and its summary has the reasons."""
     urls = serve_words(server, "one") + server.url("/missing").encode()
     result = run_cli("-", "-d", target, stdin=urls)
     assert result.status == 1, result
@@ -127,7 +127,7 @@ def test_some_fail(server: ScriptedServer, target: Path) -> None:
 
 
 def test_all_fail(server: ScriptedServer, target: Path) -> None:
-    """A run in which everything failed ends with 4 and leaves no file."""
+    """A run with failures only ends with status 4 and leaves no file."""
     server.play("/cut", Reply(body=b"0123456789", delivery=Cut(5)))
     server.play("/503", Reply(status=503))
     urls = "".join(f"{server.url(path)}\n" for path in ("/cut", "/503", "/404")).encode()
@@ -142,14 +142,14 @@ def test_all_fail(server: ScriptedServer, target: Path) -> None:
 
 @pytest.mark.parametrize("stdin", [b"", b"\n# nothing\n\n", b"\xef\xbb\xbf"])
 def test_empty_list(target: Path, stdin: bytes) -> None:
-    """An empty list is no failure, but is remarked on."""
+    """An empty list is no failure, but the summary mentions it."""
     result = run_cli("-", "-d", target, stdin=stdin)
     assert result.status == 0, result
     assert "no URLs" in result.stderr
 
 
 def test_missing_list(tmp_path: Path) -> None:
-    """A list that isn't there is named, and is local trouble."""
+    """A missing list is local trouble, and the message has its name."""
     missing = tmp_path / "missing.txt"
     result = run_cli(missing, "-d", tmp_path / "out")
     assert result.status == 3, result
@@ -165,7 +165,7 @@ def test_list_is_a_folder(tmp_path: Path) -> None:
 
 
 def test_output_directory_is_a_file(server: ScriptedServer, tmp_path: Path) -> None:
-    """An output directory that can't be one is local trouble, and nothing is asked for."""
+    """An output directory that is a file is local trouble, and no request is sent."""
     (tmp_path / "out").write_text("not a directory")
     result = run_cli("-", "-d", tmp_path / "out", stdin=serve_words(server, "one"))
     assert result.status == 3, result
@@ -197,12 +197,12 @@ def test_output_directory_is_a_file(server: ScriptedServer, tmp_path: Path) -> N
         (("--no-such-option",), r"--no-such-option"),
         (("--max-w", "3"), r"--max-w"),
         (("-v", "-q"), r"-q"),
-        (("another-list",), r"one LIST is taken"),
+        (("another-list",), r"only one LIST is allowed"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_usage(target: Path, arguments: tuple[str, ...], said: str) -> None:
-    """A wrong value is a usage error that names the flag and, for numbers, the range."""
+    """A wrong value is a usage error, which has the flag and, for numbers, the range."""
     result = run_cli("-", "-d", target, *arguments)
     assert result.status == 2, result
     assert result.stdout == ""
@@ -211,21 +211,21 @@ def test_usage(target: Path, arguments: tuple[str, ...], said: str) -> None:
 
 
 def test_no_list() -> None:
-    """Without a list there is a usage error, not a run of nothing."""
+    """A missing LIST is a usage error, not an empty run."""
     result = run_cli()
     assert result.status == 2, result
     assert "LIST" in result.stderr
 
 
 def test_quiet(server: ScriptedServer, target: Path) -> None:
-    """A quiet run in which nothing goes wrong says nothing at all."""
+    """A quiet run without failures prints nothing."""
     result = run_cli("-", "-d", target, "-q", stdin=serve_words(server, "one"))
     assert (result.status, result.stdout, result.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("workers", [1, 4, 64])
 def test_exit_follows_the_last_job(server: ScriptedServer, target: Path, workers: int) -> None:
-    """When every job has ended, the program ends, however many threads it has to end."""
+    """The program ends soon after the last job, with any number of threads."""
     urls = serve_words(server, *map(str, range(200)))
     result = run_cli("-", "-d", target, f"-w{workers}", "--monitor-interval=60", stdin=urls)
     assert time.monotonic() - server.requests()[-1].time < EXIT_LATENCY
@@ -242,14 +242,14 @@ SIGNALS = pytest.mark.parametrize(
 
 @pytest.fixture
 def stalled(server: ScriptedServer) -> bytes:
-    """A list of a file that comes and of many that never do."""
+    """Return a list of one file that is sent, and many that never are."""
     urls = serve_words(server, "one")
     server.play("/stalled", Reply(body=bytes(100), delivery=Stall(10)))
     return urls + b"".join(server.url(f"/stalled?{n}\n").encode() for n in range(50))
 
 
 def assert_stopped(result: CliResult, status: int, target: Path, finished: set[str]) -> None:
-    """The run ended in order: status, summary, no traceback, nothing half done."""
+    """Check that the run ended in order: status, summary, no traceback, no partial file."""
     assert result.status == status, result
     assert not result.has_traceback, result
     assert numbers(result)[0] == len(finished)
@@ -267,7 +267,7 @@ def test_signal_in_mid_run(
     number: signal.Signals,
     status: int,
 ) -> None:
-    """A signal ends a run whose servers are silent: soon, in order, with the summary."""
+    """A signal soon ends a run whose servers are silent, in order and with the summary."""
     urls, target = tmp_path / "list.txt", tmp_path / "out"
     urls.write_bytes(stalled)
     with RunningCli(urls, "-d", target, f"-w{workers}", OFTEN) as run:
@@ -283,7 +283,7 @@ def test_signal_in_mid_run(
 def test_signal_while_retries_wait(
     server: ScriptedServer, target: Path, *, number: signal.Signals, status: int
 ) -> None:
-    """A signal doesn't wait for retries that are due in an hour."""
+    """A signal ends a run with retries that are due in an hour."""
     server.play("/busy", Reply(status=503, headers={"Retry-After": "3600"}))
     with RunningCli("-", "-d", target, "--max-retry-after", "2h", OFTEN) as run:
         run.send(serve_words(server, "one") + server.url("/busy").encode())
@@ -311,7 +311,7 @@ def test_signal_while_stdin_is_silent(
 
 @pytest.mark.leaves_parts
 def test_second_signal_is_immediate(server: ScriptedServer, target: Path) -> None:
-    """Two signals at once end the run too, whichever of the two ways it is."""
+    """Two signals at once end the run, in order or at once."""
     server.play("/stalled", Reply(body=bytes(100), delivery=Stall(10)))
     with RunningCli("-", "-d", target) as run:
         run.send(server.url("/stalled\n").encode())

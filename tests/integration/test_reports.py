@@ -1,4 +1,4 @@
-"""What scripts read: the report, the failed list and the paths, however a run ends."""
+"""The report, the failed list and the printed paths, for every kind of end of a run."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ MISSING = ("missing/1", "missing/2")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A list that meets everything, what a run of it leaves, and where.
+    """A list with every kind of reply, and the reports of a run for it.
 
     Args:
-        server: where the URLs lead to.
-        folder: for the list and the reports.
-        names: of the files, those included that the server does not have.
+        server: Server of the URLs.
+        folder: Folder for the list and the reports.
+        names: Names of the files, including those that the server does not have.
     """
 
     server: ScriptedServer
@@ -42,33 +42,33 @@ class Site:
     names: Sequence[str]
 
     def arguments(self, *more: str | Path, source: str | Path = "") -> list[str | Path]:
-        """Of a run that leaves everything there is."""
+        """Return the arguments of a run that writes all reports."""
         reports = ("--report", self.folder / "report", "--failed-out", self.folder / "failed")
         target = ("-d", self.folder / "downloads")
         return [source or self.write_list(), *target, *reports, *BUSY, *more]
 
     def write_list(self) -> Path:
-        """The list as a file."""
+        """Write the list; return its path."""
         path = self.folder / "list"
         path.write_text("".join(f"{url}\n" for url in self.urls()))
         return path
 
     def urls(self) -> list[str]:
-        """All URLs, in order."""
+        """Return all URLs in order."""
         return [self.server.url(f"/{name}") for name in self.names]
 
     def report(self) -> list[dict[str, Any]]:
-        """What the report says so far, of whole lines."""
+        """Return the records of the report so far."""
         path = self.folder / "report"
         return read_report(path.read_text()) if path.exists() else []
 
     def failed(self) -> list[str]:
-        """The URLs of the failed list."""
+        """Return the URLs of the failed list."""
         lines = (self.folder / "failed").read_text().splitlines()
         return [line for line in lines if line.startswith("http")]
 
-    def assert_true(self, result: CliResult) -> None:
-        """Report, failed list, summary and disk say the same, of every URL."""
+    def assert_consistent(self, result: CliResult) -> None:
+        """Check that report, failed list, summary and disk agree on every URL."""
         assert result.totals is not None, result
         assert not result.has_traceback, result
         records, totals = self.report(), result.totals
@@ -91,7 +91,7 @@ class Site:
         for each in records:
             path = each["url"].removeprefix(self.server.url(""))
             asked, attempts = self.server.count(path), each["attempts"]
-            # An attempt that was cut off may not have come to ask.
+            # An attempt that was aborted may have ended before its request.
             is_cut = each["error_kind"] == "interrupted"
             assert asked <= len(attempts) <= asked + is_cut, each
             waits = [attempt["wait"] is not None for attempt in attempts]
@@ -101,17 +101,17 @@ class Site:
 
 @pytest.fixture
 def site(server: ScriptedServer, tmp_path: Path) -> Site:
-    """Forty files that are quick, slow, flaky and stalled, and two that are missing."""
+    """Return a site of forty quick, slow, flaky and stalled files, and two missing ones."""
     names = [*play_busy_list(server)]
     names[5:5], names[30:30] = MISSING[:1], MISSING[1:]
     return Site(server=server, folder=tmp_path, names=names)
 
 
 def test_complete(site: Site) -> None:
-    """After a run to its end all is told, and the failed list is what is left to do."""
+    """After a complete run, all outputs are right, and the failed list can be retried."""
     result = run_cli(*site.arguments("--print", "paths", "-0"))
     assert result.status == 1, result
-    site.assert_true(result)
+    site.assert_consistent(result)
     printed = sorted(result.stdout.split("\0"))
     paths = [each["path"] for each in site.report() if each["path"]]
     assert printed == sorted(["", *paths])
@@ -130,17 +130,17 @@ def test_complete(site: Site) -> None:
 
 
 def read_by_jq(report: Path, lines: int) -> None:
-    """Other programs read it, too."""
+    """Check that jq reads the report, if it is installed."""
     if shutil.which("jq"):
         command = ["jq", "-r", '.status + " " + .queued_at', str(report)]
-        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        assert len(said.splitlines()) == lines
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        assert len(output.splitlines()) == lines
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("is_piped", [False, True])
 def test_interrupted(site: Site, number: signal.Signals, *, is_piped: bool) -> None:
-    """After an interrupt nothing is lost, not even what was not yet read from the list."""
+    """After an interrupt no URL is lost, not even those that were not read from the list."""
     with RunningCli(*site.arguments(source="-" if is_piped else "")) as run:
         if is_piped:
             run.send("".join(f"{url}\n" for url in site.urls()).encode())
@@ -151,19 +151,19 @@ def test_interrupted(site: Site, number: signal.Signals, *, is_piped: bool) -> N
     assert time.monotonic() - began < EXIT_LATENCY, result
     assert result.status == 128 + number
     assert site.failed()[-1] == site.urls()[-1]
-    site.assert_true(result)
+    site.assert_consistent(result)
 
 
 @pytest.mark.parametrize("limit", ["--deadline=0.7", "--max-failures=1"])
 def test_a_limit_of_the_run(site: Site, limit: str) -> None:
-    """So it is when the run ends itself."""
+    """After a limit of the run no URL is lost, either."""
     result = run_cli(*site.arguments(limit))
     assert result.status == 5, result
-    site.assert_true(result)
+    site.assert_consistent(result)
 
 
 def test_signal_in_the_orderly_end(server: ScriptedServer, tmp_path: Path) -> None:
-    """A signal that comes when all is done and the phases of the end run spoils nothing."""
+    """A signal during the orderly end of a run does not spoil its outputs."""
     names = [name for name in play_busy_list(server) if name.startswith("quick")]
     for turn in range(6):
         folder = tmp_path / str(turn)
@@ -174,20 +174,20 @@ def test_signal_in_the_orderly_end(server: ScriptedServer, tmp_path: Path) -> No
             threading.Event().wait(0.004 * turn)
             run.signal(signal.SIGTERM)
             result = run.wait()
-        # At the very end, when all is said, a signal does what it always does.
+        # At the very end, the default handlers are in place again.
         assert result.status in (1, 143, -signal.SIGTERM), result
         assert [each["url"] for each in site.report()] == site.urls()
         assert site.failed() == site.urls()[-1:]
 
 
 def has_lines(path: Path, count: int) -> Callable[[], bool]:
-    """Whether so many lines are in the file."""
+    """Return a function that tells whether the file has so many lines."""
     return lambda: path.exists() and path.read_bytes().count(b"\n") == count
 
 
 @pytest.mark.leaves_parts
 def test_killed(site: Site) -> None:
-    """What SIGKILL leaves is whole lines of jobs that have ended, and the old failed list."""
+    """SIGKILL leaves whole lines of jobs that have ended, and the old failed list."""
     (site.folder / "failed").write_text("old")
     for count in (1, 5, 12):
         with RunningCli(*site.arguments()) as run:
@@ -206,15 +206,15 @@ def test_killed(site: Site) -> None:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    """A file system of 1 MiB."""
+    """Return a file system of 1 MiB."""
     with small_disk(tmp_path / "disk", "size=1m") as mounted:
         yield mounted
 
 
 def test_full_disk(server: ScriptedServer, disk: SmallDisk) -> None:
-    """Where the disk that holds all of it fills up, all of it is complete all the same.
+    """When the disk of files and reports becomes full, the reports are complete all the same.
 
-    That it has room for a report of 60 jobs is what `--min-free` is for.
+    `--min-free` leaves room for a report of 60 jobs.
     """
     names = [f"quick-{number}" for number in range(60)]
     for name in names:
@@ -223,11 +223,11 @@ def test_full_disk(server: ScriptedServer, disk: SmallDisk) -> None:
     result = run_cli(*site.arguments("--min-free=128k"))
     assert result.status == 3, result
     assert "disk-full" in result.causes
-    site.assert_true(result)
+    site.assert_consistent(result)
 
 
-def test_reports_that_find_no_room(site: Site, disk: SmallDisk) -> None:
-    """Downloads elsewhere go on; it is said once for each, and the status tells it."""
+def test_reports_on_a_full_disk(site: Site, disk: SmallDisk) -> None:
+    """Each report on a full disk is one error and sets the status; the run goes on."""
     report, failed = disk.path / "report", disk.path / "failed"
     failed.write_text("old")
     (disk.path / "ballast").write_bytes(bytes(disk.free()))
@@ -238,7 +238,7 @@ def test_reports_that_find_no_room(site: Site, disk: SmallDisk) -> None:
     result = run_cli(*arguments, "-q", "--max-retries=0", stdin=urls + more)
     assert result.status == 3, result
     assert result.stderr.count("No space left") == 2
-    assert "lines are missing there" in result.stderr
+    assert "lines could not be written" in result.stderr
     assert result.totals is not None
     assert (result.totals.downloaded, result.totals.failed) == (20, 1)
     assert report.read_bytes() == b""
@@ -246,28 +246,28 @@ def test_reports_that_find_no_room(site: Site, disk: SmallDisk) -> None:
 
 
 @pytest.mark.parametrize("option", ["--report", "--failed-out"])
-@pytest.mark.parametrize("place", ["missing/file", "."])
-def test_nowhere_to_write(site: Site, option: str, place: str) -> None:
-    """It is said before anything is downloaded."""
-    path = site.folder / place
-    result = run_cli(site.write_list(), "-d", site.folder / "d", option, path)
+@pytest.mark.parametrize("path", ["missing/file", "."])
+def test_an_unwritable_path(site: Site, option: str, path: str) -> None:
+    """A path that can't be written is an error before any request."""
+    output = site.folder / path
+    result = run_cli(site.write_list(), "-d", site.folder / "d", option, output)
     assert result.status == 3, result
-    assert f"{path}: " in result.stderr
+    assert f"{output}: " in result.stderr
     assert site.server.count() == 0
 
 
-def test_what_was_not_written_is_not_named(site: Site) -> None:
-    """What stands there is no list of this run's."""
+def test_an_unwritten_failed_list(site: Site) -> None:
+    """The summary does not name a failed list that could not be written."""
     source = site.folder / "one"
     source.write_text(site.server.url("/missing"))
     result = run_cli(source, "-d", site.folder / "d", "--failed-out", "/dev/full")
     assert result.status == 3, result
     assert "/dev/full: the failed URLs can't be written" in result.stderr
-    assert "list of what failed" not in result.stderr
+    assert "failed list" not in result.stderr
 
 
 def test_the_list_is_not_overwritten(site: Site) -> None:
-    """A report that would go where the list is goes nowhere, whatever the list is called."""
+    """A report that would overwrite the list, even through a link, is an error."""
     path = site.write_list()
     before = path.read_bytes()
     link = path.with_name("link")
@@ -281,15 +281,15 @@ def test_the_list_is_not_overwritten(site: Site) -> None:
 
 
 def test_report_on_stdout(site: Site) -> None:
-    """`-` is standard output, and has nothing else on it."""
+    """`--report -` writes to standard output, which gets nothing else."""
     result = run_cli(site.write_list(), "-d", site.folder / "d", "--report", "-", *BUSY, "-v")
     assert result.status == 1, result
     assert [each["url"] for each in read_report(result.stdout)] == site.urls()
 
 
 @pytest.mark.parametrize("option", ["--report=-", "--print=paths"])
-def test_a_reader_that_leaves(site: Site, option: str) -> None:
-    """A reader that has seen enough stops no download, and is no failure."""
+def test_a_closed_pipe(site: Site, option: str) -> None:
+    """A pipe that its reader has closed does not end the run, and is no failure."""
     program = ("bash", "-c", '"$@" | head -n 1; exit "${PIPESTATUS[0]}"', "bash", *MAIN)
     urls = [url for url in site.urls() if "quick" in url]
     stdin = "".join(f"{url}\n" for url in urls).encode()
@@ -301,8 +301,8 @@ def test_a_reader_that_leaves(site: Site, option: str) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_reader_that_does_not_read(site: Site, number: signal.Signals) -> None:
-    """It stops no download; it is waited for at the end, but not after a signal."""
+def test_a_slow_reader(site: Site, number: signal.Signals) -> None:
+    """A reader that does not read delays only the end of the run, until a signal comes."""
     fifo = site.folder / "fifo"
     os.mkfifo(fifo)
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
@@ -313,7 +313,7 @@ def test_a_reader_that_does_not_read(site: Site, number: signal.Signals) -> None
     with RunningCli("-", "-d", site.folder / "d", "--report", fifo) as run:
         run.send(stdin)
         run.close_stdin()
-        # All is downloaded and the folder for parts is gone: only the reader is missing.
+        # Without jobs and the folder for parts, the run only waits for the reader.
         wait_until(
             lambda: (
                 site.server.count() == len(names)
@@ -326,7 +326,7 @@ def test_a_reader_that_does_not_read(site: Site, number: signal.Signals) -> None
         result = run.wait(EXIT_LATENCY)
     os.close(reader)
     assert result.status == 128 + number, result
-    assert "lines are missing there" in result.stderr
+    assert "lines could not be written" in result.stderr
     assert result.totals is not None
     assert result.totals.downloaded == len(names)
 
@@ -335,14 +335,14 @@ def test_a_reader_that_does_not_read(site: Site, number: signal.Signals) -> None
     "options", [("--report=-", "--print=paths"), ("-0",), ("--print=names",), ("--report",)]
 )
 def test_wrong_usage(options: Sequence[str]) -> None:
-    """Options that say nothing together are refused."""
+    """Contradicting or incomplete options are a usage error."""
     result = run_cli("-", *options)
     assert result.status == 2, result
     assert options[0].partition("=")[0] in result.stderr
 
 
 def test_a_name_like_an_option(server: ScriptedServer, tmp_path: Path) -> None:
-    """A name that a server chose is no option of the program that gets it."""
+    """A printed name that begins with `-` gets a `./`, so that it is no option of a program."""
     server.play("/-rf", Reply(body=b"x"))
     cwd = ("sh", "-c", f'cd "{tmp_path}"; exec "$@"', "sh", MAIN[0], str(Path.cwd() / MAIN[1]))
     stdin = f"{server.url('/-rf')}\n".encode()
@@ -355,7 +355,7 @@ def test_a_name_like_an_option(server: ScriptedServer, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("aria2c") is None, reason="aria2c is not installed")
 def test_aria2c_reads_the_failed_list(server: ScriptedServer, tmp_path: Path) -> None:
-    """aria2c downloads what failed, under the same names, with the headers and limits."""
+    """aria2c downloads the failed list with the same names, headers and limits."""
     source = tmp_path / "list"
     body = b"content"
     digest = "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"

@@ -1,4 +1,4 @@
-"""What ends a run before its list is done, --deadline and --max-failures, and its status."""
+"""The limits of a run, --deadline and --max-failures, and the exit status."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.sizes import sizes_of
 from tests.support.waiting import wait_until
 
 SOON = 15.0
-"""Seconds within which a run that has to stop has ended, also on a busy machine."""
+"""Seconds within which a run that has to stop ends, even on a busy machine."""
 MIB = 1 << 20
 OFTEN = "--monitor-interval=0.05"
 NO_LIMITS = ("-T=0", "--connect-timeout=0", "--speed-limit=0")
@@ -39,20 +39,20 @@ DEADLINE, MAX_FAILURES = "--deadline has passed", "--max-failures is reached"
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """An output directory that doesn't exist yet."""
+    """Return the path of an output directory that does not exist yet."""
     return tmp_path / "downloads"
 
 
 @pytest.fixture
 def site(server: ScriptedServer) -> ScriptedServer:
-    """A server of files (`/ok`), of nothing else, and of bodies that never end (`/stuck`)."""
+    """Return a server with a file (`/ok`) and bodies that never end (`/stuck`)."""
     server.play("/ok", Reply(body=b"ok"))
     server.play("/stuck", Reply(body=bytes(100), delivery=Stall(10)))
     return server
 
 
 def urls(server: ScriptedServer, *paths: str) -> bytes:
-    """A list of URLs: a path, or `path*count` for so many of it with different queries."""
+    """Return a list of URLs; `path*count` stands for so many with different queries."""
     lines: list[str] = []
     for path in paths:
         name, _, count = path.partition("*")
@@ -62,19 +62,19 @@ def urls(server: ScriptedServer, *paths: str) -> bytes:
 
 
 def totals(result: CliResult) -> Totals:
-    """The numbers of the summary, of a run that ended in order."""
+    """Return the numbers of the summary of a run that ended in order."""
     assert not result.has_traceback, result
     assert result.totals is not None, result
     return result.totals
 
 
 def files(target: Path) -> list[str]:
-    """The names of finished files."""
+    """Return the names of finished files."""
     return sorted(path.name for path in target.iterdir() if path.is_file())
 
 
 def assert_stopped(result: CliResult, reason: str) -> Totals:
-    """The run was ended by that limit, and says so."""
+    """Check that this limit ended the run; return the numbers of its summary."""
     assert result.status == 5, result
     assert re.search(f"^stopped early: {reason}$", result.stderr, re.MULTILINE), result
     return totals(result)
@@ -94,7 +94,7 @@ STUCK: dict[str, Answer] = {
 def test_a_deadline_ends_stuck_downloads(
     site: ScriptedServer, target: Path, tls_context: ssl.SSLContext, *, workers: int
 ) -> None:
-    """Whatever the servers let the workers wait for: the rest counts as unfinished."""
+    """The deadline ends every kind of wait, and the remaining jobs count as unfinished."""
     for number, answer in enumerate(STUCK.values()):
         site.play(f"/{number}", answer)
     with unanswered_port() as port, ScriptedServer(tls=tls_context, silent=True) as silent:
@@ -110,7 +110,7 @@ def test_a_deadline_ends_stuck_downloads(
 
 
 def test_a_deadline_ends_a_long_list(site: ScriptedServer, target: Path) -> None:
-    """What is downloaded by then is whole, and the rest of the list is not even read."""
+    """The files at the deadline are complete, and the rest of the list is not read."""
     entries = urls(site, "ok*30000")
     result = run_cli("-", "-d", target, "-q", "--deadline=1", stdin=entries, timeout=SOON)
     found = assert_stopped(result, DEADLINE)
@@ -121,7 +121,7 @@ def test_a_deadline_ends_a_long_list(site: ScriptedServer, target: Path) -> None
 
 
 def test_a_deadline_does_not_wait_for_the_list(site: ScriptedServer, target: Path) -> None:
-    """A list that is still being written holds nobody."""
+    """A list that is still being written does not delay the end."""
     with RunningCli("-", "-d", target, "--deadline=1") as run:
         run.send(urls(site, "ok"))
         result = run.wait_with_open_stdin(SOON)
@@ -131,7 +131,7 @@ def test_a_deadline_does_not_wait_for_the_list(site: ScriptedServer, target: Pat
 
 @pytest.mark.parametrize("source", ["yes '#'", "yes nonsense", "tr '\\0' x </dev/zero"])
 def test_a_deadline_ends_an_endless_list(target: Path, source: str) -> None:
-    """A list without end that leads to no job, be it one line without end, holds nobody."""
+    """An endless list without jobs, or with an endless line, does not delay the end."""
     program = ("sh", "-c", f'{source} 2>/dev/null | "$@" 2>&1 | tail -n 5', "sh", *MAIN)
     result = run_cli("-", "-d", target, "--deadline=0.5", program=program, timeout=SOON)
     assert f"stopped early: {DEADLINE}" in result.stdout, result
@@ -144,7 +144,7 @@ def test_a_deadline_ends_an_endless_list(target: Path, source: str) -> None:
 def test_a_deadline_that_is_not_reached(
     site: ScriptedServer, target: Path, *, deadline: str, paths: list[str], status: int
 ) -> None:
-    """A run that is over before ends as if there was none."""
+    """A run that ends before its deadline ends as a run without one."""
     entries = urls(site, *paths)
     result = run_cli("-", "-d", target, f"--deadline={deadline}", stdin=entries)
     assert result.status == status, result
@@ -153,7 +153,7 @@ def test_a_deadline_that_is_not_reached(
 
 
 def version(body: bytes) -> Callable[[Request], Answer]:
-    """A file of one version, of which ranges can be asked for; its second half never comes."""
+    """Return the answer for a file with ranges, whose whole body stops at its half."""
 
     def answer(request: Request) -> Answer:
         wanted = request.header("Range")
@@ -172,7 +172,7 @@ BODY = b"0123456789abcdef" * (4 * MIB // 16)
 
 @pytest.mark.parametrize("limit", ["--deadline=1.5", "--max-failures=1"])
 def test_parts_are_kept(site: ScriptedServer, target: Path, limit: str) -> None:
-    """What a limit cut off is continued by the next run."""
+    """The next run resumes a download that a limit has aborted."""
     has_begun = target / ".url-downloader"
     site.play("/large", version(BODY))
     with RunningCli("-", "-d", target, limit, *NO_LIMITS) as run:
@@ -188,7 +188,7 @@ def test_parts_are_kept(site: ScriptedServer, target: Path, limit: str) -> None:
 
 
 def part_size(folder: Path) -> int:
-    """Bytes of the parts in it."""
+    """Return the bytes of the parts in the folder."""
     return sum(sizes_of(folder.glob("*.part")))
 
 
@@ -209,7 +209,7 @@ def part_size(folder: Path) -> int:
 def test_too_many_failures(
     site: ScriptedServer, target: Path, *, limit: str, paths: list[str], workers: int
 ) -> None:
-    """Once so many have failed, or such a share of the list, the run ends; stuck ones too."""
+    """The run, stuck jobs included, ends when so many jobs, or such a share, have failed."""
     options = (f"-w{workers}", "--queue-size=200", f"--max-failures={limit}", *NO_LIMITS)
     result = run_cli("-", "-d", target, *options, stdin=urls(site, *paths), timeout=SOON)
     found = assert_stopped(result, MAX_FAILURES)
@@ -218,8 +218,8 @@ def test_too_many_failures(
     assert found.downloaded == len(files(target))
 
 
-def test_the_rest_is_not_asked_for(site: ScriptedServer, target: Path) -> None:
-    """No more than what is in flight by then is downloaded after the last failure."""
+def test_the_rest_is_not_requested(site: ScriptedServer, target: Path) -> None:
+    """After the last failure, no new job is begun."""
     gate = Hold(site.stopping)
     site.play("/stuck", Reply(body=b"late", delivery=gate))
     entries = urls(site, "missing*2", "stuck", "ok*1000")
@@ -250,7 +250,7 @@ def test_the_rest_is_not_asked_for(site: ScriptedServer, target: Path) -> None:
 def test_not_too_many_failures(
     site: ScriptedServer, target: Path, *, limit: str, paths: list[str], status: int
 ) -> None:
-    """Fewer failures, and attempts that are made again, end nothing."""
+    """Fewer failures, and attempts that are retried, do not end the run."""
     site.play("/flap", *flap(3, Reply(body=b"ok")))
     options = (f"--max-failures={limit}", "--retry-delay=0")
     result = run_cli("-", "-d", target, *options, stdin=urls(site, *paths))
@@ -260,9 +260,9 @@ def test_not_too_many_failures(
 
 
 def test_a_share_of_a_list_that_goes_on(site: ScriptedServer, target: Path) -> None:
-    """As long as the list is read, a share is of the jobs that have ended, a hundred at least.
+    """While the list is read, the share is that of the ended jobs, at least of a hundred.
 
-    The 99 failures of the first 99 jobs are not 100 % of the first hundred yet.
+    So 99 failures of the first 99 jobs are not 100 % yet.
     """
     with RunningCli("-", "-d", target, OFTEN, "--max-failures=100%") as run:
         run.send(urls(site, "missing*99"))
@@ -274,7 +274,7 @@ def test_a_share_of_a_list_that_goes_on(site: ScriptedServer, target: Path) -> N
 
 
 def test_a_share_that_falls(site: ScriptedServer, target: Path) -> None:
-    """A share that is too great among few, but not among the first hundred, ends nothing."""
+    """A share that is too great among few jobs, but not among a hundred, is no limit."""
     entries = urls(site, "missing*40", "ok*100")
     result = run_cli("-", "-d", target, "-w1", "--max-failures=41%", stdin=entries)
     assert (result.status, totals(result).downloaded) == (1, 100), result
@@ -292,7 +292,7 @@ def test_a_share_that_falls(site: ScriptedServer, target: Path) -> None:
     ],
 )
 def test_usage(target: Path, option: str, said: str) -> None:
-    """A wrong value is a usage error that names the flag and, where there is one, the range."""
+    """A wrong value is a usage error, which has the flag and its range."""
     result = run_cli("-", "-d", target, option)
     assert result.status == 2, result
     assert re.search(said, result.stderr.splitlines()[-1]), result
@@ -300,7 +300,7 @@ def test_usage(target: Path, option: str, said: str) -> None:
     assert not target.exists()
 
 
-# What a run comes to, in the order in which one status outdoes another.
+# Runs with two reasons for an exit status, and the status that wins.
 LOCAL = b"  out=folder\n"
 PRECEDENCE = [
     pytest.param(["missing"], ["--max-failures=1"], 5, id="5 before 4"),
@@ -318,7 +318,7 @@ PRECEDENCE = [
 def test_precedence(
     site: ScriptedServer, target: Path, *, paths: list[str], options: list[str], status: int
 ) -> None:
-    """Where a run ends in more than one way, the status tells the graver one."""
+    """Of several reasons for an exit status, the more severe one wins."""
     (target / "folder").mkdir(parents=True)
     site.play("/local", Reply(body=b"ok"))
     entries = re.sub(rb"(/local.*\n)", rb"\1" + LOCAL, urls(site, *paths))
@@ -329,10 +329,8 @@ def test_precedence(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
-def test_a_signal_outdoes_all(
-    site: ScriptedServer, target: Path, number: signal.Signals
-) -> None:
-    """A signal's status tells it from limits, failures and trouble of this machine."""
+def test_a_signal_wins(site: ScriptedServer, target: Path, number: signal.Signals) -> None:
+    """The status of a signal wins over limits, failures and local trouble."""
     (target / "folder").mkdir(parents=True)
     entries = urls(site, "missing", "ok") + LOCAL + urls(site, "stuck*5")
     options = (OFTEN, "-w2", "--max-failures=5", "--deadline=1m", *NO_LIMITS)
@@ -347,7 +345,7 @@ def test_a_signal_outdoes_all(
 
 
 def test_no_list_no_deadline(tmp_path: Path, target: Path) -> None:
-    """A list that can't be read is local trouble, whatever the limits."""
+    """A list that can't be read is local trouble, even with limits."""
     options = ("--deadline=1", "--max-failures=1")
     result = run_cli(tmp_path / "missing", "-d", target, *options)
     assert result.status == 3, result
@@ -367,7 +365,7 @@ sys.exit(main())
 
 
 def test_a_deadline_that_passes_while_the_run_ends(site: ScriptedServer, target: Path) -> None:
-    """A run whose jobs have all ended was not stopped, however long its threads take to end."""
+    """A deadline that passes after the last job, while threads end, does not count."""
     program = (sys.executable, "-c", LATE)
     entries = urls(site, "ok")
     result = run_cli("-", "-d", target, "--deadline=2", program=program, stdin=entries)

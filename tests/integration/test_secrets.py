@@ -1,4 +1,4 @@
-"""No password, header or file's content comes into what the program says or writes."""
+"""No output of the program has a password, a header or the content of a file in it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def with_bug(module: str, place: str) -> tuple[str, ...]:
     return (sys.executable, "-c", code, "main.py")
 
 
-def told(result: CliResult, folder: Path) -> str:
-    """Return all that a run said, and all that is in its files."""
+def output_of(result: CliResult, folder: Path) -> str:
+    """Return the output of a run, and the text of all files in the folder."""
     texts = [path.read_text() for path in folder.iterdir() if path.is_file()]
     return "\n".join([str(result), *texts])
 
@@ -46,12 +46,12 @@ def told(result: CliResult, folder: Path) -> str:
         ("input_parser", "InputParser._take_url"),
         ("shared.job_registry", "_moved"),
         ("reports.job_report", "Report.on_event"),
-        ("cli.observers", "log_line"),
-        ("cli.command", "end_of"),
+        ("cli.observers", "log_status"),
+        ("cli.command", "_end_of"),
         ("cli.command_line", "argument_parser"),
     ],
 )
-def test_a_bug_is_told_by_its_type_and_place(
+def test_a_bug_shows_no_text(
     server: ScriptedServer,
     tmp_path: Path,
     *,
@@ -59,7 +59,7 @@ def test_a_bug_is_told_by_its_type_and_place(
     place: str,
     options: tuple[str, ...],
 ) -> None:
-    """Status 70, the path of the package, no text of the error; its traceback with -v alone."""
+    """A bug gives status 70, its type, its place and the package's path, but not its text."""
     server.play("/a", Reply(body=b"data"))
     (tmp_path / "list").write_text(server.url("/a"))
     outputs = [f"--{name}={tmp_path / name}" for name in ("report", "failed-out", "log-file")]
@@ -69,7 +69,7 @@ def test_a_bug_is_told_by_its_type_and_place(
         program=with_bug(module, place),
     )
     assert result.status == 70, result
-    text = told(result, tmp_path)
+    text = output_of(result, tmp_path)
     assert SECRET not in text
     assert "ValueError at " in text
     assert f" from {ROOT / 'url_downloader'}\n" in text
@@ -77,10 +77,8 @@ def test_a_bug_is_told_by_its_type_and_place(
     assert ("in bug" in text) == (bool(options) and is_parsed), text
 
 
-def test_a_bug_that_fails_one_job_is_told_in_the_status(
-    server: ScriptedServer, tmp_path: Path
-) -> None:
-    """The job is FAILED with kind `internal`, the run ends with 70, the report says where."""
+def test_a_bug_that_fails_one_job(server: ScriptedServer, tmp_path: Path) -> None:
+    """The job fails with kind `internal`, the status is 70, and the report has the place."""
     server.play("/a", Reply(body=b"data"))
     (tmp_path / "list").write_text(server.url("/a"))
     result = run_cli(

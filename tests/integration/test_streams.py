@@ -1,4 +1,4 @@
-"""Standard streams and working directories as scripts, daemons and accidents leave them."""
+"""Standard streams and working directories that are closed, full, read-only or gone."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tests.support.waiting import wait_until
 SIZES = (0, 1, 100, 5000, 70_000, 1_200_000)
 FULL = "/dev/full"
 CHATTY = ("-v", "--monitor-interval=0.01")
-"""As much as possible to say, so that it would be seen where it doesn't belong."""
+"""Options for much output, which would be seen if it went to a wrong file."""
 ABSOLUTE = (sys.executable, str(ROOT / "main.py"))
 
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """An output directory that doesn't exist yet."""
+    """Return the path of an output directory that does not exist yet."""
     return tmp_path / "downloads"
 
 
 @pytest.fixture
 def right(server: ScriptedServer) -> dict[str, bytes]:
-    """What the server has: the content of each file by its name."""
+    """Return the content of each file of the server by its name."""
     luck = random.Random(0)
     files = {f"{size}.bin": luck.randbytes(size) for size in SIZES}
     for name, body in files.items():
@@ -40,30 +40,30 @@ def right(server: ScriptedServer) -> dict[str, bytes]:
 
 @pytest.fixture
 def urls(server: ScriptedServer, right: dict[str, bytes], tmp_path: Path) -> Path:
-    """A list of all files."""
+    """Return the path of a list of all files."""
     path = tmp_path / "urls.txt"
     path.write_text("".join(f"{server.url(f'/{name}')}\n" for name in right))
     return path
 
 
 def shell(redirections: str, program: Sequence[str] = MAIN) -> tuple[str, ...]:
-    """The program, started by a shell with these redirections."""
+    """Return the program as a shell starts it with these redirections."""
     return ("sh", "-c", f'exec "$@" {redirections}', "sh", *program)
 
 
 def finished(target: Path) -> dict[str, bytes]:
-    """The content of each file in the directory, hidden ones included, by its name."""
+    """Return the content of each file in the directory, hidden ones included, by its name."""
     return {path.name: path.read_bytes() for path in target.iterdir()}
 
 
 def assert_complete(result: CliResult, target: Path, right: dict[str, bytes]) -> None:
-    """All went well, and each file has what belongs into it."""
+    """Check that the run succeeded, and that each file has the right content."""
     assert result.status == 0, result
     assert not result.has_traceback, result
     assert finished(target) == right
 
 
-# What is closed.
+# Closed streams.
 
 CLOSED = {
     "".join(names): " ".join(f"{name}&-" for name in names)
@@ -75,7 +75,7 @@ every_closed = pytest.mark.parametrize("redirections", CLOSED.values(), ids=CLOS
 
 @every_closed
 def test_closed(urls: Path, right: dict[str, bytes], target: Path, redirections: str) -> None:
-    """Whichever streams are closed, nothing that is said ends up in a file."""
+    """If streams are closed, no output goes into a downloaded file."""
     result = run_cli(urls, "-d", target, *CHATTY, program=shell(redirections))
     assert_complete(result, target, right)
     assert result.stdout == ""
@@ -86,7 +86,7 @@ def test_closed(urls: Path, right: dict[str, bytes], target: Path, redirections:
 def test_closed_with_list_on_stdin(
     urls: Path, right: dict[str, bytes], target: Path, redirections: str
 ) -> None:
-    """A list on standard input is read to its end, whatever else is closed."""
+    """A list on standard input is read to its end if other streams are closed."""
     program, stdin = shell(redirections), urls.read_bytes()
     result = run_cli("-", "-d", target, *CHATTY, program=program, stdin=stdin)
     assert_complete(result, target, right)
@@ -96,7 +96,7 @@ def test_closed_with_list_on_stdin(
 def test_closed_and_something_fails(
     server: ScriptedServer, urls: Path, target: Path, right: dict[str, bytes], redirections: str
 ) -> None:
-    """What goes wrong is told by the status, even where nothing else can tell it."""
+    """The exit status reports failures even if no stream can."""
     with urls.open("a") as lines:
         lines.write(f"{server.url('/missing')}\nnonsense\n")
     result = run_cli(urls, "-d", target, program=shell(redirections))
@@ -106,7 +106,7 @@ def test_closed_and_something_fails(
 
 @pytest.mark.parametrize("option", ["-c", "--no-continue"])
 def test_closed_for_a_second_run(server: ScriptedServer, target: Path, option: str) -> None:
-    """A part that a run with closed streams left is one that another run can use."""
+    """A run can resume the part that a run with closed streams has left."""
     body = random.Random(1).randbytes(3 << 20)
     server.play("/file", Reply(body=body, headers={"ETag": '"1"'}, delivery=Stall(2 << 20)))
     arguments = ("-", "-d", target, *CHATTY, "-T0.3", "--max-retries=0")
@@ -119,7 +119,7 @@ def test_closed_for_a_second_run(server: ScriptedServer, target: Path, option: s
 
 @pytest.mark.parametrize("redirections", ["0<&-", "0<&- 1>&-", "0<&- 1>&- 2>&-"])
 def test_list_from_closed_stdin(target: Path, redirections: str) -> None:
-    """A list that was to come from a closed stream is local trouble, and is called that."""
+    """A list on closed standard input is local trouble, and the message says so."""
     result = run_cli("-", "-d", target, program=shell(redirections))
     assert result.status == 3, result
     assert not result.has_traceback, result
@@ -128,13 +128,13 @@ def test_list_from_closed_stdin(target: Path, redirections: str) -> None:
 
 
 def test_list_from_empty_stdin(target: Path) -> None:
-    """Standard input that has nothing to read is an empty list."""
+    """Empty standard input is an empty list."""
     result = run_cli("-", "-d", target, program=shell("0</dev/null"))
     assert result.status == 0, result
     assert "no URLs" in result.stderr
 
 
-# What is full, or has no reader.
+# Full streams, and pipes without a reader.
 
 WITHOUT_READER = """
 import os, sys
@@ -151,7 +151,7 @@ os.execv(sys.argv[2], sys.argv[2:])
     [f"2>{FULL}", f"1>{FULL}", f"1>{FULL} 2>&1", f"0<&- 1>{FULL} 2>&1", f"1>&- 2>{FULL}"],
 )
 def test_full(urls: Path, right: dict[str, bytes], target: Path, redirections: str) -> None:
-    """Where nothing more can be said, the downloads go on, and the status is theirs."""
+    """If streams are full, the downloads go on, and the status is that of the downloads."""
     result = run_cli(urls, "-d", target, *CHATTY, program=shell(redirections))
     assert_complete(result, target, right)
 
@@ -161,7 +161,7 @@ def test_full(urls: Path, right: dict[str, bytes], target: Path, redirections: s
 def test_reader_is_gone(
     urls: Path, right: dict[str, bytes], target: Path, descriptors: str, option: str
 ) -> None:
-    """A log that nobody reads any more ends no download."""
+    """A log whose reader is gone does not end the run."""
     program = (sys.executable, "-c", WITHOUT_READER, descriptors, *MAIN)
     assert_complete(run_cli(urls, "-d", target, option, program=program), target, right)
 
@@ -170,7 +170,7 @@ def test_reader_is_gone(
     ("path", "status"), [("/held", 0), ("/missing", 4)], ids=["success", "failure"]
 )
 def test_head(server: ScriptedServer, tmp_path: Path, path: str, status: int) -> None:
-    """`2>&1 | head -1` takes the log away in mid-run; files and status stay right."""
+    """`2>&1 | head -1`, which closes the log in mid-run, does not change files and status."""
     script = '{ "$@" 2>&1; echo $? >"$STATUS"; } | head -1'
     kept, target = tmp_path / "status", tmp_path / "out"
     reply = Reply(body=b"x" * 5000, delivery=Hold(release := threading.Event(), 1000))
@@ -188,13 +188,13 @@ def test_head(server: ScriptedServer, tmp_path: Path, path: str, status: int) ->
     assert finished(target) == ({} if status else {"held": b"x" * 5000})
 
 
-# What is there to be seen, but not to be downloaded.
+# Help and usage errors.
 
 
 @pytest.mark.parametrize("redirections", ["1>&-", f"1>{FULL}", "1>&- 2>&-", "0<&- 1>&- 2>&-"])
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_help(option: str, redirections: str) -> None:
-    """Help that can't be shown is no reason for a traceback."""
+    """Help that can't be printed gives no traceback."""
     result = run_cli(option, program=shell(redirections))
     assert result.status == 0, result
     assert result.stderr == ""
@@ -202,7 +202,7 @@ def test_help(option: str, redirections: str) -> None:
 
 @pytest.mark.parametrize("redirections", ["2>&-", f"2>{FULL}", "0<&- 1>&- 2>&-", f"1>{FULL}"])
 def test_wrong_usage(redirections: str) -> None:
-    """Wrong usage keeps its status when nobody can be told of it."""
+    """A usage error keeps its status if it can't be printed."""
     result = run_cli("--no-such-option", program=shell(redirections))
     assert result.status == 2, result
     assert not result.has_traceback, result
@@ -213,7 +213,7 @@ def test_wrong_usage(redirections: str) -> None:
 
 @pytest.mark.parametrize("redirections", ["", "0<&- 1>&- 2>&-", "0</dev/null >/dev/null 2>&1"])
 def test_bare_environment(server: ScriptedServer, target: Path, redirections: str) -> None:
-    """As a daemon starts it: no variables, no terminal, and names that are not ASCII."""
+    """The program works as a daemon starts it: no variables, no terminal, non-ASCII names."""
     server.play("/%C3%BC", Reply(body=b"ue"))
     urls = target.parent / "urls.txt"
     urls.write_text(server.url("/%C3%BC\n"))
@@ -223,7 +223,7 @@ def test_bare_environment(server: ScriptedServer, target: Path, redirections: st
 
 # Working directories.
 
-# Root may write anywhere, until it gives that right up for good.
+# Root may write anywhere, until it drops that capability.
 IN_READ_ONLY_FOLDER = """
 import ctypes, os, sys
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
@@ -244,7 +244,7 @@ every_odd_folder = pytest.mark.parametrize(
 
 @pytest.fixture
 def odd_folder(tmp_path: Path) -> Path:
-    """A folder that can't be written to."""
+    """Return the path of a folder that can't be written to."""
     path = tmp_path / "cwd"
     path.mkdir(mode=0o555)
     return path
@@ -261,7 +261,7 @@ def test_odd_cwd(
     script: str,
     redirections: str,
 ) -> None:
-    """With an absolute output directory it doesn't matter where the program is started."""
+    """With an absolute output directory, the program works in any working directory."""
     launcher = (sys.executable, "-c", script, str(odd_folder), *ABSOLUTE)
     result = run_cli(urls, "-d", target, *CHATTY, program=shell(redirections, launcher))
     assert_complete(result, target, right)
@@ -277,7 +277,7 @@ def test_odd_cwd_and_relative_directory(
     script: str,
     directory: tuple[str, ...],
 ) -> None:
-    """An output directory that can't be made is local trouble, and nothing is asked for."""
+    """An output directory that can't be created is local trouble, and no request is sent."""
     program = (sys.executable, "-c", script, str(odd_folder), *ABSOLUTE)
     result = run_cli(urls, *directory, program=program)
     assert result.status == 3, result
@@ -288,7 +288,7 @@ def test_odd_cwd_and_relative_directory(
 
 
 def test_relative_list_in_deleted_cwd(target: Path, odd_folder: Path) -> None:
-    """A list that is gone with its folder is one that can't be read."""
+    """A relative list in a deleted folder can't be read, and the message says so."""
     program = (sys.executable, "-c", IN_DELETED_FOLDER, str(odd_folder), *ABSOLUTE)
     result = run_cli("urls.txt", "-d", target, program=program)
     assert result.status == 3, result
@@ -297,7 +297,7 @@ def test_relative_list_in_deleted_cwd(target: Path, odd_folder: Path) -> None:
 
 
 def test_relative_config_file_in_deleted_cwd(odd_folder: Path) -> None:
-    """A config file that is gone with its folder is one that can't be read."""
+    """A relative config file in a deleted folder can't be read, and the message says so."""
     program = (sys.executable, "-c", IN_DELETED_FOLDER, str(odd_folder), *ABSOLUTE)
     result = run_cli("@options", "-", program=program)
     assert result.status == 2, result
@@ -307,7 +307,7 @@ def test_relative_config_file_in_deleted_cwd(odd_folder: Path) -> None:
 def test_cwd_goes_in_mid_run(
     server: ScriptedServer, right: dict[str, bytes], target: Path, odd_folder: Path
 ) -> None:
-    """With an absolute output directory, a folder that goes meanwhile does no harm."""
+    """With an absolute output directory, the working directory may be deleted meanwhile."""
     in_folder = 'cd "$1" && shift && exec "$@"'
     program = ("sh", "-c", in_folder, "sh", str(odd_folder), *ABSOLUTE)
     with RunningCli("-", "-d", target, *CHATTY, program=program) as run:

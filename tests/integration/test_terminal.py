@@ -1,4 +1,4 @@
-"""What a person sees who runs the program at a terminal."""
+"""The live display, the log and the summary, as the user sees them at a terminal."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ERASURE = b"\x1b[2K"
 
 
 class HeldSite:
-    """A server whose files come half, until it is told to send the rest.
+    """A server that sends half of each file, and the rest after an event.
 
     Args:
-        server: the server.
-        folder: for list and downloads.
-        count: of the files.
+        server: Server of the files.
+        folder: Folder for list and downloads.
+        count: Number of files.
     """
 
     def __init__(self, server: ScriptedServer, folder: Path, count: int) -> None:
@@ -41,35 +41,35 @@ class HeldSite:
 
     @property
     def arguments(self) -> tuple[str | Path, ...]:
-        """What the program is to do."""
+        """Return the arguments that download all files."""
         return self.list, "-d", self.target, "--retry-delay=0", f"-w{len(self.names) + 1}"
 
 
 def is_held(rows: list[str], count: int) -> bool:
-    """Whether so many downloads are seen to be at their half."""
+    """Tell whether so many downloads are shown at their half."""
     amounts = (" 1.0 MiB of 2.0 MiB ", " 50% ")
     return sum(any(each in row for each in amounts) for row in rows) == count
 
 
 def bars(rows: list[str]) -> list[int]:
-    """Where the rows stand that are an overall bar."""
+    """Return the positions of the rows that are an overall bar."""
     return [n for n, row in enumerate(rows) if row and not row.strip("━╸╺")]
 
 
 def unfolded(text: str) -> str:
-    """The text without blanks: one at the edge of a narrow window is not to be seen."""
+    """Return the text without blanks, which are lost at the edge of a narrow window."""
     return "".join(text.split())
 
 
 def assert_no_residue(rows: list[str]) -> None:
-    """Nothing of the display is on the screen."""
+    """Check that no row of the display is on the screen."""
     assert not bars(rows), rows
     assert not [row for row in rows if re.search(r" done, |KiB/s  |more downloads", row)], rows
 
 
 @pytest.mark.parametrize("columns", [80, 40])
 def test_the_display(server: ScriptedServer, tmp_path: Path, columns: int) -> None:
-    """A row for each download, the run below, the log above; gone at the end, then a table."""
+    """The display has the log, the downloads and the run; at the end a table replaces it."""
     site = HeldSite(server, tmp_path, 3)
     with site.list.open("a") as lines:
         lines.write(server.url("/missing\n"))
@@ -100,7 +100,7 @@ def test_the_display(server: ScriptedServer, tmp_path: Path, columns: int) -> No
 
 
 def test_another_size(server: ScriptedServer, tmp_path: Path) -> None:
-    """The display takes the size that the window has now, and leaves nothing of the old one."""
+    """The display follows the size of the window, and erases the rows of the old size."""
     site = HeldSite(server, tmp_path, 3)
     with Terminal(*site.arguments) as terminal:
         for columns, lines in ((80, 24), (40, 24), (80, 30), (50, 12)):
@@ -117,13 +117,13 @@ def test_another_size(server: ScriptedServer, tmp_path: Path) -> None:
 
 
 def is_as_wide(rows: list[str], *, columns: int) -> bool:
-    """Whether the whole display is there, and takes so many columns."""
+    """Tell whether the whole display is shown, in so many columns."""
     is_whole = is_held(rows, 3) and rows[-1].endswith("/s")
     return is_whole and any(len(rows[n]) == columns for n in bars(rows))
 
 
 def test_many_workers(server: ScriptedServer, tmp_path: Path) -> None:
-    """Of 64 downloads as many are shown as fit beside the log, and how many more there are."""
+    """Of 64 downloads, as many are shown as fit below the log, and the others are counted."""
     site = HeldSite(server, tmp_path, 64)
     with Terminal(*site.arguments) as terminal:
         rows = terminal.wait_for(
@@ -141,7 +141,7 @@ def test_many_workers(server: ScriptedServer, tmp_path: Path) -> None:
 def test_color(
     server: ScriptedServer, tmp_path: Path, env: dict[str, str], *, has_color: bool
 ) -> None:
-    """The display has colors, unless NO_COLOR asks for none."""
+    """The display has colors, unless NO_COLOR is set."""
     site = HeldSite(server, tmp_path, 1)
     with Terminal(*site.arguments, env=env) as terminal:
         terminal.wait_for(lambda rows: is_held(rows, 1), what="the display")
@@ -168,7 +168,7 @@ def test_plain_lines(
     env: dict[str, str],
     program: tuple[str, ...],
 ) -> None:
-    """Where there is to be no display, the log says how the run stands, and steers nothing."""
+    """Without a display, the log has status lines, and no escape sequence is written."""
     site = HeldSite(server, tmp_path, 1)
     with Terminal(*site.arguments, option, program=program, env=env) as terminal:
         terminal.wait_for(lambda rows: any("INFO monitor: " in row for row in rows), what="log")
@@ -178,8 +178,8 @@ def test_plain_lines(
     assert b"\x1b" not in terminal.written
 
 
-def test_a_name_steers_nothing(server: ScriptedServer, tmp_path: Path) -> None:
-    """A name that looks like markup is shown as it is; one that is too long shows its end."""
+def test_names_are_not_markup(server: ScriptedServer, tmp_path: Path) -> None:
+    """A name that looks like markup is shown unchanged; a long name shows its end."""
     site = HeldSite(server, tmp_path, 2)
     first, second = site.list.read_text().splitlines()
     name = "[red]x[/red]"
@@ -194,7 +194,7 @@ def test_a_name_steers_nothing(server: ScriptedServer, tmp_path: Path) -> None:
 
 
 def test_interrupt(server: ScriptedServer, tmp_path: Path) -> None:
-    """Ctrl-C takes the display away and leaves the summary, with what is unfinished."""
+    """Ctrl-C erases the display; the summary has the number of unfinished jobs."""
     site = HeldSite(server, tmp_path, 2)
     with Terminal(*site.arguments, "-w1") as terminal:
         terminal.wait_for(lambda rows: is_held(rows, 1), what="the display")
@@ -206,7 +206,7 @@ def test_interrupt(server: ScriptedServer, tmp_path: Path) -> None:
 
 
 def test_hang_up(server: ScriptedServer, tmp_path: Path) -> None:
-    """Under nohup a terminal that goes ends neither the run nor the downloads."""
+    """Under nohup, a terminal that hangs up does not end the run."""
     site = HeldSite(server, tmp_path, 1)
     program = ("sh", "-c", 'trap "" HUP; exec "$@"', "sh", *MAIN)
     with Terminal(*site.arguments, program=program) as terminal:
@@ -218,7 +218,7 @@ def test_hang_up(server: ScriptedServer, tmp_path: Path) -> None:
 
 
 def test_in_the_background(server: ScriptedServer, tmp_path: Path) -> None:
-    """A run behind a shell logs, and paints nothing over what the shell shows."""
+    """A run in the background logs, and paints no display."""
     site = HeldSite(server, tmp_path, 1)
     site.release.set()
     program = ("sh", "-c", 'set -m; "$@" & wait $!', "sh", *MAIN)
@@ -230,7 +230,7 @@ def test_in_the_background(server: ScriptedServer, tmp_path: Path) -> None:
 
 
 def test_quiet(server: ScriptedServer, tmp_path: Path) -> None:
-    """With -q a terminal stays empty when all went well."""
+    """With -q, a run without failures writes nothing to the terminal."""
     site = HeldSite(server, tmp_path, 1)
     site.release.set()
     with Terminal(*site.arguments, "-q") as terminal:
@@ -239,7 +239,7 @@ def test_quiet(server: ScriptedServer, tmp_path: Path) -> None:
 
 
 def test_always(server: ScriptedServer, tmp_path: Path) -> None:
-    """With --progress always the display is drawn whatever stderr is."""
+    """With --progress always, the display is painted even if stderr is no terminal."""
     site = HeldSite(server, tmp_path, 1)
     site.release.set()
     result = run_cli(*site.arguments, "--progress=always")
@@ -249,14 +249,11 @@ def test_always(server: ScriptedServer, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "package"),
-    [
-        (["--progress=always"], "rich"),
-        (["--metrics-file=x.prom"], "prometheus-client"),
-    ],
+    ("option", "package"),
+    [("--progress=always", "rich"), ("--metrics-file=x.prom", "prometheus-client")],
 )
-def test_an_extra_is_missing(options: list[str], package: str) -> None:
-    """An option whose package is not installed is a usage error that says what to install."""
-    result = run_cli("-", *options, program=without(package.replace("-", "_")))
+def test_a_missing_package(option: str, package: str) -> None:
+    """An option that needs a missing package is a usage error, which says what to install."""
+    result = run_cli("-", option, program=without(package.replace("-", "_")))
     assert result.status == 2, result
     assert f"pip install {package}\n" in result.stderr, result

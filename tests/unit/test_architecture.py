@@ -43,7 +43,7 @@ LIBRARIES = {
     "rich": "display",
     "prometheus_client": "reports",
     "brotli backports": "attempt",
-    "argparse": "cli reports",
+    "argparse": "cli",
     "signal": "__main__ api cli",
     "queue": "engine",
 }
@@ -193,7 +193,7 @@ BAD: dict[Check, list[tuple[str, str, str]]] = {
         ("attempt.downloader", "import requests", "is for network only"),
         ("storage.folder", "from urllib3.util import Retry", "urllib3 is for network"),
         ("inputs.list_entry", "from validators import url", "input_parser only"),
-        ("config.settings", "import argparse", "argparse is for cli and reports"),
+        ("config.settings", "import argparse", "argparse is for cli only"),
         ("process_jobs", "import signal", "is for __main__ and api and cli only"),
         ("engine.pool", "from .worker import X", "relative"),
     ],

@@ -154,7 +154,7 @@ def test_unknown_keys_and_mirrors_are_noted_once() -> None:
     assert result.outputs == ["a", "b"]
     assert result.rejections == []
     assert result.notes == [
-        "list.txt:1: only the first URL of a line is used, mirrors are not",
+        "list.txt:1: only the first URL of a line is used; mirrors are ignored",
         "list.txt:2: unknown option 'gid' is skipped",
     ]
 
@@ -307,7 +307,7 @@ def test_what_is_not_text_is_told_of_once(before: int) -> None:
     result = ParsedList(*[b""] * before, b"\x7fELF\0\1", b"\0\2", b"http://h/a")
     assert result.jobs == []
     assert result.reasons == [
-        f"list.txt:{before + 1}: the list is not text, and no more of it was read"
+        f"list.txt:{before + 1}: the list is not text, so the rest was not read"
     ]
     assert ParsedList(b"http://h/a", b"\0", b"http://h/b").outputs == ["a", "b"]
 
@@ -323,7 +323,7 @@ def test_an_unreadable_list_ends_in_order() -> None:
     assert result.outputs == ["a"]
     assert str(result.parser.error) == (
         "list.txt: can't be read after line 1: Input/output error; "
-        "what follows there is not downloaded"
+        "the rest is not downloaded"
     )
 
 

@@ -1,5 +1,5 @@
-"""The command line: arguments, config files, signals, logs, closing summary, exit status.
+"""The command: arguments, config files, lock, logs, signals, closing summary, exit status.
 
-Entry points: `command_line.parse_command_line`, then `command.run_command`. No other package
-may import this one, except `main`; it must not import `attempt` or `network`.
+Entry points: `command_line.parse_command_line`, then `command.run_command`. Only the module
+`main` may import this package, which must not import `attempt` or `network`.
 """

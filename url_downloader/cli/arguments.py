@@ -1,11 +1,16 @@
-"""The command line: its grammar, and the Settings that it asks for."""
+"""The parser of the command line, and the settings that parsed arguments ask for."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from url_downloader.cli.message_arguments import add_message_options
+from url_downloader.cli.command_settings import (
+    CommandLine,
+    CommandSettings,
+    ProgressMode,
+)
+from url_downloader.cli.message_arguments import add_message_options, log_settings
 from url_downloader.cli.option_types import (
     ArgumentParser,
     Group,
@@ -16,7 +21,7 @@ from url_downloader.cli.option_types import (
     media_types,
     status_codes,
 )
-from url_downloader.cli.report_arguments import add_report_options
+from url_downloader.cli.report_arguments import add_report_options, report_settings
 from url_downloader.cli.server_arguments import add_server_options, server_settings
 from url_downloader.config.settings import (
     Existing,
@@ -41,7 +46,7 @@ Later options override earlier ones, wherever they are.
 
 
 def argument_parser() -> argparse.ArgumentParser:
-    """The command line's grammar; defaults come from Settings."""
+    """Return the parser of the command line; its defaults come from Settings."""
     defaults = Settings()
     parser = ArgumentParser(
         prog="url-downloader",
@@ -55,13 +60,13 @@ def argument_parser() -> argparse.ArgumentParser:
     _add_list(parser.add_argument_group("the list"))
     _add_run_options(parser.add_argument_group("the run"), defaults)
     _add_file_options(parser.add_argument_group("files"), defaults)
-    _add_existing_options(parser.add_argument_group("files that are there already"))
+    _add_existing_options(parser.add_argument_group("existing files"))
     _add_limits(parser.add_argument_group("limits of one attempt"), defaults.transfer)
     _add_retry_options(parser.add_argument_group("retries"), defaults.retry)
-    add_server_options(parser.add_argument_group("talking to servers"), defaults)
+    add_server_options(parser.add_argument_group("requests to servers"), defaults)
     add_report_options(parser.add_argument_group("reports"))
     add_message_options(parser.add_argument_group("messages"), defaults.monitor)
-    # Because of -0, argparse would take -1 for an option, and not for a number out of range.
+    # Because of -0, argparse would read -1 as an option, not as a number that is out of range.
     parser._has_negative_number_optionals.clear()
     return parser
 
@@ -72,26 +77,27 @@ def _add_list(group: Group) -> None:
     group.add_argument(
         "--dry-run",
         action="store_true",
-        help="check the list and ask no server: print each URL, a tab and the path of its file",
+        help="check the list without asking any server: print each URL, a tab and the path of"
+        " its file",
     )
 
 
 def _add_run_options(group: Group, defaults: Settings) -> None:
     pool, run = defaults.pool, defaults.run
     workers = ("-w", "--max_workers", "--max-workers")
-    text = "downloads at the same time"
+    text = "number of downloads at the same time"
     add_number(group, *workers, metavar="N", default=pool.max_workers, text=text)
-    text = "URLs read ahead, which wait for one of the -w downloads to end"
+    text = "number of URLs that are read ahead and wait for one of the -w downloads to end"
     add_number(group, "--queue-size", metavar="N", default=pool.queue_size, text=text)
-    text = "end the run in order after so long; 0 = never"
+    text = "end the run in order after this time; 0 = never"
     add_number(group, "--deadline", metavar="TIME", default=run.deadline, text=text)
     group.add_argument(
         "--max-failures",
         metavar="N|N%",
         type=in_range("--max-failures", failure_limit),
         default=run.max_failures,
-        help="end the run in order when so many URLs, or so many percent of the list, have"
-        " failed; 0 = never (default: 0)",
+        help="end the run in order when N URLs, or N percent of the list, have failed;"
+        " 0 = never (default: 0)",
     )
 
 
@@ -101,18 +107,21 @@ def _add_file_options(group: Group, defaults: Settings) -> None:
         metavar="DIR",
         type=Path,
         default=defaults.output.directory,
-        help="output directory, made if it is missing (default: %(default)s)",
+        help="output directory, created if it is missing (default: %(default)s)",
     )
     for flag, text in (
-        ("--no-continue", "start every file afresh, whatever part of it is there"),
+        (
+            "--no-continue",
+            "download every file from its start, without the part that an earlier run left",
+        ),
         (
             "--no-mtime",
-            "give files the time of the download, not of the server's Last-Modified",
+            "give each file the time of its download, not the server's Last-Modified",
         ),
-        ("--fsync", "have each file on the disk before it counts as downloaded"),
+        ("--fsync", "write each file through to the disk before it counts as downloaded"),
         (
             "--content-disposition",
-            "name files as the server says, unless an out= line in LIST does",
+            "use the file names that servers send, except where an out= line in LIST gives one",
         ),
     ):
         group.add_argument(flag, action="store_true", help=text)
@@ -124,23 +133,23 @@ def _add_file_checks(group: Group) -> None:
         "--min-free",
         metavar="SIZE",
         type=in_range("--min-free", parse_size),
-        help="end the run in order before the disk has less than SIZE free; 0 = any (default:"
-        " 64M, or a twentieth of the disk if that is less)",
+        help="end the run in order before the disk has less than SIZE free; 0 = no limit"
+        " (default: 64M, or a twentieth of the disk if that is less)",
     )
     group.add_argument(
         "--expect-type",
         metavar="TYPES",
         type=media_types,
         default=(),
-        help="fail when the server sends another media type than one of these, such as"
+        help="fail if the server sends a media type that is not one of these, such as"
         " application/pdf,image/* (default: any)",
     )
     group.add_argument(
         "--checksums",
         metavar="FILE",
         type=Path,
-        help="check the files against FILE, which sha256sum has written, with the names that"
-        " they will have (default: none)",
+        help="check the files against the checksums in FILE, which sha256sum has written for"
+        " files of the same names (default: none)",
     )
 
 
@@ -150,13 +159,13 @@ def _add_existing_options(group: Group) -> None:
         (
             ("-c", "--continue"),
             Existing.SKIP_FILLED,
-            "skip files that are there, unless they are empty or have not their checksum",
+            "skip existing files, except empty ones and ones with a wrong checksum",
         ),
-        (("-nc", "--no-clobber"), Existing.SKIP, "skip whatever is there"),
+        (("-nc", "--no-clobber"), Existing.SKIP, "skip all existing files"),
         (
             ("-N", "--timestamping"),
             Existing.COMPARE,
-            "ask the server, and download only what has changed",
+            "ask the server, and download only files that have changed",
         ),
     ):
         existing.add_argument(
@@ -174,21 +183,20 @@ def _add_limits(group: Group, defaults: TransferSettings) -> None:
         "--connect-timeout",
         metavar="TIME",
         type=in_range("--connect-timeout", parse_seconds),
-        help="fail unless the look-up of the host, the connection and TLS together take no"
-        f" longer; 0 = any time (default: {CONNECT_TIMEOUT:g}s, or -T if that is less)",
+        help="fail if host look-up, connection and TLS handshake together take longer;"
+        f" 0 = no limit (default: {CONNECT_TIMEOUT:g}s, or -T if that is less)",
     )
     limits = defaults.limits
-    idle = "fail after so long without a byte; 0 = never"
-    size = "fail when a file is larger; 0 = any size"
-    speed = (
-        "fail when fewer bytes per second come, as measured over --speed-time; 0 = any speed"
-    )
-    over = "time over which the speed is measured, from the first byte of a reply on"
+    idle = "fail after this time without a byte; 0 = never"
+    total = "fail after this time in total; 0 = never"
+    speed = "fail if fewer bytes per second come, averaged over --speed-time; 0 = no limit"
+    period = "time over which the speed is averaged, from the first byte of a reply on"
+    size = "fail if a file is larger; 0 = no limit"
     for flags, metavar, default, text in (
         (("-T", "--timeout"), "TIME", limits.timeout, idle),
-        (("--max-time",), "TIME", limits.max_time, "fail after so long in all; 0 = never"),
+        (("--max-time",), "TIME", limits.max_time, total),
         (("--speed-limit",), "SIZE", limits.speed_limit, speed),
-        (("--speed-time",), "TIME", limits.speed_time, over),
+        (("--speed-time",), "TIME", limits.speed_time, period),
         (("--max-filesize",), "SIZE", defaults.max_filesize, size),
     ):
         add_number(group, *flags, metavar=metavar, default=default, text=text)
@@ -196,12 +204,13 @@ def _add_limits(group: Group, defaults: TransferSettings) -> None:
 
 def _add_retry_options(group: Group, defaults: RetrySettings) -> None:
     retries = ("--max_retries", "--max-retries")
-    first = "base of the random delays: the first is at most this, the next twice this"
-    wait = "fail when a server asks to wait longer (Retry-After); 0 = any wait"
+    first = "limit of the first delay, which is random; the limit doubles with each retry"
+    longest = "limit of every delay"
+    wait = "fail if a server asks for a longer wait (Retry-After); 0 = no limit"
     for flags, metavar, default, text in (
-        (retries, "N", defaults.max_retries, "attempts after the first"),
+        (retries, "N", defaults.max_retries, "number of attempts after the first"),
         (("--retry-delay",), "TIME", defaults.delay, first),
-        (("--retry-max-delay",), "TIME", defaults.max_delay, "no random delay is longer"),
+        (("--retry-max-delay",), "TIME", defaults.max_delay, longest),
         (("--max-retry-after",), "TIME", defaults.max_retry_after, wait),
     ):
         add_number(group, *flags, metavar=metavar, default=default, text=text)
@@ -210,15 +219,36 @@ def _add_retry_options(group: Group, defaults: RetrySettings) -> None:
         metavar="CODES",
         type=in_range("--retry-on", status_codes),
         default=defaults.retry_on,
-        help="4xx codes to retry as well, such as 408,425,429 (default: none)",
+        help="4xx status codes to retry, too, such as 408,425,429 (default: none)",
     )
 
 
-def settings_from(arguments: argparse.Namespace) -> Settings:
-    """The settings that the arguments ask for.
+def command_settings(
+    arguments: argparse.Namespace, command_line: CommandLine
+) -> CommandSettings:
+    """Return the settings of the command that the arguments ask for.
 
     Raises:
-        ConfigError: a value is out of its range.
+        ConfigError: The options contradict each other.
+    """
+    return CommandSettings(
+        list_name=arguments.list,
+        checksums=arguments.checksums,
+        is_dry_run=arguments.dry_run,
+        lock=arguments.lock,
+        metrics_file=arguments.metrics_file,
+        progress=ProgressMode(arguments.progress),
+        log=log_settings(arguments),
+        reports=report_settings(arguments),
+        command_line=command_line,
+    )
+
+
+def run_settings(arguments: argparse.Namespace) -> Settings:
+    """Return the settings of the run that the arguments ask for.
+
+    Raises:
+        ConfigError: A value is out of its range.
     """
     return Settings(
         retry=RetrySettings(

@@ -1,4 +1,7 @@
-"""From the words of a command line to arguments and Settings, or to a usage error."""
+"""From the words of the command line to its settings, or to a usage error.
+
+Entry point: `parse_command_line`.
+"""
 
 from __future__ import annotations
 
@@ -9,61 +12,74 @@ import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from url_downloader.cli.arguments import argument_parser, settings_from
+from url_downloader.cli.arguments import argument_parser, command_settings, run_settings
+from url_downloader.cli.command_settings import CommandLine, CommandSettings
 from url_downloader.cli.config_files import expanded
 from url_downloader.cli.message_arguments import check_extras
-from url_downloader.cli.report_arguments import check_reports
+from url_downloader.cli.own_files import check_written_files
 from url_downloader.config.settings import Settings
 from url_downloader.shared.errors import ConfigError, InputError
 
 _FOREIGN: Mapping[str, str] = {
-    "-o": "-d DIR is where files go, and an out= line in LIST names one",
-    "-O": "an out= line in LIST names a file",
-    "-i": "LIST needs no option before it",
-    "-j": "-w N is how many are downloaded at a time",
-    "-t": "--max-retries N is how often a failed download is tried again",
-    "-L": "redirects are followed anyway",
-    "-s": "-q is quiet",
+    "-o": "use -d DIR for the directory, or an out= line in LIST to name a file",
+    "-O": "use an out= line in LIST to name a file",
+    "-i": "give LIST without an option",
+    "-j": "use -w N for the number of downloads at the same time",
+    "-t": "use --max-retries N",
+    "-L": "redirects are followed without it",
+    "-s": "use -q",
 }
-"""Options of wget, curl and aria2c that mean something else here, or nothing."""
+"""Advice for options of wget, curl and aria2c that this program does not have."""
 
 _INCLUDED = r"(?as)(?:--header=|-\w*H=?)?@(.+)"
-"""A word that names a file with headers, or one with options."""
+"""Pattern of a word that names a file with headers, or a config file."""
 
 
-def parse_command_line(argv: Sequence[str]) -> tuple[argparse.Namespace, Settings]:
-    """The arguments, and the settings that they ask for.
+def parse_command_line(argv: Sequence[str]) -> tuple[CommandSettings, Settings]:
+    """Return the settings of the command and of its run.
+
+    Args:
+        argv: Arguments of the process.
 
     Raises:
-        SystemExit: a usage error, which has been told; or help was asked for, and given.
+        SystemExit: The arguments have an error, which has been printed; or they ask for help or
+            the version, which has been printed.
     """
     parser = argument_parser()
-    options = parser._option_string_actions
-    takes_value = functools.partial(takes_next, options=options)
+    takes_value = functools.partial(takes_next, options=parser._option_string_actions)
     try:
         words, config_files = expanded(argv, takes_value=takes_value)
-        arguments, unknown = parser.parse_known_args(words)
-        if "--" not in words and re.match(r"-\S*\s", arguments.list or ""):
-            # For argparse, what has a blank in it is no option.
-            unknown.insert(0, arguments.list)
-        if unknown:
-            parser.error(_unknown(unknown, [*options]))
-        if arguments.list is None:
-            parser.error("no LIST: name a file with one URL per line, or - for standard input")
-        arguments.words = argv
+        arguments = _parsed(words, parser)
         headers = (match[1] for word in words if (match := re.fullmatch(_INCLUDED, word)))
-        arguments.included = [*config_files, *headers]
-        arguments.place = place_of(arguments.list, argv, takes_value=takes_value)
-        check_reports(arguments)
-        settings = settings_from(arguments)
-        check_extras(arguments)
+        command_line = CommandLine(
+            words=argv,
+            list_position=position_of(arguments.list, argv, takes_value=takes_value),
+            included_files=[*config_files, *headers],
+        )
+        command = command_settings(arguments, command_line)
+        check_written_files(command)
+        settings = run_settings(arguments)
+        check_extras(command)
     except (ConfigError, InputError) as error:
         parser.error(str(error))
-    return arguments, settings
+    return command, settings
+
+
+def _parsed(words: Sequence[str], parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Return the parsed arguments; end the process if there is a word too many or no LIST."""
+    arguments, unknown = parser.parse_known_args(words)
+    if "--" not in words and re.match(r"-\S*\s", arguments.list or ""):
+        # argparse takes a word with a blank in it for no option.
+        unknown.insert(0, arguments.list)
+    if unknown:
+        parser.error(_unknown(unknown, [*parser._option_string_actions]))
+    if arguments.list is None:
+        parser.error("no LIST: name a file with one URL per line, or - for standard input")
+    return arguments
 
 
 def takes_next(word: str, options: Mapping[str, argparse.Action]) -> bool:
-    """Whether an option's value is not in this word, such as `-d` or `-qd`, but the next."""
+    """Tell whether the next word is the value of an option in this word, as with `-qd`."""
     if word in options:
         return options[word].nargs != 0
     letters = "" if word.startswith("--") or not word.startswith("-") else word[1:]
@@ -74,37 +90,39 @@ def takes_next(word: str, options: Mapping[str, argparse.Action]) -> bool:
     return False
 
 
-def place_of(
+def position_of(
     name: str, words: Sequence[str], *, takes_value: Callable[[str], bool]
 ) -> int | None:
-    """Which of the words is LIST; None if none is for certain, as when a config file names it.
+    """Return the index of the list's name; None if that is not certain.
+
+    A config file may name the list, and the value of an option may read the same.
 
     Args:
-        name: of the list.
-        words: of the command line.
-        takes_value: whether the word after this one is its value.
+        name: Name of the list.
+        words: Words of the command line.
+        takes_value: Tells whether the word after this one is its value.
     """
     pairs = itertools.pairwise(("", *words))
-    places = [
-        place
-        for place, (before, word) in enumerate(pairs)
+    positions = [
+        position
+        for position, (before, word) in enumerate(pairs)
         if word == name and not takes_value(before)
     ]
-    return places[0] if len(places) == 1 else None
+    return positions[0] if len(positions) == 1 else None
 
 
 def _unknown(words: Sequence[str], options: Sequence[str]) -> str:
-    """What is wrong with words that nothing has taken, and what to do."""
+    """Return the message for words that are neither options nor LIST."""
     word = next((each for each in words if re.match("-.", each)), None)
     if word is None:
-        # The words are not shown: of a header without quotes, the rest would be one of them.
+        # The words are not shown: one may be the rest of a header that lacks quotes.
         return (
-            f"one LIST is taken, but {len(words) + 1} were given: join several lists with cat"
-            " and give -, and put values that have blanks into quotes"
+            f"only one LIST is allowed, but {len(words) + 1} were given: join lists with cat"
+            " and give -; quote values that have blanks in them"
         )
     flag = re.split(r"[\s=]", word)[0].rstrip(":") if word.startswith("--") else word[:2]
     if flag in options:
-        return f"{flag}: it and its value are one word: give each a word, or a line, of its own"
+        return f"{flag}: option and value are one word: make them two words, or two lines"
     nearest = difflib.get_close_matches(flag, options, n=1) if len(flag) > 2 else []
     if nearest:
         return f"unknown option {flag}: did you mean {nearest[0]}?"

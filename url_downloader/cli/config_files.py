@@ -1,7 +1,7 @@
 """Config files: `@FILE` on the command line stands for the arguments in that file.
 
-Not argparse's own: that takes any word with an @ for one, also the value of an option, and ends
-files that include each other in a traceback.
+argparse has such files, too, but it would read the value of an option that begins with @ as a
+file, and end in a traceback where files include each other.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _OPTION_AND_VALUE = re.compile(r"(--[^\s=]+|-\S)\s+(.*)")
 def expanded(
     words: Sequence[str], *, takes_value: Callable[[str], bool]
 ) -> tuple[list[str], list[str]]:
-    """Return the words, those of a config file in place of each `@FILE`, and all such files.
+    """Replace each `@FILE` by the words of that config file; return the words and the files.
 
     An `@FILE` that is the value of an option, or comes after `--`, stays as it is.
 
     Args:
-        words: of the command line.
-        takes_value: whether a word is an option, and the next one its value.
+        words: Words of the command line.
+        takes_value: Tells whether the word after this one is its value.
 
     Raises:
-        InputError: a file can't be read, or includes itself.
+        InputError: A file can't be read, or includes itself.
     """
     result: list[str] = []
     files: list[str] = []
@@ -42,7 +42,7 @@ def expanded(
             continue
         path = os.path.normpath(word[1:])
         if path in origin:
-            raise InputError(f"{word}: the config file includes itself; take that line out")
+            raise InputError(f"{word}: the config file includes itself; remove that line")
         files.append(path)
         lines = [(each, (*origin, path)) for each in _words_of(word[1:])]
         waiting.extendleft(reversed(lines))
@@ -50,7 +50,7 @@ def expanded(
 
 
 def _words_of(name: str) -> Iterator[str]:
-    """The arguments in a config file: one a line, or an option and its value."""
+    """Yield the words of a config file; a line is one argument, or an option and its value."""
     try:
         text = Path(name).read_text("utf-8-sig", "surrogateescape")
     except OSError as error:
@@ -59,7 +59,7 @@ def _words_of(name: str) -> Iterator[str]:
             f" written ./@{name}"
         ) from error
     if "\0" in text:
-        raise InputError(f"@{name}: the config file is not text; give one argument per line")
+        raise InputError(f"@{name}: the config file is not text; write one argument per line")
     for line in map(str.strip, text.split("\n")):
         match = _OPTION_AND_VALUE.fullmatch(line)
         if match is not None:

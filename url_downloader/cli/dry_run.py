@@ -1,71 +1,121 @@
-"""What a run would do, told without asking a server or touching the disk."""
+"""The dry run: what a run would download, printed without a request or a write to the disk."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from url_downloader.cli.closing_summary import ClosingSummary, list_rows
+from url_downloader.cli.command_settings import CommandSettings
+from url_downloader.cli.exit_status import EXIT_OK, exit_status
+from url_downloader.cli.list_source import ListedJobs
+from url_downloader.cli.signals import caught_signals
+from url_downloader.cli.std_streams import print_to_stderr
+from url_downloader.config.settings import Settings
+from url_downloader.engine.run_summary import RunSummary
+from url_downloader.metrics import MetricsSnapshot
 from url_downloader.shared.errors import OutputError
-from url_downloader.shared.models import DownloadJob
+from url_downloader.shared.models import DownloadJob, JobStatus
 from url_downloader.shared.text import path_text, printable
 
+log = logging.getLogger(__package__)
 
-class DryRun:
-    """Prints the URL and the path of each job, with a tab between them.
 
-    Neither has a tab or a line end in it, unless the directory has.
+def dry_run(listed: ListedJobs, command: CommandSettings, *, settings: Settings) -> int:
+    """Print the jobs of the list; return the exit status of a run that downloads all of them.
+
+    Raises:
+        OutputError: Standard output can't be written.
+    """
+    parser = listed.parser
+    printer = JobPrinter(settings.output.directory)
+    with caught_signals() as signals:
+        printer.print_jobs(listed.jobs, should_stop=lambda: signals.stop is not None)
+        if parser.error is not None:
+            log.error("%s", parser.error)
+        run = RunSummary(
+            counts={JobStatus.SUCCESS: printer.jobs, JobStatus.FAILED: 0},
+            metrics=MetricsSnapshot(),
+        )
+        status = exit_status(run, parser, stopped_by=signals.stop, is_reported=True)
+    if status != EXIT_OK or not command.log.is_quiet:
+        print_to_stderr(
+            f"{printer.jobs} to download, {printer.with_checksum} of them with a checksum"
+        )
+        summary = ClosingSummary(run, rejected=parser.rejected, repeated=parser.repeated)
+        for _, text in list_rows(summary):
+            print_to_stderr(text)
+    return status
+
+
+class JobPrinter:
+    """A printer of jobs: for each a line with its URL, a tab and the path of its file.
+
+    URL and path have no tab or line end in them, unless the directory has.
 
     Args:
-        directory: where the files would go.
+        directory: Directory that the files would be in.
 
     Attributes:
-        jobs: how many there are.
-        with_checksum: how many of them have one.
+        jobs: Number of jobs so far.
+        with_checksum: Number of them that have a checksum.
     """
 
     def __init__(self, directory: Path) -> None:
         self.jobs = 0
         self.with_checksum = 0
         self._prefix = os.fsencode(directory / "_")[:-1]
-        self._is_read = True
+        self._has_reader = True
 
-    def go(
+    def print_jobs(
         self, jobs: Iterable[DownloadJob | None], *, should_stop: Callable[[], bool]
     ) -> None:
-        """Print all jobs, unless told to stop; None means: no more for the moment.
+        """Print all jobs to standard output.
+
+        Args:
+            jobs: Jobs to print; None means that no more can be had for the moment.
+            should_stop: Tells whether to stop at the next job.
 
         Raises:
-            OutputError: standard output doesn't take them.
+            OutputError: Standard output can't be written.
         """
         for job in jobs:
             if should_stop():
                 break
             if job is None:
-                self._write()
+                self._flush()
                 continue
             self.jobs += 1
             self.with_checksum += job.checksum is not None
-            path = self._prefix + job.output.encode()
-            if sys.stdout.isatty():
-                text = printable(path_text(os.fsdecode(path)))
-                path = text.encode(sys.stdout.encoding, "backslashreplace")
-            self._write(b"%b\t%b\n" % (job.shown_url.encode(), path))
-        self._write()
+            self._write(b"%b\t%b\n" % (job.shown_url.encode(), self._path(job)))
+        self._flush()
 
-    def _write(self, line: bytes = b"") -> None:
-        """Write a line, or what has been kept of former ones."""
-        if not self._is_read:
+    def _path(self, job: DownloadJob) -> bytes:
+        path = self._prefix + job.output.encode()
+        if not sys.stdout.isatty():
+            return path
+        text = printable(path_text(os.fsdecode(path)))
+        return text.encode(sys.stdout.encoding, "backslashreplace")
+
+    def _flush(self) -> None:
+        """Write what the stream still holds."""
+        self._write(b"")
+
+    def _write(self, line: bytes) -> None:
+        """Write a line; without one, flush the stream."""
+        if not self._has_reader:
             return
         try:
-            # File names are bytes; the terminal's encoding is nothing to them.
+            # Bytes, because names of files are bytes in any locale.
             sys.stdout.buffer.write(line)
             if not line:
                 sys.stdout.buffer.flush()
         except BrokenPipeError:
-            # Whoever read it has enough; the list is still checked to its end.
-            self._is_read = False
+            # The reader, such as head, has enough. The rest of the list is still checked.
+            self._has_reader = False
         except OSError as error:
-            self._is_read = False
+            self._has_reader = False
             raise OutputError(f"standard output can't be written: {error.strerror}") from error

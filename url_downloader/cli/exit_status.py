@@ -1,4 +1,4 @@
-"""Exit status of the command: what a run came to, as one number."""
+"""Exit status of the command: the result of a run as one number."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ EXIT_ALL_FAILED = 4
 EXIT_LIMIT = 5
 EXIT_BUG = 70
 EXIT_LOCKED = 75
-MILDER = frozenset({EXIT_OK, EXIT_SOME_FAILED, EXIT_ALL_FAILED, EXIT_LIMIT})
-"""What trouble on this machine takes precedence over."""
+_MILDER_THAN_LOCAL = frozenset({EXIT_OK, EXIT_SOME_FAILED, EXIT_ALL_FAILED, EXIT_LIMIT})
 
 
 def exit_status(
@@ -24,15 +23,22 @@ def exit_status(
     parser: InputParser,
     *,
     stopped_by: signal.Signals | None,
-    is_told: bool,
+    is_reported: bool,
 ) -> int:
-    """The truth about the run, and whether all reports of it are written, as one number."""
+    """Return the exit status of a run.
+
+    Args:
+        summary: Summary of the run.
+        parser: Parser of its list.
+        stopped_by: Signal that ended the run; None if none did.
+        is_reported: Whether all its reports could be written.
+    """
     failed = summary.counts[JobStatus.FAILED] + summary.unfinished + parser.rejected
     if stopped_by is not None:
         return 128 + stopped_by
     if summary.crash is not None or summary.has_bug:
         return EXIT_BUG
-    if parser.error is not None or summary.has_local_trouble or not is_told:
+    if parser.error is not None or summary.has_local_trouble or not is_reported:
         return EXIT_LOCAL
     if summary.stopped_by is not None:
         return EXIT_LIMIT
@@ -41,6 +47,11 @@ def exit_status(
     return EXIT_SOME_FAILED if summary.counts[JobStatus.SUCCESS] else EXIT_ALL_FAILED
 
 
-def status_after(status: int, *, is_told: bool) -> int:
-    """The truth once more, when the metrics have been told of it, or not."""
-    return EXIT_LOCAL if not is_told and status in MILDER else status
+def status_with_metrics(status: int, *, is_written: bool) -> int:
+    """Return the exit status of a run whose metrics file was written last.
+
+    Args:
+        status: Exit status before that. The file holds it.
+        is_written: Whether the file could be written.
+    """
+    return EXIT_LOCAL if not is_written and status in _MILDER_THAN_LOCAL else status

@@ -1,8 +1,7 @@
-"""Where the jobs of a run come from: the list, and the checksums beside it."""
+"""The source of a run's jobs: the list, and the file of checksums that belongs to it."""
 
 from __future__ import annotations
 
-import argparse
 import errno
 import logging
 import os
@@ -13,12 +12,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from url_downloader.cli.command_settings import CommandSettings
 from url_downloader.cli.own_files import own_files
 from url_downloader.config.settings import Settings
 from url_downloader.input_parser import InputParser, is_valid_origin
 from url_downloader.inputs.list_skimmer import ListSkimmer
 from url_downloader.naming.name_claims import NameClaims
 from url_downloader.naming.server_names import ServerNames
+from url_downloader.reports.unread_list import UnreadList
 from url_downloader.shared.checksums import parse_sums
 from url_downloader.shared.descriptors import close_read, is_regular
 from url_downloader.shared.errors import InputError
@@ -29,58 +30,61 @@ from url_downloader.storage.output_directory import PARTS_FOLDER
 log = logging.getLogger(__package__)
 
 
+class ListedJobs(NamedTuple):
+    """The jobs of a list, which is read while they are taken.
+
+    Args:
+        descriptor: Descriptor of the list.
+        parser: Parser of the list, which counts what it can't use.
+        jobs: Jobs in the order of the list; None means that there is no job yet.
+        names: Names that servers give to files.
+        unread: Part of the list that has not been read yet.
+    """
+
+    descriptor: int
+    parser: InputParser
+    jobs: Iterator[DownloadJob | None]
+    names: ServerNames
+    unread: UnreadList
+
+
 @contextmanager
-def open_list(name: str) -> Iterator[int]:
-    """A descriptor to read the list from; `-` is standard input.
+def open_list(command: CommandSettings, settings: Settings) -> Iterator[ListedJobs]:
+    """Open the list, and parse it while its jobs are taken.
 
     Raises:
-        InputError: there is no such file, or it can't be read.
+        InputError: The list or the file of checksums can't be read.
     """
-    if name == "-":
+    with _open_descriptor(command) as descriptor:
+        yield _listed_jobs(descriptor, command, settings=settings)
+
+
+@contextmanager
+def _open_descriptor(command: CommandSettings) -> Iterator[int]:
+    if command.reads_stdin:
         if sys.stdin is None:
-            raise InputError("standard input is closed, and the list was to come from there")
+            raise InputError("standard input is closed, so the list can't be read; name a file")
         yield sys.stdin.fileno()
         return
     with ExitStack() as stack:
         try:
-            descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(command.list_name, os.O_RDONLY | os.O_CLOEXEC)
             stack.callback(close_read, descriptor)
             if stat.S_ISDIR(os.fstat(descriptor).st_mode):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         except OSError as error:
-            message = f"{name}: the list can't be read: {error.strerror}"
+            message = f"{command.list_name}: the list can't be read: {error.strerror}"
             raise InputError(f"{message}; name a file, or - for stdin") from error
         yield descriptor
 
 
-class ListedJobs(NamedTuple):
-    """A list that is being read.
-
-    Args:
-        parser: reads it, and logs what it can't use.
-        jobs: what comes of it; None: nothing yet.
-        skimmer: what the parser gets its lines from; None if it has to get all of them.
-        names: of the files, where servers give them.
-    """
-
-    parser: InputParser
-    jobs: Iterator[DownloadJob | None]
-    skimmer: ListSkimmer | None
-    names: ServerNames
-
-
-def read_list(
-    descriptor: int, arguments: argparse.Namespace, *, settings: Settings
+def _listed_jobs(
+    descriptor: int, command: CommandSettings, *, settings: Settings
 ) -> ListedJobs:
-    """Begin to read the list from `descriptor`.
-
-    Raises:
-        InputError: the checksums can't be read.
-    """
-    checksums = read_sums(arguments.checksums) if arguments.checksums else {}
-    claims = claims_for(own_files(arguments, settings.output.directory))
+    checksums = _read_sums(command.checksums) if command.checksums else {}
+    claims = NameClaims(reserved=[PARTS_FOLDER], taken=own_files(command, settings))
     parser = InputParser(
-        source="standard input" if arguments.list == "-" else arguments.list,
+        source="standard input" if command.reads_stdin else command.list_name,
         claims=claims,
         limits=settings.transfer.limits,
         max_retries=settings.retry.max_retries,
@@ -94,23 +98,19 @@ def read_list(
         is_valid_origin=is_valid_origin,
     )
     takes_names = settings.output.takes_server_names
-    jobs = with_checksums(parser.parse(skimmer), checksums, takes_server_names=takes_names)
-    # A line that is copied gets no `out=` and no `checksum=`.
-    can_skim = is_regular(descriptor) and not checksums and not takes_names
-    names = ServerNames(claims, checksums)
-    return ListedJobs(parser, jobs, skimmer if can_skim else None, names)
+    jobs = _with_checksums(parser.parse(skimmer), checksums, takes_server_names=takes_names)
+    is_file = is_regular(descriptor)
+    # A copied line would lack the `out=` and `checksum=` that its job has.
+    can_skim = is_file and not checksums and not takes_names
+    unread = UnreadList(jobs, skimmer if can_skim else None, is_file)
+    return ListedJobs(descriptor, parser, jobs, ServerNames(claims, checksums), unread)
 
 
-def claims_for(taken: Iterable[str] = ()) -> NameClaims:
-    """Return the claims of a run whose own files in the output directory are these."""
-    return NameClaims(reserved=[PARTS_FOLDER], taken=taken)
-
-
-def read_sums(path: Path) -> Mapping[str, Checksum]:
-    """The checksum of each file name that sha256sum wrote to `path`.
+def _read_sums(path: Path) -> Mapping[str, Checksum]:
+    """Return the checksums that sha256sum wrote to the file, by the names of files.
 
     Raises:
-        InputError: it can't be read, or was written by something else.
+        InputError: The file can't be read, or another program wrote it.
     """
     try:
         with path.open(encoding="utf-8", errors="surrogateescape") as lines:
@@ -120,7 +120,7 @@ def read_sums(path: Path) -> Mapping[str, Checksum]:
         raise InputError(f"{path}: the checksums can't be read: {reason}") from error
 
 
-def with_checksums(
+def _with_checksums(
     jobs: Iterable[DownloadJob | None],
     checksums: Mapping[str, Checksum],
     *,

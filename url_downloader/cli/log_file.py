@@ -1,4 +1,4 @@
-"""The log as a file that a run appends to, and that others may rotate."""
+"""The log file, which logrotate and the like may rename or remove during a run."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from url_downloader.shared.interruptible_pipe import (
 
 
 class LogFile(WatchedFileHandler):
-    """Appends each record; begins a new file when the old one was moved away.
+    """A log handler that appends to a file, and creates it again after a rotation.
 
-    A record that can't be written is lost; the run goes on.
+    A record that can't be written is lost, and the run goes on.
 
     Args:
-        path: of the file.
+        path: Path of the file.
 
     Raises:
-        OutputError: it can't be opened.
+        OutputError: The file can't be opened.
 
-    Threads: as every handler.
+    Threads: As every handler.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,7 +40,7 @@ class LogFile(WatchedFileHandler):
             raise OutputError(message) from error
 
     def _open(self) -> io.TextIOWrapper:
-        """Open the file; a pipe so that nobody waits for its reader when the run has to end."""
+        """Open the file; if it is a pipe, let a signal end the wait for its reader."""
         stream = super()._open()
         if not is_pipe(stream.fileno()):
             return stream
@@ -50,14 +50,14 @@ class LogFile(WatchedFileHandler):
         return text_stream(pipe, errors="backslashreplace")
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record, to a new file if the old one is no longer there."""
+        """Write the record; create the file if it is gone."""
         try:
             super().emit(record)
         except OSError:
-            # It looks at the file, and opens a new one, before it guards itself.
+            # The base class handles errors of the write, but not those of opening a new file.
             self.handleError(record)
 
     def close(self) -> None:
-        """Close the file, whatever becomes of what was not written yet."""
+        """Close the file, even if the rest of the log can't be written."""
         with suppress(OSError):
             super().close()

@@ -1,112 +1,61 @@
-"""Those who are shown a run while it goes on: the log, the display, the metrics file.
+"""The observers of a run that the command starts: the log, the live display, the metrics file.
 
-What only an extra has is imported where it is asked for.
+Modules that need an optional package are imported on demand.
 """
 
 from __future__ import annotations
 
-import argparse
+import importlib.util
 import logging
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
-from url_downloader.cli.message_arguments import wants_display
+from url_downloader.cli.command_settings import CommandSettings, ProgressMode
 from url_downloader.cli.signals import SignalFlags
 from url_downloader.config.settings import MonitorSettings
-from url_downloader.display.console import Console
+from url_downloader.display.console import STATE_REPLY, STATUS_LINES, Console
 from url_downloader.engine.monitor import Observer, RunView
 from url_downloader.engine.run_summary import RunSummary
 from url_downloader.shared.text import format_seconds, format_size
 
-log = logging.getLogger("url_downloader.status")
-state_log = logging.getLogger("url_downloader.status.answer")
-"""Who asks how a run stands wants to hear it, however quiet the run is to be."""
+status_log = logging.getLogger(STATUS_LINES)
+state_log = logging.getLogger(STATE_REPLY)
 
 MAX_RETRIES_SHOWN = 10
-ANSWER_WITHIN = 0.1
-"""Seconds after which one who asks for the state of the run hears it."""
+"""Retries that the state of a run names; it counts the others."""
+_STATE_INTERVAL = 0.1
+"""Seconds between two checks whether SIGUSR1 has asked for the state of the run."""
 
 
 def log_observers(settings: MonitorSettings, signals: SignalFlags) -> Sequence[Observer]:
-    """Those that log how the run stands: again and again, and when somebody asks."""
+    """Return the observers that log status lines and, when SIGUSR1 comes, the state."""
 
-    def answer(view: RunView) -> None:
-        if signals.wants_state():
+    def reply(view: RunView) -> None:
+        if signals.take_state_request():
             log_state(view)
 
     return (
-        Observer(name="monitor", interval=settings.interval, tell=log_line),
-        Observer(name="sigusr1", interval=ANSWER_WITHIN, tell=answer),
+        Observer(name="monitor", interval=settings.interval, tell=log_status),
+        Observer(name="sigusr1", interval=_STATE_INTERVAL, tell=reply),
     )
 
 
-@contextmanager
-def display_observers(
-    arguments: argparse.Namespace, console: Console
-) -> Iterator[Sequence[Observer]]:
-    """The live display, if there is to be one."""
-    if not wants_display(arguments):
-        yield ()
-        return
-    from url_downloader.display.live_display import live_display  # noqa: PLC0415
-
-    with live_display(console) as observer:
-        yield (observer,)
-
-
-class MetricsWatch:
-    """Keeps the file of `--metrics-file`, if there is to be one.
-
-    Args:
-        arguments: of the command line.
-
-    Threads: one after the other.
-    """
-
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        self._file = None
-        if arguments.metrics_file is not None:
-            from url_downloader.reports.metrics_file import MetricsFile  # noqa: PLC0415
-
-            self._file = MetricsFile(arguments.metrics_file)
-
-    def observers(self, settings: MonitorSettings) -> Sequence[Observer]:
-        """Who writes it while the run goes on."""
-        if self._file is None:
-            return ()
-        return (Observer(name="metrics", interval=settings.interval, tell=self._tell),)
-
-    def end(self, summary: RunSummary, exit_status: int) -> bool:
-        """Write it for the last time; whether that went well."""
-        if self._file is None:
-            return True
-        self._file.write(
-            summary.counts,
-            summary.metrics,
-            is_list_read=summary.is_list_read,
-            exit_status=exit_status,
-        )
-        return self._file.error is None
-
-    def _tell(self, view: RunView) -> None:
-        assert self._file is not None
-        state = view.state()
-        self._file.write(state.counts, state.metrics, is_list_read=state.is_list_read)
-
-
-def log_line(view: RunView) -> None:
-    """Say in one line how the run stands."""
-    log.info("%s", view.state())
+def log_status(view: RunView) -> None:
+    """Log the state of the run in one line."""
+    status_log.info("%s", view.state())
 
 
 def log_state(view: RunView) -> None:
-    """Say all that is known of the run at this moment."""
+    """Log the state of the run, its attempts and its next retries."""
     for line in state_lines(view):
         state_log.info("%s", line)
 
 
 def state_lines(view: RunView) -> Iterator[str]:
-    """How the run stands, for those who ask."""
+    """Yield the state of the run, a line for each attempt, and the next retries."""
     now = view.now()
     yield f"state: {view.state()}"
     for name, progress in view.attempts():
@@ -124,3 +73,67 @@ def state_lines(view: RunView) -> Iterator[str]:
     others = len(retries) - MAX_RETRIES_SHOWN
     if others > 0:
         yield f"and {others} more wait for a retry"
+
+
+@contextmanager
+def display_observers(
+    command: CommandSettings, console: Console
+) -> Iterator[Sequence[Observer]]:
+    """Show the live display during the block, where it is wanted; yield its observer."""
+    if not wants_display(command):
+        yield ()
+        return
+    from url_downloader.display.live_display import live_display  # noqa: PLC0415
+
+    with live_display(console) as observer:
+        yield (observer,)
+
+
+def wants_display(command: CommandSettings) -> bool:
+    """Tell whether the run has a live display on stderr."""
+    if command.progress is not ProgressMode.AUTO:
+        return command.progress is ProgressMode.ALWAYS
+    is_smart = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    # Lines that are printed to the same terminal would break the display.
+    is_shared = sys.stdout.isatty() and command.reports.uses_stdout
+    is_installed = importlib.util.find_spec("rich") is not None
+    return is_smart and not is_shared and not command.log.is_quiet and is_installed
+
+
+class MetricsOutput:
+    """The metrics file of a run, if one is wanted.
+
+    Args:
+        path: Path of the file; None = no file.
+        settings: Settings of the monitor. The file is written at its interval.
+
+    Attributes:
+        observers: Observers that write the file while the run goes on.
+
+    Threads: One at a time: the observer's, and the main thread after it.
+    """
+
+    def __init__(self, path: Path | None, settings: MonitorSettings) -> None:
+        self.observers: Sequence[Observer] = ()
+        self._file = None
+        if path is not None:
+            from url_downloader.reports.metrics_file import MetricsFile  # noqa: PLC0415
+
+            self._file = MetricsFile(path)
+            self.observers = (
+                Observer(name="metrics", interval=settings.interval, tell=self._write),
+            )
+
+    def finish(self, run: RunSummary, exit_status: int) -> bool:
+        """Write the file for the last time; return whether it could be written."""
+        if self._file is None:
+            return True
+        self._file.write(
+            run.counts, run.metrics, is_list_read=run.is_list_read, exit_status=exit_status
+        )
+        return self._file.error is None
+
+    def _write(self, view: RunView) -> None:
+        assert self._file is not None
+        state = view.state()
+        self._file.write(state.counts, state.metrics, is_list_read=state.is_list_read)

@@ -1,4 +1,4 @@
-"""What the values of options look like, and how a wrong one is refused."""
+"""The types of options: the parsing of their values, and the messages for bad ones."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _PARSERS: Mapping[str, Callable[[str], float]] = {
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """A parser whose usage errors do not repeat what was written behind an option.
+    """A parser whose usage errors do not show the value of an option, which may be secret.
 
-    In `-kAuthorization: ...` that is a header: the `H` was forgotten.
+    In `-kAuthorization: ...` the value is a header whose `H` was forgotten.
     """
 
     def error(self, message: str) -> NoReturn:
@@ -41,14 +41,17 @@ class ArgumentParser(argparse.ArgumentParser):
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Names the value of an option once, after all its spellings, as Python 3.13 does."""
+    """A formatter that shows the value of an option once, after all its flags.
+
+    argparse itself does so from Python 3.13 on.
+    """
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
         return invocation(action)
 
 
 def invocation(action: argparse.Action) -> str:
-    """How an argument is written: `-T, --timeout TIME`."""
+    """Return the flags and the value of an argument, such as `-T, --timeout TIME`."""
     takes_value = action.metavar is not None
     return " ".join(
         [", ".join(action.option_strings), str(action.metavar) * takes_value]
@@ -56,7 +59,15 @@ def invocation(action: argparse.Action) -> str:
 
 
 def add_number(group: Group, *flags: str, metavar: str, default: float, text: str) -> None:
-    """Add an option that takes a number of this metavar's kind: N, TIME or SIZE."""
+    """Add an option that takes a number.
+
+    Args:
+        group: Group of the option.
+        flags: Flags of the option.
+        metavar: Kind of the number: N, TIME or SIZE.
+        default: Default of the option.
+        text: Help text, without the default.
+    """
     group.add_argument(
         *flags,
         metavar=metavar,
@@ -74,7 +85,7 @@ def _shown(value: float, metavar: str) -> str:
 
 
 def failure_limit(text: str) -> FailureLimit:
-    """`N` or `N%`."""
+    """Parse `N` or `N%`."""
     share = text.removesuffix("%")
     return (
         FailureLimit(count=0, percent=float(share))
@@ -84,10 +95,13 @@ def failure_limit(text: str) -> FailureLimit:
 
 
 def in_range(flag: str, parse: Callable[[str], object]) -> Callable[[str], object]:
-    """`parse`, with errors that name the range; that it is kept is checked by Settings."""
+    """Return a type for argparse, whose errors name the range of the flag.
+
+    Settings check later that the value is in the range.
+    """
 
     def convert(text: str) -> object:
-        """What argparse calls."""
+        """Parse the value, as argparse asks for it."""
         try:
             return parse(text)
         except ValueError as error:
@@ -100,12 +114,12 @@ def in_range(flag: str, parse: Callable[[str], object]) -> Callable[[str], objec
 
 
 def status_codes(text: str) -> frozenset[int]:
-    """Numbers, separated by commas."""
+    """Parse status codes that are separated by commas."""
     return frozenset(int(code) for code in text.split(",") if code.strip())
 
 
 def media_types(text: str) -> tuple[str, ...]:
-    """Media types, separated by commas; the subtype may be `*`."""
+    """Parse media types that are separated by commas; a subtype may be `*`."""
     types = tuple(part.strip().lower() for part in text.split(","))
     if not all(re.fullmatch(r"[\w.+-]+/([\w.+-]+|\*)", each, re.ASCII) for each in types):
         raise argparse.ArgumentTypeError(
@@ -115,7 +129,7 @@ def media_types(text: str) -> tuple[str, ...]:
 
 
 def header_fields(text: str) -> Fields:
-    """The field that is written there, or those of the file that `@` comes before."""
+    """Parse a header field, or read all fields from the file of `@FILE`."""
     if not text.startswith("@"):
         return (_field(text, where=""),)
     path = Path(text[1:])
@@ -141,19 +155,22 @@ def _field(text: str | bytes, *, where: str) -> tuple[str, str]:
 
 
 def field_value(text: str) -> str:
-    """What can be sent as a header's value."""
+    """Return the text without blanks around it, if it can be the value of a header field."""
     if not is_field_value(text):
         raise argparse.ArgumentTypeError(UNSENT)
     return text.strip()
 
 
 def referer(text: str) -> str:
-    """A URL without what RFC 9110 §10.1.3 keeps out of a Referer."""
+    """Return the URL without login and fragment, which a Referer must not have.
+
+    See RFC 9110 §10.1.3.
+    """
     return without_credentials(field_value(text)).partition("#")[0]
 
 
 def proxy_url(text: str) -> str:
-    """A proxy's URL. Is not shown: it may hold a password."""
+    """Check the URL of a proxy; its errors do not show it, because it may have a password."""
     try:
         parse_proxy(text)
     except ValueError as error:

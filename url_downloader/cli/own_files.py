@@ -2,38 +2,93 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-_OPTIONS = (
-    *("list", "report", "failed_out", "log_file", "metrics_file", "lock"),
-    *("checksums", "cookies", "netrc", "ca_cert", "cert", "key"),
-)
-"""Arguments that name a file."""
+from url_downloader.cli.command_settings import CommandSettings
+from url_downloader.config.settings import Settings
+from url_downloader.reports.report_settings import STDOUT
+from url_downloader.shared.errors import ConfigError
+
+REPORT = "--report"
+FAILED_LIST = "--failed-out"
+LOG = "--log-file"
+METRICS = "--metrics-file"
+LOCK = "--lock"
+_LIST = "LIST"
 _STREAM = Path("-")
+"""Path that stands for standard input or output."""
 
 
-def own_files(arguments: argparse.Namespace, directory: Path) -> Iterator[str]:
+def written_files(command: CommandSettings) -> Iterator[tuple[str, Path]]:
+    """Yield flag and path of each file that the run writes, other than the downloads."""
+    reports = command.reports
+    for flag, path in (
+        (REPORT, None if reports.report == STDOUT else reports.report),
+        (FAILED_LIST, reports.failed_list),
+        (LOG, command.log.file),
+        (METRICS, command.metrics_file),
+        (LOCK, command.lock),
+    ):
+        if path is not None:
+            yield flag, path
+
+
+def check_written_files(command: CommandSettings) -> None:
+    """Check that no file is written for two options, or over the list.
+
+    Raises:
+        ConfigError: A file has two purposes, or an option has `-` where it needs a file.
+    """
+    owners = {_target(command.list_name): _LIST}
+    for flag, path in written_files(command):
+        if path == _STREAM:
+            raise ConfigError(f"{flag} -: needs the name of a file")
+        if _is_pipe_or_device(path):
+            continue
+        owner = owners.setdefault(_target(path), flag)
+        # The failed list may replace the list: it is written when the list has been read.
+        if owner != flag and (flag, owner) != (FAILED_LIST, _LIST):
+            raise ConfigError(f"{flag} {path}: is also the file of {owner}; name another")
+
+
+def own_files(command: CommandSettings, settings: Settings) -> Iterator[str]:
     """Yield the paths, relative to the output directory, of the run's files that are in it.
 
-    Args:
-        arguments: of the command line.
-        directory: the output directory; need not exist.
+    The output directory need not exist.
     """
-    named = [getattr(arguments, option) for option in _OPTIONS]
-    for path in (*named, *arguments.included):
+    server = settings.server
+    read = (command.checksums, server.cookies, server.netrc, server.ca_cert, server.cert)
+    written = (path for _, path in written_files(command))
+    named = (command.list_name, *command.command_line.included_files)
+    for path in (*read, server.key, *written, *named):
         if path and Path(path) != _STREAM:
-            yield from _below(directory, Path(path))
+            yield from _paths_below(settings.output.directory, Path(path))
 
 
-def _below(directory: Path, path: Path) -> Iterator[str]:
-    """Yield the path of a link of this name, and of the file, as far as they are in there."""
+def _target(path: str | Path) -> str:
+    """Return the path of the file that a path leads to, links resolved."""
+    try:
+        return os.path.realpath(path)
+    except OSError:
+        return str(path)  # the working directory is gone
+
+
+def _is_pipe_or_device(path: Path) -> bool:
+    """Tell whether several options may write to the path at once."""
+    try:
+        return path.exists() and not path.is_file()
+    except OSError:
+        return False  # the error is reported when the file is opened
+
+
+def _paths_below(directory: Path, path: Path) -> Iterator[str]:
+    """Yield the path, and the path that it links to, where they are in the directory."""
     with suppress(OSError, ValueError):
         root = Path(os.path.realpath(directory))
-        # The last part of a name may be a link, which is not to be replaced either.
+        # The last component may be a link, which a download must not replace either.
         link = Path(os.path.realpath(path.parent)) / path.name
         for found in {link, Path(os.path.realpath(path))}:
             if found.is_relative_to(root):

@@ -1,4 +1,4 @@
-"""The command that retries what failed: told to people, so without secrets. Pure functions."""
+"""The command that retries what a run did not download, as it is shown: without secrets."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-# Compiled when they are needed: a run that goes well shows no command.
+from url_downloader.cli.command_settings import CommandLine, CommandSettings
+from url_downloader.config.settings import Existing, Settings
+
+# Compiled on demand: a run without failures shows no command.
 _USERINFO = r"(?<=://)[^/?#\s]*@"
-# A password that is not quoted may hold any character, also those that end a URL's authority.
+# An unquoted password may hold any character, even one that ends the authority of a URL.
 _PROXY_LOGIN = r"(?is)^((?:--proxy=)?(?:[a-z0-9]+://)?).*@"
-# curl takes FILE:PASSWORD, and cookies themselves; that no such file is here is found later.
+# The user may have typed curl's FILE:PASSWORD, or cookies in place of a file. Whether there is
+# such a file is checked later.
 _CERTIFICATE = r"(?s)^((?:--(?:cert|key)=)?[^:]{2,}?:).+"
 _COOKIES = r"(?s)^((?:--cookies=)?[^=/]+=)[^/]+$"
 _REFERER = r"(?s)^((?:--referer=)?[^?]*\?).+"
@@ -24,42 +29,74 @@ _HARMLESS = (
 )
 
 
+def started_command(line: CommandLine) -> Sequence[str]:
+    """Return the words that started this process: the program and its arguments."""
+    return [*_program(line), *line.words]
+
+
+def retry_advice(
+    command: CommandSettings, settings: Settings, *, failed_list: Path | None
+) -> str:
+    """Return the command that downloads what a run did not, or advice if no command can.
+
+    Args:
+        command: Settings of the run's command.
+        settings: Settings of the run.
+        failed_list: Path of the failed list; None if none was written.
+    """
+    # A list that was written to a pipe or a device can't be read from there again.
+    if failed_list is not None and not failed_list.is_file():
+        failed_list = None
+    line = command.command_line
+    if command.reads_stdin and failed_list is None:
+        return "standard input can't be read again; with --failed-out FILE, a run leaves a list"
+    if command.reads_stdin and line.list_position is None:
+        return f"standard input can't be read again; give {failed_list} instead of -"
+    arguments = retry_arguments(
+        line,
+        failed_list=None if failed_list is None else str(failed_list),
+        is_continuing=settings.output.existing is not Existing.REPLACE,
+    )
+    return shown_command([*_program(line), *arguments])
+
+
+def retry_arguments(
+    line: CommandLine, *, failed_list: str | None, is_continuing: bool
+) -> Sequence[str]:
+    """Return the arguments of the command that downloads what a run did not.
+
+    Args:
+        line: Command line of the run.
+        failed_list: Name of the failed list; None if none was written.
+        is_continuing: Whether the same command would leave finished files alone.
+    """
+    words, position = line.words, line.list_position
+    if failed_list is not None and position is not None:
+        # The name must not be taken for an option or a config file.
+        source = f"./{failed_list}" if failed_list.startswith(("-", "@")) else failed_list
+        return [*words[:position], source, *words[position + 1 :]]
+    end = words.index("--") if "--" in words else len(words)
+    added = () if is_continuing else ("-c",)
+    return [*words[:end], *added, *words[end:]]
+
+
 def shown_command(words: Sequence[str]) -> str:
-    """A command line as it may be shown and pasted: quoted for a shell, secrets as `***`."""
+    """Return a command line to show and to paste: quoted for a shell, secrets as `***`."""
     return " ".join(
         _quoted(_without_secrets(word, before=before))
         for before, word in itertools.pairwise(("", *words))
     )
 
 
-def retry_words(
-    program: Sequence[str],
-    arguments: Sequence[str],
-    *,
-    place: int | None,
-    failed_out: str | None,
-    is_continuing: bool,
-) -> Sequence[str]:
-    """The command that downloads what a run of `program` with `arguments` did not.
-
-    Args:
-        program: its name, or how it was started.
-        arguments: what followed.
-        place: which of them is the list that was read; None if that is not known.
-        failed_out: the list of what failed, if one was written.
-        is_continuing: whether it leaves files that are there alone, as it is.
-    """
-    if failed_out is not None and place is not None:
-        # Not to be taken for an option or a config file.
-        source = f"./{failed_out}" if failed_out.startswith(("-", "@")) else failed_out
-        return [*program, *arguments[:place], source, *arguments[place + 1 :]]
-    end = arguments.index("--") if "--" in arguments else len(arguments)
-    own = () if is_continuing else ("-c",)
-    return [*program, *arguments[:end], *own, *arguments[end:]]
+def _program(line: CommandLine) -> Sequence[str]:
+    """Return the words that the user typed before the arguments."""
+    if Path(sys.argv[0]).suffix == ".py":
+        return sys.orig_argv[: len(sys.orig_argv) - len(line.words)]
+    return sys.argv[:1]
 
 
 def _quoted(word: str) -> str:
-    """Return the word as a shell reads it; where it can't be printed, as bash's $'...'."""
+    """Return the word quoted for a shell; a word that can't be printed as bash's $'...'."""
     if word.isprintable():
         return shlex.quote(word)
     octets = word.encode(sys.getfilesystemencoding(), "surrogateescape")
@@ -72,7 +109,12 @@ def _quoted(word: str) -> str:
 
 
 def _without_secrets(word: str, *, before: str) -> str:
-    """The word, which stands after `before`, without a password or a header's value."""
+    """Return the word without passwords and values of headers.
+
+    Args:
+        word: Word of a command line.
+        before: Word before it, which may be its option.
+    """
     is_header = re.fullmatch(_HEADER_FLAG, before) or re.match(_IN_ONE_WORD, word)
     if is_header and not re.match(_HARMLESS, word):
         return re.sub(_HEADER, r"\1***", word)

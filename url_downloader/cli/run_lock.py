@@ -1,4 +1,4 @@
-"""The lock that keeps a second run away: the kernel's, so it goes with the process."""
+"""The lock against a second run at the same time. The kernel releases it with the process."""
 
 from __future__ import annotations
 
@@ -16,34 +16,37 @@ from url_downloader.shared.errors import LockedError, OutputError
 from url_downloader.storage.disk_errors import output_errors
 
 _MARK = "url-downloader "
-"""What the text in every lock file begins with; whatever else is there is left alone."""
+"""Start of the text in a lock file. A file with other content is not touched."""
 _MAX_TEXT = 4096
+"""Bytes that are read of a lock file."""
 
 
 @contextmanager
 def held_lock(path: Path, command: str) -> Iterator[None]:
-    """Hold the lock, and say in its file who does.
+    """Hold the lock during the block, and describe this process in its file.
 
-    The file stays when the lock goes: if it were removed, two could lock two of that name.
+    The file stays afterwards. If it were removed, two processes could each lock another file of
+    this name.
 
     Args:
-        path: of the file, which is made when it is missing.
-        command: what runs, without secrets.
+        path: Path of the file, which is created if it is missing.
+        command: Command of this process, without secrets.
 
     Raises:
-        LockedError: another process holds it; with who that is.
-        OutputError: the file can't be opened, or is none of ours.
+        LockedError: Another process holds the lock. The message describes it.
+        OutputError: The file can't be opened, or is no lock file.
     """
     with ExitStack() as stack:
-        with output_errors(f"{path}: can't be used as lock"):
-            # O_NONBLOCK: the name may be a FIFO's. Only the owner reads who runs what.
+        with output_errors(f"{path}: can't be used as the lock file"):
+            # O_NONBLOCK, because the name may be that of a FIFO. The mode is for the owner
+            # only, because the command may hold private data.
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
             descriptor = os.open(path, flags, 0o600)
             stack.callback(close_read, descriptor)
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OutputError(f"{path}: is no lock file but a pipe or device; name a file")
+                raise OutputError(f"{path}: is a pipe or device, not a lock file; name a file")
             _lock(descriptor, path)
-            _write(descriptor, path, text=f"{_MARK}{_self()}: {command}\n")
+            _write(descriptor, path, text=f"{_MARK}{_this_process()}: {command}\n")
         yield
 
 
@@ -58,11 +61,11 @@ def _lock(descriptor: int, path: Path) -> None:
 def _write(descriptor: int, path: Path, *, text: str) -> None:
     before = _text(descriptor)
     if before and not before.startswith(_MARK):
-        raise OutputError(f"{path}: is no lock file; name another, or one that is not there")
-    # An earlier version let all users read it.
+        raise OutputError(f"{path}: is not a lock file; name another file, or a new one")
+    # Earlier versions let all users read the file.
     with suppress(OSError):
         os.fchmod(descriptor, 0o600)
-    # Emptied first: what a dead holder left is not to be read as ours.
+    # Emptied first, so that no reader takes the text of a dead process for ours.
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, text.encode("utf-8", "backslashreplace"), 0)
 
@@ -71,18 +74,18 @@ def _text(descriptor: int) -> str:
     return os.pread(descriptor, _MAX_TEXT, 0).decode("utf-8", "backslashreplace")
 
 
-def _self() -> str:
+def _this_process() -> str:
     since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return f"{os.getpid()} on {socket.gethostname()} since {since}"
 
 
 def _holder(text: str) -> str:
-    """Who the text says holds the lock; one that is dead can't."""
+    """Return the holder of the lock that the text describes, unless that process is dead."""
     who = text.removeprefix(_MARK).strip()
     pid, _, rest = who.partition(" ")
     is_dead = rest.startswith(f"on {socket.gethostname()} ") and not _is_alive(pid)
     if who == text.strip() or is_dead:
-        return "it has not said yet who it is"
+        return "its process is not known yet"
     return f"process {who}"
 
 

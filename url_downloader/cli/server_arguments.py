@@ -1,4 +1,4 @@
-"""The options that say how servers are talked to, and as whom."""
+"""The options for requests: headers, credentials, proxies, TLS and redirects."""
 
 from __future__ import annotations
 
@@ -18,49 +18,49 @@ from url_downloader.config.settings import Settings
 
 
 def add_server_options(group: Group, defaults: Settings) -> None:
-    """Add them; defaults come from Settings."""
+    """Add the options to the group; defaults come from Settings."""
     group.add_argument(
         *("-H", "--header"),
         metavar="'NAME: VALUE'|@FILE",
         type=header_fields,
         action="extend",
-        help="send this header, or those of a file, one per line; repeatable (default: none)",
+        help="send this header, or those in FILE, one per line; repeatable (default: none)",
     )
     group.add_argument(
         *("-U", "--user-agent"),
         metavar="TEXT",
         type=field_value,
         default=defaults.server.user_agent,
-        help="what the program calls itself (default: %(default)s)",
+        help="value of the User-Agent header (default: %(default)s)",
     )
     for flag, metavar, parse, text in (
-        ("--referer", "URL", referer, "where the links are said to come from"),
-        ("--cookies", "FILE", Path, "send the cookies of FILE, a cookies.txt"),
+        ("--referer", "URL", referer, "value of the Referer header"),
+        ("--cookies", "FILE", Path, "send the cookies in FILE, which is a cookies.txt"),
     ):
         group.add_argument(flag, metavar=metavar, type=parse, help=f"{text} (default: none)")
-    text = "neither keep nor send the cookies that servers set"
+    text = "neither keep nor send cookies that servers set"
     group.add_argument("--no-cookies", action="store_true", help=text)
     _add_netrc_options(group.add_mutually_exclusive_group())
-    text = "proxy for all servers: http, https, socks5 or socks5h (default: the environment's)"
+    text = "proxy for all servers: http, https, socks5 or socks5h (default: from environment)"
     group.add_argument("--proxy", metavar="URL", type=proxy_url, help=text)
     _add_tls_options(group)
     _add_redirect_options(group, defaults)
 
 
 def _add_redirect_options(group: Group, defaults: Settings) -> None:
-    most, text = defaults.transfer.max_redirects, "redirects to follow"
+    most, text = defaults.transfer.max_redirects, "number of redirects to follow"
     add_number(group, "--max-redirects", metavar="N", default=most, text=text)
     group.add_argument(
         "--location-trusted",
         action="store_true",
-        help="send headers and credentials on to wherever a server redirects",
+        help="after a redirect, send headers and credentials to the new server, too",
     )
 
 
 def _add_netrc_options(group: argparse._MutuallyExclusiveGroup) -> None:
-    text = "take logins from FILE (default: $NETRC, ~/.netrc or ~/_netrc)"
+    text = "read logins from FILE (default: $NETRC, ~/.netrc or ~/_netrc)"
     group.add_argument("--netrc", metavar="FILE", type=Path, help=text)
-    group.add_argument("--no-netrc", action="store_true", help="take logins from no such file")
+    group.add_argument("--no-netrc", action="store_true", help="read no netrc file")
 
 
 def _add_tls_options(group: Group) -> None:
@@ -70,7 +70,7 @@ def _add_tls_options(group: Group) -> None:
         help="do not check the certificates of servers",
     )
     for flag, metavar, text in (
-        ("--ca-cert", "PATH", "authorities to trust, a file or directory (default: requests')"),
+        ("--ca-cert", "PATH", "file or directory of authorities (default: those of requests)"),
         ("--cert", "FILE", "client certificate, PEM (default: none)"),
         ("--key", "FILE", "its key, PEM, not encrypted (default: in the file of --cert)"),
     ):
@@ -78,10 +78,10 @@ def _add_tls_options(group: Group) -> None:
 
 
 def server_settings(arguments: argparse.Namespace) -> ServerSettings:
-    """The settings that the arguments ask for.
+    """Return the settings that the arguments ask for.
 
     Raises:
-        ConfigError: they don't fit together.
+        ConfigError: The options contradict each other.
     """
     return ServerSettings(
         headers=tuple(arguments.header or ()),

@@ -1,6 +1,7 @@
-"""Signals as flags, which the run looks at when it can.
+"""Signals as flags, which the run reads when it can.
 
-A handler runs between any two steps of the main thread, so it stores what came and no more.
+A handler may run between any two steps of the main thread, so it only stores that its signal
+came.
 """
 
 from __future__ import annotations
@@ -10,59 +11,66 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from url_downloader.shared.interruptible_pipe import RUN_SHOULD_STOP
+
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class SignalFlags:
-    """What has come.
+    """The signals that have come.
 
     Attributes:
-        stop: the first SIGINT or SIGTERM, if one came; SIGHUP counts as SIGTERM.
+        stop: First SIGINT or SIGTERM; None before one comes. SIGHUP counts as SIGTERM.
 
-    Threads: the handlers run in the main thread; `stop` and `wants_state` are read from any.
+    Threads: The handlers run in the main thread. Any thread may read the flags.
     """
 
     def __init__(self) -> None:
         self.stop: signal.Signals | None = None
         self._stopping = [each for each in _STOPPING if not _is_ignored(each)]
-        self._wants_state = False
+        self._is_state_wanted = False
 
-    def note_stop(self, number: int, _: FrameType | None) -> None:
-        """A signal says stop; the next one ends the process at once."""
+    def on_stop(self, number: int, _: FrameType | None) -> None:
+        """Note a signal that stops the run; at the second one, end the process at once."""
         if self.stop is not None:
-            # Not done with the first one: where two come at once, CPython loses the second.
+            # Set only now: if the first signal did it, CPython would lose the second of two
+            # that come at once.
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         self.stop = signal.SIGINT if number == signal.SIGINT else signal.SIGTERM
 
-    def note_question(self, _: int, __: FrameType | None) -> None:
-        """A signal asks how the run stands."""
-        self._wants_state = True
+    def on_state_request(self, _: int, __: FrameType | None) -> None:
+        """Note a signal that asks for the state of the run."""
+        self._is_state_wanted = True
 
     def handlers(self) -> Iterator[tuple[signal.Signals, Callable[..., None]]]:
-        """Each signal that is to be caught, and what it does."""
+        """Yield each signal to catch, and its handler."""
         for each in self._stopping:
-            yield each, self.note_stop
-        yield signal.SIGUSR1, self.note_question
+            yield each, self.on_stop
+        yield signal.SIGUSR1, self.on_state_request
 
-    def wants_state(self) -> bool:
-        """Whether somebody has asked how the run stands since this was called last."""
-        wanted, self._wants_state = self._wants_state, False
-        return wanted
+    def take_state_request(self) -> bool:
+        """Tell whether the state was asked for since the last call."""
+        is_wanted, self._is_state_wanted = self._is_state_wanted, False
+        return is_wanted
 
 
 def _is_ignored(number: signal.Signals) -> bool:
-    """Whether nohup has seen to it that a hang-up ends nothing."""
+    """Tell whether the process was started by nohup, which has it ignore SIGHUP."""
     return number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN
 
 
 @contextmanager
 def caught_signals() -> Iterator[SignalFlags]:
-    """Catch SIGINT, SIGTERM, SIGHUP (unless nohup has it ignored) and SIGUSR1 in a box."""
-    box = SignalFlags()
-    before = {number: signal.signal(number, handler) for number, handler in box.handlers()}
+    """Catch SIGINT, SIGTERM, SIGHUP (unless nohup has it ignored) and SIGUSR1.
+
+    A signal that stops the run also ends the wait for a pipe that is full.
+    """
+    flags = SignalFlags()
+    before = {number: signal.signal(number, handler) for number, handler in flags.handlers()}
     try:
-        yield box
+        with RUN_SHOULD_STOP.using(lambda: flags.stop is not None):
+            yield flags
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""The standard streams, whatever they are: closed, full, or a pipe that nobody reads."""
+"""The standard streams, even where they are closed, full, or a pipe without a reader."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from url_downloader.shared.interruptible_pipe import (
 )
 
 
-def secure_streams() -> None:
-    """Have something open as descriptors 0 to 2, and as stdout and stderr.
+def prepare_std_streams() -> None:
+    """Open the null device for each of descriptors 0 to 2, stdout and stderr that is closed.
 
-    Else the first files that are opened would get these numbers, and with them whatever a
-    library has to say.
+    Otherwise the first files that are opened would get these descriptors, and the output of a
+    library would go into them.
     """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
-            # The lowest free number is this one.
+            # The system gives the lowest free number: this one.
             os.open(os.devnull, os.O_RDWR)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
     for name in ("stdout", "stderr"):
-        _make_patient(name)
+        _make_interruptible(name)
 
 
-def _make_patient(name: str) -> None:
-    """Write to a pipe so that a signal can end it, however full the pipe is."""
+def _make_interruptible(name: str) -> None:
+    """Replace a stream that is a pipe by one whose writes a signal can end."""
     stream = getattr(sys, name)
     with suppress(OSError, ValueError):
         if is_pipe(stream.fileno()):
@@ -44,14 +44,17 @@ def _make_patient(name: str) -> None:
             )
 
 
-def say(line: str) -> None:
-    """Tell people on stderr, if they can be told."""
+def print_to_stderr(line: str) -> None:
+    """Print a line to stderr; drop it if that fails."""
     with suppress(OSError, ValueError):
         print(line, file=sys.stderr, flush=True)
 
 
-def settle_streams() -> None:
-    """Throw away what can't be written; at exit Python would take it for a failure."""
+def flush_std_streams() -> None:
+    """Flush stdout and stderr; drop what can't be written.
+
+    Otherwise Python would fail to flush them at exit, and change the exit status.
+    """
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

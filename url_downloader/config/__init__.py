@@ -1,6 +1,6 @@
-"""Settings of a run, and the parsing of the values that users write for them.
+"""The settings of a run, and the parsing of the values that users write for them.
 
-Entry point: `settings.Settings`. This package must not import anything but `shared`.
+Entry point: `settings.Settings`. Each module is pure. This package must import `shared` only.
 """
 
 from url_downloader.config.server_settings import ServerSettings

@@ -1,4 +1,4 @@
-"""Settings given by name, as keyword arguments of `download` are."""
+"""Settings by name: the keyword arguments of `download`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from url_downloader.config.settings import FailureLimit, MonitorSettings, Settin
 
 SettingsPart = TypeVar("SettingsPart")
 _VALUES = (FailureLimit,)
-"""Dataclasses that are one setting, not a part with settings of its own."""
-_OTHERS = (MonitorSettings,)
-"""Parts that say nothing here: nobody watches but the listeners."""
+"""Dataclasses that are a single setting, not a part with several settings."""
+_UNUSED = (MonitorSettings,)
+"""Parts that `download` has no use for: it starts no observers."""
 
 
 def settings_with(values: Mapping[str, object]) -> Settings:
-    """The default settings, with these instead of some.
+    """Return the default settings, with these values in place of some.
+
+    Args:
+        values: Values by the names of settings, which are unique over all parts.
 
     Raises:
-        TypeError: there are none of that name.
-        ConfigError: a value is out of its range.
+        TypeError: There is no setting of that name.
+        ConfigError: A value is out of its range.
     """
     if isinstance(directory := values.get("directory"), str):
         values = {**values, "directory": Path(directory)}
@@ -35,7 +38,7 @@ def _names_in(part: object) -> Iterator[str]:
         value = getattr(part, field.name)
         if _is_part(value):
             yield from _names_in(value)
-        elif not isinstance(value, _OTHERS):
+        elif not isinstance(value, _UNUSED):
             yield field.name
 
 
@@ -51,11 +54,20 @@ def _changed(part: SettingsPart, values: Mapping[str, object]) -> SettingsPart:
 
 
 def _is_part(value: object) -> bool:
-    return is_dataclass(value) and not isinstance(value, (*_VALUES, *_OTHERS))
+    return is_dataclass(value) and not isinstance(value, (*_VALUES, *_UNUSED))
 
 
 def check_names(given: Iterable[str], known: Collection[str], *, what: str) -> None:
-    """Raise TypeError for a name that is not known, with the one that may be meant."""
+    """Check that all names are known.
+
+    Args:
+        given: Names that the caller gave.
+        known: Names that exist.
+        what: Kind of the names, for the message.
+
+    Raises:
+        TypeError: A name is not known. The message has the most similar known name.
+    """
     for name in given:
         if name not in known:
             nearest = difflib.get_close_matches(name, known, n=1)

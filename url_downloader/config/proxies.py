@@ -1,6 +1,6 @@
-"""Proxies: how their URLs are read, and which origins are reached through them. Pure functions.
+"""Proxies: the parsing of their URLs, and the choice of a proxy for an origin. Pure functions.
 
-No message shows a URL that can't be read: it may hold a password.
+No message shows a URL that can't be parsed, because it may have a password in it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _FORM = (
     "it should read http://user:password@host:3128, with % # / ? @ and blanks in the password"
     " written as %25 %23 %2F %3F %40 %20"
 )
-# curl, too, takes what has no scheme for an HTTP proxy, and ignores a path.
-# Compiled when they are needed: most runs have no proxy.
+# As with curl, a URL without a scheme is that of an HTTP proxy, and a path is ignored.
+# Compiled on demand: most runs have no proxy.
 _URL = (
     r"(?ai)(?:(?P<scheme>[a-z][a-z0-9+.-]*)://)?(?:(?P<login>[^/?#]*)@)?"
     r"(?P<host>\[[^\s\[\]/?#@]+\]|[^\0-\x20\x7f\[\]/?#@:]+)(?::(?P<port>\d{0,5}))?(?:(?!//)[/?#][^@]*)?"
@@ -34,13 +34,13 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Proxy(NamedTuple):
-    """A proxy, as its URL names it.
+    """A proxy.
 
     Args:
-        scheme: how it is spoken to.
-        host: without brackets.
-        port: where it listens.
-        login: that it wants.
+        scheme: Scheme of its URL, which is its protocol.
+        host: Host name or address, without brackets.
+        port: TCP port.
+        login: User name and password; None = no login.
     """
 
     scheme: str
@@ -49,25 +49,25 @@ class Proxy(NamedTuple):
     login: tuple[bytes, bytes] | None = None
 
     def __repr__(self) -> str:
-        # The login is nobody else's business.
+        # The login is secret.
         return f"Proxy({self.scheme}://{self.host}:{self.port})"
 
     @property
     def is_socks(self) -> bool:
-        """Return whether it is asked for connections by SOCKS."""
+        """Tell whether the proxy speaks SOCKS."""
         return self.scheme.startswith("socks")
 
     @property
     def looks_up(self) -> bool:
-        """Return whether a SOCKS proxy is given the names of hosts, not their addresses."""
+        """Tell whether a SOCKS proxy resolves host names itself."""
         return self.scheme in ("socks5h", "socks4a")
 
 
 def parse_proxy(text: str) -> Proxy:
-    """Read the URL of a proxy. Blanks around it mean nothing.
+    """Parse the URL of a proxy; blanks around it are ignored.
 
     Raises:
-        ValueError: no proxy can be reached by it; the message does not show it.
+        ValueError: It is not the URL of a proxy. The message does not show it.
     """
     match = re.fullmatch(_URL, text.strip())
     if match is None:
@@ -91,30 +91,30 @@ def _host(text: str) -> str:
             return str(ipaddress.IPv6Address(text[1:-1].replace("%25", "%")))
         return text.encode("idna").decode("ascii")
     except ValueError:
-        # The errors of both hold the text.
-        raise ValueError("its host is no name and no address") from None
+        # The messages of both errors have the text in them.
+        raise ValueError("its host is neither a name nor an address") from None
 
 
 def _login(text: str | None) -> tuple[bytes, bytes] | None:
     if text is None:
         return None
-    # A variable of the environment may be any bytes.
+    # An environment variable may have any bytes.
     name, _, password = text.encode("utf-8", "surrogateescape").partition(b":")
     return unquote_to_bytes(name), unquote_to_bytes(password)
 
 
 def proxy_fields(proxy: Proxy) -> Mapping[str, str]:
-    """Return the header fields that the proxy is to have, and nothing behind it."""
+    """Return the header fields for the proxy alone, which no server behind it may get."""
     if proxy.login is None:
         return {}
     return {"Proxy-Authorization": "Basic " + b64encode(b":".join(proxy.login)).decode()}
 
 
 def proxy_variable(scheme: str, environment: Mapping[str, str]) -> str | None:
-    """Return the name of the variable that names the proxy for URLs of this scheme.
+    """Return the name of the environment variable with the proxy for this scheme; None if none.
 
-    One in lower case beats the same in upper case, also if it is empty. Where a web server runs
-    this program, HTTP_PROXY may be a visitor's `Proxy` field, and is ignored.
+    A variable in lower case wins over the same in upper case, even if it is empty. HTTP_PROXY
+    is ignored if a web server runs this program: it may be the `Proxy` header of a visitor.
     """
     for kind in (scheme, "all"):
         names = [f"{kind}_proxy", f"{kind}_proxy".upper()]
@@ -127,12 +127,12 @@ def proxy_variable(scheme: str, environment: Mapping[str, str]) -> str | None:
 
 
 def is_excepted(origin: Origin, exceptions: str) -> bool:
-    """Say whether a NO_PROXY variable lists this origin.
+    """Tell whether a NO_PROXY variable lists this origin.
 
     Args:
-        origin: that is to be reached.
-        exceptions: names of hosts, which stand for all below them too, addresses and networks;
-            each may have a port. `*` is every host.
+        origin: Origin of the request.
+        exceptions: Value of the variable: domains, which include their subdomains, addresses
+            and networks, each with an optional port. `*` is every host.
     """
     _, host, port = origin
     name = (host or "").lower().rstrip(".")

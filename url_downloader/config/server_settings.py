@@ -1,4 +1,4 @@
-"""The settings of the talk with servers. What is secret in them is in no repr."""
+"""Settings of requests to servers. Their repr has no secrets."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from url_downloader.shared.version import __version__
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """How servers are talked to, and as whom.
+    """Settings of requests to servers.
 
     Args:
-        headers: (name, value) pairs for each request; those of a list entry beat them.
-        user_agent: what the program calls itself.
-        referer: where the links are said to come from.
-        cookies: a file in Netscape's format.
-        keeps_cookies: whether those that servers set are kept for the run.
-        netrc: a file with logins in place of the one that is found by itself.
-        uses_netrc: whether any such file is looked at.
-        proxy: URL of the one for all servers; None = what the environment says.
-        is_verified: whether servers must prove who they are.
-        ca_cert: file or directory of the authorities to trust; None = what the environment
-            says, or those that requests brings.
-        cert: the client's certificate, PEM.
-        key: its key, if it is not in the same file.
+        headers: Header fields of each request, as (name, value) pairs. The headers of a list
+            entry override them.
+        user_agent: Value of the User-Agent field.
+        referer: Value of the Referer field; None = no such field.
+        cookies: Path of a file of cookies in Netscape's format; None = no such file.
+        keeps_cookies: Whether cookies that servers set are kept for the run.
+        netrc: Path of a netrc file; None = the one of the environment.
+        uses_netrc: Whether logins are read from a netrc file.
+        proxy: URL of the proxy for all servers; None = the ones of the environment.
+        is_verified: Whether the certificates of servers are checked.
+        ca_cert: Path of a file or directory of trusted authorities; None = those of the
+            environment, or else those of requests.
+        cert: Path of the client's certificate, PEM; None = no certificate.
+        key: Path of its key, PEM; None = the key is in the file of the certificate.
     """
 
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -59,4 +60,4 @@ class ServerSettings:
             except ValueError as error:
                 raise ConfigError(f"--proxy: the URL can't be used: {error}") from None
         if self.key is not None and self.cert is None:
-            raise ConfigError("--key: needs --cert, the certificate that it belongs to")
+            raise ConfigError("--key: needs --cert, the certificate of the key")

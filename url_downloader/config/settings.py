@@ -1,6 +1,6 @@
-"""All settings, as small frozen parts. Each checks its ranges and names the flag.
+"""All settings of a run, as small frozen parts. Each part checks the ranges of its values.
 
-Knows no argparse: the command line takes its defaults from the fields here.
+The errors name the flag of the command line, which takes its defaults from the fields here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from url_downloader.shared.errors import ConfigError
 from url_downloader.shared.models import AttemptLimits
 
 DAY = 86400.0
-
+"""Seconds of a day."""
 
 RANGES: Mapping[str, tuple[float, float]] = {
     "--max-retries": (0, 1000),
@@ -37,17 +37,21 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "--queue-size": (1, 1_000_000),
     "--monitor-interval": (0.01, DAY),
 }
-"""The least and the greatest value of each flag that takes a number."""
+"""Least and greatest value of each flag that takes a number."""
 
 
 def range_of(flag: str) -> str:
-    """The flag's range in words."""
+    """Return the range of the flag as text."""
     low, high = RANGES[flag]
     return f"from {low:.12g} to {high:.12g}"
 
 
 def check_range(flag: str, value: float) -> None:
-    """Raise ConfigError that names the flag and its range unless the value is within."""
+    """Check that the value is in the range of the flag.
+
+    Raises:
+        ConfigError: It is not. The message has the flag and the range.
+    """
     low, high = RANGES[flag]
     if not low <= value <= high:
         raise ConfigError(f"{flag}: must be {range_of(flag)}, not {value}")
@@ -55,14 +59,14 @@ def check_range(flag: str, value: float) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrySettings:
-    """When and how often a failed attempt is repeated.
+    """Settings of retries.
 
     Args:
-        max_retries: attempts after the first.
-        delay: seconds; the backoff's base.
-        max_delay: seconds; the backoff's cap.
-        max_retry_after: seconds; a server that asks for a longer wait fails the job; 0 = any.
-        retry_on: status codes from 400 to 499 that are retried too.
+        max_retries: Number of attempts after the first.
+        delay: Seconds; limit of the first random delay, which doubles with each retry.
+        max_delay: Seconds; limit of every random delay.
+        max_retry_after: Seconds; a job fails if a server asks for a longer wait; 0 = no limit.
+        retry_on: Status codes from 400 to 499 that are retried, too.
     """
 
     max_retries: int = 4
@@ -82,16 +86,16 @@ class RetrySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferSettings:
-    """What attempts may take, and what they may bring.
+    """Settings of attempts: their limits, and the files that they accept.
 
     Args:
-        limits: of an attempt of a job that has none of its own.
-        max_redirects: how many are followed.
-        max_filesize: bytes; a larger file is a failure; 0 = no limit.
-        expected_types: media types such as `application/pdf` or `image/*`, lower-case; a file
-            of another is a failure; none = any.
-        is_location_trusted: whether the user's headers and credentials follow a redirect to
-            another origin.
+        limits: Limits of an attempt whose job does not have its own.
+        max_redirects: Number of redirects to follow.
+        max_filesize: Bytes; a job fails if its file is larger; 0 = no limit.
+        expected_types: Media types such as `application/pdf` or `image/*`, in lower case; a job
+            fails if its file has another one; empty = any type.
+        is_location_trusted: Whether the user's headers and credentials are sent even after a
+            redirect to another origin.
     """
 
     limits: AttemptLimits = field(default_factory=AttemptLimits)
@@ -112,11 +116,11 @@ class TransferSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSettings:
-    """How many work at once.
+    """Settings of the pool.
 
     Args:
-        max_workers: worker threads.
-        queue_size: jobs that may wait in the task queue.
+        max_workers: Number of worker threads.
+        queue_size: Number of jobs that may wait in the task queue.
     """
 
     max_workers: int = 4
@@ -128,9 +132,9 @@ class PoolSettings:
 
 
 class Existing(enum.Enum):
-    """What to do where a file of the name is there already."""
+    """The action for a job whose file exists already."""
 
-    REPLACE = "download again, and replace it when the new one is complete"
+    REPLACE = "download again, and replace the file when the new one is complete"
     SKIP_FILLED = "leave it, unless it is empty"
     SKIP = "leave it, whatever it is"
     COMPARE = "ask the server whether it has changed"
@@ -138,17 +142,17 @@ class Existing(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputSettings:
-    """Where the files go, and how.
+    """Settings of the files.
 
     Args:
-        directory: made when it is missing.
-        existing: what to do with a file of that name.
-        is_resumed: whether parts of an earlier run are continued.
-        keeps_mtime: whether files get the time of their Last-Modified.
-        is_synced: whether files are on the disk before their job counts as done.
-        takes_server_names: whether Content-Disposition names the files.
-        min_free: bytes that the disk must keep free; 0 = any; None = 64 MiB, or a twentieth of
-            the disk if that is less.
+        directory: Path of the output directory, which is created if it is missing.
+        existing: Action for a job whose file exists already.
+        is_resumed: Whether parts of an earlier run are continued.
+        keeps_mtime: Whether files get the time of the server's Last-Modified.
+        is_synced: Whether a file is written through to the disk before its job succeeds.
+        takes_server_names: Whether Content-Disposition names the files.
+        min_free: Bytes that stay free on the disk; 0 = no limit; None = 64 MiB, or a twentieth
+            of the disk if that is less.
     """
 
     directory: Path = Path("downloads")
@@ -166,11 +170,11 @@ class OutputSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureLimit:
-    """How many failed jobs are too many; 0 = none is.
+    """A number of failed jobs that ends the run; 0 = no limit.
 
     Args:
-        count: jobs.
-        percent: of all jobs.
+        count: Number of failed jobs.
+        percent: Percentage of failed jobs among all jobs of the list.
     """
 
     count: int = 0
@@ -184,11 +188,11 @@ class FailureLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
-    """What ends a run before its list is done.
+    """Limits of a run, which end it before its list is done.
 
     Args:
-        deadline: seconds for the whole run; 0 = no limit.
-        max_failures: failed jobs.
+        deadline: Seconds for the whole run; 0 = no limit.
+        max_failures: Failed jobs that end the run.
     """
 
     deadline: float = 0.0
@@ -200,10 +204,10 @@ class RunSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorSettings:
-    """What is said while the run goes on.
+    """Settings of the monitor.
 
     Args:
-        interval: seconds between two lines.
+        interval: Seconds between two status lines.
     """
 
     interval: float = 1.0
@@ -214,7 +218,7 @@ class MonitorSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """A whole run's settings. Each component gets its part, never the whole."""
+    """All settings of a run. A component gets only the part that it needs."""
 
     retry: RetrySettings = field(default_factory=RetrySettings)
     transfer: TransferSettings = field(default_factory=TransferSettings)

@@ -1,47 +1,49 @@
-"""Values of options: times, sizes and header fields, as users write them. Pure functions."""
+"""Parsing of times, sizes and header fields, as users write them. Pure functions."""
 
 from __future__ import annotations
 
 import math
 import re
 
-# Surrogates stand for bytes of the command line that are no text.
+# A surrogate stands for a byte of the command line that can't be decoded.
 _VALUE = r"[^\0-\x08\n-\x1f\x7f\ud800-\udfff]*"
-UNSENT = "what has control characters or is not UTF-8 can't be sent"
-# RFC 9110 §5.1 and §5.5: a token; of the controls only the tab.
+UNSENT = "a value with control characters, or one that is not UTF-8, can't be sent"
+"""Message for a value that a header field can't have."""
+# RFC 9110 §5.1 and §5.5: the name is a token; the tab is the only control character.
 _FIELD = re.compile(rf"([\w!#$%&'*+.^`|~-]+):({_VALUE})", re.ASCII)
 _OWN = frozenset({"range", "if-range", "content-length", "transfer-encoding"})
-"""What would make a part of a file pass for the whole, or announce a body that never comes."""
+"""Fields that could make a part of a file look complete, or announce a missing body."""
 _SIZE = re.compile(r"(\d+)([kmgt]?)(?:i?b)?", re.ASCII | re.IGNORECASE)
 _TIME = re.compile(r"(\d+(?:\.\d+)?|\.\d+)([smhd]?)", re.ASCII)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+"""Seconds of each unit."""
 
 
 def parse_field(text: str) -> tuple[str, str]:
-    """Name and value of `Name: value`.
+    """Return name and value of `Name: value`.
 
     Raises:
-        ValueError: it is nothing of the kind, or a field that is not the user's to set.
+        ValueError: The text has another form, or the user must not set the field.
     """
     match = _FIELD.fullmatch(text)
     if match is None:
         # The text is not shown: it may hold a password.
         raise ValueError("not a header: it should read Name: value")
     if match[1].lower() in _OWN:
-        raise ValueError(f"{match[1]} is set by this program, to know when a file is whole")
+        raise ValueError(f"{match[1]} is set by this program, to know when a file is complete")
     return match[1], match[2].strip()
 
 
 def is_field_value(text: str) -> bool:
-    """Whether it can be sent as a field's value."""
+    """Tell whether the text can be sent as the value of a header field."""
     return re.fullmatch(_VALUE, text) is not None
 
 
 def parse_seconds(text: str) -> float:
-    """Seconds, with an optional unit: `90`, `1.5m`, `2h`, `1d`.
+    """Return the seconds of a time with an optional unit: `90`, `1.5m`, `2h`, `1d`.
 
     Raises:
-        ValueError: anything else, also negative, infinite and not-a-number values.
+        ValueError: The text has another form, or the time is negative, infinite or no number.
     """
     match = _TIME.fullmatch(text.strip())
     if match is None:
@@ -53,10 +55,10 @@ def parse_seconds(text: str) -> float:
 
 
 def parse_size(text: str) -> int:
-    """Bytes, with an optional 1024-based unit: `4096`, `64k`, `1M`, `2G`.
+    """Return the bytes of a size with an optional 1024-based unit: `4096`, `64k`, `1M`, `2G`.
 
     Raises:
-        ValueError: anything else.
+        ValueError: The text has another form.
     """
     match = _SIZE.fullmatch(text.strip())
     if match is None:

@@ -1,5 +1,6 @@
-"""The live display on a terminal. It needs the optional package rich.
+"""The live display on a terminal, and the log lines above it.
 
-Entry point: `live_display.live_display`. It reads the run through `engine.monitor.RunView` and
-must not import `cli` or `reports`.
+Entry points: `console.Console`; `live_display.live_display`, which needs the optional package
+rich. This package reads the run through `engine.monitor.RunView`. It must not import `cli` or
+`reports`.
 """

@@ -1,20 +1,20 @@
-"""Log lines on stderr, which make room for a live display."""
+"""The log lines on stderr, which make room for a live display."""
 
 from __future__ import annotations
 
 import logging
 import sys
 
-ALWAYS_HEARD = "url_downloader.status.answer"
-"""The logger of what somebody asks for while the run goes on."""
 STATUS_LINES = "url_downloader.status"
-"""The logger of what a live display shows better."""
+"""Name of the logger for status lines. A live display replaces them."""
+STATE_REPLY = "url_downloader.status.answer"
+"""Name of the logger for the state that SIGUSR1 asks for. The user gets it even with -q."""
 
 
 class Stderr:
-    """Whatever stands for stderr at the moment of each write.
+    """A stream that writes to what `sys.stderr` is at the moment of each write.
 
-    Threads: as every stream.
+    Threads: As every stream.
     """
 
     def write(self, text: str) -> None:
@@ -25,15 +25,15 @@ class Stderr:
 
 
 class Console(logging.StreamHandler[Stderr]):
-    """Tells people on stderr.
+    """A log handler that writes to stderr what the user wants to see.
 
     Args:
-        level: of what they want to hear, beside what they ask for.
+        level: Lowest level of the records that are written. Replies to SIGUSR1 always are.
 
     Attributes:
-        is_display_active: whether they see the state of the run anyhow.
+        is_display_active: Whether a live display replaces the status lines.
 
-    Threads: as every handler.
+    Threads: As every handler.
     """
 
     def __init__(self, level: int) -> None:
@@ -42,7 +42,7 @@ class Console(logging.StreamHandler[Stderr]):
         self.is_display_active = False
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether they are told of it."""
+        """Tell whether the record is written."""
         if record.name == STATUS_LINES and self.is_display_active:
             return False
-        return record.levelno >= self._least or record.name == ALWAYS_HEARD
+        return record.levelno >= self._least or record.name == STATE_REPLY

@@ -1,4 +1,4 @@
-"""The live display of a run, and the table that follows it."""
+"""The live display of a run, and the table at its end."""
 
 from __future__ import annotations
 
@@ -19,49 +19,49 @@ from url_downloader.display.screen import Screen, drawing_console
 from url_downloader.engine.monitor import Observer, RunView
 
 INTERVAL = 0.2
-"""Seconds between two looks at the run."""
+"""Seconds between two updates of the display."""
 
 
 class Display(io.TextIOBase):
-    """Shows a run at the bottom of a terminal, and what is written to it above.
+    """A stream for a terminal that shows the run in its last rows, and text above them.
 
     Args:
-        stream: the terminal.
+        stream: Stream of the terminal.
 
-    Threads: `write` from any, `show` in one; `close` when that one has ended.
+    Threads: Any thread may call `write`. One thread calls `show`; after it, one calls `close`.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._screen = Screen(stream)
         self._rates = Rates()
-        # No lock: a deque takes and gives one at a time.
+        # No lock: append and popleft of a deque are thread-safe.
         self._written: deque[str] = deque()
         self._rest = ""
 
     def write(self, text: str) -> int:
-        """Keep the text for the next look; whoever writes never waits for a terminal."""
+        """Keep the text for the next update, so that no writer waits for a slow terminal."""
         self._written.append(text)
         return len(text)
 
     def show(self, view: RunView) -> None:
-        """Paint how the run stands, if the terminal is ours."""
+        """Paint the state of the run, if this process has the terminal."""
         rows: Sequence[RenderableType] = ()
         if self._screen.is_in_foreground():
             size = self._screen.size()
             rows = frame(view, self._rates, size=size, encoding=self._screen.encoding)
         else:
             self._screen.leave()
-        # Taken last: what has been logged of a job stands there as soon as the job counts.
+        # Taken after the state, so that a job is counted only with its log lines above.
         self._screen.paint(self._whole_lines(), rows)
 
     def close(self) -> None:
-        """Leave nothing but what was written."""
+        """Erase the rows; the text stays."""
         if not self.closed:
             self._screen.paint(self._whole_lines() + self._rest, ())
         super().close()
 
     def _whole_lines(self) -> str:
-        """What was written since the last look, without a last line that goes on."""
+        """Return the whole lines that were written since the last update."""
         written = [self._written.popleft() for _ in range(len(self._written))]
         lines, newline, self._rest = (self._rest + "".join(written)).rpartition("\n")
         return lines + newline
@@ -69,7 +69,11 @@ class Display(io.TextIOBase):
 
 @contextmanager
 def live_display(console: Console) -> Iterator[Observer]:
-    """Have the run shown on stderr by this observer, instead of the console's status lines."""
+    """Show the run on stderr during the block; yield the observer that does it.
+
+    Args:
+        console: Log handler, which leaves out its status lines meanwhile.
+    """
     display = Display(sys.stderr)
     console.is_display_active = True
     try:
@@ -81,7 +85,7 @@ def live_display(console: Console) -> Iterator[Observer]:
 
 
 def table_text(rows: Sequence[tuple[str, str]]) -> str:
-    """A table of names and what is to be said of them, as wide as the terminal allows."""
+    """Return a table of names and texts that is at most as wide as the terminal."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="bold")
     table.add_column(overflow="fold")

@@ -1,6 +1,6 @@
-"""What the live display shows: a row for each download, and the whole run below.
+"""The rows of the live display: one for each download, and the whole run below.
 
-Knows the width of a window and how its characters count; paints nothing.
+This module lays out rows for the width of a window. `screen.py` paints them.
 """
 
 from __future__ import annotations
@@ -19,25 +19,33 @@ from url_downloader.shared.ports import Phase, Progress
 from url_downloader.shared.text import format_seconds, format_size, printable
 
 WIDE = 64
-"""Columns from which there is room for all that is known of a download."""
+"""Columns of a window that has room for all facts about a download."""
 MAX_LEFT = 99 * 3600
-"""Seconds; a longer wait is none that anyone can foresee."""
+"""Seconds of the longest time left that is shown; a longer one is no useful estimate."""
 RATE_WINDOW = 5.0
 """Seconds over which the rate of a download is averaged."""
 _OVERALL_ROWS = 3
+"""Rows for the whole run, at most."""
 
 
 class Rates:
-    """How fast each worker's attempt has been in the last few seconds.
+    """The rates of the workers' attempts over the last few seconds.
 
-    Threads: one.
+    Threads: One.
     """
 
     def __init__(self) -> None:
+        # Number of the attempt, and its (time, bytes) points, by the name of the worker.
         self._seen: dict[str, tuple[int, deque[tuple[float, int]]]] = {}
 
     def rate(self, name: str, progress: Progress, *, now: float) -> float:
-        """Bytes per second of the attempt that this worker makes now."""
+        """Return the rate of a worker's attempt in bytes per second.
+
+        Args:
+            name: Name of the worker.
+            progress: Progress of the attempt.
+            now: Monotonic seconds.
+        """
         number, points = self._seen.get(name, (0, deque[tuple[float, int]]()))
         if number != progress.number:
             points = deque([(progress.began, 0)])
@@ -52,13 +60,13 @@ class Rates:
 def frame(
     view: RunView, rates: Rates, *, size: tuple[int, int], encoding: str
 ) -> Sequence[RenderableType]:
-    """The rows to show; a third of the window stays free for what is said above.
+    """Return the rows to show; they leave a third of the window to the log lines above.
 
     Args:
-        view: of the run.
-        rates: of its attempts.
-        size: of the window: columns and rows.
-        encoding: of the terminal.
+        view: View of the run.
+        rates: Rates of its attempts.
+        size: Columns and rows of the window.
+        encoding: Encoding of the terminal.
     """
     columns, rows = size
     now, attempts = view.now(), view.attempts()
@@ -80,12 +88,12 @@ def frame(
 
 
 def shown_name(output: str, *, encoding: str) -> str:
-    """A file's name as a terminal of this encoding can show it."""
+    """Return the name of a file as a terminal with this encoding can show it."""
     return printable(output).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def fitted(name: str, columns: int) -> str:
-    """The name in exactly so many columns; of one that is too long, the end."""
+    """Return the name in exactly so many columns; a name that is too long loses its start."""
     columns = max(0, columns)
     if cell_len(name) > columns:
         end = name[-columns:]
@@ -96,7 +104,7 @@ def fitted(name: str, columns: int) -> str:
 
 
 def _row(name: str, progress: Progress, *, rate: float, columns: int) -> Text:
-    """What is known of a download, as far as there is room."""
+    """Return the row of a download; a narrow one has fewer facts."""
     is_wide = columns >= WIDE
     cells = [_amount(progress, is_wide=is_wide), f"{format_size(rate)}/s".rjust(12)]
     if is_wide:
@@ -106,7 +114,7 @@ def _row(name: str, progress: Progress, *, rate: float, columns: int) -> Text:
 
 
 def _amount(progress: Progress, *, is_wide: bool) -> str:
-    """How much has come, or what is waited for."""
+    """Return how much of the file is here, or the phase of an attempt without bytes."""
     position, total = format_size(progress.position), progress.total
     if not progress.position or progress.phase is Phase.WORKING:
         text = progress.phase.value
@@ -117,7 +125,7 @@ def _amount(progress: Progress, *, is_wide: bool) -> str:
 
 
 def _left(progress: Progress, rate: float) -> str:
-    """How long it will take at this rate, where that can be known."""
+    """Return the time left at this rate; empty if it can't be known."""
     if progress.total is None or not rate or not progress.position:
         return ""
     return _duration((progress.total - progress.position) / rate)
@@ -128,10 +136,10 @@ def _duration(seconds: float) -> str:
 
 
 def _overall(state: PoolState, *, columns: int) -> Iterator[RenderableType]:
-    """The whole run: a bar, and numbers in one row or, where it is narrow, in two."""
+    """Yield the rows of the whole run: a bar, then numbers in one row, or in two if narrow."""
     done, failed = (state.counts[each] for each in (JobStatus.SUCCESS, JobStatus.FAILED))
     total, metrics = sum(state.counts.values()), state.metrics
-    # What is not read yet can't be counted.
+    # Without the rest of the list, the total is not known.
     known = total if state.is_list_read else None
     yield ProgressBar(total=known, completed=done + failed, animation_time=metrics.seconds)
     jobs = Text.assemble(

@@ -1,6 +1,6 @@
-"""The last rows of a terminal, painted again and again, with lines above that stay.
+"""The last rows of a terminal, which are painted again and again, and the lines above them.
 
-Knows escape sequences and the size of the window; nothing of what is shown.
+This module is about escape sequences and the size of the window. `rows.py` makes the rows.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from rich.console import Console, RenderableType
 from rich.segment import SegmentLines
 
 MAX_COLUMNS = 100
-"""No row is wider, so that few windows become too narrow for what is there."""
+"""Columns of the widest row. A shorter row seldom folds when the user narrows the window."""
 
 
 class Screen:
-    """Rows at the bottom of a terminal. The cursor rests, and stays seen, in the row below.
+    """Rows at the bottom of a terminal, with the visible cursor in the row below them.
 
-    So whatever ends the process, the shell's prompt has a row of its own.
+    So the shell's prompt starts in an empty row, even if the process is killed.
 
     Args:
-        stream: the terminal.
+        stream: Stream of the terminal.
 
-    Threads: one after the other.
+    Threads: One at a time.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -39,11 +39,11 @@ class Screen:
 
     @property
     def encoding(self) -> str:
-        """What the terminal is written in."""
+        """Return the encoding of the terminal."""
         return self._console.encoding
 
     def size(self) -> tuple[int, int]:
-        """Columns and rows that can be used at this moment."""
+        """Return the columns and rows that can be used now."""
         try:
             columns, rows = os.get_terminal_size(self._stream.fileno())
         except (OSError, ValueError):
@@ -51,27 +51,27 @@ class Screen:
         return min(columns or 80, MAX_COLUMNS), rows or 24
 
     def is_in_foreground(self) -> bool:
-        """Whether the terminal is this program's, not a shell's that it runs behind."""
+        """Tell whether this process is in the foreground of its terminal."""
         try:
             return os.tcgetpgrp(self._stream.fileno()) == os.getpgrp()
         except (OSError, ValueError):
             return True
 
     def leave(self) -> None:
-        """Let what is painted stay: it is no longer known where it stands."""
+        """Forget the painted rows: another program may have moved them."""
         self._painted = ()
 
     def paint(self, above: str, rows: Sequence[RenderableType]) -> None:
-        """Replace what was painted last.
+        """Replace the rows that were painted last.
 
         Args:
-            above: whole lines that stay.
-            rows: one for each row of the screen; what is too wide for it is cut off, and so
-                are the first ones where the window is too low for all.
+            above: Whole lines that stay above the rows.
+            rows: New rows. A row that is too wide is cut off. If the window is too low for all
+                rows, the first ones are left out.
         """
         columns, lines = self.size()
         self._console.size = (columns, lines)
-        # Nothing at all is one row, too: so is a bar that has just begun, without colors.
+        # An empty row counts, too, such as a bar at 0 % without colors.
         shown = rows[max(0, len(rows) + 1 - lines) :]
         painted = [[*chain(*self._console.render_lines(row, pad=False)[:1])] for row in shown]
         with self._console.capture() as capture:
@@ -80,32 +80,35 @@ class Screen:
         self._painted = ["".join(segment.text for segment in line) for line in painted]
 
     def _write(self, text: str) -> None:
-        # A terminal that is gone ends no download.
+        # A closed terminal must not end a download.
         with suppress(OSError, ValueError):
             self._stream.write(text)
             self._stream.flush()
 
 
 def drawing_console(stream: TextIO) -> Console:
-    """What draws for a terminal, but leaves the writing, which may fail, to others."""
+    """Return a console that renders for the terminal, but does not write to it.
+
+    The caller writes the result, and handles its errors.
+    """
     draft = io.TextIOWrapper(io.BytesIO(), encoding=stream.encoding)
-    # It is told, not asked, that there is a terminal: who calls this has decided it.
+    # The caller has decided that there is a terminal, so rich need not detect one.
     return Console(file=draft, force_terminal=True, legacy_windows=False, highlight=False)
 
 
 def erasure(rows: Sequence[str], columns: int) -> str:
-    """Return what erases these rows, and what was typed in the row below.
+    """Return the escape sequences that erase these rows, and input typed in the row below.
 
-    In a window that has become too narrow for them nearly all terminals of today fold rows.
-    Each row is erased by itself: tmux keeps what is cleared from the top of a window on, and
-    scrolls it out.
+    Nearly all terminals fold rows for which the window has become too narrow. Each row is
+    erased by itself: tmux would move text that is cleared from the top of the window on into
+    its history.
     """
     height = sum(_height(row, columns) for row in rows)
     return "\r\x1b[2K" + "\x1b[A\x1b[2K" * height if height else ""
 
 
 def _height(row: str, columns: int) -> int:
-    """Return how many rows a row takes that is folded; no character is cut in two."""
+    """Return the number of rows that a folded row takes; a wide character is never split."""
     height, used = 1, 0
     for width in map(cell_len, row):
         if used + width > columns:

@@ -1,5 +1,5 @@
-"""Lines of a list: the entry that they make up, and fast copying of plain ones. Pure.
+"""The lines of a list: entries with their options, and the fast copying of plain URLs.
 
-Entry points: `list_entry.Entry` and `list_skimmer.ListSkimmer`, both for `input_parser`. This
-package must not import `engine` or any other package that acts on jobs.
+Entry points: `list_entry.ListEntry` for `input_parser`, and `list_skimmer.ListSkimmer`. Each
+module is pure. This package must not import `engine`, or any other package that acts on jobs.
 """

@@ -1,6 +1,6 @@
-"""An entry of the list: a URL and what the option lines below it ask for.
+"""An entry of the list: a URL, and the options in the lines below it.
 
-Pure rules. Knows nothing of lines, nor of which names are taken.
+The rules are pure. `input_parser` reads the lines and claims the names.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ _LIMITS: Mapping[str, Callable[[str], float]] = {
     "speed-time": parse_seconds,
 }
 OWN_NAMES = {"timeout": "x-timeout", "connect-timeout": "x-connect-timeout"}
-"""Other names of options, for values that aria2c would refuse: 0, fractions, above 600."""
+"""Other names of options, for values that aria2c would reject: 0, fractions, above 600."""
 _STANDARD_NAMES = {own: name for name, own in OWN_NAMES.items()}
 
 OPTIONS = frozenset({"out", "checksum", "header", "max-retries", *_LIMITS, *_STANDARD_NAMES})
-"""What can be asked for a single URL."""
+"""Options of a single URL."""
 
 _OPTION = re.compile(r"([a-z][\w-]{0,63})\s*=\s*(.*)", re.ASCII | re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(slots=True)
 class ListEntry:
-    """A URL of the list whose options are still being read.
+    """A URL of the list, and its options so far.
 
     Args:
-        line: the URL's, counted from 1.
-        url: as it will be asked for.
-        limits: of each attempt.
-        max_retries: attempts after the first.
-        output: the path that the user chose.
-        output_line: where the user did.
-        headers: (name, value) pairs.
-        checksum: of the file.
-        has_options: whether any was set, be it to what holds without.
+        line: Number of the URL's line, from 1.
+        url: URL in the form in which it is requested.
+        limits: Limits of each attempt.
+        max_retries: Number of attempts after the first.
+        output: Path that the user chose; None if the URL names the file.
+        output_line: Number of the line with that path.
+        headers: Header fields as (name, value) pairs.
+        checksum: Checksum of the file.
+        has_options: Whether an option was set, even to its default.
     """
 
     line: int
@@ -59,10 +59,15 @@ class ListEntry:
     has_options: bool = False
 
     def set(self, key: str, value: str, *, line: int) -> None:
-        """Takes one of OPTIONS, found in that line.
+        """Set an option.
+
+        Args:
+            key: Name of the option, one of OPTIONS.
+            value: Text of its value.
+            line: Number of its line.
 
         Raises:
-            ValueError: the value is none for this key; the reason begins with the key.
+            ValueError: The value is not valid. The message begins with the key.
         """
         self.has_options = True
         try:
@@ -84,12 +89,17 @@ class ListEntry:
 
     @property
     def options(self) -> str:
-        """What is asked beside the URL: the same text for the same, and none begins another."""
+        """Return a text that is equal for equal options, and is no prefix of another."""
         asked = (self.limits, self.max_retries, self.output, self.headers, self.checksum)
         return repr(asked)
 
     def job(self, job_id: int, *, output: str) -> DownloadJob:
-        """What is to be done, as that number, for a file of that name."""
+        """Return the job of this entry.
+
+        Args:
+            job_id: Id of the job.
+            output: Path of its file, relative to the output directory.
+        """
         return DownloadJob(
             job_id=job_id,
             url=self.url,
@@ -103,10 +113,10 @@ class ListEntry:
 
 
 def parse_option(text: str) -> tuple[str, str]:
-    """Key and value of `key=value`.
+    """Return key and value of `key=value`.
 
     Raises:
-        ValueError: it is nothing of the kind.
+        ValueError: The text has another form.
     """
     match = _OPTION.fullmatch(text)
     if match is None:

@@ -1,6 +1,6 @@
-"""The lines of a list on their way to the parser, of which the plain ones can be left out.
+"""A filter for the lines of a list, which copies plain URLs to save the parser's time.
 
-Knows which URLs the parser would take as they stand, and nothing of what else it does.
+It knows which URLs the parser would take unchanged. It leaves all other lines to the parser.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ PLAIN_URL = re.compile(
     rb"(?:\?[\w.~&=+,;:/@-]{0,2000})?",
     re.ASCII,
 )
-"""URLs asked for as they stand in a list: the origin, and the name that each gives its file."""
-_HEADING = "# unfinished: not begun; so are those below that no comment tells more of\n"
+"""Pattern of plain URLs, which are in normal form; its groups are origin and file name."""
+_HEADING = "# unfinished: not started, and so are all URLs below without a comment\n"
 
 
 class ListSkimmer:
-    """Gives lines on, until it is told to skim: then it keeps back the plain ones.
+    """An iterable of a list's lines, which leaves out plain entries after a call of `skim`.
 
-    A plain one is a URL that has no options and is written as it will be asked for. To make
-    a job of it takes ten times as long.
+    A plain entry is a URL in normal form without options. To make a job of it would take ten
+    times as long.
 
     Args:
-        lines: of the list; None means: nothing yet.
-        claim: gives a URL's file a name of its own, as for the other jobs of the list.
-        is_known: whether a URL without options came before and has been given on.
-        is_valid_origin: tells whether an origin is valid; else the parser says what is wrong.
+        lines: Lines of the list; None means that no line has come yet.
+        claim: Claims the name of a URL's file, as for the jobs of the list.
+        is_known: Tells whether the parser had this URL before, without options.
+        is_valid_origin: Tells whether an origin is valid. The parser rejects the others.
 
-    Threads: used by the main thread only.
+    Threads: The main thread only.
     """
 
     def __init__(
@@ -50,28 +50,28 @@ class ListSkimmer:
         self._is_known = is_known
         self._is_valid_origin = is_valid_origin
         self._is_skimming = False
-        # Without one, the parser would take what is no text for another kind of file.
-        self._has_given_one = False
+        # Without any URL, the parser would take a line with a NUL for a binary file.
+        self._has_passed_one = False
         self._kept: list[str] = []
         self._seen: set[bytes] = set()
-        # Whether the last URL that was given on may still wait for its options.
+        # Whether the parser may still wait for options of the last URL that it got.
         self._is_open = True
 
     def skim(self) -> None:
-        """Keep back what is plain, from now on."""
+        """Leave out plain entries from now on, and keep their text for `take`."""
         self._is_skimming = True
 
     def has(self, url: str) -> bool:
-        """Whether it has been kept back."""
+        """Tell whether the URL has been left out."""
         return url.encode() in self._seen
 
     def take(self) -> list[str]:
-        """What has been kept back since the last time, as the text of a list."""
+        """Return the entries that were left out since the last call, as the text of a list."""
         kept, self._kept = self._kept, []
         return kept
 
     def __iter__(self) -> Iterator[bytes | None]:
-        """All lines, a blank one for each that is kept back."""
+        """Yield all lines, with a blank line in place of each that is left out."""
         held = None
         for raw in self._lines:
             if held is not None and not _is_idle(raw):
@@ -88,8 +88,8 @@ class ListSkimmer:
         plain = PLAIN_URL.fullmatch(raw) if self._is_skimming and raw else None
         if plain is None or not self._is_valid_origin(plain[1].decode()):
             return None
-        has_given_one, self._has_given_one = self._has_given_one, True
-        return plain if has_given_one else None
+        has_passed_one, self._has_passed_one = self._has_passed_one, True
+        return plain if has_passed_one else None
 
     def _pass_by(self, plain: re.Match[bytes], *, has_options: bool) -> Iterator[bytes | None]:
         if has_options:
@@ -97,7 +97,7 @@ class ListSkimmer:
             yield plain[0]
             return
         if self._is_open:
-            # The parser is to be done with the URL before: the order of the list is kept.
+            # The parser must finish the URL before, to keep the order of the list.
             yield None
         self._is_open = False
         self._keep(plain)
@@ -118,7 +118,7 @@ class ListSkimmer:
 
 
 def _is_idle(raw: bytes | None) -> bool:
-    """Whether it may stand between a URL and its options without being one."""
+    """Tell whether the line is blank or a comment, which may come before options."""
     return raw is not None and (not (bare := _bare(raw).strip()) or bare.startswith(b"#"))
 
 

@@ -1,4 +1,4 @@
-"""The file name that a server suggests (RFC 6266, RFC 8187). Pure."""
+"""The file name that a server suggests in Content-Disposition (RFC 6266, RFC 8187). Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from urllib.parse import unquote_to_bytes
 from url_downloader.naming.filenames import safe_component
 
 _MAX_ENCODED = 8192
-"""Characters of the longest name in which encoded words are decoded."""
-# Without ASCII, the last byte of an `à` in UTF-8, as a character, would be a blank.
+"""Characters of the longest name in which encoded words are decoded, to bound the time."""
+# re.ASCII: otherwise \s would match U+00A0, which is the last byte of an `à` in UTF-8.
 _PARAMETER = re.compile(
     r';\s*(?P<name>[^\s=;"]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^\s;"]*))',
     re.ASCII,
@@ -24,11 +24,11 @@ _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?]*\?=", re.IGNORECASE)
 def suggested_name(content_disposition: str) -> str | None:
     """Return one safe path component from a Content-Disposition field, or None.
 
-    A name that would hide the file gets another first character: a server is not to write a
-    program's settings.
+    The first character of a hidden name is replaced, so that no server can write the settings
+    of a program.
 
     Args:
-        content_disposition: the value as received, each byte a character (ISO 8859-1).
+        content_disposition: Value as received, one character for each byte (ISO 8859-1).
     """
     parameters: dict[str, str] = {}
     lead = ";" if _starts_bare(content_disposition) else ""
@@ -44,7 +44,7 @@ def suggested_name(content_disposition: str) -> str | None:
 
 
 def _starts_bare(value: str) -> bool:
-    """Whether the disposition type is missing: `filename=x` alone is often seen."""
+    """Tell whether the disposition type is missing; some servers send `filename=x` alone."""
     return "=" in value.partition(";")[0]
 
 
@@ -59,7 +59,7 @@ def _extended(value: str | None) -> str | None:
 
 
 def _plain(value: str | None) -> str | None:
-    """Raw UTF-8 and RFC 2047 words are not allowed here, but sent, and meant so."""
+    """Decode the plain parameter; some servers send UTF-8 or RFC 2047 words in it."""
     if value is None:
         return None
     with suppress(UnicodeError):

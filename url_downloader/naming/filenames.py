@@ -1,6 +1,6 @@
-"""What files are called: names from URLs, safe on every common file system.
+"""Names of files from URLs, and paths from users: safe on every common file system.
 
-Pure functions. Knows nothing of directories, nor of which names are taken.
+Pure functions, independent of which names are taken.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import unicodedata
 from urllib.parse import unquote
 
 MAX_BYTES = 255
-"""The longest component that common file systems take, in bytes of UTF-8."""
+"""Bytes of UTF-8 in the longest component of a path that common file systems allow."""
 
-_LOOKED_AT = 512
-"""Characters at each end of a longer name that are used: NFC holds the GIL for a time that
+_KEPT_AT_ENDS = 512
+"""Characters that are kept at each end of a longer name: the time for which NFC holds the GIL
 grows with the square of the length."""
 
 DEFAULT_NAME = "index.html"
-"""The name where a URL has none."""
+"""Name of the file if the URL has none."""
 
 _NOT_TEXT = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories of controls, format (bidi) controls, surrogates and line separators."""
@@ -26,7 +26,7 @@ _NOT_TEXT = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _PLAIN = re.compile(
     r"(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|\Z))[\w.-]{,200}[\w-]", re.ASCII
 )
-"""What most names are, and what needs no closer look."""
+"""Pattern of most names, which are safe without further checks."""
 _PARTS = re.compile(r"(.+?)((?:\.tar)?\.[^.\s]{1,16})?", re.IGNORECASE | re.DOTALL)
 _DEVICE = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\..*)?", re.IGNORECASE
@@ -34,7 +34,7 @@ _DEVICE = re.compile(
 
 
 def name_from_url(url: str) -> str:
-    """The safe form of the last segment of the URL's path, or `index.html`."""
+    """Return the safe form of the last segment of the URL's path, or `index.html`."""
     # Scheme, nothing, host and path.
     parts = url.partition("#")[0].partition("?")[0].split("/", 3)
     name = parts[3].rpartition("/")[2] if len(parts) > 3 else ""
@@ -42,28 +42,28 @@ def name_from_url(url: str) -> str:
 
 
 def safe_component(raw: str) -> str:
-    """`raw` as one component of a path that is safe everywhere; '' if nothing remains.
+    """Return the text as one safe component of a path; '' if nothing remains.
 
-    Safe is what Unix and Windows both take and what no terminal or file manager is fooled
-    by. A safe component comes back as it is.
+    A safe component is valid on Unix and Windows, and has no character that misleads a terminal
+    or a file manager. A component that is safe already is returned unchanged.
     """
     if _PLAIN.fullmatch(raw):
         return raw
-    if len(raw) > 2 * _LOOKED_AT:
-        raw = raw[:_LOOKED_AT] + raw[-_LOOKED_AT:]
+    if len(raw) > 2 * _KEPT_AT_ENDS:
+        raw = raw[:_KEPT_AT_ENDS] + raw[-_KEPT_AT_ENDS:]
     name = _made_safe(raw)
     return _shortened(f"_{name}") if _DEVICE.fullmatch(name) else name
 
 
 def with_suffix(name: str, url: str, *, n: int = 0) -> str:
-    """`name` made distinct by its URL: `x.tar.gz` becomes `x.<8 hex of SHA-256>.tar.gz`.
+    """Return the name with a hash of its URL: `x.tar.gz` becomes `x.<8 hex of SHA-256>.tar.gz`.
 
     Args:
-        name: one component of a path.
-        url: what is hashed.
-        n: which variation of the URL is hashed instead, for when that name is taken too.
+        name: One component of a path.
+        url: URL to hash.
+        n: Number of the variation to hash instead, if that name is taken, too; 0 = the URL.
     """
-    # A URL of a job has no fragment, so that no variation is the URL of another job.
+    # The URL of a job has no fragment, so no variation is the URL of another job.
     varied = f"{url}#{n}" if n else url
     digest = hashlib.sha256(varied.encode()).hexdigest()[:8]
     stem, extension = _split(name)
@@ -71,10 +71,10 @@ def with_suffix(name: str, url: str, *, n: int = 0) -> str:
 
 
 def safe_relative_path(text: str) -> str:
-    """The path that a user chose below the output directory, without idle `.` and `/`.
+    """Return the path that a user chose for a file, without needless `.` and `/`.
 
     Raises:
-        ValueError: it leads elsewhere or can't be a file's path; with the reason.
+        ValueError: It leads out of the output directory, or can't be the path of a file.
     """
     parts = text.split("/")
     if not text:
@@ -93,9 +93,9 @@ def safe_relative_path(text: str) -> str:
 
 
 def fold(name: str) -> str:
-    """What names are compared by: equal for two that some file system takes for one."""
+    """Return a form that is equal for names that some file system takes for one."""
     folded = name.lower() if name.isascii() else _nfc(_nfc(name).casefold())
-    # The same string, not an equal one: it is kept for as long as the run goes on.
+    # Not an equal copy: the string is kept as long as the run goes on, and would take memory.
     return name if folded == name else folded
 
 
@@ -120,12 +120,12 @@ def _shortened(name: str) -> str:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Stem, never empty, and extension with its dot, perhaps empty."""
+    """Return stem and extension; the stem is never empty, the extension has its dot."""
     match = _PARTS.fullmatch(name)
     return (match[1], match[2] or "") if match else (name, "")
 
 
 def _joined(stem: str, ending: str) -> str:
-    """Both, the stem cut at a code point so that they fit."""
+    """Return both; the stem is cut between code points so that they fit."""
     room = MAX_BYTES - len(ending.encode())
     return stem.encode()[:room].decode(errors="ignore") + ending

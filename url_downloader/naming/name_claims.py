@@ -1,6 +1,6 @@
-"""Who got which file name: no two URLs of a list ever share one.
+"""The claims of file names in a run: no two URLs of a list share one.
 
-Knows names only; nothing of what is on the disk.
+Independent of the files on the disk.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from url_downloader.naming.filenames import fold, with_suffix
 
 
 class NameClaims:
-    """The paths given out so far, compared as file systems that fold case would.
+    """The paths that are claimed, compared as a file system without case would.
 
-    The answers depend on nothing but the claims and their order.
+    The results depend only on the claims and their order, so another run gives the same names.
 
     Args:
-        reserved: names that are given out neither as a file nor as a folder.
-        taken: paths of files that are there for another purpose.
+        reserved: Names that no file and no folder may have.
+        taken: Paths of files with another purpose.
 
-    Threads: any may claim.
+    Threads: Any thread may claim.
     """
 
     def __init__(self, reserved: Iterable[str] = (), *, taken: Iterable[str] = ()) -> None:
@@ -32,15 +32,15 @@ class NameClaims:
         self._folders: set[str] = set()
 
     def claim(self, path: str, url: str, *, own: str | None = None) -> str:
-        """The path to use for the URL: the one asked for or, if taken, one with a suffix.
+        """Claim a path for the URL; return it, with a suffix if it is taken.
 
         Args:
-            path: relative, normalised, `/` between folders.
-            url: what tells this file from others of its name.
-            own: what the URL has claimed before, and may get again.
+            path: Normalised relative path, with `/` between folders.
+            url: URL of the file, which the suffix is made of.
+            own: Path that the URL has claimed before, and may get again.
 
         Raises:
-            ValueError: one of its folders can't be one; with the reason.
+            ValueError: A folder of the path is reserved, or is a file of this run.
         """
         folded = fold(path)
         folders = list(_folders(folded)) if "/" in folded else []
@@ -61,7 +61,7 @@ class NameClaims:
                 raise ValueError(f"a file of this run is already named '{folder}'")
 
     def _free_variation(self, path: str, url: str, *, own: str | None) -> tuple[str, str]:
-        """Return the first that is free, and the same folded. The caller holds the lock."""
+        """Return the first free variation, and its folded form. The caller holds the lock."""
         variations = ((each, fold(each)) for each in _variations(path, url))
         return next(pair for pair in variations if pair[1] == own or self._is_free(pair[1]))
 
@@ -72,7 +72,7 @@ class NameClaims:
 
 
 def _folders(path: str) -> Iterable[str]:
-    """Each folder on the way to the file, from the top."""
+    """Return the path of each folder above the file, from the top."""
     return itertools.accumulate(path.split("/")[:-1], "{}/{}".format)
 
 

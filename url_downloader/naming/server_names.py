@@ -1,6 +1,6 @@
 """Names that servers give to files, and the checksums that belong to names.
 
-Knows names only; nothing of what is on the disk.
+Independent of the files on the disk.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ class ServerNames:
     """The names that servers gave to the files of jobs, each claimed once for its job.
 
     Args:
-        claims: gives each file a name of its own.
-        checksums: that are known, by the name of the file.
+        claims: Claims of the run.
+        checksums: Known checksums by the names of files.
 
-    Threads: any; one job is handled by one thread at a time.
+    Threads: Any thread may call any method, but one thread at a time for the same job.
     """
 
     def __init__(self, claims: NameClaims, checksums: Mapping[str, Checksum]) -> None:
         self._claims = claims
         self._checksums = checksums
-        # Number of a job to its name. A dict needs no lock for that.
+        # Names by job id. No lock: get and set of a dict are thread-safe.
         self._given: dict[int, str] = {}
 
     def name(self, job: DownloadJob, suggested: str | None) -> str:
-        """Return where the job's file goes.
+        """Return the path of the job's file, relative to the output directory.
 
         Args:
-            job: as it was listed.
-            suggested: what the server suggests, a safe path component; None: nothing. What it
-                suggested first holds for all attempts.
+            job: Job as it was listed.
+            suggested: Safe path component that the server suggests; None = none. The first
+                suggestion holds for all attempts of the job.
         """
         if job.is_named:
             return job.output
@@ -43,14 +43,14 @@ class ServerNames:
         return self._given.get(job.job_id, job.output)
 
     def checksum(self, job: DownloadJob, output: str) -> Checksum | None:
-        """Return what a job's file must have under this name; the job's own beats all."""
+        """Return the checksum of the job, or else the one that is known for this name."""
         return job.checksum or self._checksums.get(output)
 
     def settled(self, job: DownloadJob) -> DownloadJob:
-        """Return the job as it is tried again in another run: its name is the user's now.
+        """Return the job for the failed list, with its name as the user's choice.
 
-        That run knows nothing of this one's names: a server could give it a name that another
-        file has got in this run.
+        The next run does not have the claims of this run. Without the name, a server could give
+        the job a name that another file has.
         """
         output = self.name(job, None)
         return job._replace(output=output, is_named=True, checksum=self.checksum(job, output))

@@ -1,4 +1,5 @@
-"""Files and lines for scripts: JSON report, printed paths, failed list, metrics file.
+"""The files and lines that a run writes for scripts: report, paths, failed list, metrics file.
 
-Entry point: `script_outputs.open_outputs`. This package must not import `cli` or `display`.
+Entry points: `script_outputs.open_outputs`, `metrics_file.MetricsFile`. This package must not
+import `cli` or `display`.
 """

@@ -1,7 +1,7 @@
-"""The list of what is still to be downloaded, in the format that lists are read in.
+"""The failed list: the jobs that a run did not finish, in the format of its input.
 
-aria2c can read it, too: it ignores the options that it doesn't know, but refuses the whole list
-for a value that it doesn't like.
+aria2c can read it, too. It ignores options that it does not know, but it rejects the whole list
+for a value that is out of its range.
 """
 
 from __future__ import annotations
@@ -25,28 +25,31 @@ from url_downloader.shared.text import printable
 from url_downloader.storage.disk_errors import output_errors
 from url_downloader.storage.missing_features import NOT_OFFERED
 
-NOT_BEGUN = "unfinished: not begun"
+NOT_STARTED = "unfinished: not started"
+"""Reason of a job without an attempt."""
 _MAX_REASON = 200
+"""Characters of a reason that are shown; a server may have sent a long one."""
 _ARIA2_SECONDS = range(1, 601)
+"""Seconds that aria2c accepts as a timeout."""
 
 Item = tuple[DownloadJob, str]
-"""A job and why it is in the list."""
+"""A job and the reason why it is in the list."""
 
 
 def reason_of(record: JobRecord) -> str:
-    """Why a job that has not succeeded is still to be done, for people."""
+    """Return the reason why a job has not succeeded, for the user."""
     message = record.result.message if record.result else ""
     if record.status is JobStatus.FAILED:
         return f"failed: {message}"
-    return f"unfinished: waiting for a retry after: {message}" if message else NOT_BEGUN
+    return f"unfinished: waiting for a retry after: {message}" if message else NOT_STARTED
 
 
 def list_text(items: Iterable[Item], settings: Settings) -> Iterator[str]:
-    """The list, item by item.
+    """Yield the text of the list, job by job.
 
     Args:
-        items: the jobs, with all their secrets.
-        settings: of the run that the jobs were made for; what they say is not repeated.
+        items: Jobs and reasons. The text has the passwords and headers of the jobs.
+        settings: Settings of the run. An option that equals them is left out.
     """
     for job, reason in items:
         lines = (f"# {_shown(reason)}", job.url, *_option_lines(job, settings))
@@ -59,7 +62,8 @@ def _shown(reason: str) -> str:
 
 
 def _option_lines(job: DownloadJob, settings: Settings) -> Iterator[str]:
-    # A name that another URL of the list made longer must not become that URL's.
+    # The name has a suffix if another URL of the list has the plain name. A list without that
+    # URL would give it none.
     if job.is_named or job.output != name_from_url(job.url):
         yield f"  out={job.output}"
     if job.checksum is not None:
@@ -75,32 +79,32 @@ def _option_lines(job: DownloadJob, settings: Settings) -> Iterator[str]:
 
 
 def has_options(job: DownloadJob, settings: Settings) -> bool:
-    """Whether the list asks for more than the URL."""
+    """Tell whether the job has options that a plain URL would not give it."""
     lines = _option_lines(job, settings)
     return job.is_named or not all(line.startswith("  out=") for line in lines)
 
 
 def _limit_name(field: str, value: float) -> str:
-    """The option's name; a name that aria2c skips, where it would refuse the value."""
+    """Return the option's name; where aria2c would reject the value, a name that it ignores."""
     name = field.replace("_", "-")
     return name if value in _ARIA2_SECONDS else OWN_NAMES.get(name, name)
 
 
 def _number(value: float) -> str:
-    """All its digits, and no exponent."""
+    """Return all digits of the number, without an exponent."""
     if value == int(value):
         return str(int(value))
-    # Here, because it takes long to import, and few lists have such a value.
+    # Imported here: it takes long, and few lists have such a value.
     from decimal import Decimal  # noqa: PLC0415
 
     return f"{Decimal(repr(value)):f}"
 
 
-def check_place(path: Path) -> None:
-    """See whether the list can be written there.
+def check_writable(path: Path) -> None:
+    """Check that the list can be written to the path.
 
     Raises:
-        OutputError: it can't.
+        OutputError: The list can't be written.
     """
     with output_errors(f"{path}: the failed URLs can't be written there"):
         if path.is_dir():
@@ -114,15 +118,15 @@ def check_place(path: Path) -> None:
 def write_list(
     path: Path, texts: Iterable[str], *, gave_up: Callable[[], bool] = lambda: False
 ) -> None:
-    """Write the list: all of it appears at once, and only its owner may read it.
+    """Write the list, which only its owner may read; a file is replaced in one step.
 
     Args:
-        path: of a file, or of a pipe or device.
-        texts: of the list.
-        gave_up: tells whether a pipe's reader is to be waited for no longer.
+        path: Path of a file, pipe or device.
+        texts: Pieces of the text.
+        gave_up: Tells whether to stop waiting for the reader of a pipe.
 
     Raises:
-        OSError: it can't be written; what was there is still there.
+        OSError: The list can't be written. An existing file is unchanged.
     """
     if not _is_replaced(path):
         _write_pipe(path, texts, gave_up=gave_up)
@@ -142,7 +146,7 @@ def write_list(
 
 
 def _sync(descriptor: int) -> None:
-    """Have the list on the disk, where the file system can do that."""
+    """Write the list through to the disk, if the file system can do that."""
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -157,11 +161,11 @@ def _write_pipe(path: Path, texts: Iterable[str], *, gave_up: Callable[[], bool]
     with text_stream(pipe) as stream:
         stream.writelines(texts)
     if pipe.has_lost_data:
-        raise TimeoutError(errno.ETIMEDOUT, "its reader does not take all of it")
+        raise TimeoutError(errno.ETIMEDOUT, "its reader does not read all of it")
 
 
 def _is_replaced(path: Path) -> bool:
-    """Whether it is a file, or nothing yet: no pipe, no device."""
+    """Tell whether the path is a file or nothing yet; pipes and devices are not replaced."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError:
@@ -169,7 +173,7 @@ def _is_replaced(path: Path) -> bool:
 
 
 def _target(path: Path) -> Path:
-    """Where links lead to: they stay."""
+    """Return the path that links lead to, so that the links stay."""
     return Path(os.path.realpath(path))
 
 

@@ -1,7 +1,4 @@
-"""The report: a line of JSON for each job, as report.schema.json describes it.
-
-Knows records and events, and whom to give the lines to.
-"""
+"""The report: a line of JSON for each job, as report.schema.json describes it."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from url_downloader.shared.text import path_text
 from url_downloader.shared.url_parts import without_credentials
 
 UNFINISHED = "unfinished"
-"""The status of a job that had not ended when the run did."""
+"""Status in the report of a job that had not ended when the run ended."""
 
 _encode = json.JSONEncoder().encode
 _NO_RESULT = JobResult()
@@ -30,9 +27,9 @@ class Attempt(NamedTuple):
     """An attempt that has ended.
 
     Args:
-        record: of its job, after it.
-        ended_at: wall clock, seconds since the epoch.
-        wait: seconds to when the next one is due; None if none is to follow.
+        record: Record of its job after the attempt.
+        ended_at: Seconds since the epoch; None if the attempt has not ended.
+        wait: Seconds from its end until the next attempt is due; None if it was the last.
     """
 
     record: JobRecord
@@ -41,15 +38,16 @@ class Attempt(NamedTuple):
 
 
 class Report:
-    """Writes a line for each job when it ends.
+    """The report of a run, which gets a line for each job that ends.
 
-    A worker only hands over what it knows; the line is made where it is written.
+    A worker only passes on the job's record. The writer's thread makes the line of it, to save
+    the worker's time.
 
     Args:
-        write: takes what makes each line, its end included.
-        utc_now: wall clock, seconds since the epoch.
+        write: Takes a function that returns a line with its line feed.
+        utc_now: Wall clock, seconds since the epoch.
 
-    Threads: all methods from any thread.
+    Threads: Any thread may call any method.
     """
 
     def __init__(
@@ -60,12 +58,12 @@ class Report:
     ) -> None:
         self._write = write
         self._utc_now = utc_now
-        # Guards _earlier, the attempts of jobs that have made some and not ended.
+        # Guards _earlier, the ended attempts of jobs that have not ended, by job id.
         self._lock = threading.Lock()
         self._earlier: dict[int, list[Attempt]] = {}
 
     def on_event(self, event: JobEvent) -> None:
-        """A job made a transition."""
+        """Note an attempt before a retry; write a line for a job that has ended."""
         record = event.record
         if record.status is JobStatus.RETRY_SCHEDULED:
             wait = None if record.due is None else max(0.0, record.due - event.time)
@@ -75,7 +73,7 @@ class Report:
             self._write(functools.partial(_line_of_ended, record, earlier))
 
     def add_unfinished(self, records: Iterable[JobRecord]) -> None:
-        """The run is over; write a line for each of these that has not ended."""
+        """Write a line for each of these jobs that has not ended; the run is over."""
         for record in records:
             if not record.status.is_terminal:
                 self._write(functools.partial(_line, record, self._recall(record)))
@@ -94,7 +92,7 @@ def _line_of_ended(record: JobRecord, earlier: Sequence[Attempt]) -> bytes:
 
 
 def _line(record: JobRecord, attempts: Sequence[Attempt]) -> bytes:
-    """What the report says of a job. Assembled by hand, in half of the encoder's time."""
+    """Return the line of a job. Assembling it takes half as long as json's encoder would."""
     job, status = record.job, record.status
     result = record.result or _NO_RESULT
     source = result.source or _NO_SOURCE
@@ -121,7 +119,7 @@ def _line(record: JobRecord, attempts: Sequence[Attempt]) -> bytes:
 
 
 def _attempts(attempts: Iterable[Attempt]) -> Iterator[str]:
-    """What the report says of each attempt of a job."""
+    """Yield the JSON object of each attempt of a job."""
     worked = 0.0
     for number, (record, ended_at, wait) in enumerate(attempts):
         result = record.result or _NO_RESULT
@@ -158,7 +156,11 @@ def _sha256(source: SourceFacts) -> str | None:
 
 
 def rfc3339(seconds: float | None) -> str | None:
-    """Seconds since the epoch as `2026-11-24T20:37:04.125000Z`; None where no year is."""
+    """Return the time as `2026-11-24T20:37:04.125000Z`; None if out of the range of years.
+
+    Args:
+        seconds: Seconds since the epoch.
+    """
     if seconds is None:
         return None
     try:
@@ -170,5 +172,5 @@ def rfc3339(seconds: float | None) -> str | None:
 
 @functools.lru_cache(maxsize=16)
 def _date_and_time(second: int) -> str:
-    """Of many times that are written down, most are of the same few seconds."""
+    """Return date and time; cached, because most times of a report are in the same seconds."""
     return datetime.fromtimestamp(second, UTC).isoformat()[:19]

@@ -1,6 +1,6 @@
-"""Lines for scripts, written whole and at once to a file or a pipe that may be full or closed.
+"""A writer of whole lines to a file or a pipe, which may be full or closed.
 
-Knows descriptors only; nothing of what the lines say.
+It is independent of what the lines mean.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from url_downloader.shared.descriptors import is_regular
 
 log = logging.getLogger(__package__)
 
-MOMENT = 0.1
-"""Seconds after which a line has to be written."""
+FLUSH_INTERVAL = 0.1
+"""Seconds between two calls of `LineWriter.flush`. A reader waits no longer for a line."""
 _BATCH = 1000
-"""Lines that are written at once."""
-MAX_FRESH = 5000
-"""Lines that may wait to be made; whoever comes with more makes them."""
-_SLICE = 0.1
-"""Seconds between two looks around while a reader is waited for."""
+"""Lines that are written by one system call, to save time."""
+MAX_UNMADE = 5000
+"""Lines that may wait to be made. The thread that exceeds it makes them, to bound memory."""
+_POLL_INTERVAL = 0.1
+"""Seconds between two checks of `gave_up` while `LineWriter.drain` waits for a reader."""
 
 
 class LineWriter:
-    """Writes lines as they come. Nobody ever waits for a slow reader but `drain`.
+    """A writer that never blocks on a slow reader, except in `drain`.
 
-    Whoever has a line only hands it over; those of a moment are made and written together: one
-    by one, in between all that the threads do, it costs several times as much. What can't be
-    written now is kept, and tried again with what follows. In a file there is never a part of
-    a line, however the process ends.
+    `write` only queues a function that makes a line. `flush` makes and writes all queued lines
+    together, because to switch threads for each line takes several times as long. Lines that
+    can't be written are kept and tried again by the next `flush`. A file never has a part of a
+    line, even if the process is killed.
 
     Args:
-        descriptor: to write to; not closed here.
-        name: of what it leads to, for messages.
+        descriptor: Descriptor to write to, which is not closed here.
+        name: Name of the output, for messages.
 
-    Threads: all methods from any thread. `flush` has to be called every MOMENT.
+    Threads: Any thread may call any method. One must call `flush` every FLUSH_INTERVAL.
     """
 
     def __init__(self, descriptor: int, *, name: str) -> None:
@@ -49,60 +49,66 @@ class LineWriter:
         self._is_file = is_regular(descriptor)
         self._readiness = select.poll()
         self._readiness.register(descriptor, select.POLLOUT)
-        # Appended to without a lock: a worker is to lose no time.
-        self._fresh: deque[Callable[[], bytes]] = deque()
-        # Held while lines are made, so that they stay in their order and none is overlooked.
+        # Appended to without a lock, which would cost the workers time.
+        self._unmade: deque[Callable[[], bytes]] = deque()
+        # Held while lines are made: they stay in order, and `drain` misses none.
         self._making = threading.Lock()
-        # Leaf lock; guards all fields below, and what is taken from _fresh.
+        # Leaf lock; guards all fields below, and taking from _unmade.
         self._lock = threading.Lock()
         self._waiting: deque[bytes] = deque()
         self._is_closed = False
         self._error: OSError | None = None
-        self._is_told = False
+        self._is_error_logged = False
 
     def write(self, line: Callable[[], bytes]) -> None:
-        """Write a line, its end included, in a moment or when it is possible.
+        """Queue a line for the next `flush`.
 
         Args:
-            line: makes it, in any thread.
+            line: Returns the line with its end. It is called in any thread.
         """
-        self._fresh.append(line)
-        if len(self._fresh) > MAX_FRESH:
+        self._unmade.append(line)
+        if len(self._unmade) > MAX_UNMADE:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is waiting, if that is possible."""
+        """Make the queued lines, and write all that can be written without blocking."""
         with self._making:
-            lines = [line() for line in self._take_fresh()]
+            lines = [line() for line in self._take_unmade()]
             with self._lock:
                 self._waiting.extend(lines)
         with self._lock:
             if self._is_closed:
                 return
             error = self._error = self._write_waiting()
-            is_news, self._is_told = not self._is_told, self._is_told or error is not None
+            is_news, self._is_error_logged = (
+                not self._is_error_logged,
+                self._is_error_logged or error is not None,
+            )
         if isinstance(error, BrokenPipeError):
-            log.warning("%s: closed by its reader; nothing more is written there", self._name)
+            log.warning("%s: the reader has closed it; no more lines are written", self._name)
         elif error is not None and is_news:
             log.error("%s: can't be written: %s", self._name, error.strerror)
 
     def drain(self, *, gave_up: Callable[[], bool]) -> bool:
-        """Wait for a slow reader, but not for a full disk.
+        """Write all lines, and wait for a slow reader, but not for a full disk.
+
+        Args:
+            gave_up: Tells whether to stop waiting.
 
         Returns:
-            Whether all is written. To one who does not want to read more, it is.
+            Whether all lines are written, or the reader has closed the pipe.
         """
         self.flush()
         while self._waiting and self._error is None and not gave_up():
-            self._readiness.poll(_SLICE * 1000)
+            self._readiness.poll(_POLL_INTERVAL * 1000)
             self.flush()
         if self._waiting:
-            log.error("%s: %d lines are missing there", self._name, len(self._waiting))
+            log.error("%s: %d lines could not be written", self._name, len(self._waiting))
             return False
-        return not self._is_file or self._is_taken()
+        return not self._is_file or self._is_stored()
 
-    def _is_taken(self) -> bool:
-        """Tell whether the disk has taken all; some say no only when a file is closed."""
+    def _is_stored(self) -> bool:
+        """Tell whether the disk has all lines; some file systems report errors at a close."""
         with suppress(OSError):
             copy = os.dup(self._descriptor)
             try:
@@ -113,18 +119,18 @@ class LineWriter:
         return True
 
     def close(self) -> None:
-        """Write nothing any more."""
+        """Stop writing; later lines are dropped."""
         with self._lock:
             self._is_closed = True
 
-    def _take_fresh(self) -> list[Callable[[], bytes]]:
-        """What is to be made now: nothing if nobody wants it any more."""
+    def _take_unmade(self) -> list[Callable[[], bytes]]:
+        """Return the queued functions, and drop them if the writer is closed."""
         with self._lock:
-            fresh = [self._fresh.popleft() for _ in range(len(self._fresh))]
-            return [] if self._is_closed else fresh
+            unmade = [self._unmade.popleft() for _ in range(len(self._unmade))]
+            return [] if self._is_closed else unmade
 
     def _write_waiting(self) -> OSError | None:
-        """Write what can be written now. The caller holds the lock."""
+        """Write what can be written without blocking. The caller holds the lock."""
         try:
             while self._waiting and self._write_batch():
                 pass
@@ -139,11 +145,11 @@ class LineWriter:
         return None
 
     def _write_batch(self) -> bool:
-        """Write some lines; whether all of them went. The caller holds the lock."""
+        """Write some lines; return whether all were written. The caller holds the lock."""
         block, written = b"".join(itertools.islice(self._waiting, _BATCH)), 0
         try:
             while written < len(block) and self._is_ready():
-                # A pipe that is ready takes so much at once.
+                # A pipe that is ready takes PIPE_BUF bytes without blocking (pipe(7)).
                 end = len(block) if self._is_file else written + select.PIPE_BUF
                 written += os.write(self._descriptor, block[written:end])
         finally:
@@ -154,7 +160,7 @@ class LineWriter:
         return self._is_file or bool(self._readiness.poll(0))
 
     def _forget(self, written: int) -> None:
-        """So many bytes need not be written again. The caller holds the lock."""
+        """Drop the bytes that are written from the queue. The caller holds the lock."""
         while self._waiting and written >= len(self._waiting[0]):
             written -= len(self._waiting.popleft())
         if not written or not self._waiting:

@@ -1,4 +1,4 @@
-"""The counters of a run as a file that Prometheus' node_exporter collects."""
+"""The metrics file: the counters of a run, for Prometheus' node_exporter."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _LAST_SUCCESS = "url_downloader_last_success_timestamp_seconds"
 
 
 class MetricsFile:
-    """Replaces the file, in one step, each time it is told how the run stands.
+    """The metrics file of a run. Each write replaces it by an atomic rename.
 
     Args:
-        path: of the file.
-        utc_now: wall clock, seconds since the epoch.
+        path: Path of the file.
+        utc_now: Wall clock, seconds since the epoch.
 
     Attributes:
-        error: why the last write failed, if it did.
+        error: Error of the last write; None if it succeeded.
 
-    Threads: one after the other.
+    Threads: One at a time.
     """
 
     def __init__(self, path: Path, *, utc_now: Callable[[], float] = time.time) -> None:
@@ -49,13 +49,13 @@ class MetricsFile:
         is_list_read: bool,
         exit_status: int | None = None,
     ) -> None:
-        """Tell how the run stands; trouble is logged once, until a write succeeds again.
+        """Write the state of the run; log an error once, until a write succeeds again.
 
         Args:
-            counts: jobs by status.
-            metrics: the counters.
-            is_list_read: whether no more jobs will come.
-            exit_status: of the run, once it has ended.
+            counts: Numbers of jobs by status.
+            metrics: Counters of the run.
+            is_list_read: Whether the whole list has been read.
+            exit_status: Exit status of the run; None while it goes on.
         """
         if exit_status == 0:
             self._last_success = self._utc_now()
@@ -83,12 +83,12 @@ class MetricsFile:
         if exit_status is not None:
             yield GaugeMetricFamily(
                 "url_downloader_run_end_timestamp_seconds",
-                "When the last run ended; not there while it goes on.",
+                "When the last run ended. Missing while a run goes on.",
                 self._utc_now(),
             )
             yield GaugeMetricFamily(
                 "url_downloader_exit_status",
-                "Exit status of the last run; not there while it goes on.",
+                "Exit status of the last run. Missing while a run goes on.",
                 exit_status,
             )
         if self._last_success is not None:
@@ -97,7 +97,7 @@ class MetricsFile:
 
 
 class _Families(Collector):
-    """Shows a registry what is there."""
+    """A collector that gives its families to a registry."""
 
     def __init__(self, *families: Metric) -> None:
         self._families = families
@@ -134,7 +134,7 @@ def _run_families(
 
 
 def _last_success(path: Path) -> float | None:
-    """What an earlier run left there; its alert must not fall silent because we begin."""
+    """Return the last success of earlier runs, so that an alert on it goes on."""
     try:
         families = text_string_to_metric_families(path.read_text(encoding="utf-8"))
         samples = (sample for family in families for sample in family.samples)

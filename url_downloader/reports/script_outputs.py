@@ -1,18 +1,18 @@
-"""What a run leaves for scripts: all of it is opened and ended here.
+"""The files and lines that a run writes for scripts: opened before it, finished after it.
 
-Knows which option asks for what; nothing of what is in the files.
+`open_outputs` opens what the settings ask for. The run calls the outputs' listeners with its
+events and the observers with its state. `Outputs.finish` then writes the rest.
 """
 
 from __future__ import annotations
 
-import argparse
 import functools
 import logging
 import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
@@ -21,62 +21,47 @@ from typing import NamedTuple
 from url_downloader.config.settings import Settings
 from url_downloader.engine.monitor import Observer
 from url_downloader.engine.run_summary import RunSummary
-from url_downloader.inputs.list_skimmer import ListSkimmer
 from url_downloader.naming.server_names import ServerNames
-from url_downloader.reports.failed_list import (
-    NOT_BEGUN,
-    Item,
-    check_place,
-    has_options,
-    list_text,
-    reason_of,
-    write_list,
-)
+from url_downloader.reports.failed_list import check_writable, list_text, reason_of, write_list
 from url_downloader.reports.job_report import Report
-from url_downloader.reports.line_writer import MOMENT, LineWriter
+from url_downloader.reports.line_writer import FLUSH_INTERVAL, LineWriter
+from url_downloader.reports.report_settings import STDOUT, ReportSettings
+from url_downloader.reports.unread_list import UnreadList, unread_text
 from url_downloader.shared.descriptors import close_read
 from url_downloader.shared.errors import OutputError
+from url_downloader.shared.interruptible_pipe import GRACE_SECONDS
 from url_downloader.shared.models import DownloadJob, EventListener, JobEvent, JobStatus
 from url_downloader.storage.disk_errors import output_errors
 
 log = logging.getLogger(__package__)
 
-_GRACE = 0.5
-"""Seconds that a slow reader gets when the run has to end."""
-_QUIET_TIME, _QUIET_LOOKS = 0.3, 3
-"""Seconds, and looks, after which a list that somebody is still writing brings nothing more."""
 _UNFINISHED = [status for status in JobStatus if not status.is_terminal]
-_REST_TIME = 5.0
-"""Seconds for the rest of such a list, however much it brings."""
 
 
 class RunEnd(NamedTuple):
-    """The end of a run, as those see it who write it down.
+    """The end of a run, as its outputs need it.
 
     Args:
-        summary: of the run.
-        jobs: what the list goes on with; None: nothing yet.
-        skimmer: of its lines; None if it can't be skimmed.
-        names: of the files, where servers give them.
-        is_list_file: whether the list is a file, whose end is there already.
-        must_hurry: whether the run has to end soon.
+        summary: Summary of the run.
+        names: Names that servers gave to files.
+        unread: Part of the list that the run has not read.
+        must_hurry: Tells whether the process has to end soon.
     """
 
     summary: RunSummary
-    jobs: Iterable[DownloadJob | None]
-    skimmer: ListSkimmer | None
     names: ServerNames
-    is_list_file: bool
+    unread: UnreadList
     must_hurry: Callable[[], bool]
 
 
 class Outputs:
-    """What has been opened.
+    """The open outputs of a run.
 
     Attributes:
-        listeners, observers: for process_jobs.
-        endings: called at the end of the run, in this order; each returns whether all that it
-            had to write is written.
+        listeners: Listeners of the run's events.
+        observers: Observers of the run.
+        endings: Functions that write the rest, called in this order at the end of the run. Each
+            returns whether its output is complete.
     """
 
     def __init__(self) -> None:
@@ -85,35 +70,40 @@ class Outputs:
         self.endings: list[Callable[[RunEnd], bool]] = []
 
     def finish(self, end: RunEnd) -> bool:
-        """Write what is left to write; returns whether all is written."""
+        """Complete all outputs; return whether that succeeded."""
         failures = [ending for ending in self.endings if not ending(end)]
         return not failures
 
 
 @contextmanager
 def open_outputs(
-    arguments: argparse.Namespace, settings: Settings, *, list_descriptor: int
+    reports: ReportSettings, settings: Settings, *, list_descriptor: int
 ) -> Iterator[Outputs]:
-    """All that the arguments ask for, open for as long as the block runs.
+    """Open all outputs that the settings ask for, and close them after the block.
+
+    Args:
+        reports: Settings of the outputs.
+        settings: Settings of the run.
+        list_descriptor: Descriptor of the list, which no output may overwrite.
 
     Raises:
-        OutputError: a file can't be written.
+        OutputError: A file can't be written.
     """
     outputs = Outputs()
     with ExitStack() as stack:
-        if arguments.report is not None:
-            descriptor = _open_report(arguments.report, list_descriptor, stack=stack)
+        if reports.report is not None:
+            descriptor = _open_report(reports.report, list_descriptor, stack=stack)
             _add_report(outputs, _writer(descriptor, outputs, name="--report", stack=stack))
-        if arguments.print:
+        if reports.prints_paths:
             writer = _writer(sys.stdout.fileno(), outputs, name="--print", stack=stack)
-            _add_paths(outputs, writer, end=b"\0" if arguments.null else b"\n")
-        if arguments.failed_out is not None:
-            _add_failed_list(outputs, arguments.failed_out, settings=settings)
+            _add_paths(outputs, writer, end=b"\0" if reports.ends_with_nul else b"\n")
+        if reports.failed_list is not None:
+            _add_failed_list(outputs, reports.failed_list, settings=settings)
         yield outputs
 
 
 def _open_report(path: Path, list_descriptor: int, *, stack: ExitStack) -> int:
-    if path == Path("-"):
+    if path == STDOUT:
         return sys.stdout.fileno()
     with output_errors(f"{path}: the report can't be written there"):
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
@@ -128,11 +118,13 @@ def _open_report(path: Path, list_descriptor: int, *, stack: ExitStack) -> int:
 
 
 def _writer(descriptor: int, outputs: Outputs, *, name: str, stack: ExitStack) -> LineWriter:
-    """A writer that keeps trying; before the descriptor is closed it stops."""
+    """Return a writer that an observer flushes; it is closed before its descriptor is."""
     writer = LineWriter(descriptor, name=name)
     stack.callback(writer.close)
-    tell = Observer(name=f"{name[2:]}-writer", interval=MOMENT, tell=lambda _: writer.flush())
-    outputs.observers.append(tell)
+    flush = Observer(
+        name=f"{name[2:]}-writer", interval=FLUSH_INTERVAL, tell=lambda _: writer.flush()
+    )
+    outputs.observers.append(flush)
     return writer
 
 
@@ -158,26 +150,23 @@ def _add_paths(outputs: Outputs, writer: LineWriter, *, end: bytes) -> None:
 
 
 def _path_line(path: str, end: bytes) -> bytes:
-    # No program is to take a name that a server chose for an option.
+    # A server can choose a name that a program would take for an option.
     guard = b"./" if path.startswith("-") else b""
     return guard + os.fsencode(path) + end
 
 
 def _drain(writer: LineWriter, run: RunEnd) -> bool:
-    grace_ends = time.monotonic() + _GRACE
+    grace_ends = time.monotonic() + GRACE_SECONDS
     return writer.drain(gave_up=lambda: run.must_hurry() and time.monotonic() > grace_ends)
 
 
 def _add_failed_list(outputs: Outputs, path: Path, *, settings: Settings) -> None:
-    check_place(path)
+    check_writable(path)
 
     def end(run: RunEnd) -> bool:
-        """Write the list; whether it could be written."""
-        settle = _settling(run.names, settings)
-        failed = ((settle(record.job), reason_of(record)) for record in run.summary.leftovers)
-        unread = _unread_text(run, path, settings=settings)
+        texts = _failed_list_text(run, path, settings=settings)
         try:
-            write_list(path, chain(list_text(failed, settings), unread), gave_up=run.must_hurry)
+            write_list(path, texts, gave_up=run.must_hurry)
         except OSError as error:
             log.error("%s: the failed URLs can't be written: %s", path, error.strerror)
             return False
@@ -186,48 +175,17 @@ def _add_failed_list(outputs: Outputs, path: Path, *, settings: Settings) -> Non
     outputs.endings.append(end)
 
 
-def _settling(names: ServerNames, settings: Settings) -> Callable[[DownloadJob], DownloadJob]:
-    """Return how a job is listed: with its name, where a server could give it another one."""
-    return names.settled if settings.output.takes_server_names else lambda job: job
-
-
-def _unread_text(run: RunEnd, path: Path, *, settings: Settings) -> Iterator[str]:
-    """The text of what is in the list and has not been read from it."""
-    unread = _unread(run, path)
-    if run.skimmer is None:
-        settle = _settling(run.names, settings)
-        items = ((settle(item[0]), item[1]) for item in unread if item)
-        yield from list_text(items, settings)
-        return
-    run.skimmer.skim()
-    for item in unread:
-        yield from run.skimmer.take()
-        if item is not None and not _is_kept(item[0], run.skimmer, settings=settings):
-            yield from list_text([item], settings)
-    yield from run.skimmer.take()
-
-
-def _is_kept(job: DownloadJob, skimmer: ListSkimmer, *, settings: Settings) -> bool:
-    """Whether the URL has been copied already, from a line that spells it otherwise."""
-    return skimmer.has(job.url) and not has_options(job, settings)
-
-
-def _unread(run: RunEnd, path: Path) -> Iterator[Item | None]:
-    """What is in the list and has not been read from it; None: nothing yet."""
+def _failed_list_text(run: RunEnd, path: Path, *, settings: Settings) -> Iterator[str]:
+    """Return the text of all jobs that did not succeed, and of the rest of the list."""
+    # The next run must give the file the name that a server chose in this one.
+    takes_names = settings.output.takes_server_names
+    settled = run.names.settled if takes_names else _unchanged
+    items = ((settled(record.job), reason_of(record)) for record in run.summary.leftovers)
+    failed = list_text(items, settings)
     if run.summary.is_list_read:
-        return
-    log.info("reading the rest of the list for %s", path)
-    last = began = time.monotonic()
-    quiet = 0
-    for job in run.jobs:
-        now = time.monotonic()
-        if job is not None:
-            last, quiet = now, 0
-            yield job, NOT_BEGUN
-        else:
-            quiet += 1
-            yield None
-        is_quiet = quiet >= _QUIET_LOOKS and now > last + _QUIET_TIME
-        if not run.is_list_file and (is_quiet or now > began + _REST_TIME):
-            log.warning("the list has not ended; what comes now is not in %s", path)
-            return
+        return failed
+    return chain(failed, unread_text(run.unread, settings, path=path, settled=settled))
+
+
+def _unchanged(job: DownloadJob) -> DownloadJob:
+    return job

@@ -1,4 +1,4 @@
-"""From words to arguments: config files, help, and usage errors that help."""
+"""From words to settings: config files, help, and usage errors with advice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from url_downloader.cli.config_files import expanded
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Writes config files, which are found in the working directory."""
+    """Return a function that writes config files into the working directory."""
     monkeypatch.chdir(tmp_path)
 
     def write(**files: str) -> None:
@@ -26,7 +26,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
 
 
 def takes_value(word: str) -> bool:
-    """Whether a word of these tests is an option with a value."""
+    """Tell whether a word of these tests is an option with a value."""
     return word in ("-H", "--header", "-d")
 
 
@@ -52,31 +52,31 @@ def takes_value(word: str) -> bool:
 def test_lines_of_a_config_file(
     config: Callable[..., None], text: str, words: Sequence[str]
 ) -> None:
-    """A line is an argument, or an option and its value; comments and blank lines are none."""
+    """A line is an argument, or an option and its value, unless it is blank or a comment."""
     config(options=text, other="-q")
     around = ["-x", "@options"]
     assert expanded(around, takes_value=takes_value)[0] == ["-x", *words]
 
 
 def test_values_are_no_config_files(config: Callable[..., None]) -> None:
-    """What an option takes, and what follows `--` or has no @ in front, is left alone."""
+    """A word is no config file as the value of an option, after `--`, or without an @."""
     config(secret="never read")
     for words in (["-H", "@secret"], ["--header=@secret"], ["--", "@secret"], ["./@secret"]):
         assert expanded(words, takes_value=takes_value) == (words, [])
 
 
 def test_a_file_may_be_given_twice(config: Callable[..., None]) -> None:
-    """Only a circle is refused, not a second use."""
+    """A config file may be used twice, though it may not include itself."""
     config(a="@b\n@b", b="-v")
     assert expanded(["@a", "@b"], takes_value=takes_value)[0] == ["-v"] * 3
 
 
-def test_the_later_option_counts(config: Callable[..., None]) -> None:
-    """What follows a config file on the command line overrides it, and the reverse."""
+def test_later_options_win(config: Callable[..., None]) -> None:
+    """An option overrides the same option before it, whether in a config file or not."""
     config(options="--timeout 5\n-w 2\nlist.txt")
-    arguments, settings = parse_command_line(["-w", "9", "@options", "-T", "7"])
+    command, settings = parse_command_line(["-w", "9", "@options", "-T", "7"])
     assert (settings.transfer.limits.timeout, settings.pool.max_workers) == (7, 2)
-    assert arguments.list == "list.txt"
+    assert command.list_name == "list.txt"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_the_later_option_counts(config: Callable[..., None]) -> None:
         (["-Oq", "-"], ["-O", "out="]),
         (["-j8", "-"], ["-j", "-w N"]),
         (["a.txt", "-i", "b.txt"], ["-i", "LIST"]),
-        (["a.txt", "b.txt"], ["one LIST is taken, but 2 were given", "quotes"]),
+        (["a.txt", "b.txt"], ["only one LIST is allowed, but 2 were given", "quote"]),
         ([], ["no LIST", "standard input"]),
         (["-v"], ["no LIST"]),
         (["-T"], ["--timeout", "expected one argument"]),
@@ -112,7 +112,7 @@ def test_usage_errors(
     words: Sequence[str],
     said: Sequence[str],
 ) -> None:
-    """One line names the option, what is wrong and what now; the status is 2."""
+    """One line has the option, the problem and the remedy; the exit status is 2."""
     config(binary="\0\1", self="@self", ring="@gnir", gnir="-v\n@ring")
     config(typo="--timout 30", wrong="-w many")
     Path("folder").mkdir()
@@ -130,19 +130,19 @@ def test_usage_errors(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        # From Python 3.13 on, what follows a flag is read as more flags.
+        # From Python 3.13 on, argparse reads the text after a flag as more flags.
         (["-kAuthorization: secret", "-"], ["error: "]),
         (["-kNAuthorization: secret"], ["error: "]),
         (["--no-cookies=session=secret"], ["--no-cookies", "takes no value"]),
         (["--null=se\ncret"], ["-0/--null", "takes no value"]),
         (["--header Cookie: secret"], ["--header", "one word"]),
         (["-", "--header Cookie: secret"], ["--header", "one word"]),
-        (["@two"], ["--header", "one word", "a line, of its own"]),
+        (["@two"], ["--header", "one word", "two lines"]),
         (["--headers Cookie: secret"], ["--headers", "did you mean --header?"]),
         (["--Header: secret"], ["--Header", "did you mean --header?"]),
         (["--password secret"], ["--password", "--help lists all"]),
         (["-Authorization: secret"], ["-A", "--help lists all"]),
-        (["-", "Authorization: secret"], ["one LIST is taken, but 2 were given"]),
+        (["-", "Authorization: secret"], ["only one LIST is allowed, but 2 were given"]),
         (["-H", "Authorization secret"], ["-H/--header", "Name: value"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -153,7 +153,7 @@ def test_usage_errors_show_no_secret(
     words: Sequence[str],
     said: Sequence[str],
 ) -> None:
-    """A word that may be a header or a login is not repeated, wherever it was written."""
+    """No message shows a word that may be a header or a login."""
     config(two="-k --header Cookie: secret")
     with pytest.raises(SystemExit):
         parse_command_line(words)
@@ -162,13 +162,13 @@ def test_usage_errors_show_no_secret(
     assert "cret" not in line
 
 
-def documented() -> list[argparse.Action]:
-    """All options of the parser."""
+def all_options() -> list[argparse.Action]:
+    """Return all options of the parser."""
     return [each for each in argument_parser()._actions if each.option_strings]
 
 
 def test_help_fits(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal of 80 columns no line of the help is broken by the terminal."""
+    """No line of the help is longer than a terminal of 80 columns, and no option is missing."""
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as caught:
         parse_command_line(["--help"])
@@ -176,25 +176,25 @@ def test_help_fits(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if len(line) > 79] == []
     shown = "\n".join(lines)
-    names = [name for each in documented() for name in each.option_strings]
+    names = [name for each in all_options() for name in each.option_strings]
     assert [name for name in names if name not in shown] == []
 
 
-@pytest.mark.parametrize("option", documented(), ids=lambda each: each.option_strings[-1])
+@pytest.mark.parametrize("option", all_options(), ids=lambda each: each.option_strings[-1])
 def test_help_of_an_option(option: argparse.Action) -> None:
-    """Each option says what it does, and one with a value what its default is."""
+    """Each option has a help text, which has the default if the option takes a value."""
     assert option.help
     assert option.metavar is None or "(default: " in option.help
 
 
 def test_units_are_explained() -> None:
-    """Whoever meets a TIME, a SIZE or an @FILE finds out how one is written."""
+    """The help explains how a TIME, a SIZE and an @FILE are written."""
     epilog = argument_parser().epilog or ""
     assert [unit for unit in ("TIME", "SIZE", "@FILE") if f"{unit} is " not in epilog] == []
 
 
 @pytest.mark.parametrize(
-    ("words", "place"),
+    ("words", "position"),
     [
         (["urls", "-w", "8"], 0),
         (["-", "--report", "-"], 0),
@@ -209,37 +209,37 @@ def test_units_are_explained() -> None:
         (["@names-urls", "-qd", "urls"], None),
     ],
 )
-def test_which_word_is_the_list(
-    config: Callable[..., None], words: Sequence[str], place: int | None
+def test_list_position(
+    config: Callable[..., None], words: Sequence[str], position: int | None
 ) -> None:
-    """It is told from an option's value that reads the same; a config file may name it, too."""
+    """The list's name is not confused with an equal value of an option, or in a config file."""
     config(headers="X-A: b", options="-v", **{"names-urls": "urls"})
-    arguments, _ = parse_command_line(words)
-    assert arguments.place == place
+    command, _ = parse_command_line(words)
+    assert command.command_line.list_position == position
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--metrics-file urls", "--metrics-file urls: is the file of LIST, too"),
-        ("--log-file ./urls", "--log-file urls: is the file of LIST, too"),
-        ("--report link", "--report link: is the file of LIST, too"),
-        ("--report a --failed-out a", "--failed-out a: is the file of --report, too"),
-        ("--log-file a --lock b/../a", "--lock b/../a: is the file of --log-file, too"),
-        ("--failed-out urls --lock urls", "--lock urls: is the file of LIST, too"),
+        ("--metrics-file urls", "--metrics-file urls: is also the file of LIST"),
+        ("--log-file ./urls", "--log-file urls: is also the file of LIST"),
+        ("--report link", "--report link: is also the file of LIST"),
+        ("--report a --failed-out a", "--failed-out a: is also the file of --report"),
+        ("--log-file a --lock b/../a", "--lock b/../a: is also the file of --log-file"),
+        ("--failed-out urls --lock urls", "--lock urls: is also the file of LIST"),
         ("--failed-out -", "--failed-out -: needs the name of a file"),
         ("--failed-out urls", None),
         ("--report /dev/null --log-file /dev/null", None),
         ("--report - --failed-out a --log-file b", None),
     ],
 )
-def test_no_file_is_written_over(
+def test_each_file_has_one_purpose(
     config: Callable[..., None],
     capsys: pytest.CaptureFixture[str],
     words: str,
     message: str | None,
 ) -> None:
-    """Two options never share a file; only the list of what failed may replace the list."""
+    """No two options share a file, and only the failed list may replace the list."""
     config(urls="")
     Path("link").symlink_to("urls")
     if message is None:

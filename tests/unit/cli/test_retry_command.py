@@ -1,4 +1,4 @@
-"""The command that retries what failed, and what it keeps to itself."""
+"""The command that retries what failed, and its secrets."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import subprocess
 
 import pytest
 
-from url_downloader.cli.retry_command import retry_words, shown_command
-
-PROGRAM = ["python", "main.py"]
+from url_downloader.cli.command_settings import CommandLine
+from url_downloader.cli.retry_command import retry_arguments, shown_command
 
 
 @pytest.mark.parametrize(
-    ("arguments", "place", "failed_out", "is_continuing", "expected"),
+    ("words", "position", "failed_list", "is_continuing", "expected"),
     [
         (["urls", "-w", "8"], 0, None, False, ["urls", "-w", "8", "-c"]),
         (["-N", "--", "urls"], 2, None, True, ["-N", "--", "urls"]),
@@ -24,28 +23,23 @@ PROGRAM = ["python", "main.py"]
         (["-", "--report", "-"], 0, "bad", False, ["bad", "--report", "-"]),
         (["urls"], 0, "-bad", False, ["./-bad"]),
         (["urls"], 0, "@bad", False, ["./@bad"]),
-        # Where it is not known which of the words is the list, it stays.
+        # Where the position of the list is not certain, the list stays.
         (["@options", "-d", "urls"], None, "bad", False, ["@options", "-d", "urls", "-c"]),
         (["@options"], None, "bad", True, ["@options"]),
     ],
 )
-def test_what_is_run_again(
-    arguments: list[str],
-    place: int | None,
-    failed_out: str | None,
+def test_retry_arguments(
+    words: list[str],
+    position: int | None,
+    failed_list: str | None,
     *,
     is_continuing: bool,
     expected: list[str],
 ) -> None:
-    """The list of what failed takes the list's place; without one, files there are left."""
-    words = retry_words(
-        PROGRAM,
-        arguments,
-        place=place,
-        failed_out=failed_out,
-        is_continuing=is_continuing,
-    )
-    assert words == [*PROGRAM, *expected]
+    """The failed list replaces the list; without one, `-c` keeps the finished files."""
+    line = CommandLine(words=words, list_position=position)
+    found = retry_arguments(line, failed_list=failed_list, is_continuing=is_continuing)
+    assert found == expected
 
 
 @pytest.mark.parametrize(
@@ -74,8 +68,8 @@ def test_what_is_run_again(
         (["--key", "private.pem"], "--key private.pem"),
     ],
 )
-def test_what_is_shown(words: list[str], shown: str) -> None:
-    """A shell takes it as it is; no password, cookie or token is in it."""
+def test_shown_command(words: list[str], shown: str) -> None:
+    """The command is quoted for a shell, without passwords, cookies and tokens."""
     assert shown_command(words) == shown
 
 
@@ -109,7 +103,7 @@ def test_what_is_shown(words: list[str], shown: str) -> None:
     ],
 )
 def test_no_secret_is_shown(words: list[str], shown: list[str]) -> None:
-    """Values of headers and logins are not, whichever way they are written; the rest is."""
+    """Values of headers and logins are hidden, however they are written; the rest is shown."""
     assert shlex.split(shown_command(words)) == shown
 
 
@@ -117,7 +111,7 @@ def test_no_secret_is_shown(words: list[str], shown: list[str]) -> None:
     "name", [b"caf\xe9", b"a\x1b[2Jb", b"it's\na", b"a\\b\x7f", "caf\u00e9".encode()]
 )
 def test_any_name_can_be_pasted(name: bytes) -> None:
-    """A word that a terminal can't show is written so that bash makes its very bytes."""
+    """A word that a terminal can't show is quoted so that bash reads the same bytes."""
     shown = shown_command([os.fsdecode(name)])
     assert shown.isprintable()
     echoed = subprocess.run(

@@ -1,4 +1,4 @@
-"""The options of the group "talking to servers": what they mean, and how they refuse."""
+"""The options for requests: the settings that they ask for, and their errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from url_downloader.cli.arguments import argument_parser, settings_from
+from url_downloader.cli.arguments import argument_parser, run_settings
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.config.settings import Settings
 from url_downloader.shared.errors import ConfigError
@@ -17,25 +17,25 @@ CONTROLS = (b"\0", b"\r", b"\x1b")
 
 
 def parsed(*arguments: str) -> Settings:
-    """The settings that they ask for."""
-    return settings_from(argument_parser().parse_args([*arguments, "list"]))
+    """Return the settings that the arguments ask for."""
+    return run_settings(argument_parser().parse_args([*arguments, "list"]))
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The last line of what is said instead."""
+    """Return the last line of the usage error."""
     with pytest.raises(SystemExit) as caught:
         parsed(*arguments)
     assert caught.value.code == 2
     return capsys.readouterr().err.splitlines()[-1]
 
 
-def test_nothing_asked_for_is_the_default() -> None:
-    """The command line's defaults are those of the settings."""
+def test_defaults() -> None:
+    """The defaults of the command line are those of the settings."""
     assert parsed() == Settings()
 
 
 def test_each_option_has_its_setting(tmp_path: Path) -> None:
-    """All of them at once; headers keep their order, whichever way they come."""
+    """Each option reaches its setting; headers keep their order, in files and options."""
     (tmp_path / "h").write_bytes(b"\xef\xbb\xbf# of a file\r\nB: 2:3\r\n\r\n \t\nC:\n#D: x\n")
     settings = parsed(
         *("-H", "A: 1", "--header", f"@{tmp_path / 'h'}", "-H", "E: 5", "-U", "agent"),
@@ -61,13 +61,13 @@ def test_each_option_has_its_setting(tmp_path: Path) -> None:
 
 
 def test_secrets_are_in_no_repr() -> None:
-    """What is logged by mistake shows none."""
+    """The repr of settings has no secrets, in case it is logged by mistake."""
     settings = parsed("-H", f"A: {SECRET}", "--proxy", f"socks5h://me:{SECRET}@h")
     assert SECRET not in repr(settings)
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "words"),
+    ("option", "value", "text"),
     [
         ("-H", SECRET, "it should read Name: value"),
         ("-H", f"A b: {SECRET}", "it should read Name: value"),
@@ -81,20 +81,18 @@ def test_secrets_are_in_no_repr() -> None:
         ("--max-redirects", "some", "from 0 to 1000"),
     ],
 )
-def test_what_is_wrong_is_refused(
-    capsys: pytest.CaptureFixture[str], option: str, value: str, words: str
+def test_bad_values(
+    capsys: pytest.CaptureFixture[str], option: str, value: str, text: str
 ) -> None:
-    """The option and the reason are named; a value that may be secret is not shown."""
+    """The message has the option and the reason, but no value that may be secret."""
     message = refusal(capsys, option, value)
     assert option in message
-    assert words in message
+    assert text in message
     assert SECRET not in message
 
 
-def test_a_bad_line_of_headers_has_its_number(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    """Where it is can be found, though it is not shown."""
+def test_bad_line_of_headers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The message has the number of the line, but not its text."""
     (tmp_path / "h").write_text(f"A: 1\n\n{SECRET}\n")
     message = refusal(capsys, "-H", f"@{tmp_path / 'h'}")
     assert f"{tmp_path / 'h'}:3: not a header" in message
@@ -107,17 +105,17 @@ def test_a_bad_line_of_headers_has_its_number(
         assert SECRET not in message
 
 
-def test_socks_without_its_package(
+def test_socks_without_package(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What to install is said before anything begins."""
+    """Without the package for SOCKS, the message says what to install."""
     monkeypatch.setattr("url_downloader.config.proxies.find_spec", lambda _: None)
     assert "pip install 'requests[socks]'" in refusal(capsys, "--proxy", "socks5h://h")
     assert importlib.util.find_spec("socks"), "the tests go through a SOCKS proxy"
 
 
-def test_what_does_not_go_together(capsys: pytest.CaptureFixture[str]) -> None:
-    """A key needs its certificate, and a netrc can't be both wanted and not."""
+def test_contradictions(capsys: pytest.CaptureFixture[str]) -> None:
+    """A key needs its certificate, and --netrc contradicts --no-netrc."""
     with pytest.raises(ConfigError, match="--key: needs --cert"):
         parsed("--key", "k")
     assert "not allowed with" in refusal(capsys, "--netrc", "n", "--no-netrc")

@@ -1,4 +1,4 @@
-"""Proxies: how their URLs read, which variable names one, which hosts are reached without."""
+"""Proxies: their URLs, their environment variables, and the hosts that are reached directly."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ SECRET = "S3CRET"
         ("http://under_score:65535", Proxy(scheme="http", host="under_score", port=65535)),
     ],
 )
-def test_a_url(text: str, expected: Proxy) -> None:
-    """It reads as curl reads it; the login is bytes."""
+def test_url_of_a_proxy(text: str, expected: Proxy) -> None:
+    """A URL is parsed as curl parses it, and its login is bytes."""
     assert parse_proxy(text) == expected
 
 
@@ -72,20 +72,20 @@ def test_a_url(text: str, expected: Proxy) -> None:
         ],
     ],
 )
-def test_a_url_that_leads_to_no_proxy(text: str) -> None:
-    """The reason is told, the URL is not; programs are told it, too."""
+def test_bad_url_of_a_proxy(text: str) -> None:
+    """The error has the reason, but not the URL; the settings raise it, too."""
     with pytest.raises(ValueError, match=r"\S") as caught:
         parse_proxy(text)
     assert SECRET not in str(caught.value)
-    # A traceback would show what it came of.
+    # The traceback of the original error would show the text.
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
     with pytest.raises(ConfigError, match="--proxy: ") as refused:
         ServerSettings(proxy=text)
     assert SECRET not in str(refused.value)
 
 
-def test_its_login_is_secret() -> None:
-    """It is sent to the proxy as bytes, and is in no repr."""
+def test_the_login_is_secret() -> None:
+    """The login is sent to the proxy as bytes, and is not in the repr."""
     proxy = parse_proxy(f"http://me:{SECRET}%FC@h")
     assert SECRET not in repr(proxy)
     assert proxy_fields(proxy) == {"Proxy-Authorization": "Basic bWU6UzNDUkVU/A=="}
@@ -108,8 +108,8 @@ def test_its_login_is_secret() -> None:
         ("https", {"HTTPS_PROXY": "b", "REQUEST_METHOD": "GET"}, "HTTPS_PROXY"),
     ],
 )
-def test_which_variable(scheme: str, environment: dict[str, str], expected: str | None) -> None:
-    """The scheme's own beats that for all; lower case beats upper; CGI's HTTP_PROXY is none."""
+def test_proxy_variable(scheme: str, environment: dict[str, str], expected: str | None) -> None:
+    """The scheme's variable and lower case win; HTTP_PROXY is ignored under CGI."""
     assert proxy_variable(scheme, environment) == expected
 
 
@@ -141,6 +141,6 @@ def test_which_variable(scheme: str, environment: dict[str, str], expected: str 
         *[("a.test:x", "http://a.test/", False), ("[::1", "http://[::1]/", False)],
     ],
 )
-def test_which_hosts_are_reached_without(exceptions: str, url: str, expected: bool) -> None:
-    """Names stand for what is below them, networks for addresses; each may have a port."""
+def test_exceptions(exceptions: str, url: str, expected: bool) -> None:
+    """A domain includes its subdomains, a network its addresses; each may have a port."""
     assert is_excepted(origin_of(url), exceptions) is expected

@@ -1,4 +1,4 @@
-"""Settings: what the defaults are, and that each range is checked and named."""
+"""Settings: their defaults, and the checks of their ranges."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ each_limit = pytest.mark.parametrize(
 
 
 def checked(part: object) -> object:
-    """The part; limits are words, which their settings check."""
+    """Return the part after its check; the settings of transfers check limits."""
     return TransferSettings(limits=part).limits if isinstance(part, AttemptLimits) else part
 
 
 def test_defaults() -> None:
-    """Without a flag, a run is set up as the documentation of the flags says."""
+    """The defaults are those that the documentation of the flags gives."""
     settings = Settings()
     assert settings.pool == PoolSettings(max_workers=4, queue_size=10)
     assert settings.output == OutputSettings(directory=Path("downloads"))
@@ -71,20 +71,18 @@ def test_defaults() -> None:
 
 
 @each_limit
-def test_a_limit_itself_is_allowed(
-    part: Part, name: str, flag: str, low: float, high: float
-) -> None:
-    """The lowest and the highest value named can be had."""
+def test_ends_of_ranges(part: Part, name: str, flag: str, low: float, high: float) -> None:
+    """The least and the greatest value of a range are allowed."""
     for value in (low, high):
         assert getattr(checked(part(**{name: value})), name) == value
 
 
 @each_limit
 @pytest.mark.parametrize("beyond", ["below", "above", "far above", "nan", "inf", "-inf"])
-def test_a_value_out_of_range_names_the_flag_and_the_range(
+def test_values_out_of_range(
     part: Part, name: str, flag: str, low: float, high: float, beyond: str
 ) -> None:
-    """Whoever gave a wrong value reads which flag it was, and what it can be."""
+    """The error for a value out of range has the flag and the range."""
     value = {"below": low - 0.01, "above": high + 1, "far above": 10**400}.get(beyond)
     with pytest.raises(ConfigError) as caught:
         checked(part(**{name: float(beyond) if value is None else value}))
@@ -98,7 +96,7 @@ def test_a_value_out_of_range_names_the_flag_and_the_range(
 def test_a_range_has_no_hole(
     part: Part, name: str, flag: str, low: float, high: float, value: float
 ) -> None:
-    """Of all numbers exactly those of the range are taken."""
+    """Exactly the numbers in the range are allowed."""
     if math.isfinite(value) and low <= value <= high:
         checked(part(**{name: value}))
     else:
@@ -108,19 +106,19 @@ def test_a_range_has_no_hole(
 
 @pytest.mark.parametrize("codes", [{400}, {499}, {408, 425, 429}, set()])
 def test_retry_on_takes_4xx(codes: set[int]) -> None:
-    """Any status from 400 to 499 can be retried."""
+    """Any status code from 400 to 499 can be retried."""
     assert RetrySettings(retry_on=frozenset(codes)).retry_on == codes
 
 
 @pytest.mark.parametrize("codes", [{399}, {500}, {0}, {-404}, {404, 503}, {404, 200, 429}])
 def test_retry_on_takes_nothing_else(codes: set[int]) -> None:
-    """One code from elsewhere spoils the list; the message names flag and range."""
+    """A single other code is an error, whose message has flag and range."""
     with pytest.raises(ConfigError, match=r"^--retry-on: .*from 400 to 499"):
         RetrySettings(retry_on=frozenset(codes))
 
 
-def test_settings_travel_and_are_never_edited() -> None:
-    """A whole run's settings pickle; no part of them can be set afterwards."""
+def test_settings_are_immutable() -> None:
+    """Settings can be pickled, and no part of them can be changed."""
     settings = Settings(retry=RetrySettings(retry_on=frozenset({429})))
     assert pickle.loads(pickle.dumps(settings)) == settings
     for part, name in [(settings, "pool"), (settings.retry, "delay"), (settings.pool, "x")]:
@@ -129,6 +127,6 @@ def test_settings_travel_and_are_never_edited() -> None:
 
 
 def test_parts_are_not_shared_between_settings() -> None:
-    """Changing one run's settings means making new ones, which leaves others alone."""
+    """New settings do not change others."""
     assert Settings(pool=PoolSettings(max_workers=8)).pool.max_workers == 8
     assert Settings().pool.max_workers == 4

@@ -1,21 +1,21 @@
-"""The rows of the live display, and what erases them."""
+"""The rows of the live display, their painting and their erasing."""
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
 
 import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
+from tests.support.run_view import FakeRunView
 from url_downloader.display.live_display import Display
 from url_downloader.display.rows import Rates, fitted, frame, shown_name
 from url_downloader.display.screen import Screen, erasure
 from url_downloader.engine.monitor import PoolState
 from url_downloader.metrics import MetricsSnapshot
-from url_downloader.shared.models import DownloadJob, JobRecord, JobStatus
+from url_downloader.shared.models import DownloadJob, JobStatus
 from url_downloader.shared.ports import Phase, Progress
 
 MIB = 1 << 20
@@ -28,44 +28,30 @@ def progress(
     total: int | None = None,
     phase: Phase = Phase.REPLYING,
 ) -> Progress:
-    """An attempt that began at second 90 and has got so far."""
+    """Return an attempt that began at second 90 and is at this position."""
     job = DownloadJob(job_id=1, url="http://h/a", output="file.bin", max_retries=0)
     return Progress(number, job, 90.0, position, position, total, phase=phase)
 
 
-class FakeRun:
-    """A run as it is seen at second 100, 50 seconds old."""
-
-    def __init__(
-        self,
-        *attempts: Progress,
-        counts: dict[JobStatus, int] | None = None,
-        is_list_read: bool = False,
-    ) -> None:
-        self._attempts = attempts
-        self._state = PoolState(
-            tasks=0,
-            retries=0,
-            counts=dict.fromkeys(JobStatus, 0) | (counts or {}),
-            metrics=MetricsSnapshot(seconds=50.0, received=3 * MIB, rate=2048.0),
-            is_list_read=is_list_read,
-        )
-
-    def state(self) -> PoolState:
-        return self._state
-
-    def attempts(self) -> Sequence[tuple[str, Progress]]:
-        return [(f"worker-{n}", each) for n, each in enumerate(self._attempts)]
-
-    def waiting(self) -> Sequence[JobRecord]:
-        return ()
-
-    def now(self) -> float:
-        return 100.0
+def run_of(
+    *attempts: Progress,
+    counts: dict[JobStatus, int] | None = None,
+    is_list_read: bool = False,
+) -> FakeRunView:
+    """Return a run, 50 seconds old, with these attempts."""
+    state = PoolState(
+        tasks=0,
+        retries=0,
+        counts=dict.fromkeys(JobStatus, 0) | (counts or {}),
+        metrics=MetricsSnapshot(seconds=50.0, received=3 * MIB, rate=2048.0),
+        is_list_read=is_list_read,
+    )
+    names = [f"worker-{n}" for n in range(len(attempts))]
+    return FakeRunView(lambda: state, attempts=list(zip(names, attempts, strict=True)))
 
 
-def texts(run: FakeRun, columns: int = 80, rows: int = 24) -> list[str]:
-    """The rows of text that are shown of it."""
+def texts(run: FakeRunView, columns: int = 80, rows: int = 24) -> list[str]:
+    """Return the rows of text that are shown for a run."""
     shown = frame(run, Rates(), size=(columns, rows), encoding="utf-8")
     return [row.plain for row in shown if isinstance(row, Text)]
 
@@ -82,16 +68,16 @@ def texts(run: FakeRun, columns: int = 80, rows: int = 24) -> list[str]:
     ],
 )
 def test_a_download(attempt: Progress, cells: str) -> None:
-    """Its name, bytes of its total, rate and time left; what is not known is left out."""
-    row = texts(FakeRun(attempt))[0]
+    """A row has name, bytes, total, rate and time left, without the facts that are unknown."""
+    row = texts(run_of(attempt))[0]
     assert row.split() == ["file.bin", *cells.split()]
     assert len(row) == 80
 
 
 @pytest.mark.parametrize("columns", [40, 63, 64, 80, 100])
 def test_a_row_fills_the_window(columns: int) -> None:
-    """However long its numbers are, a row is as wide as the window, and its name is seen."""
-    row = texts(FakeRun(progress(position=1023 * MIB, total=1023 * MIB)), columns)[0]
+    """A row is as wide as the window and has the name, however long its numbers are."""
+    row = texts(run_of(progress(position=1023 * MIB, total=1023 * MIB)), columns)[0]
     assert len(row) == columns
     assert row.startswith("file.bin ")
 
@@ -105,27 +91,27 @@ def test_a_row_fills_the_window(columns: int) -> None:
     ],
 )
 def test_the_whole_run(ended: int, line: str, *, is_read: bool) -> None:
-    """Counts, bytes, rate; and how long it will take once the whole list is known."""
+    """The last row has counts, bytes and rate, and the time left if the list is read."""
     counts = {
         JobStatus.SUCCESS: ended,
         JobStatus.PENDING: 10,
         JobStatus.RETRY_SCHEDULED: 3,
     }
-    run = FakeRun(counts=counts, is_list_read=is_read)
+    run = run_of(counts=counts, is_list_read=is_read)
     assert texts(run) == [line]
     assert texts(run, 40) == line.split(" | ")
 
 
 @pytest.mark.parametrize(("rows", "shown"), [(24, 13), (30, 17), (12, 5), (3, 1)])
 def test_many_downloads(rows: int, shown: int) -> None:
-    """As many are shown as fit, and how many others there are."""
-    lines = texts(FakeRun(*[progress()] * 64), rows=rows)
+    """As many downloads are shown as fit, and the others are counted."""
+    lines = texts(run_of(*[progress()] * 64), rows=rows)
     assert len(lines) == shown + 1
     assert lines[-2] == f"and {65 - shown} more downloads"
 
 
-def test_the_rate_of_the_moment() -> None:
-    """A download that stalls is slow after a few seconds; the next one begins anew."""
+def test_the_rate_is_recent() -> None:
+    """The rate of a stalled download falls to zero; the next download begins anew."""
     rates = Rates()
     first = [rates.rate("w", progress(position=MIB), now=now) for now in range(91, 100)]
     assert first[0] == MIB
@@ -146,7 +132,7 @@ def test_the_rate_of_the_moment() -> None:
     ],
 )
 def test_a_name_that_fits(name: str, columns: int, expected: str) -> None:
-    """A name takes exactly its room; of a long one the end is seen."""
+    """A name fills its columns exactly; a long name is cut at its start."""
     assert fitted(name, columns) == expected
     assert cell_len(expected) == columns
 
@@ -155,7 +141,7 @@ def test_a_name_that_fits(name: str, columns: int, expected: str) -> None:
     ("encoding", "shown"), [("utf-8", "ü\\x1b[2J"), ("ascii", "\\xfc\\x1b[2J")]
 )
 def test_a_name_that_can_be_shown(encoding: str, shown: str) -> None:
-    """What steers a terminal, or is not in its encoding, is an escape."""
+    """A character that controls a terminal, or is not in its encoding, is escaped."""
     assert shown_name("ü\x1b[2J", encoding=encoding) == shown
 
 
@@ -171,19 +157,19 @@ def test_a_name_that_can_be_shown(encoding: str, shown: str) -> None:
     ],
     ids=["short", "full", "narrower", "a little longer", "wide", "wide at the edge"],
 )
-def test_what_is_erased(rows: list[str], columns: int, height: int) -> None:
-    """As many rows go as there are now, in a window that may have become narrower."""
+def test_erased_rows(rows: list[str], columns: int, height: int) -> None:
+    """All rows are erased, even if a narrower window has folded them."""
     assert erasure(rows, columns) == "\r\x1b[2K" + "\x1b[A\x1b[2K" * height
 
 
-def test_nothing_is_erased_where_nothing_was_painted() -> None:
-    """The first rows leave what stands above them alone."""
+def test_nothing_is_erased_at_first() -> None:
+    """The first rows do not erase the lines above them."""
     assert erasure([], 80) == ""
 
 
 @pytest.mark.parametrize(("lines", "shown"), [(1, ""), (2, "3"), (3, "23"), (5, "0123")])
 def test_a_low_window(lines: int, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No row is painted that could not be erased: the cursor's row is the window's last."""
+    """No more rows are painted than can be erased: the last one is the cursor's."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
     screen = Screen(stream)
     monkeypatch.setattr(screen, "size", lambda: (80, lines))
@@ -192,13 +178,13 @@ def test_a_low_window(lines: int, shown: str, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_lines_above() -> None:
-    """Whole lines are written above at the next look, half ones when they or all end."""
+    """A whole line appears at the next update; a partial line when it or the display ends."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
     display = Display(stream)
     seen = []
     for text in ("one\ntw", "o\nthree", ""):
         display.write(text)
-        display.show(FakeRun())
+        display.show(run_of())
         seen.append(stream.buffer.getvalue().decode())
     display.close()
     stream.seek(0)
@@ -210,36 +196,37 @@ def test_lines_above() -> None:
     assert written.endswith("\x1b[2Kthree")
 
 
-def test_what_counts_has_been_said() -> None:
-    """Log lines of a job stand above the first rows in which the job counts."""
+def test_a_counted_job_has_its_log_lines() -> None:
+    """The log lines of a job are above the first rows that count the job."""
+    run = run_of(counts={JobStatus.FAILED: 1})
+    late = run.state()
 
-    class LateRun(FakeRun):
-        def state(self) -> PoolState:
-            display.write("HTTP 404\n")
-            return super().state()
+    def state() -> PoolState:
+        display.write("HTTP 404\n")
+        return late
 
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
     display = Display(stream)
-    display.show(LateRun(counts={JobStatus.FAILED: 1}))
+    display.show(FakeRunView(state))
     written = stream.buffer.getvalue().decode()
     assert written.index("HTTP 404") < written.index("1 failed")
     display.close()
 
 
-def test_a_terminal_that_is_gone() -> None:
-    """Its display paints in vain, and breaks nothing."""
+def test_a_closed_terminal() -> None:
+    """Painting on a closed terminal raises no error."""
     master, slave = os.openpty()
     stream = os.fdopen(slave, "w", encoding="utf-8")
     display = Display(stream)
     os.close(master)
     display.write("line\n")
-    display.show(FakeRun(progress()))
+    display.show(run_of(progress()))
     display.close()
     with pytest.raises(OSError, match="Input/output error"):
         stream.close()
 
 
-def test_nothing_is_left_to_wait_for() -> None:
-    """A run whose jobs have all ended says no time that is left."""
-    run = FakeRun(counts={JobStatus.SUCCESS: 2, JobStatus.FAILED: 1}, is_list_read=True)
+def test_no_time_left() -> None:
+    """Without unfinished jobs, no time left is shown."""
+    run = run_of(counts={JobStatus.SUCCESS: 2, JobStatus.FAILED: 1}, is_list_read=True)
     assert texts(run) == ["2 done, 1 failed, 0 retrying of 3 | 3.0 MiB, 2.0 KiB/s"]

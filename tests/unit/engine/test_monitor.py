@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Sequence
 
 import pytest
 
-from url_downloader.cli.observers import log_line, state_lines
-from url_downloader.engine.monitor import Monitor, Observer, PoolState
+from tests.support.run_view import FakeRunView
+from url_downloader.engine.monitor import Monitor, Observer, PoolState, RunView
 from url_downloader.metrics import MetricsSnapshot
-from url_downloader.shared.models import DownloadJob, JobRecord, JobStatus
-from url_downloader.shared.ports import Phase, Progress
+from url_downloader.shared.models import JobStatus
 
 COUNTS = {
     JobStatus.PENDING: 10,
@@ -41,51 +39,32 @@ def state(tasks: int = 7) -> PoolState:
     )
 
 
-class FakeRun:
-    """A run as it is seen at second 100."""
-
-    def __init__(
-        self,
-        state: Callable[[], PoolState] = state,
-        *,
-        attempts: Sequence[tuple[str, Progress]] = (),
-        waiting: Sequence[JobRecord] = (),
-    ) -> None:
-        self.state = state
-        self.attempts = lambda: attempts
-        self.waiting = lambda: waiting
-
-    def now(self) -> float:
-        return 100.0
-
-
-OBSERVER = Observer(name="monitor", interval=0.0, tell=log_line)
+def read_state(view: RunView) -> None:
+    """Observe a run by reading its state."""
+    view.state()
 
 
 class Watched:
     """A monitor that was never started, with an interval of no time, and what it logged."""
 
-    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
-        self._caplog = caplog
+    def __init__(self) -> None:
         turns = itertools.count(1)
+        self.lines: list[str] = []
         self.crashes: list[BaseException] = []
         self.monitor = Monitor(
-            OBSERVER,
-            view=FakeRun(lambda: state(next(turns))),
+            Observer(name="monitor", interval=0.0, tell=self._look),
+            view=FakeRunView(lambda: state(next(turns))),
             on_crash=self.crashes.append,
         )
 
-    @property
-    def lines(self) -> list[str]:
-        return [record.getMessage().partition(",")[0] for record in self._caplog.records]
+    def _look(self, view: RunView) -> None:
+        self.lines.append(str(view.state()).partition(",")[0])
 
 
 @pytest.fixture
-def watched(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Watched:
+def watched() -> Watched:
     """A fresh one."""
-    monkeypatch.setattr(logging.getLogger("url_downloader"), "propagate", True)
-    caplog.set_level(logging.INFO, logger="url_downloader.status")
-    return Watched(caplog)
+    return Watched()
 
 
 def test_the_line() -> None:
@@ -110,14 +89,11 @@ def test_a_stop_ends_the_wait_without_a_line(watched: Watched) -> None:
     assert watched.lines == []
 
 
-def test_the_last_line_is_said_at_the_end(
-    watched: Watched, caplog: pytest.LogCaptureFixture
-) -> None:
-    """However short the run was, its end is told, once, at the level that users see."""
+def test_the_last_line_is_said_at_the_end(watched: Watched) -> None:
+    """However short the run was, its end is told, once."""
     watched.monitor.stop()
     watched.monitor.run()
     assert watched.lines == ["tasks 1"]
-    assert [record.levelno for record in caplog.records] == [logging.INFO]
     assert watched.crashes == []
 
 
@@ -131,7 +107,8 @@ def test_a_pool_that_cannot_be_looked_at_is_a_crash(
     def look() -> PoolState:
         raise trouble
 
-    monitor = Monitor(OBSERVER, view=FakeRun(look), on_crash=crashes.append)
+    observer = Observer(name="monitor", interval=0.0, tell=read_state)
+    monitor = Monitor(observer, view=FakeRunView(look), on_crash=crashes.append)
     monitor.run()
     assert monitor.error is trouble
     assert set(crashes) == {trouble}
@@ -140,36 +117,5 @@ def test_a_pool_that_cannot_be_looked_at_is_a_crash(
 
 def test_its_name() -> None:
     """The thread is found in logs as what it is."""
-    assert Monitor(OBSERVER, view=FakeRun(), on_crash=print).name == "monitor"
-
-
-def job(number: int, url: str = "http://user:secret@h/") -> DownloadJob:
-    """A job with credentials in its URL."""
-    return DownloadJob(job_id=number, url=f"{url}{number}", output="a", max_retries=4)
-
-
-def retry(number: int, due: float) -> JobRecord:
-    """A job that waits for its second attempt."""
-    status = JobStatus.RETRY_SCHEDULED
-    return JobRecord(job=job(number), status=status, attempts=1, created_at=0, since=0, due=due)
-
-
-def test_the_state_for_those_who_ask() -> None:
-    """Counts, downloads in flight and the next retries are said, and no credentials."""
-    attempt = Progress(3, job(1), 90.0, received=2048, phase=Phase.REPLYING, since=91.0)
-    waiting = [retry(n, due) for n, due in ((2, 110.0), (3, 99.0), (4, 105.0))]
-    lines = list(state_lines(FakeRun(attempts=[("worker-0", attempt)], waiting=waiting)))
-    assert lines == [
-        f"state: {state()}",
-        "worker-0: http://h/1: receiving, 2.0 KiB in 10.0 s, 205 B/s",
-        "next retry in 0.0 s: http://h/3",
-        "next retry in 5.0 s: http://h/4",
-        "next retry in 10.0 s: http://h/2",
-    ]
-
-
-def test_a_long_state_is_cut() -> None:
-    """Ten retries are shown, and how many more there are."""
-    waiting = [retry(n, due=100 + n) for n in range(1, 14)]
-    lines = list(state_lines(FakeRun(waiting=waiting)))
-    assert lines[10:] == ["next retry in 10.0 s: http://h/10", "and 3 more wait for a retry"]
+    observer = Observer(name="x", interval=0.0, tell=print)
+    assert Monitor(observer, view=FakeRunView(state), on_crash=print).name == "x"

@@ -1,20 +1,13 @@
-"""What people read at the end of a run."""
+"""The summary of a run: what it says of local trouble and unfinished jobs, and its pickling."""
 
 from __future__ import annotations
 
 import collections
 import pickle
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from url_downloader.cli.closing_summary import (
-    ClosingSummary,
-    lines_below,
-    summary_lines,
-    summary_rows,
-)
 from url_downloader.engine.run_limits import StopReason
 from url_downloader.engine.run_summary import RunSummary
 from url_downloader.metrics import MetricsSnapshot
@@ -29,139 +22,26 @@ from url_downloader.shared.record_packing import Records
 
 NONE_OF_EACH = dict.fromkeys(JobStatus, 0)
 MISSING = JobResult(kind=ErrorKind.CLIENT_ERROR, message="HTTP 404 Not Found", http_status=404)
-BUSY = JobResult(kind=ErrorKind.SERVER_ERROR, message="HTTP 503", http_status=503)
 NO_HOST = JobResult(kind=ErrorKind.DNS, message="host name not resolved")
-BUG = JobResult(kind=ErrorKind.INTERNAL, message="bug of ours")
 FULL = JobResult(kind=ErrorKind.LOCAL, message="no space left")
 
 
 def failed(number: int, result: JobResult | None = MISSING) -> JobRecord:
-    """The record of a job that ended so."""
-    job = DownloadJob(
-        job_id=number,
-        url=f"http://user:secret@h/{number}",
-        output=str(number),
-        max_retries=4,
-    )
+    """Return the record of a failed job with this result."""
+    job = DownloadJob(job_id=number, url=f"http://h/{number}", output="a", max_retries=4)
     return JobRecord(
         job=job, status=JobStatus.FAILED, attempts=1, created_at=0, since=0, result=result
     )
 
 
-def summary_of(
-    *failures: JobRecord,
-    counts: dict[JobStatus, int] | None = None,
-    metrics: MetricsSnapshot | None = None,
-) -> RunSummary:
-    """The summary of a run in which these failed, and nothing else happened unless told."""
+def summary_of(*failures: JobRecord, counts: dict[JobStatus, int] | None = None) -> RunSummary:
+    """Return the summary of a run with these failures, and these counts of other jobs."""
     causes = collections.Counter(record.result.cause for record in failures if record.result)
     return RunSummary(
         counts=NONE_OF_EACH | {JobStatus.FAILED: len(failures)} | (counts or {}),
-        metrics=metrics or MetricsSnapshot(failures=causes),
+        metrics=MetricsSnapshot(failures=causes),
         leftovers=Records(failures),
     )
-
-
-def said(summary: RunSummary) -> Iterator[str]:
-    """What is said of a run of which there is nothing else to say."""
-    return summary_lines(ClosingSummary(summary=summary))
-
-
-def lines_after_the_numbers(summary: RunSummary) -> list[str]:
-    """All but the two lines that every summary begins with."""
-    return list(said(summary))[2:]
-
-
-@pytest.mark.parametrize(
-    ("counts", "retries", "line"),
-    [
-        ({}, 0, "0 downloaded, 0 failed of 0; 0 retries"),
-        ({JobStatus.SUCCESS: 12}, 3, "12 downloaded, 0 failed of 12; 3 retries"),
-        (
-            {JobStatus.SUCCESS: 3, JobStatus.FAILED: 2},
-            0,
-            "3 downloaded, 2 failed of 5; 0 retries",
-        ),
-        (
-            {
-                JobStatus.SUCCESS: 3,
-                JobStatus.PENDING: 4,
-                JobStatus.RUNNING: 1,
-                JobStatus.RETRY_SCHEDULED: 2,
-            },
-            1,
-            "3 downloaded, 0 failed, 7 unfinished of 10; 1 retries",
-        ),
-    ],
-)
-def test_the_numbers_of_jobs(counts: dict[JobStatus, int], retries: int, line: str) -> None:
-    """The first line says what became of all jobs; unfinished ones only if there are any."""
-    summary = summary_of(counts=counts, metrics=MetricsSnapshot(retries=retries))
-    assert next(said(summary)) == line
-
-
-def test_the_numbers_of_bytes() -> None:
-    """The second line has bytes, duration and mean rate, not the rate of the last moment."""
-    metrics = MetricsSnapshot(seconds=125.0, received=250 * 1024**2, rate=77.0, kept=5)
-    summary = summary_of(counts={JobStatus.SUCCESS: 1}, metrics=metrics)
-    assert list(said(summary)) == [
-        "1 downloaded, 0 failed of 1; 0 retries",
-        "250.0 MiB in 2m05s, 2.0 MiB/s",
-    ]
-
-
-def test_a_run_of_no_time() -> None:
-    """An empty run has a summary too."""
-    assert list(said(summary_of()))[1] == "0 B in 0.0 s, 0 B/s"
-
-
-def test_failures_are_grouped_by_cause() -> None:
-    """Each cause comes with its number and its first URL, the most frequent first."""
-    failures = [failed(1, NO_HOST), failed(2, BUSY), failed(3), failed(4), failed(5)]
-    failures += [failed(6, BUSY), failed(7, BUG)]
-    assert lines_after_the_numbers(summary_of(*failures))[:4] == [
-        "3 x http-404, for example http://h/3",
-        "2 x http-503, for example http://h/2",
-        "1 x dns, for example http://h/1",
-        "1 x internal, for example http://h/7",
-    ]
-
-
-def test_each_failure_has_its_reason() -> None:
-    """URL and reason of each failed job are listed in the order of the list."""
-    failures = [failed(2, NO_HOST), failed(5), failed(9, None)]
-    assert lines_after_the_numbers(summary_of(*failures))[2:] == [
-        "failed: http://h/2: host name not resolved",
-        "failed: http://h/5: HTTP 404 Not Found",
-        "failed: http://h/9: unknown",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("count", "last"),
-    [
-        (1, "failed: http://h/0: HTTP 404 Not Found"),
-        (20, "failed: http://h/19: HTTP 404 Not Found"),
-        (21, "and 1 more failed"),
-        (5000, "and 4980 more failed"),
-    ],
-)
-def test_the_first_twenty_and_the_others(count: int, last: str) -> None:
-    """Of many failures the first 20 are listed and the others counted."""
-    lines = lines_after_the_numbers(summary_of(*map(failed, range(count))))
-    assert lines[0] == f"{count} x http-404, for example http://h/0"
-    listed = [line for line in lines if line.startswith("failed: ")]
-    assert listed == [
-        f"failed: http://h/{n}: HTTP 404 Not Found" for n in range(min(count, 20))
-    ]
-    assert lines[-1] == last
-
-
-def test_no_credentials_are_told() -> None:
-    """Whatever a summary says of a URL, user name and password are not in it."""
-    text = "\n".join(said(summary_of(*map(failed, range(30)))))
-    assert "user" not in text
-    assert "secret" not in text
 
 
 @pytest.mark.parametrize(
@@ -173,13 +53,13 @@ def test_no_credentials_are_told() -> None:
     ],
 )
 def test_local_trouble(failures: list[JobRecord], is_local: bool) -> None:
-    """One job that failed by this machine's fault is enough for it to be told."""
+    """A run has local trouble if a single job failed because of this machine."""
     assert summary_of(*failures).has_local_trouble is is_local
 
 
 @pytest.mark.parametrize("reason", list(StopReason))
 def test_local_trouble_of_the_run(reason: StopReason) -> None:
-    """A run that lost its directory, or got no threads, has it, though no job failed."""
+    """A run that lost its directory, or got no threads, has it even if no job failed."""
     summary = replace(summary_of(), stopped_by=reason)
     is_local = reason in (StopReason.OUTPUT_GONE, StopReason.NO_THREADS)
     assert summary.has_local_trouble is is_local
@@ -187,43 +67,12 @@ def test_local_trouble_of_the_run(reason: StopReason) -> None:
 
 @pytest.mark.parametrize("status", JobStatus)
 def test_unfinished(status: JobStatus) -> None:
-    """What has neither succeeded nor failed is unfinished."""
+    """A job is unfinished if it has neither succeeded nor failed."""
     is_finished = status in {JobStatus.SUCCESS, JobStatus.FAILED}
     assert summary_of(counts={status: 3}).unfinished == (0 if is_finished else 3)
 
 
-def test_a_summary_travels() -> None:
-    """What another process's run came to can be sent here."""
-    summary = summary_of(failed(1), failed(2, None), metrics=MetricsSnapshot(failures={"x": 1}))
+def test_a_summary_can_be_pickled() -> None:
+    """A summary that another process sends arrives unchanged."""
+    summary = summary_of(failed(1), failed(2, None))
     assert pickle.loads(pickle.dumps(summary)) == summary
-
-
-def test_the_rest_of_the_account() -> None:
-    """Bad and repeated lines, the files that were written, and the command that retries."""
-    account = ClosingSummary(
-        summary=summary_of(failed(1)),
-        rejected=2,
-        repeated=1,
-        files=[("log", "run.log")],
-        retry="url-downloader -c urls",
-    )
-    assert list(summary_lines(account))[-5:] == [
-        "failed: http://h/1: HTTP 404 Not Found",
-        "2 bad lines in the list",
-        "1 repeated URL counts once",
-        "log: run.log",
-        "to retry: url-downloader -c urls",
-    ]
-    assert list(summary_rows(account)) == [
-        ("downloaded", "0 of 1"),
-        ("failed", "1"),
-        ("received", "0 B in 0.0 s, 0 B/s"),
-        ("http-404", "1 x, for example http://h/1"),
-        ("bad lines", "2 bad lines in the list"),
-        ("repeated", "1 repeated URL counts once"),
-        ("log", "run.log"),
-    ]
-    assert list(lines_below(account)) == [
-        "failed: http://h/1: HTTP 404 Not Found",
-        "to retry: url-downloader -c urls",
-    ]

@@ -1,4 +1,4 @@
-"""What is left of a list, without making jobs of it: the same jobs come of it later."""
+"""The rest of a list, copied without making jobs: it gives the same jobs later."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ ENTRIES = [
 
 
 class Reading:
-    """A list that is read as the program does it, with the parser's messages."""
+    """A list that is read as the program reads it, and the messages of its parser."""
 
     def __init__(self, text: str) -> None:
-        self.said: list[str] = []
+        self.messages: list[str] = []
         claims = NameClaims(reserved=[".parts"])
         parser = InputParser(
             source="list",
             claims=claims,
             limits=SETTINGS.transfer.limits,
             max_retries=SETTINGS.retry.max_retries,
-            on_rejected=lambda rejection: self.said.append(str(rejection)),
-            on_note=self.said.append,
+            on_rejected=lambda rejection: self.messages.append(str(rejection)),
+            on_note=self.messages.append,
         )
         lines: Iterable[bytes] = text.encode().split(b"\n")
         self.skimmer = ListSkimmer(
@@ -76,7 +76,7 @@ class Reading:
         self._jobs = parser.parse(self.skimmer)
 
     def read(self, count: int) -> list[DownloadJob]:
-        """So many jobs, or all that there are."""
+        """Return so many jobs, or all that follow if there are fewer."""
         found: list[DownloadJob] = []
         while len(found) < count and (job := next(self._jobs, self)) is not self:
             assert not isinstance(job, Reading)
@@ -84,40 +84,40 @@ class Reading:
         return found
 
     def skim(self) -> str:
-        """The rest, as a list."""
+        """Return the rest of the list as text."""
         text: list[str] = []
         self.skimmer.skim()
         for job in self._jobs:
             text += self.skimmer.take()
             if job and not (self.skimmer.has(job.url) and not has_options(job, SETTINGS)):
-                text += list_text([(job, "not begun")], SETTINGS)
+                text += list_text([(job, "not started")], SETTINGS)
         return "".join([*text, *self.skimmer.take()])
 
 
 def essence(jobs: Sequence[DownloadJob]) -> list[tuple[object, ...]]:
-    """What the jobs ask for."""
+    """Return what the jobs ask for, without their ids."""
     return [
         (each.url, each.output, each.headers, each.limits, each.max_retries) for each in jobs
     ]
 
 
 @given(entries=st.lists(st.sampled_from(ENTRIES), max_size=12), count=st.integers(0, 6))
-def test_the_rest_is_what_would_have_come(entries: list[str], count: int) -> None:
-    """Wherever the reading stops, the same jobs come of the rest: their order, their names."""
+def test_the_rest_gives_the_same_jobs(entries: list[str], count: int) -> None:
+    """Wherever the reading stops, the rest gives the same jobs, names and order."""
     text = "\n".join(entries)
     whole, parted = Reading(text), Reading(text)
     begun = parted.read(count)
     rest = Reading(parted.skim())
     assert essence([*begun, *rest.read(99)]) == essence(whole.read(99))
-    assert rest.said == []
-    assert {line for line in whole.said if "repeated" not in line} == {
-        line for line in parted.said if "repeated" not in line
+    assert rest.messages == []
+    assert {line for line in whole.messages if "repeated" not in line} == {
+        line for line in parted.messages if "repeated" not in line
     }
 
 
 @given(url=st.from_regex(PLAIN_URL, fullmatch=True))
-def test_plain_is_as_it_will_be_asked_for(url: bytes) -> None:
-    """A plain URL is its own normal form, and its name is the one that is found without."""
+def test_a_plain_url_is_in_normal_form(url: bytes) -> None:
+    """A plain URL equals its normal form, and the pattern finds the right file name."""
     text, match = url.decode(), PLAIN_URL.fullmatch(url)
     assert match is not None
     assert name_from_url(text) == (match[2].decode() or DEFAULT_NAME)
@@ -138,8 +138,8 @@ def test_plain_is_as_it_will_be_asked_for(url: bytes) -> None:
         *(b"http://h/a b", b"http://h/a\\b", b"http://@h/", b"http://h/#f"),
     ],
 )
-def test_what_is_asked_for_otherwise_is_not_plain(url: bytes) -> None:
-    """A URL that has another normal form is the parser's business."""
+def test_another_normal_form_is_not_plain(url: bytes) -> None:
+    """A URL with another normal form is left to the parser."""
     assert normal_url(url.decode()) != url.decode()
     assert not PLAIN_URL.fullmatch(url)
 
@@ -153,17 +153,17 @@ def test_what_is_asked_for_otherwise_is_not_plain(url: bytes) -> None:
         b"http://h/.well-known/a..b/c?",
     ],
 )
-def test_what_most_lists_have_is_plain(url: bytes) -> None:
-    """It is not only theory."""
+def test_common_urls_are_plain(url: bytes) -> None:
+    """The URLs of usual lists are plain."""
     assert PLAIN_URL.fullmatch(url)
 
 
 def test_one_comment_for_all() -> None:
-    """The rest is copied as it stands, under one comment."""
+    """All copied URLs are below one comment."""
     urls = [f"http://h/{number}\n" for number in range(250)]
     reading = Reading("".join(urls))
     assert len(reading.read(10)) == 10
     text = reading.skim()
-    # The tenth job came when the eleventh URL was seen: that one is a job, and so is the next.
+    # The tenth job comes with the eleventh URL. That URL becomes a job, and so does the next.
     assert re.sub(r"^#.*\n", "", text, flags=re.MULTILINE) == "".join(urls[10:])
     assert text.count("#") == 3

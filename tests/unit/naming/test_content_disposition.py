@@ -1,6 +1,6 @@
-"""The name that a server suggests: what is meant is understood, what is meant ill is harmless.
+"""The name that a server suggests: usual headers are understood, malicious ones are harmless.
 
-The cases are made after RFC 6266 (its appendix on what servers send in fact) and RFC 8187.
+The cases follow RFC 6266, its appendix on headers that servers really send, and RFC 8187.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from url_downloader.shared.models import Checksum, ErrorKind, Outcome
 
 
 def raw(text: str, charset: str = "utf-8") -> str:
-    """A header with bytes beyond ASCII, as it is received: each byte a character."""
+    """Return a header with non-ASCII bytes as it is received: one character for each byte."""
     return text.encode(charset).decode("latin-1")
 
 
@@ -62,7 +62,7 @@ PLAIN: list[tuple[str, str | None]] = [
     ('attachment; FileName="a.txt"', "a.txt"),
     ("attachment; FILENAME*=UTF-8''a.txt", "a.txt"),
     ('; filename="a.txt"', "a.txt"),
-    # No type, or several of something.
+    # A missing type, or a repeated parameter.
     ('filename="a.txt"', "a.txt"),
     ("filename=a.txt", "a.txt"),
     ("filename*=UTF-8''a.txt", "a.txt"),
@@ -76,7 +76,7 @@ PLAIN: list[tuple[str, str | None]] = [
     ('attachment; note="\\"; filename=b.txt"; filename="a.txt"', "a.txt"),
     ('attachment; xfilename="b.txt"; filename="a.txt"', "a.txt"),
     ('attachment; name="b.txt"; filename="a.txt"', "a.txt"),
-    # Nothing that is a name.
+    # No usable name.
     ("", None),
     ("attachment", None),
     ("attachment;", None),
@@ -95,7 +95,7 @@ PLAIN: list[tuple[str, str | None]] = [
     ('attachment; name="a.txt"', None),
     ('attachment; note="filename=a.txt"', None),
     ("attachment; filename*=a.txt", None),
-    # RFC 2231 continuations have no place here (RFC 6266 §4.1).
+    # RFC 2231 continuations are not allowed (RFC 6266 §4.1).
     ('attachment; filename*0="a."; filename*1="txt"', None),
 ]
 
@@ -112,10 +112,10 @@ EXTENDED: list[tuple[str, str | None]] = [
     ("attachment; filename*=UTF-8''100%25.txt", "100%.txt"),
     ("attachment; filename*=UTF-8''%2541.txt", "%41.txt"),
     ("attachment; filename* = UTF-8''a.txt", "a.txt"),
-    # Both: the extended form, in either order (RFC 6266 §4.3).
+    # Of both forms, the extended one wins, in either order (RFC 6266 §4.3).
     ("attachment; filename=\"EUR.txt\"; filename*=UTF-8''%e2%82%ac.txt", "€.txt"),
     ("attachment; filename*=UTF-8''%e2%82%ac.txt; filename=\"EUR.txt\"", "€.txt"),
-    # The extended form is no use: the plain one.
+    # If the extended form is not usable, the plain one is used.
     ("attachment; filename*=UTF-8''; filename=\"a.txt\"", "a.txt"),
     ("attachment; filename*=UTF-8''..; filename=\"a.txt\"", "a.txt"),
     ("attachment; filename*=UTF-8''%FF.txt; filename=\"a.txt\"", "a.txt"),
@@ -168,7 +168,7 @@ ATTACKS: list[tuple[str, str | None]] = [
     ("attachment; filename*=UTF-8''%c0%ae%c0%ae%c0%afx", None),
     ('attachment; filename="=?utf-8?q?../../x?="', "x"),
     ('attachment; filename="=?utf-8?b?Li4vLi4veA==?="', "x"),
-    # Characters that end names, lines, or the reader's understanding.
+    # Characters that end names or lines, or mislead the reader.
     ('attachment; filename="a.txt\0.exe"', "a.txt_.exe"),
     ("attachment; filename*=UTF-8''a%00b", "a_b"),
     ("attachment; filename*=UTF-8''a%0D%0Ab", "a__b"),
@@ -178,7 +178,7 @@ ATTACKS: list[tuple[str, str | None]] = [
     (raw('attachment; filename="gpj.\u202eexe"'), "gpj._exe"),
     ("attachment; filename*=UTF-8''a%C2%85b", "a_b"),
     ("attachment; filename*=UTF-8''a%EF%BC%8Fb", "a／b"),  # noqa: RUF001  looks like a slash only
-    # Names that are more than a name elsewhere.
+    # Names that have a meaning on some system.
     ('attachment; filename="CON"', "_CON"),
     ('attachment; filename="nul.txt"', "_nul.txt"),
     ('attachment; filename="COM1.tar.gz"', "_COM1.tar.gz"),
@@ -197,11 +197,11 @@ CASES = PLAIN + EXTENDED + BEYOND_ASCII + ATTACKS
 
 @pytest.mark.parametrize(("header", "name"), CASES)
 def test_a_suggested_name(header: str, name: str | None) -> None:
-    """One line of the tables: the field as received, and the name, None for the URL's."""
+    """A header gives the name of the table; None means that the URL names the file."""
     assert suggested_name(header) == name
 
 
-# A grammar can't tell what these mean; each reading is allowed, and one of them it is.
+# The grammar does not define these headers; each reading in the table is allowed.
 UNCLEAR: list[tuple[str, set[str | None]]] = [
     ('attachment; filename="=?iso-8859-1?q?=FC?=.txt"', {"ü.txt", "ü .txt"}),
     ('attachment; filename="a.txt', {"a.txt", None}),
@@ -225,7 +225,7 @@ UNCLEAR: list[tuple[str, set[str | None]]] = [
 
 @pytest.mark.parametrize(("header", "names"), UNCLEAR)
 def test_a_header_that_is_not_well_formed(header: str, names: set[str | None]) -> None:
-    """It gives a name that somebody could have meant, or none."""
+    """A header that is not well-formed gives a plausible name, or none."""
     assert suggested_name(header) in names
 
 
@@ -248,7 +248,7 @@ def test_a_header_that_is_not_well_formed(header: str, names: set[str | None]) -
     ],
 )
 def test_a_word_that_does_not_decode(word: str) -> None:
-    """RFC 2047 words are no part of this field: a broken one is a strange name at worst."""
+    """A broken RFC 2047 word, which is not part of this field, gives a safe name."""
     name = suggested_name(f'attachment; filename="{word}.txt"')
     assert name is not None
     assert name.endswith("txt")
@@ -257,7 +257,7 @@ def test_a_word_that_does_not_decode(word: str) -> None:
 
 @pytest.mark.parametrize("stem", ["n" * 300, "ü" * 200, "日" * 30_000, "n." * 400])
 def test_a_name_that_is_too_long(stem: str) -> None:
-    """It is cut to what a file system takes; the extension stays."""
+    """A name that is too long is cut to fit a file system, and keeps its extension."""
     for header in (f'attachment; filename="{stem}.tar.gz"', f"filename*=UTF-8''{stem}.tar.gz"):
         name = suggested_name(raw(header))
         assert name is not None
@@ -269,7 +269,7 @@ def test_a_name_that_is_too_long(stem: str) -> None:
     "piece", [";", '"', ";a=", ';a="', ';a="\\', "; ", "=?", "=?a?q?", "%", "\\", ";a*=utf-8''"]
 )
 def test_a_very_long_header(piece: str) -> None:
-    """Nothing in it makes the search go round: a header of 16 KiB is read at once."""
+    """No header of 16 KiB makes the search backtrack for long."""
     header = f"attachment; filename={piece * (16_384 // len(piece))}"
     name = suggested_name(header)
     assert name is None or safe_component(name) == name
@@ -309,8 +309,8 @@ HEADERS = (
 @given(HEADERS)
 @example('attachment; filename="=?utf-8?b?A?="')
 @example('attachment; filename="=?\xe9?q?a?="')
-def test_whatever_the_header_says(header: str) -> None:
-    """Any bytes: the result is one safe component or None; it never raises."""
+def test_any_header(header: str) -> None:
+    """Any bytes give one safe component or None, and no exception."""
     name = suggested_name(header)
     if name is None:
         return
@@ -337,7 +337,7 @@ def test_whatever_the_header_says(header: str) -> None:
 def test_the_name_is_the_server_s(
     header: str, name: str, *, is_named: bool, is_wanted: bool
 ) -> None:
-    """Made safe and claimed, where that is wanted and the user has given no name."""
+    """The server's name is made safe and claimed, if it is wanted and the user gave none."""
     claims = NameClaims(taken=["a.txt"])
     claims.claim("file.bin", "http://host/file.bin")
     names = ServerNames(claims, {}) if is_wanted else None
@@ -347,8 +347,8 @@ def test_the_name_is_the_server_s(
     assert (path, attempts.published) == (f"dir/{expected}", {expected: V1})
 
 
-def test_the_name_that_was_given_first_stays() -> None:
-    """A server that gives each attempt another name uses up one name of the run."""
+def test_the_first_name_holds() -> None:
+    """A server that names the file differently in each attempt gets one name of the run."""
     claims = NameClaims()
     names = ServerNames(claims, {})
     replies = [
@@ -363,7 +363,7 @@ def test_the_name_that_was_given_first_stays() -> None:
 
 @pytest.mark.parametrize("wanted", [V1, V2])
 def test_a_checksum_belongs_to_the_final_name(wanted: bytes) -> None:
-    """The checksum that is listed for the server's name holds, not that for the URL's."""
+    """The checksum for the server's name applies, not the one for the URL's name."""
     names = ServerNames(NameClaims(), {"a": sha256(wanted), "file.bin": sha256(b"other")})
     attempts = Attempts(*[full(V1, content_disposition="filename=a")] * 2, names=names)
     result = attempts.attempt()
@@ -386,10 +386,10 @@ def test_a_checksum_belongs_to_the_final_name(wanted: bytes) -> None:
         (Existing.COMPARE, V2, None, Outcome.DOWNLOADED),
     ],
 )
-def test_what_stands_under_the_server_s_name(
+def test_an_existing_file_of_the_server_s_name(
     existing: Existing, there: bytes, checksum: Checksum | None, outcome: Outcome | ErrorKind
 ) -> None:
-    """-nc and -c leave it, as they do under the URL's name; its body is not read then."""
+    """-nc and -c skip it, as they skip a file of the URL's name, and do not read the body."""
     names = ServerNames(NameClaims(), {"a": checksum} if checksum else {})
     replies = [full(V1, content_disposition="filename=a") for _ in range(2)]
     attempts = Attempts(*replies, names=names, existing=existing, there={"a": FakeFile(there)})

@@ -1,4 +1,4 @@
-"""Names from URLs, and what makes a name safe."""
+"""Names of files from URLs, and safe names."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAMES = ANY_TEXT | NASTY_TEXT | st.text("aé😀. ", min_size=240, max_size=300)
 
 
 def is_safe(name: str) -> bool:
-    """Whether the name holds to every rule that can be told without an example."""
+    """Tell whether the name keeps every rule for safe names."""
     return (
         0 < len(name.encode()) <= 255
         and name not in (".", "..")
@@ -63,7 +63,7 @@ def is_safe(name: str) -> bool:
     ],
 )
 def test_name_from_url(url: str, name: str) -> None:
-    """A URL's file is named as the last segment of its path, made safe, or index.html."""
+    """The name is the safe form of the last segment of the path, or index.html."""
     assert name_from_url(url) == name
 
 
@@ -104,13 +104,13 @@ def test_name_from_url(url: str, name: str) -> None:
     ],
 )
 def test_safe_component(raw: str, safe: str) -> None:
-    """What would be unsafe somewhere is replaced or cut; the extension survives a cut."""
+    """A character that is unsafe on any system is replaced; a long name keeps its extension."""
     assert safe_component(raw) == safe
 
 
 @given(NAMES)
-def test_a_component_is_safe_and_stays_as_it_is(raw: str) -> None:
-    """Whatever goes in, what comes out is one safe component, or nothing, and is final."""
+def test_any_component_is_safe(raw: str) -> None:
+    """Any text gives one safe component or nothing, which stays unchanged when made safe."""
     name = safe_component(raw)
     assert name == "" or is_safe(name)
     assert safe_component(name) == name
@@ -118,8 +118,8 @@ def test_a_component_is_safe_and_stays_as_it_is(raw: str) -> None:
 
 @pytest.mark.parametrize("ending", ["", ".", ".txt", ".tar.gz", " .txt", "x", "-.txt"])
 @pytest.mark.parametrize("stem", ["con", "Prn", "AUX", "nul", "com0", "Lpt9", "con1", "comx"])
-def test_no_device_is_taken_for_a_plain_name(stem: str, ending: str) -> None:
-    """A device stays one with an extension; a longer word is none."""
+def test_names_of_devices(stem: str, ending: str) -> None:
+    """The name of a device is replaced, also with an extension; a longer word is not."""
     is_device = stem not in ("con1", "comx") and ending not in ("x", "-.txt")
     name = f"{stem}{ending}"
     assert safe_component(name) == (f"_{name}" if is_device else name).rstrip(".")
@@ -127,7 +127,7 @@ def test_no_device_is_taken_for_a_plain_name(stem: str, ending: str) -> None:
 
 @given(st.from_regex(r"[\w.-]{0,3}/?[\w.%~+-]{0,9}[?#]?[\w./?#]{0,9}", fullmatch=True))
 def test_the_name_is_the_last_segment_of_the_path(rest: str) -> None:
-    """Neither the host, nor the query or the fragment gives the file its name."""
+    """The host, the query and the fragment are not part of the name."""
     url = f"http://{rest}"
     segment = urlsplit(url).path.rpartition("/")[2]
     assert name_from_url(url) == (safe_component(unquote(segment)) or DEFAULT_NAME)
@@ -135,7 +135,7 @@ def test_the_name_is_the_last_segment_of_the_path(rest: str) -> None:
 
 @given(NAMES)
 def test_a_url_always_has_a_safe_name(path: str) -> None:
-    """Every URL has one safe name, the same each time."""
+    """Every URL has a safe name, which is the same each time."""
     url = f"http://h/{path}"
     assert is_safe(name_from_url(url))
     assert name_from_url(url) == name_from_url(url)
@@ -163,7 +163,7 @@ def test_with_suffix(name: str, pattern: str) -> None:
 
 @given(NAMES, st.text(), st.integers(0, 5))
 def test_a_suffixed_name_is_safe_and_deterministic(raw: str, url: str, n: int) -> None:
-    """A suffix keeps a safe name safe, and depends on nothing but its arguments."""
+    """A safe name with a suffix is safe, and depends on the arguments only."""
     name = safe_component(raw) or "x"
     suffixed = with_suffix(name, url, n=n)
     assert is_safe(suffixed)
@@ -171,7 +171,7 @@ def test_a_suffixed_name_is_safe_and_deterministic(raw: str, url: str, n: int) -
 
 
 def test_variations_differ() -> None:
-    """Each further variation gives another name."""
+    """Each variation gives another name."""
     assert len({with_suffix("x", "http://h/", n=n) for n in range(100)}) == 100
 
 
@@ -190,7 +190,7 @@ def test_variations_differ() -> None:
     ],
 )
 def test_safe_relative_path(text: str, path: str) -> None:
-    """The user's own path is only rid of idle dots and slashes."""
+    """The user's path only loses needless dots and slashes."""
     assert safe_relative_path(text) == path
 
 
@@ -211,15 +211,15 @@ def test_safe_relative_path(text: str, path: str) -> None:
         ("é" * 128, "255"),
     ],
 )
-def test_a_path_that_leads_elsewhere_is_refused(text: str, reason: str) -> None:
-    """A path that can't be a file below the output directory raises, with the reason."""
+def test_bad_relative_paths(text: str, reason: str) -> None:
+    """A path that can't be a file below the output directory is an error with the reason."""
     with pytest.raises(ValueError, match=reason):
         safe_relative_path(text)
 
 
 @given(ANY_TEXT | st.text("./ab"))
 def test_an_accepted_path_stays_inside(text: str) -> None:
-    """An accepted path is relative, has no idle part, and is accepted again as it is."""
+    """An accepted path is relative, has no needless part, and is accepted again unchanged."""
     try:
         path = safe_relative_path(text)
     except ValueError:
@@ -231,6 +231,6 @@ def test_an_accepted_path_stays_inside(text: str) -> None:
 @pytest.mark.parametrize(
     ("one", "other"), [("A.TXT", "a.txt"), ("é", "e\u0301"), ("straße", "STRASSE"), ("É", "é")]
 )
-def test_fold_takes_for_one_what_a_file_system_may(one: str, other: str) -> None:
-    """Names differing only in case or in normal form are compared as equal."""
+def test_fold(one: str, other: str) -> None:
+    """Names that differ only in case or in normal form are equal after folding."""
     assert fold(one) == fold(other)

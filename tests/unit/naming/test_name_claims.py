@@ -1,4 +1,4 @@
-"""No two URLs get the same file."""
+"""Name claims: no two URLs get the same file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATHS = st.lists(st.sampled_from(["a", "A", "b.txt", "é", "e\u0301"]), min_size
     ],
 )
 def test_a_taken_name_gets_the_suffix(first: str, second: str) -> None:
-    """The first claim gets its name; one that some file system takes for it, a suffix."""
+    """The first claim gets its name; a later one that a file system takes for it, a suffix."""
     claims = NameClaims()
     assert claims.claim(first, "http://h/1") == first
     folder, slash, name = second.rpartition("/")
@@ -32,22 +32,22 @@ def test_a_taken_name_gets_the_suffix(first: str, second: str) -> None:
 
 
 def test_a_suffixed_name_can_be_taken_too() -> None:
-    """One URL asked for again and again gets a variation each time."""
+    """A URL that claims the same name again gets another variation each time."""
     claims = NameClaims()
     names = [claims.claim("a", "http://h/") for _ in range(3)]
     assert names == ["a", with_suffix("a", "http://h/"), with_suffix("a", "http://h/", n=1)]
 
 
 def test_a_folder_keeps_its_name() -> None:
-    """A file never stands where another claim needs a folder."""
+    """No file gets the path of a folder that another claim needs."""
     claims = NameClaims()
     assert claims.claim("a/b/c", "http://h/1") == "a/b/c"
     assert claims.claim("A", "http://h/2") == with_suffix("A", "http://h/2")
     assert claims.claim("a/b", "http://h/3") == "a/" + with_suffix("b", "http://h/3")
 
 
-def test_a_file_is_not_made_a_folder() -> None:
-    """A path through a claimed file raises; others go on."""
+def test_a_file_is_no_folder() -> None:
+    """A path through a claimed file is an error, and other claims still work."""
     claims = NameClaims()
     claims.claim("x/a", "http://h/1")
     with pytest.raises(ValueError, match="a file of this run is already named 'x/a'"):
@@ -55,8 +55,8 @@ def test_a_file_is_not_made_a_folder() -> None:
     assert claims.claim("x/a.b", "http://h/3") == "x/a.b"
 
 
-def test_reserved_names_are_never_given_out() -> None:
-    """A reserved name is neither a file nor a folder, however it is written."""
+def test_reserved_names_are_never_claimed() -> None:
+    """No file and no folder gets a reserved name, in any spelling."""
     claims = NameClaims(reserved=[".Parts"])
     assert claims.claim(".parts", "http://h/") == with_suffix(".parts", "http://h/")
     with pytest.raises(ValueError, match=r"'\.parts' is reserved"):
@@ -65,16 +65,16 @@ def test_reserved_names_are_never_given_out() -> None:
 
 @given(st.lists(st.tuples(PATHS.map("/".join), st.sampled_from("xyz"))))
 def test_claims_never_clash(wanted: list[tuple[str, str]]) -> None:
-    """No path is given out twice, none lies inside another, and all of it is repeatable."""
+    """No path is claimed twice or lies inside another; the same claims give the same paths."""
 
     def run() -> list[str]:
-        claims, given_out = NameClaims(), []
+        claims, claimed = NameClaims(), []
         for path, url in wanted:
             try:
-                given_out.append(fold(claims.claim(path, url)))
+                claimed.append(fold(claims.claim(path, url)))
             except ValueError:
-                given_out.append(f"{len(given_out)}!")
-        return given_out
+                claimed.append(f"{len(claimed)}!")
+        return claimed
 
     paths = run()
     assert len(set(paths)) == len(paths)

@@ -1,4 +1,4 @@
-"""The list of what failed: what it says is what is read from it."""
+"""The failed list: a list that is written is read again unchanged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from url_downloader.config.settings import RANGES, RetrySettings, Settings, Tran
 from url_downloader.input_parser import InputParser, normal_url
 from url_downloader.naming.filenames import fold, name_from_url
 from url_downloader.naming.name_claims import NameClaims
-from url_downloader.reports.failed_list import check_place, list_text, reason_of, write_list
+from url_downloader.reports.failed_list import check_writable, list_text, reason_of, write_list
 from url_downloader.shared.errors import OutputError
 from url_downloader.shared.models import (
     AttemptLimits,
@@ -34,7 +34,7 @@ SETTINGS = Settings()
 
 
 def parsed(text: str, settings: Settings = SETTINGS) -> list[DownloadJob]:
-    """The jobs of a list, of which no line may be bad."""
+    """Return the jobs of a list that has no bad line."""
     complaints: list[str] = []
     parser = InputParser(
         source="list",
@@ -51,7 +51,7 @@ def parsed(text: str, settings: Settings = SETTINGS) -> list[DownloadJob]:
 
 
 def numbers(flag: str) -> st.SearchStrategy[float]:
-    """The values of an option: whole ones and others."""
+    """Return the strategy for values of an option: whole numbers and others."""
     low, high = RANGES[flag]
     whole = st.integers(int(low), int(high)).map(float)
     return whole | st.floats(low, high, allow_nan=False).map(abs)
@@ -72,12 +72,12 @@ PATHS = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_
 URLS = TEXT.map(lambda text: normal_url(f"http://u:p%20w@host/{text}")).filter(
     lambda url: fold(name_from_url(url)) != PARTS_FOLDER
 )
-"""Their names are none that is reserved: no job has such a one."""
+"""URLs without a reserved name, which no job can have."""
 
 
 @st.composite
 def jobs(draw: st.DrawFn, settings: Settings) -> DownloadJob:
-    """A job that a list can ask for."""
+    """Draw a job that a list can ask for."""
     url = draw(URLS)
     limits = draw(st.just(settings.transfer.limits) | LIMITS)
     if limits.connect_timeout is None:
@@ -102,15 +102,15 @@ OTHERS = Settings(
 
 @pytest.mark.parametrize("settings", [SETTINGS, OTHERS], ids=["defaults", "others"])
 @given(data=st.data(), reason=st.text(max_size=300))
-def test_what_is_written_is_read(settings: Settings, data: st.DataObject, reason: str) -> None:
-    """A job comes back as it was, name and secrets included, whatever the reason says."""
+def test_round_trip(settings: Settings, data: st.DataObject, reason: str) -> None:
+    """A job is read unchanged, with its name and secrets, whatever its reason is."""
     job = data.draw(jobs(settings))
     (found,) = parsed("".join(list_text([(job, reason)], settings)), settings)
     assert found._replace(is_named=job.is_named) == job
 
 
 def test_names_are_kept() -> None:
-    """A file whose name was made longer for another's sake keeps it in a list without that."""
+    """A name keeps the suffix that another URL caused, in a list without that URL."""
     first, second = parsed("http://h/a/x.txt\nhttp://h/b/x.txt\n")
     text = "".join(list_text([(second, "failed")], SETTINGS))
     assert parsed(text)[0].output == second.output != first.output
@@ -131,8 +131,8 @@ def test_names_are_kept() -> None:
         ("speed-limit=1G", "speed-limit=1073741824"),
     ],
 )
-def test_values_that_aria2_takes(line: str, written: str) -> None:
-    """What aria2c would refuse is written under a name that it skips."""
+def test_values_for_aria2c(line: str, written: str) -> None:
+    """A value that aria2c would reject gets a name that aria2c ignores."""
     text = "".join(
         list_text([(each, "") for each in parsed(f"http://h/\n {line}\n")], SETTINGS)
     )
@@ -143,7 +143,7 @@ def test_values_that_aria2_takes(line: str, written: str) -> None:
     ("status", "message", "reason"),
     [
         (JobStatus.FAILED, "HTTP 404", "failed: HTTP 404"),
-        (JobStatus.PENDING, None, "unfinished: not begun"),
+        (JobStatus.PENDING, None, "unfinished: not started"),
         (
             JobStatus.RETRY_SCHEDULED,
             "HTTP 503",
@@ -152,7 +152,7 @@ def test_values_that_aria2_takes(line: str, written: str) -> None:
     ],
 )
 def test_reasons(status: JobStatus, message: str | None, reason: str) -> None:
-    """Each says whether the job has failed, or was not done with."""
+    """A reason begins with `failed` or `unfinished`."""
     job = DownloadJob(job_id=1, url="http://h/", output="x", max_retries=0)
     result = message and JobResult(kind=ErrorKind.INTERNAL, message=message)
     record = JobRecord(
@@ -161,8 +161,11 @@ def test_reasons(status: JobStatus, message: str | None, reason: str) -> None:
     assert reason_of(record) == reason
 
 
-def test_it_is_for_its_owner_and_appears_at_once(tmp_path: Path) -> None:
-    """Until all is written the old list stays, behind a link as well; nothing else is left."""
+def test_the_list_is_replaced_in_one_step(tmp_path: Path) -> None:
+    """The old list stays until the new one is complete, which only its owner may read.
+
+    A link stays a link, and no temporary file is left.
+    """
     target, link = tmp_path / "list", tmp_path / "link"
     target.write_text("old")
     link.symlink_to(target)
@@ -171,7 +174,7 @@ def test_it_is_for_its_owner_and_appears_at_once(tmp_path: Path) -> None:
         assert target.read_text() == "old"
         return ["new ", "list"]
 
-    check_place(link)
+    check_writable(link)
     write_list(link, (text for text in texts()))
     assert link.is_symlink()
     assert target.read_text() == "new list"
@@ -180,7 +183,7 @@ def test_it_is_for_its_owner_and_appears_at_once(tmp_path: Path) -> None:
 
 
 def test_a_failure_leaves_the_old_list(tmp_path: Path) -> None:
-    """Whatever goes wrong while it is written, the old one is there, and nothing else."""
+    """After an error while the list is written, only the old list is there."""
     target = tmp_path / "list"
     target.write_text("old")
     with pytest.raises(ZeroDivisionError):
@@ -189,10 +192,10 @@ def test_a_failure_leaves_the_old_list(tmp_path: Path) -> None:
 
 
 def test_pipes_and_devices_stay(tmp_path: Path) -> None:
-    """What is no file is written to, not replaced."""
+    """A pipe or device is written to, and not replaced."""
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    check_place(fifo)
+    check_writable(fifo)
     got: list[str] = []
     reader = threading.Thread(target=lambda: got.append(fifo.read_text()))
     reader.start()
@@ -203,7 +206,7 @@ def test_pipes_and_devices_stay(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing/list", "."])
-def test_a_place_where_it_can_t_be(tmp_path: Path, name: str) -> None:
-    """That is seen before anything is downloaded."""
+def test_a_path_that_cannot_be_written(tmp_path: Path, name: str) -> None:
+    """`check_writable` reports the error before anything is downloaded."""
     with pytest.raises(OutputError, match=r"can't be written there: \w"):
-        check_place(tmp_path / name)
+        check_writable(tmp_path / name)

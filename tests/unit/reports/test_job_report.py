@@ -1,4 +1,4 @@
-"""What the report says of each job, held against its schema and against what happened."""
+"""The lines of the report, checked against the schema and against the events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.support.reports import SCHEMA, read_report
-from url_downloader.reports.job_report import Report
+from url_downloader.reports.job_report import Report, rfc3339
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import (
     Checksum,
@@ -34,7 +34,7 @@ DONE = JobResult(http_status=200, size=10, path="d/\udcff", received=3, source=S
 
 
 class Bench:
-    """A registry whose clock is set by hand, and the report that listens to it."""
+    """A registry with a manual clock, and the report that listens to it."""
 
     def __init__(self) -> None:
         self.clock = 100.0
@@ -51,7 +51,13 @@ class Bench:
         self.registry.add(job)
 
     def attempt(self, result: JobResult, *, number: int = 1, wait: float = -1) -> None:
-        """Half a second later, a job works for two, and ends, or waits so long."""
+        """Run an attempt of two seconds, half a second from now; then end the job or wait.
+
+        Args:
+            result: Result of the attempt.
+            number: Number of the job.
+            wait: Seconds until the next attempt; negative = none follows.
+        """
         self.clock += 0.5
         self.registry.start(number)
         self.clock += 2
@@ -64,7 +70,7 @@ class Bench:
             self.registry.fail(number, result)
 
     def end(self) -> list[dict[str, Any]]:
-        """End the run; the report."""
+        """End the run; return the records of the report."""
         self.report.add_unfinished(self.registry.snapshot())
         assert b"secret" not in self.text
         return read_report(self.text.decode())
@@ -77,13 +83,13 @@ class Bench:
 
 
 def at(seconds: float) -> str:
-    """The bench's time of day, so long after its beginning."""
+    """Return the time of day at these seconds after the start of the bench."""
     whole, rest = divmod(seconds + 0.25, 1)
     return f"2001-09-09T01:48:{20 + int(whole):02}.{int(rest * 1_000_000):06}Z"
 
 
 def test_a_success_after_a_retry() -> None:
-    """All that is known of a job is in one line, every attempt with its own times."""
+    """One line has all facts about a job, and the times of each attempt."""
     bench = Bench()
     bench.add()
     bench.attempt(BUSY, wait=4.0)
@@ -129,8 +135,8 @@ def test_a_success_after_a_retry() -> None:
     ]
 
 
-def test_each_way_to_end() -> None:
-    """A job that has not ended is unfinished, with the attempts that it had."""
+def test_each_status() -> None:
+    """A job that has not ended is unfinished, and has its attempts."""
     bench = Bench()
     for number in range(1, 5):
         bench.add(number)
@@ -151,16 +157,16 @@ def test_each_way_to_end() -> None:
 
 
 @pytest.mark.parametrize("modified", [-1e15, 1e15, float("inf"), float("nan")])
-def test_a_time_that_no_calendar_has(modified: float) -> None:
-    """A server's odd date is left out."""
+def test_a_time_out_of_range(modified: float) -> None:
+    """A date of a server is null if no calendar has it."""
     bench = Bench()
     bench.add()
     bench.attempt(JobResult(path="1", source=SourceFacts(modified=modified)))
     assert bench.end()[0]["last_modified"] is None
 
 
-def test_the_schema_is_one() -> None:
-    """It is valid itself, and knows the kinds and outcomes that the program knows."""
+def test_the_schema_is_valid() -> None:
+    """The schema is valid, and has all error kinds and outcomes of the program."""
     Draft202012Validator.check_schema(SCHEMA)
     fields = SCHEMA["properties"]
     attempt = fields["attempts"]["items"]["properties"]
@@ -170,10 +176,29 @@ def test_the_schema_is_one() -> None:
 
 
 def test_lines_are_plain_ascii() -> None:
-    """Whatever is in them, each is one line that every tool can read."""
+    """A record is one line of ASCII, even if its text has control characters."""
     bench = Bench()
     bench.add()
     bench.attempt(JobResult(kind=ErrorKind.INTERNAL, message="\n\r\x1b\u2028 \xe4"))
     assert bench.text.isascii()
     assert bench.text.count(b"\n") == len(bench.text.splitlines()) == 1
     assert json.loads(bench.text)["error_message"] == "\n\r\x1b\u2028 \xe4"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "1970-01-01T00:00:00.000000Z"),
+        (0.9999999, "1970-01-01T00:00:01.000000Z"),
+        (-0.5, "1969-12-31T23:59:59.500000Z"),
+        (1_700_000_000.125, "2023-11-14T22:13:20.125000Z"),
+        (-62_135_596_800.0, "0001-01-01T00:00:00.000000Z"),
+        (253_402_300_800.0, None),
+        (float("nan"), None),
+        (float("-inf"), None),
+        (None, None),
+    ],
+)
+def test_rfc3339(seconds: float | None, text: str | None) -> None:
+    """A time is in UTC, with microseconds, of a fixed length; out of range it is None."""
+    assert rfc3339(seconds) == text

@@ -1,4 +1,4 @@
-"""Lines that go to full disks, slow readers and closed pipes."""
+"""Lines to full disks, slow readers and closed pipes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from url_downloader.reports.line_writer import MAX_FRESH, LineWriter
+from url_downloader.reports.line_writer import MAX_UNMADE, LineWriter
 
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
-    """The two ends of a pipe."""
+    """Return the ends of a pipe: for reading, for writing."""
     reader, writer = os.pipe()
     yield reader, writer
     for descriptor in (reader, writer):
@@ -28,22 +28,22 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 def write(writer: LineWriter, line: bytes) -> None:
-    """Write a line that is made already."""
+    """Queue a line."""
     writer.write(lambda: line)
 
 
 def at_once() -> bool:
-    """Give up."""
+    """Give up at once."""
     return True
 
 
 def never() -> bool:
-    """Wait for ever."""
+    """Never give up."""
     return False
 
 
-def test_a_reader_that_does_not_read(pipe: tuple[int, int]) -> None:
-    """Nobody waits for it, and it gets each byte in its order when it reads."""
+def test_a_slow_reader(pipe: tuple[int, int]) -> None:
+    """The writer does not block, and the reader gets all bytes in order when it reads."""
     reader, descriptor = pipe
     writer = LineWriter(descriptor, name="x")
     lines = [b"%d" % number * 1000 + b"\n" for number in range(300)]
@@ -58,10 +58,8 @@ def test_a_reader_that_does_not_read(pipe: tuple[int, int]) -> None:
     assert writer.drain(gave_up=never)
 
 
-def test_a_reader_that_has_gone(
-    pipe: tuple[int, int], caplog: pytest.LogCaptureFixture
-) -> None:
-    """It is said once, and is no failure."""
+def test_a_closed_pipe(pipe: tuple[int, int], caplog: pytest.LogCaptureFixture) -> None:
+    """A pipe that its reader has closed is one warning, and no failure."""
     reader, descriptor = pipe
     writer = LineWriter(descriptor, name="x")
     write(writer, b"1\n")
@@ -73,8 +71,8 @@ def test_a_reader_that_has_gone(
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
-def test_a_device_that_is_full(caplog: pytest.LogCaptureFixture) -> None:
-    """It is said once, and at the end what is missing; nobody waits."""
+def test_a_full_disk(caplog: pytest.LogCaptureFixture) -> None:
+    """A full disk is one error, and the missing lines are counted; the writer does not wait."""
     descriptor = os.open("/dev/full", os.O_WRONLY)
     writer = LineWriter(descriptor, name="x")
     write(writer, b"1\n")
@@ -83,7 +81,7 @@ def test_a_device_that_is_full(caplog: pytest.LogCaptureFixture) -> None:
     os.close(descriptor)
     assert [record.getMessage() for record in caplog.records] == [
         "x: can't be written: No space left on device",
-        "x: 2 lines are missing there",
+        "x: 2 lines could not be written",
     ]
 
 
@@ -91,7 +89,7 @@ def test_a_device_that_is_full(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_file_holds_whole_lines_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: int
 ) -> None:
-    """A line that fits in part is taken back, and is written when there is room again."""
+    """A line that does not fit is removed again, and is written when there is room."""
     path, room, real = tmp_path / "lines", [5], os.write
 
     def write_some(descriptor: int, data: bytes) -> int:
@@ -121,7 +119,7 @@ def test_a_file_holds_whole_lines_only(
 
 
 def sizes_of_writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Filled with how many bytes are written each time."""
+    """Return a list that gets the number of bytes of each write."""
     sizes, real = list[int](), os.write
 
     def write_some(descriptor: int, data: bytes) -> int:
@@ -132,10 +130,8 @@ def sizes_of_writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-def test_lines_of_a_moment_are_written_together(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever has a line does not even make it; all come together, and in order."""
+def test_lines_are_written_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`write` makes no line; `flush` makes and writes all lines in order, in one call."""
     sizes, path = sizes_of_writes(monkeypatch), tmp_path / "lines"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
     writer = LineWriter(descriptor, name="x")
@@ -152,49 +148,49 @@ def test_lines_of_a_moment_are_written_together(
     assert path.read_bytes() == b"0\n1\n2\n3\n4\n"
 
 
-def test_lines_that_nobody_makes(tmp_path: Path) -> None:
-    """Where the thread that is to make them does not come, whoever has too many does it."""
+def test_too_many_unmade_lines(tmp_path: Path) -> None:
+    """Without a `flush`, the thread that queues one line too many writes them."""
     path = tmp_path / "lines"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
     writer = LineWriter(descriptor, name="x")
-    for _ in range(MAX_FRESH):
+    for _ in range(MAX_UNMADE):
         write(writer, b"x\n")
     assert path.stat().st_size == 0
     write(writer, b"x\n")
     os.close(descriptor)
-    assert path.stat().st_size == 2 * (MAX_FRESH + 1)
+    assert path.stat().st_size == 2 * (MAX_UNMADE + 1)
 
 
-def test_many_hands(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """Lines of many threads are all there, each once and whole, whoever writes them."""
+def test_many_threads(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Each line of many threads is written once and whole."""
     path, threads, count = tmp_path / "lines", 8, 2000
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
     writer = LineWriter(descriptor, name="x")
     start = threading.Barrier(threads)
 
-    def hand_over(first: int) -> None:
+    def write_lines(first: int) -> None:
         start.wait()
         for number in range(first, first + count):
             write(writer, b"%d\n" % number)
             if number % 100 == 0:
                 writer.flush()
 
-    hands = [
-        threading.Thread(target=hand_over, args=(index * count,)) for index in range(threads)
+    writers = [
+        threading.Thread(target=write_lines, args=(index * count,)) for index in range(threads)
     ]
     request.addfinalizer(functools.partial(sys.setswitchinterval, sys.getswitchinterval()))
     sys.setswitchinterval(1e-6)
-    for hand in hands:
-        hand.start()
-    for hand in hands:
-        hand.join()
+    for thread in writers:
+        thread.start()
+    for thread in writers:
+        thread.join()
     assert writer.drain(gave_up=never)
     os.close(descriptor)
     assert sorted(map(int, path.read_bytes().split())) == list(range(threads * count))
 
 
-def test_a_line_in_the_making_is_not_overlooked(tmp_path: Path) -> None:
-    """Who drains waits for the lines that another thread is about to write."""
+def test_drain_waits_for_other_threads(tmp_path: Path) -> None:
+    """`drain` waits for the lines that another thread is making."""
     path = tmp_path / "lines"
     with path.open("wb") as file:
         writer = LineWriter(file.fileno(), name="x")

@@ -1,0 +1,75 @@
+"""The state of a run in the log: status lines, and the reply to SIGUSR1."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.run_view import FakeRunView
+from url_downloader.cli.observers import log_state, log_status, state_lines
+from url_downloader.engine.monitor import PoolState, RunView
+from url_downloader.metrics import MetricsSnapshot
+from url_downloader.shared.models import DownloadJob, JobRecord, JobStatus
+from url_downloader.shared.ports import Phase, Progress
+
+STATE = PoolState(
+    tasks=0, retries=3, counts=dict.fromkeys(JobStatus, 1), metrics=MetricsSnapshot()
+)
+
+
+def job(number: int) -> DownloadJob:
+    """Return a job whose URL has credentials."""
+    url = f"http://user:secret@h/{number}"
+    return DownloadJob(job_id=number, url=url, output="a", max_retries=4)
+
+
+def retry(number: int, due: float) -> JobRecord:
+    """Return the record of a job that waits for its second attempt."""
+    status = JobStatus.RETRY_SCHEDULED
+    return JobRecord(job=job(number), status=status, attempts=1, created_at=0, since=0, due=due)
+
+
+def run_view(*attempts: tuple[str, Progress], waiting: list[JobRecord]) -> FakeRunView:
+    """Return a run with these attempts and retries."""
+    return FakeRunView(lambda: STATE, attempts=attempts, waiting=waiting)
+
+
+def test_state_lines() -> None:
+    """The lines have the counts, the attempts and the next retries, but no credentials."""
+    attempt = Progress(3, job(1), 90.0, received=2048, phase=Phase.REPLYING, since=91.0)
+    waiting = [retry(n, due) for n, due in ((2, 110.0), (3, 99.0), (4, 105.0))]
+    assert list(state_lines(run_view(("worker-0", attempt), waiting=waiting))) == [
+        f"state: {STATE}",
+        "worker-0: http://h/1: receiving, 2.0 KiB in 10.0 s, 205 B/s",
+        "next retry in 0.0 s: http://h/3",
+        "next retry in 5.0 s: http://h/4",
+        "next retry in 10.0 s: http://h/2",
+    ]
+
+
+def test_many_retries_are_counted() -> None:
+    """Ten retries are named, and the others are counted."""
+    waiting = [retry(n, due=100 + n) for n in range(1, 14)]
+    lines = list(state_lines(run_view(waiting=waiting)))
+    assert lines[10:] == ["next retry in 10.0 s: http://h/10", "and 3 more wait for a retry"]
+
+
+@pytest.mark.parametrize(
+    ("log", "logger"),
+    [(log_status, "url_downloader.status"), (log_state, "url_downloader.status.answer")],
+)
+def test_the_user_sees_it(
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    log: Callable[[RunView], None],
+    logger: str,
+) -> None:
+    """The state is logged at the level that users see, by the logger that filters know."""
+    monkeypatch.setattr(logging.getLogger("url_downloader"), "propagate", True)
+    caplog.set_level(logging.INFO, logger=logger)
+    log(run_view(waiting=[]))
+    (record,) = caplog.records
+    assert (record.name, record.levelno) == (logger, logging.INFO)
+    assert record.getMessage().endswith(str(STATE))
