@@ -1,8 +1,9 @@
-"""`python -m tests.fault_matrix`: the program on a system whose calls fail, one kind at a time.
+"""`python -m tests.fault_matrix`: the program on a system with one failing kind of calls.
 
-For each group of system calls, each error and each position a run downloads from a local
-server while strace makes the calls fail that concern the run's own folder. What it says and
-leaves is judged, and so is a clean run that follows. Needs Linux and strace; takes minutes.
+For each group of system calls, each error and each position, a run downloads from a local
+server. strace makes the calls fail that concern the run's own folder. The output and the files
+of the run are judged, and those of a clean run that follows. Needs Linux and strace; takes
+minutes.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ from tests.support.scripted_server import ScriptedServer
 
 _IN_MEMORY = Path("/dev/shm")
 _ROOM = 512 << 20
-"""Bytes that the folders of the runs may take; the shared memory of a container has less."""
+"""Bytes that the folders of the runs need; the shared memory of a container has fewer."""
 _SAMPLE = 11
-"""Of so many runs `--quick` makes one."""
+"""Number of runs of which `--quick` makes one."""
 
 
 def cells_of(baselines: Sequence[Baseline], wanted: argparse.Namespace) -> Iterator[Cell]:
-    """Make the matrix; the scenes in which a group is used at all take turns."""
+    """Yield the cells of the matrix; the scenes that use a group take turns."""
     turn = 0
     for group in wanted.groups:
         where = [each for each in baselines if group in each.calls]
@@ -62,10 +63,10 @@ def cells_of(baselines: Sequence[Baseline], wanted: argparse.Namespace) -> Itera
 
 
 def run_cells(matrix: Matrix, cells: Sequence[Cell], wanted: argparse.Namespace) -> int:
-    """Run all cells, tell what is wrong, and return how many broke a promise.
+    """Run all cells, print what is wrong, and return how many runs broke a promise.
 
     Raises:
-        SystemExit: in none of them a call was made to fail.
+        SystemExit: No call failed in any of them.
     """
     verdicts = []
     with ThreadPoolExecutor(wanted.jobs) as pool:
@@ -82,7 +83,7 @@ def run_cells(matrix: Matrix, cells: Sequence[Cell], wanted: argparse.Namespace)
 
 
 def _say_table(verdicts: Sequence[Verdict], errors: Sequence[str]) -> None:
-    """Print a row for each group: how many of its runs broke a promise, of how many."""
+    """Print a row for each group: the runs that broke a promise, and all its runs."""
     by_cell: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
         by_cell[verdict.cell.group, verdict.cell.error].append(verdict)
@@ -106,7 +107,7 @@ def _say(text: str) -> None:
 
 
 def main() -> None:
-    """Run what is asked for; the status is 0 only if no promise was broken."""
+    """Run the wanted cells; the status is 0 only if no promise was broken."""
     wanted = arguments()
     if shutil.which("strace") is None:
         raise SystemExit(

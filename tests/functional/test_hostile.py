@@ -1,4 +1,4 @@
-"""Servers that do harm: each is an error of its own kind, and never the next URL's reply."""
+"""Hostile servers: each ends in an error of its kind, and never in the next URL's reply."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ GZIP = {"Content-Encoding": "gzip"}
 
 @pytest.fixture
 def run(tmp_path: Path, ca_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs that know no proxy, and trust our authority."""
+    """Return runs without a proxy, which trust the tests' own authority."""
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca_bundle))
     return Run(tmp_path / "out")
 
 
 def meet(run: Run, server: ScriptedServer, answer: Answer, *, stays: bool) -> ErrorKind | None:
-    """How a job fails whose server answers so; then a job that must go well.
+    """Run a job with this answer, and one that must succeed; return the kind of the failure.
 
     Args:
-        run: to do it in.
-        server: to do it with.
-        answer: to the first job.
-        stays: whether the server leaves it to the client to close the connection. That must
-            be done before the second job begins.
+        run: Runs for the jobs.
+        server: Server of both jobs.
+        answer: Answer to the first job.
+        stays: Whether the server waits for the client to close the connection, which must
+            happen before the second job begins.
     """
     left, was_left = threading.Event(), [not stays]
     delivery = Stay(answer.delivery, left) if stays else answer.delivery
@@ -76,7 +76,7 @@ def meet(run: Run, server: ScriptedServer, answer: Answer, *, stays: bool) -> Er
 
 
 def kind_of(record: JobRecord) -> ErrorKind | None:
-    """Why the job failed."""
+    """Return the kind of the failure of a job."""
     assert record.result is not None
     return record.result.kind
 
@@ -136,7 +136,7 @@ OTHERS: Mapping[str, Raw] = {
     "garbage without end": endless(b"\xfe", random.Random(1).randbytes(4096)),
     "a line without end": endless(b"", b"x" * 4096),
 }
-# Only the close tells that no more of the first line will come.
+# Only the close of the connection shows that no more of the first line will come.
 CUT_SHORT: Mapping[str, tuple[Raw, ErrorKind]] = {
     "nothing": (Raw(b""), ErrorKind.RESET),
     "garbage": (Raw(random.Random(2).randbytes(10_000)), ErrorKind.NOT_HTTP),
@@ -157,20 +157,20 @@ REPLIES = {
 
 @pytest.mark.parametrize("name", REPLIES)
 def test_what_is_no_reply(run: Run, server: ScriptedServer, name: str) -> None:
-    """It is told what was wrong, we close the connection, and the next job goes well."""
+    """The failure has its kind, the client closes the connection, and the next job succeeds."""
     answer, kind = REPLIES[name]
     assert meet(run, server, answer, stays=True) is kind
 
 
 @pytest.mark.parametrize("name", CUT_SHORT)
 def test_what_ends_too_soon(run: Run, server: ScriptedServer, name: str) -> None:
-    """A close in the midst of what is no reply is told from a lost connection."""
+    """A close within an invalid reply has another kind than a lost connection."""
     answer, kind = CUT_SHORT[name]
     assert meet(run, server, answer, stays=False) is kind
 
 
 def test_redirects_without_end(run: Run, server: ScriptedServer) -> None:
-    """Each to a new URL: they are followed so many times and no more."""
+    """Redirects to ever new URLs are followed up to their bound."""
 
     def further(request: Request) -> Answer:
         return Reply(status=302, headers={"Location": f"/bad?{request.ordinal}"})
@@ -182,7 +182,7 @@ def test_redirects_without_end(run: Run, server: ScriptedServer) -> None:
 
 @pytest.mark.parametrize("hops", [1, 2, 5])
 def test_redirects_in_a_circle(run: Run, server: ScriptedServer, hops: int) -> None:
-    """It ends at the bound of redirects: one may lead back to where it came from."""
+    """A cycle of redirects ends at their bound, as one may lead back to its URL."""
     for hop in range(hops):
         target = f"/{(hop + 1) % hops}"
         server.play(f"/{hop}", Reply(status=302, headers={"Location": target}))
@@ -192,7 +192,7 @@ def test_redirects_in_a_circle(run: Run, server: ScriptedServer, hops: int) -> N
 
 @pytest.mark.parametrize("digits", [18, 19, 5000])
 def test_a_length_of_many_digits(run: Run, server: ScriptedServer, digits: int) -> None:
-    """Where there is no body, its length may be anything."""
+    """Where a reply has no body, any length is accepted."""
     head = b"HTTP/1.1 204 No Content\r\nContent-Length: %b\r\n\r\n" % (b"9" * digits)
     server.play("/a", Raw(head))
     assert kind_of(run.fetch(server.url("/a"))) is None
@@ -219,7 +219,7 @@ TOO_LARGE: Mapping[str, Answer] = {
 
 @pytest.mark.parametrize("name", TOO_LARGE)
 def test_a_body_without_end(run: Run, server: ScriptedServer, name: str) -> None:
-    """No more of it is taken than --max-filesize; nothing of it stays."""
+    """A body is read up to --max-filesize, and nothing of it is kept."""
     run.transfer = TransferSettings(max_filesize=LIMIT)
     assert meet(run, server, TOO_LARGE[name], stays=True) is ErrorKind.TOO_LARGE
 
@@ -237,7 +237,7 @@ BOMBS: Mapping[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_decompression_bomb(run: Run, server: ScriptedServer, name: str) -> None:
-    """It is seen long before it fills a disk, and nothing of it stays."""
+    """A bomb is detected long before it fills a disk, and nothing of it is kept."""
     coding = {"Content-Encoding": name.partition(",")[0]}
     reply = Reply(body=BOMBS[name](), headers=coding, framing=Framing.CLOSE)
     assert meet(run, server, reply, stays=True) is ErrorKind.BOMB
@@ -245,13 +245,13 @@ def test_a_decompression_bomb(run: Run, server: ScriptedServer, name: str) -> No
 
 @pytest.mark.parametrize("framing", [Framing.LENGTH, Framing.CHUNKED])
 def test_a_framed_bomb(run: Run, server: ScriptedServer, framing: Framing) -> None:
-    """A bomb is one however its end is told."""
+    """A bomb is detected with any framing."""
     reply = Reply(body=MEMBER * 8, headers=GZIP, framing=framing)
     assert meet(run, server, reply, stays=False) is ErrorKind.BOMB
 
 
 def test_a_bomb_without_end(run: Run, server: ScriptedServer) -> None:
-    """A bomb that never ends is seen as soon as any other."""
+    """A bomb that never ends is detected as soon as any other."""
     reply = Reply(body=MEMBER, headers=GZIP, framing=Framing.CLOSE, delivery=Endless())
     assert meet(run, server, reply, stays=True) is ErrorKind.BOMB
 
@@ -285,7 +285,7 @@ TALKS = {
 
 @pytest.fixture
 def late(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have each connection wait until its server has said something."""
+    """Have each connection wait until its server has sent something."""
     connect = socket.socket.connect
 
     def connect_and_wait(self: socket.socket, address: tuple[str, int]) -> None:
@@ -299,7 +299,7 @@ def late(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("stays", [True, False], ids=["stays", "closes"])
 @pytest.mark.parametrize("talk", TALKS)
 def test_a_reply_before_the_request(run: Run, talk: str, *, stays: bool) -> None:
-    """What is there before the request is sent answers no request, however well it looks."""
+    """Bytes that come before the request are no reply to it, even if they are valid."""
     with Talker(says(TALKS[talk], stays=stays)) as talker:
         kind = kind_of(run.fetch(talker.url("/a")))
     assert kind is ErrorKind.PREMATURE_REPLY
@@ -308,7 +308,7 @@ def test_a_reply_before_the_request(run: Run, talk: str, *, stays: bool) -> None
 
 @pytest.mark.parametrize("talk", ["SSH", "SMTP"])
 def test_a_banner(run: Run, talk: str) -> None:
-    """It is seen to be no HTTP, whichever of the two speaks first."""
+    """A banner is recognized as another protocol, whichever side sends first."""
     with Talker(says(TALKS[talk])) as talker:
         kind = kind_of(run.fetch(talker.url("/a")))
     assert kind in (ErrorKind.PREMATURE_REPLY, ErrorKind.NOT_HTTP)
@@ -322,7 +322,7 @@ STOLEN = Reply(body=b"not what was asked for").message
 def test_more_than_one_reply(
     run: Run, server: ScriptedServer, extra: bytes, framing: Framing
 ) -> None:
-    """What comes in one go with a reply, and after its end, is not the next URL's reply."""
+    """Bytes that come with a reply, after its end, are not the reply to the next URL."""
     reply = Reply(body=b"first", framing=framing)
     server.play("/0", Raw(reply.message + extra, keep_alive=True))
     server.play("/1", Reply(body=GOOD))
@@ -332,7 +332,7 @@ def test_more_than_one_reply(
 
 @pytest.mark.parametrize("extra", [STOLEN, STOLEN[:30], b"\r\n", b"x"])
 def test_a_reply_that_nobody_asked_for(run: Run, server: ScriptedServer, extra: bytes) -> None:
-    """What comes on an idle connection is not the next URL's reply."""
+    """Bytes that come on an idle connection are not the reply to the next URL."""
     may_go_on, said = threading.Event(), threading.Event()
     server.play("/0", Reply(body=b"first", delivery=Afterthought(extra, may_go_on, said)))
     server.play("/1", Reply(body=GOOD))
@@ -363,14 +363,14 @@ NO_TLS = {
 
 @pytest.mark.parametrize("talk", NO_TLS)
 def test_no_tls_where_it_should_be(run: Run, talk: str) -> None:
-    """Whatever an https port says that is no TLS, it is a failure of TLS."""
+    """An https port that does not speak TLS gives an error of TLS."""
     with Talker(NO_TLS[talk]) as talker:
         kind = kind_of(run.fetch(talker.url("/a", scheme="https")))
     assert kind is ErrorKind.TLS
 
 
 def test_tls_where_none_should_be(run: Run, tls_server: ScriptedServer) -> None:
-    """An http URL of a TLS port is no HTTP, if the server says as much as an alert."""
+    """An http URL of a TLS port is no HTTP, if the server sends at least an alert."""
     with Talker(says(ALERT, waits=True, stays=False)) as talker:
         record = run.fetch(talker.url("/a"))
     assert kind_of(record) is ErrorKind.NOT_HTTP
@@ -407,7 +407,7 @@ EVIL_NAME = Reply(
 
 
 def test_nothing_steers_the_terminal(server: ScriptedServer, tmp_path: Path) -> None:
-    """No control character of a reply reaches stderr or a file name, however much is logged."""
+    """No control character of a reply reaches stderr or a file name, even with -v."""
     for name, answer in {**EVIL_REPLIES, "name": EVIL_NAME}.items():
         server.play(f"/{name}", answer)
     urls = "".join(f"{server.url(f'/{name}')}\n" for name in [*EVIL_REPLIES, "name"])
@@ -426,7 +426,7 @@ def test_nothing_steers_the_terminal(server: ScriptedServer, tmp_path: Path) -> 
 def test_whom_secrets_are_told(
     server: ScriptedServer, tmp_path: Path, *, login: str, is_trusted: bool
 ) -> None:
-    """Headers and credentials follow a redirect to another origin only if that is trusted."""
+    """Headers and credentials follow a redirect to another origin only if it is trusted."""
     own = {"X-Key": "k", "Cookie": "c=1"} | ({} if login else {"Authorization": "Bearer t"})
     wanted = {**own, "Authorization": "Basic dXNlcjpwNHNzdzByZA=="} if login else own
     lines = "".join(f"  header={name}: {value}\n" for name, value in own.items())
@@ -452,7 +452,7 @@ FLOODS: Mapping[str, Answer] = {
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for the peak")
 def test_memory_is_bounded(server: ScriptedServer, tmp_path: Path) -> None:
-    """Floods of all kinds at once take about as much memory as as many small files."""
+    """Floods of all kinds at once take about as much memory as many small files."""
     peaks = []
     for answers in (dict.fromkeys(FLOODS, WHOLE), FLOODS):
         for number, answer in enumerate(answers.values()):

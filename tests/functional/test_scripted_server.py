@@ -1,4 +1,4 @@
-"""The scripted server does what its scripts say: what all other tests lean on."""
+"""The scripted server, on which many other tests rely: it does what its scripts say."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BODY = b"0123456789"
 
 @contextlib.contextmanager
 def connected(server: ScriptedServer) -> Iterator[socket.socket]:
-    """A plain connection to the server; its timeout only ends a test that has failed."""
+    """Yield a plain connection to the server; only a failing test reaches its timeout."""
     with socket.create_connection((HOST, server.port), timeout=30) as sock:
         yield sock
 
@@ -47,7 +47,7 @@ def ask(sock: socket.socket, target: str = "/x", *headers: str) -> None:
 
 
 def read_exactly(sock: socket.socket, count: int) -> bytes:
-    """`count` bytes; fewer only where the connection ends."""
+    """Return `count` bytes; fewer only if the connection ends."""
     received = bytearray()
     while len(received) < count and (data := sock.recv(count - len(received))):
         received += data
@@ -55,12 +55,12 @@ def read_exactly(sock: socket.socket, count: int) -> bytes:
 
 
 def read_all(sock: socket.socket) -> bytes:
-    """All bytes up to the end of the connection."""
+    """Return all bytes up to the end of the connection."""
     return read_exactly(sock, 1 << 30)
 
 
 def exchange(server: ScriptedServer, target: str = "/x") -> bytes:
-    """All that the server answers to one request on a connection of its own."""
+    """Return the answer of the server to one request on a connection of its own."""
     with connected(server) as sock:
         ask(sock, target)
         sock.shutdown(socket.SHUT_WR)
@@ -68,7 +68,7 @@ def exchange(server: ScriptedServer, target: str = "/x") -> bytes:
 
 
 def statuses(server: ScriptedServer, count: int) -> list[int]:
-    """The status codes of the answers to `count` requests, one after the other."""
+    """Return the statuses of the answers to `count` requests in order."""
     return [int(exchange(server).split(b" ")[1]) for _ in range(count)]
 
 
@@ -100,13 +100,13 @@ def statuses(server: ScriptedServer, count: int) -> list[int]:
     ],
 )
 def test_message(reply: Reply | Raw, message: bytes) -> None:
-    """What is scripted is what goes over the wire, byte for byte."""
+    """The bytes on the wire are those of the script."""
     with ScriptedServer({"/x": reply}) as server:
         assert exchange(server) == message
 
 
 def test_chunked() -> None:
-    """Chunks have the size asked for, and the last one is there."""
+    """Chunks have the wanted size, and the last chunk is there."""
     assert chunked(BODY, size=4) == b"4\r\n0123\r\n4\r\n4567\r\n2\r\n89\r\n0\r\n\r\n"
     assert chunked(b"") == b"0\r\n\r\n"
 
@@ -118,13 +118,13 @@ def test_script_in_order(server: ScriptedServer) -> None:
 
 
 def test_flap(server: ScriptedServer) -> None:
-    """A flapping path fails so many times before it does what it should."""
+    """A flapping path fails so many times, and then plays its action."""
     server.play("/x", *flap(2, Reply()))
     assert statuses(server, 4) == [503, 503, 200, 200]
 
 
 def test_new_script_starts_over(server: ScriptedServer) -> None:
-    """A path can be given another script while the server runs."""
+    """A path can get another script while the server runs."""
     server.play("/x", Reply(status=500), Reply(status=501))
     assert statuses(server, 1) == [500]
     server.play("/x", Reply(status=202), Reply(status=203))
@@ -132,7 +132,7 @@ def test_new_script_starts_over(server: ScriptedServer) -> None:
 
 
 def test_query_chooses_script(server: ScriptedServer) -> None:
-    """A script for a path with its query goes before that of the path; else there is a 404."""
+    """A script for a path with query beats that of the path; without a script it is 404."""
     server.play("/x", Reply(body=b"plain"))
     server.play("/x?a=1", Reply(body=b"with query"))
     assert exchange(server, "/x?a=1").endswith(b"with query")
@@ -141,7 +141,7 @@ def test_query_chooses_script(server: ScriptedServer) -> None:
 
 
 def test_computed_reply(server: ScriptedServer) -> None:
-    """A callable sees the request and makes the reply."""
+    """A callable gets the request and makes the reply."""
 
     def part(request: Request) -> Reply:
         start = int((request.header("range") or "bytes=0-")[6:-1])
@@ -176,7 +176,7 @@ def test_requests_are_recorded(server: ScriptedServer) -> None:
 
 @pytest.mark.parametrize("after", [0, 4, 10])
 def test_cut(server: ScriptedServer, after: int) -> None:
-    """A cut reply is so many bytes of its body and then an orderly end."""
+    """A cut reply is so many bytes of its body and an orderly end."""
     reply = Reply(body=BODY, delivery=Cut(after))
     server.play("/x", reply)
     assert exchange(server) == reply.head + BODY[:after]
@@ -184,7 +184,7 @@ def test_cut(server: ScriptedServer, after: int) -> None:
 
 @pytest.mark.parametrize("after", [0, 4, 1 << 22])
 def test_reset(server: ScriptedServer, after: int) -> None:
-    """A reset reply is so many bytes of its body, all of which arrive, and then an error."""
+    """A reset reply is so many bytes of its body, all of which arrive, and an error."""
     reply = Reply(body=bytes(1 << 22), delivery=Reset(after))
     server.play("/x", reply)
     with connected(server) as sock:
@@ -195,13 +195,13 @@ def test_reset(server: ScriptedServer, after: int) -> None:
 
 
 def test_raw_counts_from_the_first_byte(server: ScriptedServer) -> None:
-    """Raw bytes are damaged anywhere, so in the head too."""
+    """Raw bytes can be cut anywhere, also in the head."""
     server.play("/x", Raw(Reply(body=BODY).message, Cut(12)))
     assert exchange(server) == b"HTTP/1.1 200"
 
 
 def test_stall(server: ScriptedServer) -> None:
-    """A stalled reply goes no further, and ends when the client leaves."""
+    """A stalled reply stops, and ends when the client leaves."""
     reply = Reply(body=BODY, delivery=Stall(4))
     server.play("/x", reply)
     with connected(server) as sock:
@@ -220,7 +220,7 @@ def test_trickle(server: ScriptedServer) -> None:
 
 
 def test_hold(server: ScriptedServer) -> None:
-    """A held reply waits for its event, no longer and no less."""
+    """A held reply waits for its event, and then goes on."""
     event = threading.Event()
     reply = Reply(body=BODY, delivery=Hold(event, after=4))
     server.play("/x", reply)
@@ -236,7 +236,7 @@ def test_hold(server: ScriptedServer) -> None:
 
 
 def test_endless(server: ScriptedServer) -> None:
-    """An endless reply repeats its body for as long as somebody listens."""
+    """An endless reply repeats its body until the client leaves."""
     reply = Reply(body=BODY, delivery=Endless(), framing=Framing.CLOSE)
     server.play("/x", reply)
     with connected(server) as sock:
@@ -251,7 +251,7 @@ def test_endless(server: ScriptedServer) -> None:
     ids=lambda delivery: type(delivery).__name__,
 )
 def test_close_ends_everything(delivery: Delivery) -> None:
-    """Hundreds of clients that neither read nor leave don't keep the server from closing."""
+    """Hundreds of clients that neither read nor leave do not keep the server from closing."""
     reply = Reply(body=bytes(1 << 20), delivery=delivery)
     with contextlib.ExitStack() as clients:
         with ScriptedServer({"/x": reply}) as server:
@@ -263,7 +263,7 @@ def test_close_ends_everything(delivery: Delivery) -> None:
 
 
 def test_port_is_reused() -> None:
-    """A server can come back at its port at once, though its clients are still there."""
+    """A server can reuse a port at once, though clients of the former server are connected."""
     with contextlib.ExitStack() as clients:
         with ScriptedServer({"/x": Reply(delivery=Stall(0))}) as server:
             ask(clients.enter_context(connected(server)))
@@ -273,7 +273,7 @@ def test_port_is_reused() -> None:
 
 
 def test_waiting_gives_up(server: ScriptedServer) -> None:
-    """Waiting for requests or connections that don't come is an error."""
+    """A wait for requests or connections that do not come raises TimeoutError."""
     with pytest.raises(TimeoutError, match="0 of 1 requests"):
         server.wait_for_requests(1, timeout=0)
     with pytest.raises(TimeoutError, match="0 of 1 connections"):
@@ -282,7 +282,7 @@ def test_waiting_gives_up(server: ScriptedServer) -> None:
 
 @pytest.mark.parametrize("error", [ValueError("oops"), OSError("oops")], ids=repr)
 def test_broken_script_is_heard_of(error: Exception) -> None:
-    """What a callable of a script raises comes out where the server is closed."""
+    """An error of a callable in a script is raised when the server is closed."""
 
     def broken(_: Request) -> Reply:
         raise error
@@ -297,7 +297,7 @@ def test_broken_script_is_heard_of(error: Exception) -> None:
 
 @pytest.mark.parametrize("tls", [False, True])
 def test_silent(tls: bool, tls_context: ssl.SSLContext) -> None:
-    """A silent server takes connections and says nothing, not even for a handshake."""
+    """A silent server accepts connections and sends nothing, not even a handshake."""
     with ScriptedServer(silent=True, tls=tls_context if tls else None) as server:
         assert server.url("/x").startswith("https://" if tls else "http://")
         with connected(server) as sock:
@@ -334,7 +334,7 @@ def test_tls_end(
 
 
 def test_tls_without_handshake(tls_server: ScriptedServer) -> None:
-    """A client that never shakes hands doesn't keep a TLS server from closing."""
+    """A client without a handshake does not keep a TLS server from closing."""
     with connected(tls_server):
         tls_server.wait_for_connections(1)
         tls_server.close()

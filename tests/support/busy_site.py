@@ -1,7 +1,4 @@
-"""A site where a run meets everything by turns: quick, slow, flaky and stalled files.
-
-It knows nothing of the program under test.
-"""
+"""A site with quick, slow, flaky and stalled files. Independent of the program under test."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ KINDS = ("quick", "flaky", "quick", "slow", "quick", "stalled", "quick", "slow")
 
 @dataclass(frozen=True, slots=True)
 class Slowly:
-    """The body in ten pieces with pauses between them."""
+    """A body in ten pieces with pauses between them."""
 
     def play(self, wire: Wire, head: bytes, body: bytes) -> bool:
         wire.send(head)
@@ -32,13 +29,13 @@ class Slowly:
 
 
 def content_of(name: str) -> bytes:
-    """What is right for the file of this name."""
+    """Return the right content of the file of this name."""
     luck = random.Random(name)
     return luck.randbytes(luck.randint(0, 200_000))
 
 
 def busy_action(kind: str, name: str) -> Callable[[Request], Reply]:
-    """Answer one request after the other of each run as `kind` says."""
+    """Return an action that answers the requests of each run as files of this kind do."""
     body, lock, counts = content_of(name), threading.Lock(), dict[str, int]()
 
     def answer(request: Request) -> Reply:
@@ -54,7 +51,7 @@ def busy_action(kind: str, name: str) -> Callable[[Request], Reply]:
 
 
 def play_busy_list(server: ScriptedServer) -> Sequence[str]:
-    """Have the server be quick, slow, flaky and stalled by turns; the files' names."""
+    """Have the server serve files of all kinds; return their names."""
     names = [f"{KINDS[n % len(KINDS)]}-{n:02}.bin" for n in range(FILES)]
     for name in names:
         server.play(f"/{name}", busy_action(name.partition("-")[0], name))

@@ -1,4 +1,4 @@
-"""The program as its users run it: a process with arguments, streams, signals and a status."""
+"""The program as users run it: a process with arguments, streams, signals and a status."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "SYSTEMROOT")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """The numbers of the summary.
+    """The numbers in the summary.
 
     Args:
-        downloaded, failed, unfinished, total: jobs.
-        retries: attempts after a job's first.
+        downloaded, failed, unfinished, total: Numbers of jobs.
+        retries: Number of attempts after the first one of each job.
     """
 
     downloaded: int
@@ -39,11 +39,11 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CliResult:
-    """How a run of the program ended.
+    """The end of a run of the program.
 
     Args:
-        status: exit status; negative when a signal killed it.
-        stdout, stderr: all that it wrote.
+        status: Exit status; negative if a signal killed the program.
+        stdout, stderr: All output.
     """
 
     status: int
@@ -52,12 +52,12 @@ class CliResult:
 
     @property
     def has_traceback(self) -> bool:
-        """Whether it showed a Python traceback."""
+        """Whether the output has a Python traceback."""
         return "Traceback (most recent call last)" in self.stdout + self.stderr
 
     @property
     def totals(self) -> Totals | None:
-        """The numbers of the summary; None if none was printed."""
+        """The numbers in the summary; None without a summary."""
         line = re.search(r"^\d+ downloaded, .*$", self.stderr, re.MULTILINE)
         if line is None:
             return None
@@ -76,7 +76,7 @@ class CliResult:
 
     @property
     def causes(self) -> dict[str, int]:
-        """How many jobs failed for each cause, as the summary groups them."""
+        """Numbers of failed jobs by cause, as in the summary."""
         lines = re.findall(r"^(\d+) x ([\w-]+)", self.stderr, re.MULTILINE)
         return {cause: int(count) for count, cause in lines}
 
@@ -91,19 +91,19 @@ def run_cli(
     env: Mapping[str, str] | None = None,
     timeout: float = TIMEOUT,
 ) -> CliResult:
-    """Run the program to its end; as `RunningCli`, whose input is `stdin`."""
+    """Run the program to its end, with this input; see `RunningCli`."""
     with RunningCli(*arguments, program=program, env=env) as run:
         run.send(stdin)
         return run.wait(timeout)
 
 
 class RunningCli:
-    """A run of the program, in the checkout. It is killed at the end of the `with` block.
+    """A run of the program in the checkout, killed at the end of the `with` block.
 
     Args:
-        arguments: of the command line.
-        program: what they are given to.
-        env: variables beside those of `clean_environment`.
+        arguments: Arguments of the command line.
+        program: Command that gets the arguments.
+        env: Variables beside those of `clean_environment`.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class RunningCli:
         program: Sequence[str] = MAIN,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        # Files, not pipes: nobody has to drain them, and they can be looked into meanwhile.
+        # Files instead of pipes need no reader, and can be read during the run.
         self._files = ExitStack()  # closed by __exit__
         self._stdout = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         self._stderr = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
@@ -137,7 +137,7 @@ class RunningCli:
 
     @property
     def pid(self) -> int:
-        """The process's id."""
+        """The id of the process."""
         return self._process.pid
 
     @property
@@ -146,28 +146,28 @@ class RunningCli:
         return self._process.poll() is None
 
     def send(self, data: bytes) -> None:
-        """Write to its standard input, which stays open; its end doesn't matter."""
+        """Write to its standard input, which stays open, even if the program has ended."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.write(data)
             self._process.stdin.flush()
 
     def close_stdin(self) -> None:
-        """End its standard input."""
+        """Close its standard input."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.close()
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it (not its group) a signal."""
+        """Send a signal to the process, not to its group."""
         self._process.send_signal(number)
 
     def stderr_so_far(self) -> str:
-        """What it has written to stderr up to now."""
+        """Return what it has written to stderr so far."""
         return _text(self._stderr.fileno())
 
     def wait(self, timeout: float = TIMEOUT) -> CliResult:
-        """End its standard input and wait for its end; see `wait_with_open_stdin`."""
+        """Close its standard input and wait for its end; see `wait_with_open_stdin`."""
         self.close_stdin()
         return self.wait_with_open_stdin(timeout)
 
@@ -175,7 +175,7 @@ class RunningCli:
         """Wait for its end.
 
         Raises:
-            TimeoutError: it didn't end in `timeout` seconds; with where its threads stood.
+            TimeoutError: It did not end in time; the message has the stacks of its threads.
         """
         try:
             self._process.wait(timeout)
@@ -205,12 +205,12 @@ class RunningCli:
 
 
 def clean_environment() -> dict[str, str]:
-    """Few variables: no proxies, no certificates, no terminal, no Python settings of ours."""
+    """Return few variables: no proxies, certificates, terminal and settings of Python."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     return {**kept, "LC_ALL": "C.UTF-8", "PYTHONFAULTHANDLER": "1", "TERM": "dumb"}
 
 
 def _text(descriptor: int) -> str:
-    # The process shares the file's position, so it must not be moved.
+    # The process shares the position of the file, which must not change.
     size = os.fstat(descriptor).st_size
     return os.pread(descriptor, size, 0).decode("utf-8", "backslashreplace")

@@ -1,6 +1,6 @@
-"""The judge of the fault matrix: which promises a run that met faults has broken.
+"""The judge of the fault matrix: the promises that a run with faults has broken.
 
-Pure: it is told what was found, and looks at nothing itself.
+Pure: it gets the findings, and does no I/O.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _BUG = re.compile(r"Traceback \(most recent call last\)|\bbug of (?:ours|this pr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How a run of the program ended.
+    """The end of a run of the program.
 
     Args:
-        status: its exit status; None when it had not ended in time and was killed.
-        output: all that it said.
+        status: Exit status; None if the run did not end in time and was killed.
+        output: All output.
     """
 
     status: int | None
@@ -30,22 +30,22 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The findings after a run that met faults, and after a clean run that followed.
+    """The findings after a run with faults, and after the clean run that followed.
 
     Args:
-        faulty: the run that met faults.
-        wanted: names of the files of its list that the server has.
-        lost: names of the others.
-        right: names under which the server's bytes were found.
-        wrong: names under which there were bytes that neither the server nor an earlier run
-            gave, or a file that nobody asked for.
-        reported: names that the report has a line for; None: no report was asked for.
-        report_fault: why the report can't be read; empty if it can.
-        listed: names in the list of failed URLs; None: none was asked for.
-        strays: drafts and parts without use that were left.
-        clean: the clean run.
-        clean_missing: names of the files that were not there after it, or not right.
-        clean_strays: what else it left.
+        faulty: The run with faults.
+        wanted: Names of the files of its list that the server has.
+        lost: Names of the other files of its list.
+        right: Names of files that have the server's bytes.
+        wrong: Names of files with bytes that neither the server nor an earlier run gave, and
+            of files that the list does not have.
+        reported: Names in the report; None without a report.
+        report_fault: Reason why the report is unreadable; empty if it is readable.
+        listed: Names in the list of failed URLs; None without such a list.
+        strays: Drafts, and parts that no run can use.
+        clean: The clean run.
+        clean_missing: Names of the files that were missing or wrong after it.
+        clean_strays: Other files that it left.
     """
 
     faulty: Ended
@@ -63,7 +63,7 @@ class Outcome:
 
 
 def violations(outcome: Outcome) -> Iterator[str]:
-    """Tell each promise that was broken, in a few words."""
+    """Yield each broken promise in a few words."""
     if outcome.faulty.status is None:
         yield "the run does not end"
         return
@@ -88,7 +88,7 @@ def _ending(run: Ended) -> Iterator[str]:
 
 
 def _status(outcome: Outcome) -> Iterator[str]:
-    """Hold the exit status against the files."""
+    """Compare the exit status with the files."""
     status, missing = outcome.faulty.status, outcome.wanted - outcome.right
     if status == 0 and (missing or outcome.lost):
         yield f"status 0 without {_names(missing | outcome.lost)}"
@@ -97,7 +97,7 @@ def _status(outcome: Outcome) -> Iterator[str]:
 
 
 def _account(outcome: Outcome) -> Iterator[str]:
-    """Look for each job in the report and, unless its file is there, among the failed URLs."""
+    """Look for each job in the report, and for each job without a file in the failed URLs."""
     output, jobs = outcome.faulty.output, outcome.wanted | outcome.lost
     if SUMMARY.search(output) is None or _complains(output, "urls.txt"):
         return
@@ -113,7 +113,7 @@ def _account(outcome: Outcome) -> Iterator[str]:
 
 
 def _complains(output: str, name: str) -> bool:
-    """Return whether the run said, as an error, that something was wrong with this."""
+    """Return whether the run logged an error about this file or option."""
     return any(" ERROR " in line and name in line for line in output.splitlines())
 
 

@@ -1,4 +1,4 @@
-"""The runs of the fault matrix: what fails in each of them, and how strace makes it fail."""
+"""The runs of the fault matrix: the calls that fail in each, and the commands of strace."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ GROUPS: Mapping[str, str] = {
     "control": "fcntl,ioctl,dup,?dup2,dup3",
     "pipe": "?pipe,pipe2",
 }
-"""The calls that storage, reports and lists are made of."""
+"""Groups of the system calls that storage, reports and lists use."""
 _WITHOUT_PATH = frozenset({"pipe"})
-"""Groups whose calls name no file: all of their calls are hit."""
+"""Groups whose calls name no file, so that all their calls fail."""
 _KEEPS = frozenset({"unlink", "flock"})
-"""Groups without which nothing may be removed: what is left is for the next run to remove."""
+"""Groups without which a run must not remove files; the next run removes what is left."""
 ERRORS = ("ENOSPC", "EDQUOT", "EIO", "EACCES", "EPERM", "EMFILE", "ENOSYS")
 POSITIONS = ("early", "middle", "late", "always")
 TIMEOUT = 45.0
-# Names that are drawn are the same in each run, so that strace can be told them.
+# Random names are the same in each run, so that strace can be given them.
 _LAUNCHER = """
 import os, random, runpy, sys, tempfile
 sys.argv = sys.argv[1:]
@@ -65,9 +65,9 @@ class Baseline:
     """The calls that a run of a scene makes when nothing fails.
 
     Args:
-        scene: the scene.
-        paths: relative ones of all that it names in its folder.
-        calls: of each group, as many as the busiest thread makes of them there.
+        scene: The scene.
+        paths: Relative paths of all files that it names in its folder.
+        calls: Number of calls of each group that the busiest thread makes there.
     """
 
     scene: Scene
@@ -80,11 +80,11 @@ class Cell:
     """One run of the matrix.
 
     Args:
-        group: of the calls that fail.
-        error: that they fail with.
-        position: which of them fail, as a word.
-        when: the same for strace: counted in each thread; `+` means it and all that follow.
-        baseline: of the scene that it runs in.
+        group: Group of the calls that fail.
+        error: Error that they fail with.
+        position: Word for the calls that fail.
+        when: The same for strace, counted in each thread; `+` includes all calls that follow.
+        baseline: Baseline of its scene.
     """
 
     group: str
@@ -105,10 +105,10 @@ class Verdict:
     """The outcome of a cell.
 
     Args:
-        cell: the cell.
-        hits: how many calls were made to fail.
-        violations: the promises that were broken.
-        said: by the run, with its status.
+        cell: The cell.
+        hits: Number of calls that failed by strace.
+        violations: Broken promises.
+        said: Output of the runs, with their statuses.
     """
 
     cell: Cell
@@ -118,11 +118,11 @@ class Verdict:
 
 
 class Matrix:
-    """Runs the cells.
+    """The runner of the cells.
 
     Args:
-        program: the main.py to run.
-        folder: for everything.
+        program: The main.py to run.
+        folder: Folder for all files.
     """
 
     def __init__(self, program: Path, folder: Path) -> None:
@@ -130,11 +130,11 @@ class Matrix:
         self._folder = folder
 
     def run_clean(self, arguments: Sequence[str]) -> Ended:
-        """Run the program while nothing fails."""
+        """Run the program without faults."""
         return _ended([sys.executable, str(self._program), *arguments], self._program.parent)
 
     def baseline(self, scene: Scene) -> Baseline:
-        """See what a run of this scene does."""
+        """Return the calls of a run of this scene without faults."""
         folder, log = self._folder / f"{scene.name}-baseline", self._folder / scene.name
         copy_of(scene, folder)
         calls = ",".join(GROUPS.values())
@@ -148,7 +148,7 @@ class Matrix:
         )
 
     def judge(self, cell: Cell, number: int) -> Verdict:
-        """Run a cell, and judge it."""
+        """Run a cell and return its verdict."""
         scene, folder = cell.baseline.scene, self._folder / f"cell-{number}"
         log = self._folder / f"cell-{number}.strace"
         copy_of(scene, folder)
@@ -177,7 +177,7 @@ class Matrix:
 
 
 def _ended(command: Sequence[str], directory: Path) -> Ended:
-    """Run a command to its end, or for as long as any run may take."""
+    """Run a command to its end, or kill it after the longest time of a run."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             command,
@@ -201,7 +201,7 @@ def _ended(command: Sequence[str], directory: Path) -> Ended:
 
 
 def _busiest(text: str, folder: str) -> Mapping[str, int]:
-    """How many calls of each group the thread makes in the folder that makes most of them."""
+    """Return for each group the number of calls in the folder by its busiest thread."""
     group_of = {
         call.lstrip("?"): group for group, calls in GROUPS.items() for call in calls.split(",")
     }
@@ -216,7 +216,7 @@ def _busiest(text: str, folder: str) -> Mapping[str, int]:
 
 
 def when(position: str, calls: int) -> str:
-    """Which of so many calls of a thread fail, in strace's words."""
+    """Return the position in a number of calls of a thread, as strace writes it."""
     late = max(1, calls * 3 // 4)
     words = {"early": "1", "middle": str(calls // 2 + 1), "late": f"{late}+", "always": "1+"}
     return words[position]

@@ -1,4 +1,4 @@
-"""The scenes of the fault matrix: what a run finds on the disk, is asked for, and leaves.
+"""The scenes of the fault matrix: folders and options of its runs, and what the runs leave.
 
 Each scene is prepared once by clean runs; every run of the matrix gets a copy of it.
 """
@@ -28,7 +28,7 @@ SIZES = {
     BIG: 5 * MIB,
     CHUNKED: 2 * MIB,
 }
-"""One is empty; the big ones get notes, so that they can be resumed."""
+"""Sizes by name. One file is empty; the big ones have part notes, and can be resumed."""
 _PATHS = {INNER: f"a/folder/{INNER}"}
 _MODIFIED = "Wed, 01 Jan 2020 00:00:00 GMT"
 _REST = 3 * MIB
@@ -36,7 +36,7 @@ _DELAYS = ("--max-retries=1", "--retry-delay=0.01", "--retry-max-delay=0.05")
 _LIMITS = (*_DELAYS, "-w3", "-q", "--progress=never")
 
 Run = Callable[[Sequence[str]], Ended]
-"""Runs the program with these arguments."""
+"""A function that runs the program with these arguments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +44,11 @@ class Scene:
     """A folder, and the options of a run of the matrix that begins there.
 
     Args:
-        name: of the scene.
-        template: a folder to copy.
-        options: of the run that meets faults; `{}` stands for the copy.
-        clean_options: of the clean run that follows.
-        has_lost: whether the list has a URL that the server does not know.
+        name: Name of the scene.
+        template: Folder to copy.
+        options: Options of the run with faults; `{}` stands for the copy.
+        clean_options: Options of the clean run that follows.
+        has_lost: Whether the list has a URL that the server does not have.
     """
 
     name: str
@@ -58,11 +58,11 @@ class Scene:
     has_lost: bool = False
 
     def arguments(self, folder: Path) -> list[str]:
-        """The arguments of the run that meets faults, in a copy of the template."""
+        """Return the arguments of the run with faults, in a copy of the template."""
         return _arguments("urls.txt", folder, self.options)
 
     def clean_arguments(self, folder: Path) -> list[str]:
-        """The arguments of the clean run that follows."""
+        """Return the arguments of the clean run that follows."""
         return _arguments("clean.txt", folder, self.clean_options)
 
 
@@ -72,7 +72,7 @@ def _arguments(name: str, folder: Path, options: Sequence[str]) -> list[str]:
 
 
 def make_scenes(server: ScriptedServer, folder: Path, *, run: Run) -> Sequence[Scene]:
-    """Prepare all scenes below the folder."""
+    """Prepare and return all scenes, in folders below this one."""
     for name in SIZES:
         server.play(f"/{name}", _stored(name))
     server.play(f"/{LOST}", Reply(status=404))
@@ -81,7 +81,7 @@ def make_scenes(server: ScriptedServer, folder: Path, *, run: Run) -> Sequence[S
 
 
 def _stored(name: str) -> Callable[[Request], Reply]:
-    """An action that answers as a good server does that keeps files."""
+    """Return an action that answers as a good server of stored files does."""
     framing = Framing.CHUNKED if name == CHUNKED else Framing.LENGTH
     whole = ranged(content(SIZES[name]), framing=framing)
 
@@ -96,14 +96,14 @@ def _stored(name: str) -> Callable[[Request], Reply]:
 
 
 def _fresh(server: ScriptedServer, template: Path, _: Run) -> Scene:
-    """An output directory that is not there yet."""
+    """Return a scene whose output directory does not exist yet."""
     _write_lists(server, template, has_lost=True)
     reports = ("--report={}/report.jsonl", "--failed-out={}/failed.txt", "--fsync")
     return Scene(name="fresh", template=template, options=reports, has_lost=True)
 
 
 def _again(server: ScriptedServer, template: Path, run: Run) -> Scene:
-    """A finished download, of which a file has changed and two have gone."""
+    """Return a scene with a finished download, of which one file changed and two are gone."""
     _write_lists(server, template)
     _check(run(_arguments("urls.txt", template, ["-N"])), {0})
     out = template / "out"
@@ -115,7 +115,7 @@ def _again(server: ScriptedServer, template: Path, run: Run) -> Scene:
 
 
 def _resumed(server: ScriptedServer, template: Path, run: Run) -> Scene:
-    """A download that broke off: a part that can be resumed, and few files."""
+    """Return a scene with an interrupted download: a usable part, and few files."""
     _write_lists(server, template, checked=(BIG, "small5.bin"))
     whole = ranged(content(SIZES[BIG]), delivery=Cut(SIZES[BIG] - _REST))
     server.play(f"/{BIG}", whole)
@@ -147,7 +147,7 @@ def _write_lists(
 
 
 def _list_text(server: ScriptedServer, names: Iterable[str], checked: Sequence[str]) -> str:
-    """Return a list of these files: one goes to a folder, and some have a checksum."""
+    """Return a list of these files; one has a folder, and some have a checksum."""
     lines = []
     for name in names:
         lines.append(server.url(f"/{name}"))
@@ -164,9 +164,9 @@ class Found:
     """The contents of a copy of a scene.
 
     Args:
-        right: names under which the server's bytes are.
-        wrong: names of files that nobody can have asked for.
-        strays: what is left besides.
+        right: Names of files that have the server's bytes.
+        wrong: Names of files with other bytes, or of files that the list does not have.
+        strays: Other files that are left.
     """
 
     right: frozenset[str]
@@ -175,7 +175,7 @@ class Found:
 
 
 def look(scene: Scene, folder: Path) -> Found:
-    """Look through a copy of a scene."""
+    """Return the contents of a copy of a scene."""
     out, right, wrong = folder / "out", set(), set()
     for path in (each for each in out.rglob("*") if each.is_file()):
         if HIDDEN in path.parts:
@@ -193,7 +193,7 @@ def look(scene: Scene, folder: Path) -> Found:
 
 
 def _strays(folder: Path) -> frozenset[str]:
-    """Drafts, and parts that nobody can resume."""
+    """Return drafts, and parts that no run can resume."""
     known = {
         "urls.txt",
         "clean.txt",
@@ -214,7 +214,7 @@ def _strays(folder: Path) -> frozenset[str]:
 
 
 def outcome_of(scene: Scene, folder: Path, faulty: Ended, *, run: Run) -> Outcome:
-    """Look at what a run that met faults left, and at what a clean run makes of it."""
+    """Return what a run with faults left, and what a clean run made of it."""
     found = look(scene, folder)
     reported, report_fault = _reported(folder) if _asks(scene, "--report") else (None, "")
     listed = _listed(folder) if _asks(scene, "--failed-out") else None
@@ -242,7 +242,7 @@ def _asks(scene: Scene, option: str) -> bool:
 
 
 def _reported(folder: Path) -> tuple[frozenset[str], str]:
-    """The names that the report has, or why it can't be read."""
+    """Return the names in the report, and the reason if it is unreadable."""
     try:
         text = (folder / "report.jsonl").read_text()
         records = read_report(text)
@@ -264,5 +264,5 @@ def _name(url: str) -> str:
 
 
 def copy_of(scene: Scene, folder: Path) -> None:
-    """Make the folder a copy of the scene's template, with times and attributes."""
+    """Copy the template of the scene to the folder, with times and attributes."""
     shutil.copytree(scene.template, folder)

@@ -1,6 +1,6 @@
-"""Replies that are spoilt on their way, and what the standards say that they carry.
+"""Replies that are damaged on their way, and the content that they carry by the standards.
 
-The reader here shares nothing with the program: it has the whole message before it begins.
+The reader here shares no code with the program, and gets the whole message at once.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _JOIN_TIMEOUT = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Spoiling:
-    """One change of a message.
+    """One damage to a message.
 
     Args:
-        how: its name in SPOILINGS.
-        where: from 0 (the start) to 1 (the end).
-        what: bytes to put there.
+        how: Its name in SPOILINGS.
+        where: Place, from 0 (the start) to 1 (the end).
+        what: Bytes to put there.
     """
 
     how: str
@@ -34,13 +34,13 @@ class Spoiling:
     what: bytes
 
     def applied(self, message: bytes) -> bytes:
-        """The message after it."""
+        """Return the damaged message."""
         place = round(self.where * len(message))
         return SPOILINGS[self.how](message, place, self.what)
 
 
 def _line(message: bytes, place: int) -> tuple[int, int]:
-    """Where the line at this place begins and ends."""
+    """Return start and end of the line at this place."""
     start = message.rfind(b"\n", 0, place) + 1
     end = message.find(b"\n", place) + 1
     return start, end or len(message)
@@ -81,9 +81,9 @@ SPOILINGS: dict[str, Callable[[bytes, int, bytes], bytes]] = {
 
 
 def carried(message: bytes) -> bytes | None:
-    """The content of a reply after which the connection is closed, to be stored as a file.
+    """Return the content of the file in a reply, after which the connection closes.
 
-    None if there is none: the message is not whole, breaks a rule, or is no plain success.
+    It is None if there is no file: the message is cut, breaks a rule, or is no plain success.
     """
     status, fields, rest = _final_head(message)
     if not 200 <= status < 300 or status == 206:
@@ -91,7 +91,7 @@ def carried(message: bytes) -> bytes | None:
     body = _body(status, fields, rest)
     if body is None or not body:
         return body
-    # A media type, which is what a spliced header block looks like, names no coding.
+    # Words with a slash are media types, which damage may put there.
     words = _tokens(fields, "content-encoding")
     codings = [word for word in words if word != "identity" and "/" not in word]
     if not codings:
@@ -101,7 +101,7 @@ def carried(message: bytes) -> bytes | None:
 
 
 def _final_head(message: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-    """Status, fields and what follows the header block of the first reply that is not 1xx."""
+    """Return status, fields and the rest of the message of the first reply that is not 1xx."""
     while True:
         match = re.match(rb"HTTP/1\.\d[ \t]+(\d\d\d)[^\n]*\n", message)
         block = re.compile(rb"(?:[^\n]+\n)*?\r?\n").match(message, match.end() if match else 0)
@@ -170,9 +170,9 @@ def _unzipped(body: bytes) -> bytes | None:
 
 
 class Spoiler:
-    """A server that answers each request with the same bytes, then closes.
+    """A server that answers each request with the same bytes, and then closes.
 
-    Threads: `message`, `step` and `is_reset` are set while no request is going on.
+    Threads: `message`, `step` and `is_reset` are set between requests only.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Hard times for the program: little disks, few descriptors, small files, no special rights."""
+"""Limits for the program: small disks, few descriptors, small files, no special rights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-# Both become the program: the limits hold from its first line on, and no preexec_fn is needed.
+# Both become the program, so that limits hold from its first line on without a preexec_fn.
 _LIMIT = """
 import os, resource, sys
 name, soft, hard, *command = sys.argv[1:]
@@ -32,20 +32,27 @@ os.execv(sys.argv[1], sys.argv[1:])
 def under_limit(
     name: str, program: Sequence[str], *, soft: int, hard: int | None = None
 ) -> tuple[str, ...]:
-    """`program` under a limit of the `resource` module; without `hard` both are the same."""
+    """Return the command of `program` under a limit of the `resource` module.
+
+    Args:
+        name: Name of the limit.
+        program: Command to run.
+        soft: Soft limit.
+        hard: Hard limit; by default that of `soft`.
+    """
     limits = (str(soft), str(soft if hard is None else hard))
     return (sys.executable, "-c", _LIMIT, name, *limits, *program)
 
 
 def without_rights(program: Sequence[str]) -> tuple[str, ...]:
-    """`program` without root's right to pass over the permissions of files."""
+    """Return the command of `program` without root's right to ignore permissions of files."""
     if os.geteuid() != 0:
         return tuple(program)
     return (sys.executable, "-c", _DROP_RIGHTS, *program)
 
 
 def without_calls(program: Sequence[str], *injections: str) -> tuple[str, ...]:
-    """`program` where system calls fail, as strace says it: `flock:error=ENOLCK`."""
+    """Return the command of `program` with system calls that fail: `flock:error=ENOLCK`."""
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("strace is not installed")
@@ -60,25 +67,25 @@ class SmallDisk:
     """A mounted file system.
 
     Args:
-        path: its root.
+        path: Its root.
     """
 
     path: Path
 
     def remount(self, options: str) -> bool:
-        """Give it other options, such as `size=8m`; whether the system took them."""
+        """Change its options, as with `size=8m`; return whether the system accepted them."""
         command = ["mount", "-o", f"remount,{options}", str(self.path)]
         return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
     def free(self) -> int:
-        """Bytes that still fit."""
+        """Return the number of free bytes."""
         disk = os.statvfs(self.path)
         return disk.f_bavail * disk.f_frsize
 
 
 @contextmanager
 def small_disk(path: Path, options: str) -> Iterator[SmallDisk]:
-    """A tmpfs of its own at `path`, for as long as the block runs; skips where none may be."""
+    """Yield a tmpfs at `path`, unmounted at the end; skip the test without the right to."""
     if os.geteuid() != 0:
         pytest.skip("only root may mount file systems")
     path.mkdir()
@@ -90,5 +97,5 @@ def small_disk(path: Path, options: str) -> Iterator[SmallDisk]:
         yield SmallDisk(path)
     finally:
         if subprocess.run(["umount", str(path)], check=False).returncode:
-            # Whoever still uses it keeps it, but it is gone from the tree.
+            # A process may still use it; at least it is no longer in the tree.
             subprocess.run(["umount", "--lazy", str(path)], check=True)

@@ -1,6 +1,6 @@
-"""What hostile servers send: bodies and headers without end, bombs, replies nobody asked for.
+"""Replies of hostile servers: endless bodies and headers, bombs, replies without a request.
 
-Knows nothing of the program under test.
+Independent of the program under test.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """The first `after` bytes, then the rest of them over and over."""
+    """A delivery that sends the first `after` bytes once, and the rest again and again."""
 
     after: int
 
@@ -29,7 +29,7 @@ class Over:
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """What `inner` brings, and then nothing; `left` is set when the client has left."""
+    """A delivery that follows `inner` and then waits; `left` is set when the client leaves."""
 
     inner: Delivery
     left: threading.Event
@@ -45,7 +45,7 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class Afterthought:
-    """The message, and `more` once `may_go_on` is set; then `has_gone_on` is set."""
+    """A delivery that sends the message, waits for `may_go_on`, sends `more`, and says so."""
 
     more: bytes
     may_go_on: threading.Event
@@ -61,11 +61,11 @@ class Afterthought:
 
 
 def endless(start: bytes, again: bytes) -> Raw:
-    """`start`, and `again` for ever."""
+    """Return a reply that is `start`, and then `again` without end."""
     return Raw(start + again, Over(len(start)))
 
 
 def squeezed(megabytes: int, *, bits: int = 31) -> bytes:
-    """So many MiB of zeros, compressed to about a thousandth; gzip unless `bits` say else."""
+    """Return so many MiB of zeros, compressed to a thousandth; by default with gzip."""
     coder = zlib.compressobj(wbits=bits)
     return b"".join(coder.compress(bytes(MIB)) for _ in range(megabytes)) + coder.flush()

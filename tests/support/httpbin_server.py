@@ -1,7 +1,7 @@
-"""httpbin (the PyPI package) served for real, by a process of its own on a loopback port.
+"""httpbin (the PyPI package), served by a process of its own on a loopback port.
 
-Its own process, because its warnings are not ours to turn into errors, and its threads that
-sleep (`/delay`, `/drip`) are not ours to wait for. As werkzeug serves it, replies without a
+It has its own process so that its warnings are no errors of the tests, and so that no test
+waits for its threads that sleep (`/delay`, `/drip`). Served by werkzeug, replies without a
 length are chunked, and each connection carries one reply.
 """
 
@@ -21,13 +21,13 @@ _ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def running_httpbin(folder: Path) -> Iterator[str]:
-    """The base URL of an httpbin that answers during the block.
+    """Yield the base URL of an httpbin, which runs during the block.
 
     Args:
-        folder: an empty one, for its port and its log.
+        folder: Empty folder for its port and its log.
 
     Raises:
-        RuntimeError: it doesn't start.
+        RuntimeError: httpbin does not start.
     """
     port_file, log = folder / "port", folder / "httpbin.log"
     command = [sys.executable, "-m", "tests.support.httpbin_server", str(port_file)]
@@ -44,7 +44,7 @@ def running_httpbin(folder: Path) -> Iterator[str]:
 
 
 def _serve(port_file: Path) -> None:
-    """Serve for ever; the port is in `port_file` once connections are taken."""
+    """Serve until the process is killed; write the port when connections are accepted."""
     import httpbin  # noqa: PLC0415 - only the server process needs it
     from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: PLC0415
 

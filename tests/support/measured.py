@@ -1,11 +1,10 @@
-"""The program, telling at its end on stdout how much memory it took at most, in bytes."""
+"""The program, which prints its peak memory in bytes to stdout at its end."""
 
 from __future__ import annotations
 
 import sys
 
-# Not getrusage: of a process that was just started it tells the memory of the one that
-# started it.
+# Not getrusage: it counts memory of the parent process, too.
 _SCRIPT = """
 import sys
 from pathlib import Path
@@ -16,4 +15,4 @@ print(int(fields["VmHWM"].split()[0]) * 1024)
 sys.exit(status)
 """
 MEASURED = (sys.executable, "-c", _SCRIPT)
-"""For `run_cli`; needs Linux."""
+"""Value of `program` for `run_cli`; needs Linux."""

@@ -21,8 +21,8 @@ from tests.support.waiting import wait_until
 HOST = "127.0.0.1"
 _START_ATTEMPTS = 5
 
-# One process, so that killing it leaves no orphan, and no user to change to: it runs the same
-# for root and for everybody else. Nothing outside of the prefix is touched.
+# One process, so that killing it leaves no orphan; and no other user, so that it runs the same
+# for root and for other users. It writes nothing outside of the prefix.
 _CONFIG = """
 daemon off;
 master_process off;
@@ -58,11 +58,11 @@ class LogEntry:
     """One line of the access log.
 
     Args:
-        connection: nginx's number of the connection; never used twice.
-        status: that was sent.
-        body_bytes: that were sent, without headers.
+        connection: Number of the connection in nginx, which is never used twice.
+        status: Status of the reply.
+        body_bytes: Bytes of the reply without its headers.
         scheme: http or https.
-        target: path with query.
+        target: Path with query.
     """
 
     connection: int
@@ -77,9 +77,9 @@ class Nginx:
     """A running nginx.
 
     Args:
-        root: the folder that is served; files may come and go.
-        prefix: nginx's own folder.
-        http_port, https_port: where it listens.
+        root: Folder that is served; files may be added and removed.
+        prefix: Folder of nginx's own files.
+        http_port, https_port: Ports that it listens on.
     """
 
     root: Path
@@ -88,21 +88,21 @@ class Nginx:
     https_port: int
 
     def url(self, path: str, *, tls: bool = False) -> str:
-        """The absolute URL of `path`."""
+        """Return the absolute URL of `path`."""
         if tls:
             return f"https://{HOST}:{self.https_port}{path}"
         return f"http://{HOST}:{self.http_port}{path}"
 
     def access_log(self) -> list[LogEntry]:
-        """All requests so far. The line of one that has just been answered may be missing."""
+        """Return all requests so far; that of the latest reply may still be missing."""
         log = self.prefix / "access.log"
         return [_entry(line) for line in log.read_text().splitlines()]
 
     def wait_for_requests(self, count: int) -> list[LogEntry]:
-        """The access log as soon as it has `count` entries.
+        """Wait until the access log has `count` entries; return it.
 
         Raises:
-            TimeoutError: it never had.
+            TimeoutError: The entries do not come in time.
         """
         wait_until(lambda: len(self.access_log()) >= count, what=f"{count} logged requests")
         return self.access_log()
@@ -112,16 +112,16 @@ class Nginx:
 def running_nginx(
     root: Path, prefix: Path, ca: trustme.CA, *, locations: str = ""
 ) -> Iterator[Nginx]:
-    """An nginx that answers from the start of the block, and is gone after it.
+    """Yield an nginx, which runs during the block.
 
     Args:
-        root: the folder to serve.
-        prefix: an empty folder for its configuration, logs and temporary files.
-        ca: issues the certificate for the loopback address.
-        locations: more of nginx's configuration, for the inside of its server block.
+        root: Folder to serve.
+        prefix: Empty folder for its configuration, logs and temporary files.
+        ca: Authority that issues the certificate for the loopback address.
+        locations: More configuration for the server block.
 
     Raises:
-        RuntimeError: there is no nginx, or it doesn't start.
+        RuntimeError: nginx is not installed, or does not start.
     """
     program = _program()
     (prefix / "tmp").mkdir()
@@ -152,7 +152,7 @@ def running_nginx(
 
 
 def _program() -> str:
-    # Debian keeps it where only root's PATH leads.
+    # Debian installs it in a folder that is in root's PATH only.
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
     if program is None:
         raise RuntimeError("the tests need nginx: apt-get install nginx-light")
@@ -160,7 +160,7 @@ def _program() -> str:
 
 
 def _free_ports() -> tuple[int, int]:
-    """Two ports that are free now; somebody may be faster, hence the attempts to start."""
+    """Return two ports that are free now; another process may take them, hence the attempts."""
     with socket.create_server((HOST, 0)) as one, socket.create_server((HOST, 0)) as other:
         return one.getsockname()[1], other.getsockname()[1]
 
@@ -168,7 +168,7 @@ def _free_ports() -> tuple[int, int]:
 def _is_ready(
     nginx: Nginx, process: subprocess.Popen[bytes], ca: trustme.CA, token: str
 ) -> bool:
-    """Wait until nginx answers on both ports; False if it ended instead."""
+    """Wait until nginx answers on both ports; return False if it ended instead."""
     context = ssl.create_default_context()
     ca.configure_trust(context)
     connections = (

@@ -1,4 +1,4 @@
-"""Server processes that can't outlive the tests, however the tests end."""
+"""Server processes that end with the tests, however the tests end."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 _STOP_TIMEOUT = 10.0
 
-# Becomes the server after asking the kernel to kill it with its parent: that holds even when
-# the tests are killed with SIGKILL. Not a preexec_fn: that may deadlock where threads are.
+# Asks the kernel to kill it with its parent, and then becomes the server. This works even if
+# the tests are killed with SIGKILL. A preexec_fn may deadlock in a process with threads.
 _LAUNCHER = """
 import ctypes, os, signal, sys
 if sys.platform == "linux":
@@ -26,12 +26,12 @@ os.execvp(sys.argv[2], sys.argv[2:])
 def start_bound(
     command: Sequence[str], *, cwd: Path | None = None, log: Path
 ) -> subprocess.Popen[bytes]:
-    """Start a single-process server that the kernel ends with this process.
+    """Start a server of one process, which the kernel kills when this process ends.
 
     Args:
-        command: program and arguments.
-        cwd: its working directory.
-        log: where its stdout and stderr go.
+        command: Program and arguments.
+        cwd: Working directory.
+        log: File for stdout and stderr.
     """
     launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), *command]
     with log.open("ab") as output:
@@ -41,13 +41,13 @@ def start_bound(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            # A Ctrl-C at the tests' terminal is for the tests; they stop their servers.
+            # Ctrl-C in the terminal reaches the tests alone, and these stop their servers.
             start_new_session=True,
         )
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End `process` for sure, politely first."""
+    """End a process with SIGTERM, or with SIGKILL if it does not end in time."""
     process.terminate()
     try:
         process.wait(_STOP_TIMEOUT)

@@ -1,7 +1,6 @@
-"""Real forward proxies on loopback ports, HTTP with CONNECT and SOCKS 5, that want a login.
+"""Real forward proxies on loopback ports, HTTP with CONNECT and SOCKS 5, that need a login.
 
-They look at what goes through them: each request that they make for a client, and how the bytes
-in each of their tunnels begin.
+They record each request that they make for a client, and the first bytes of each tunnel.
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ class Proxy:
     """A running proxy.
 
     Args:
-        scheme: of its URL.
-        port: where it listens.
-        password: that it wants.
-        refusal: the status that it answers each request with; 0 = none. In SOCKS, a reply code.
-        asked: how many requests have come, welcome or not.
-        served: what it was asked for and did: `GET URL`, `CONNECT host:port`.
-        heads: of the requests that it has made for clients, as they came, and how the bytes in
-            each tunnel began.
+        scheme: Scheme of its URL.
+        port: Port that it listens on.
+        password: Password that it needs.
+        refusal: Status of all its replies; 0 = it serves. In SOCKS, a reply code.
+        asked: All requests that came, with a valid login or without.
+        served: Requests that it served: `GET URL`, `CONNECT host:port`.
+        heads: Heads of the requests that it made for clients, as they came, and the first
+            bytes of each tunnel.
     """
 
     scheme: str
@@ -51,14 +50,14 @@ class Proxy:
     heads: list[bytes] = field(default_factory=list)
 
     def url(self, *, password: str | None = PASSWORD, scheme: str | None = None) -> str:
-        """Its URL, with the login that it asks for."""
+        """Return its URL, with the login that it needs."""
         login = f"{USER}:{password}@" if password else ""
         return f"{scheme or self.scheme}://{login}{HOST}:{self.port}"
 
 
 @contextmanager
 def http_proxy(tls: ssl.SSLContext | None = None, **options: Any) -> Iterator[Proxy]:
-    """A proxy for HTTP, that is spoken to by TLS if there is a context for it."""
+    """Yield a proxy for HTTP; with a context, clients connect to it by TLS."""
     server = ThreadingHTTPServer((HOST, 0), _HttpHandler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
@@ -68,7 +67,7 @@ def http_proxy(tls: ssl.SSLContext | None = None, **options: Any) -> Iterator[Pr
 
 @contextmanager
 def socks_proxy(**options: Any) -> Iterator[Proxy]:
-    """A proxy for SOCKS 5 (RFC 1928) with passwords (RFC 1929)."""
+    """Yield a proxy for SOCKS 5 (RFC 1928) with passwords (RFC 1929)."""
     server = socketserver.ThreadingTCPServer((HOST, 0), _SocksHandler)
     with _running(server, "socks5h", **options) as proxy:
         yield proxy
@@ -176,7 +175,7 @@ class _SocksHandler(socketserver.StreamRequestHandler):
 
 
 def _relay(one: socket.socket, other: socket.socket, *, heads: list[bytes]) -> None:
-    """Carry bytes both ways until one of them has ended; note how those of `one` begin."""
+    """Relay bytes both ways until one side ends; note the first bytes of `one`."""
     is_begun = False
     with contextlib.suppress(OSError):
         while True:

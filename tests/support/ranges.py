@@ -1,4 +1,4 @@
-"""Files that the scripted server serves as a good server does: with a version and ranges."""
+"""Files that the scripted server serves with an entity tag and with ranges."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ETAG = '"version-1"'
 def ranged(
     body: bytes, *, framing: Framing = Framing.LENGTH, delivery: Delivery | None = None
 ) -> Callable[[Request], Reply]:
-    """An action that answers with `body`, or with the end of it that is asked for."""
+    """Return an action that answers with `body`, or with the range of it that is asked for."""
     how = delivery or Whole()
 
     def answer(request: Request) -> Reply:
@@ -34,14 +34,14 @@ def ranged(
 
 
 def content(size: int) -> bytes:
-    """So many bytes, always the same."""
+    """Return so many bytes, the same in each call."""
     return Random(size).randbytes(size)
 
 
 def serve(
     server: ScriptedServer, sizes: Mapping[str, int], *, framing: Framing = Framing.LENGTH
 ) -> dict[str, bytes]:
-    """Have the server serve files of these sizes; what they hold, by name."""
+    """Have the server serve files of these sizes; return their contents by name."""
     bodies = {name: content(size) for name, size in sizes.items()}
     for name, body in bodies.items():
         server.play(f"/{name}", ranged(body, framing=framing))
@@ -49,5 +49,5 @@ def serve(
 
 
 def urls(server: ScriptedServer, names: Iterable[str]) -> bytes:
-    """A list of the server's files."""
+    """Return a list with the URLs of these files."""
     return "".join(f"{server.url(f'/{name}')}\n" for name in names).encode()

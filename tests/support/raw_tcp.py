@@ -1,6 +1,6 @@
-"""TCP below HTTP: servers that talk out of turn, a slow wire, and ports that never answer.
+"""TCP below HTTP: servers that speak first, a slow relay, and ports that never answer.
 
-Knows nothing of the program under test.
+Independent of the program under test.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ HOST = "127.0.0.1"
 _RECEIVE_SIZE = 1 << 16
 _JOIN_TIMEOUT = 20.0
 _FILLED_AFTER = 0.1
-"""Seconds without an answer after which a port counts as full."""
+"""Seconds without an answer, after which the backlog of a port counts as full."""
 
 Talk = Callable[[socket.socket, threading.Event], None]
-"""What a server does with a connection; the event is set when it must end."""
+"""A function that serves a connection; the event is set when the function must end."""
 
 
 class Talker:
-    """A server that does with each connection what a function says, from its first moment on.
+    """A server that calls a function for each connection, as soon as it is accepted.
 
     Args:
-        talk: called with each connection, in a thread of its own; closed when it returns. An
-            OSError of it means that the client has left.
+        talk: Function that is called with each connection in a thread of its own. The
+            connection is closed when it returns. Its OSError means that the client has left.
 
     Threads: every method may be called from any thread.
     """
@@ -60,7 +60,7 @@ class Talker:
         assert not any(thread.is_alive() for thread in self._threads)
 
     def url(self, path: str = "/", *, scheme: str = "http") -> str:
-        """The absolute URL of `path`."""
+        """Return the absolute URL of `path`."""
         return f"{scheme}://{HOST}:{self.port}{path}"
 
     def _accept(self) -> None:
@@ -89,12 +89,12 @@ class Talker:
 
 
 def says(data: bytes, *, waits: bool = False, stays: bool = True) -> Talk:
-    """Says `data` at once.
+    """Return a talk that sends `data`.
 
     Args:
-        data: to say.
-        waits: until the client has said something.
-        stays: until the client leaves.
+        data: Bytes to send.
+        waits: Whether it first waits for bytes of the client.
+        stays: Whether it then waits until the client leaves.
     """
 
     def talk(connected: socket.socket, _: threading.Event) -> None:
@@ -108,12 +108,12 @@ def says(data: bytes, *, waits: bool = False, stays: bool = True) -> Talk:
 
 
 def relay(port: int, *, is_slow: threading.Event, every: float) -> Talk:
-    """Passes everything on, to and from a server on this host.
+    """Return a talk that relays all bytes to and from a server on this host.
 
     Args:
-        port: the server's.
-        is_slow: when it is set, what the server says comes byte by byte.
-        every: seconds between two bytes.
+        port: Port of the server.
+        is_slow: Event; once it is set, bytes of the server are relayed one by one.
+        every: Seconds between two of these bytes.
     """
 
     def talk(client: socket.socket, stopping: threading.Event) -> None:
@@ -145,7 +145,7 @@ def _send_slowly(
 
 @contextlib.contextmanager
 def unanswered_port() -> Iterator[int]:
-    """A port at which connections are neither taken nor refused: its backlog is full."""
+    """Yield a port that neither accepts nor refuses connections, as its backlog is full."""
     with contextlib.ExitStack() as sockets:
         listener = sockets.enter_context(socket.socket())
         listener.bind((HOST, 0))

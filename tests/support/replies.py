@@ -1,7 +1,4 @@
-"""The vocabulary of the scripted server: what to answer, and what becomes of it on the way.
-
-Frozen values; knows no socket.
-"""
+"""Replies of the scripted server, and their deliveries. Frozen values, without sockets."""
 
 from __future__ import annotations
 
@@ -18,12 +15,12 @@ class Request:
     """One request as it came.
 
     Args:
-        method: as in the request line.
-        target: path with query, as in the request line.
+        method: Method in the request line.
+        target: Path with query in the request line.
         headers: (name, value) pairs in order.
-        connection: number of the connection that it came on, from 1.
-        ordinal: how many requests for this script came, with this one.
-        time: monotonic, when its last byte was there.
+        connection: Number of its connection, from 1.
+        ordinal: Its number among the requests for this script, from 1.
+        time: Monotonic time of its last byte.
     """
 
     method: str
@@ -39,40 +36,40 @@ class Request:
         return self.target.partition("?")[0]
 
     def header(self, name: str) -> str | None:
-        """The value of the first header called `name`, in any case."""
+        """Return the value of the first header of this name, in any case; None without one."""
         wanted = name.lower()
         return next((value for key, value in self.headers if key.lower() == wanted), None)
 
 
 class Wire(Protocol):
-    """What a delivery may do with a connection. All of it ends early when the server closes."""
+    """The operations of a delivery on a connection; they end early when the server closes."""
 
     def send(self, data: bytes) -> None:
         """Send all of `data`."""
 
     def pause(self, seconds: float) -> bool:
-        """Wait; False if the server closes meanwhile."""
+        """Wait; return False if the server closes during the wait."""
 
     def hold_until(self, event: threading.Event) -> bool:
-        """Wait for `event`; False if the server closes before."""
+        """Wait for `event`; return False if the server closes first."""
 
     def hold(self) -> None:
         """Wait until the client leaves or the server closes."""
 
     def reset(self) -> None:
-        """Close with RST as soon as what was sent has arrived."""
+        """Close with RST as soon as the sent bytes have arrived."""
 
 
 class Delivery(Protocol):
-    """What becomes of a message on its way."""
+    """The way in which a message is sent."""
 
     def play(self, wire: Wire, head: bytes, body: bytes) -> bool:
-        """Deliver; True if the connection could carry another reply."""
+        """Send the message; return True if the connection could carry another reply."""
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """Everything at once."""
+    """A delivery of all bytes at once."""
 
     def play(self, wire: Wire, head: bytes, body: bytes) -> bool:
         wire.send(head + body)
@@ -81,7 +78,7 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The first `after` bytes of the body, then a FIN; in TLS without close_notify."""
+    """A delivery of the first `after` bytes of the body, and a FIN; no close_notify in TLS."""
 
     after: int
 
@@ -92,7 +89,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The first `after` bytes of the body, then a RST."""
+    """A delivery of the first `after` bytes of the body, and a RST."""
 
     after: int
 
@@ -104,7 +101,7 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """The first `after` bytes of the body, then nothing until the client leaves."""
+    """A delivery of the first `after` bytes of the body, which then waits for the client."""
 
     after: int
 
@@ -116,7 +113,7 @@ class Stall:
 
 @dataclass(frozen=True, slots=True)
 class Trickle:
-    """The first `after` bytes of the body, then one byte each `every` seconds."""
+    """A delivery of `after` bytes of the body at once, then of a byte each `every` seconds."""
 
     every: float
     after: int = 0
@@ -132,7 +129,7 @@ class Trickle:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The first `after` bytes of the body, and the rest once `until` is set."""
+    """A delivery of `after` bytes of the body at once, and of the rest once `until` is set."""
 
     until: threading.Event
     after: int = 0
@@ -147,7 +144,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Endless:
-    """The body over and over, until the client leaves."""
+    """A delivery of the body again and again, until the client leaves."""
 
     def play(self, wire: Wire, head: bytes, body: bytes) -> bool:
         wire.send(head)
@@ -157,11 +154,11 @@ class Endless:
 
 
 class Framing(enum.Enum):
-    """How a reply says where its body ends."""
+    """The way a reply marks the end of its body."""
 
     LENGTH = enum.auto()
     CHUNKED = enum.auto()
-    CLOSE = enum.auto()  # adds no header of its own: also for headers that lie
+    CLOSE = enum.auto()  # adds no header, so that a test may add false ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,12 +166,12 @@ class Reply:
     """A well-formed reply, unless its headers say otherwise.
 
     Args:
-        status: status code.
-        body: content, before any chunking.
-        headers: beside those of the framing.
-        framing: where the body ends; `CLOSE` closes the connection after it.
-        keep_alive: whether the connection stays open for the next request.
-        delivery: what becomes of it; counts the bytes of the body as framed.
+        status: Status code.
+        body: Content before chunking.
+        headers: Headers beside those of the framing.
+        framing: End of the body; `CLOSE` closes the connection after it.
+        keep_alive: Whether the connection stays open for the next request.
+        delivery: Way in which it is sent; it counts the bytes of the body with its framing.
     """
 
     status: int = 200
@@ -198,12 +195,12 @@ class Reply:
 
     @property
     def payload(self) -> bytes:
-        """The body as it goes over the wire."""
+        """The body as it is sent."""
         return chunked(self.body) if self.framing is Framing.CHUNKED else self.body
 
     @property
     def message(self) -> bytes:
-        """The whole reply: what to put into a `Raw` to damage it anywhere."""
+        """The whole reply, which a `Raw` may damage anywhere."""
         return self.head + self.payload
 
     def _all_headers(self) -> Iterable[tuple[str, str]]:
@@ -221,7 +218,7 @@ class Reply:
 class Raw:
     """Exact bytes in place of a reply; the connection closes after them unless `keep_alive`.
 
-    The delivery counts from the first byte: `Raw(reply.message, Stall(20))` stalls in the head.
+    Its delivery counts from the first byte: `Raw(reply.message, Stall(20))` stalls in the head.
     """
 
     payload: bytes
@@ -240,13 +237,13 @@ Action = Answer | Callable[[Request], Answer]
 
 
 def flap(times: int, then: Action, *, failing: Action | None = None) -> list[Action]:
-    """A script that fails `times` times, with 503 unless said otherwise, before `then`."""
+    """Return a script that fails `times` times, by default with 503, before `then`."""
     failure = Reply(status=503) if failing is None else failing
     return [*[failure] * times, then]
 
 
 def chunked(body: bytes, *, size: int = 1 << 14) -> bytes:
-    """`body` in chunked transfer coding (RFC 9112 §7.1), in chunks of up to `size` bytes."""
+    """Return `body` in chunked coding (RFC 9112 §7.1), in chunks of up to `size` bytes."""
     starts = range(0, len(body), size)
     chunks = (body[start : start + size] for start in starts)
     return b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"

@@ -1,4 +1,4 @@
-"""Reading the report as scripts do: each line by itself, held against the schema."""
+"""The report as scripts read it: each line by itself, checked against the schema."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _VALIDATOR = Draft202012Validator(SCHEMA)
 
 
 def read_report(text: str) -> list[dict[str, Any]]:
-    """The records, in the order of their jobs; each line is whole and as the schema says."""
+    """Return the records in the order of their jobs; each line must be whole and valid."""
     assert text == "" or text.endswith("\n"), text[-200:]
     return checked(json.loads(line) for line in text.splitlines())
 
 
 def checked(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The records, in the order of their jobs, if they are valid and no job has two."""
+    """Return the records in the order of their jobs; they must be valid, one for each job."""
     found = sorted(records, key=lambda record: int(record["job"]))
     for record in found:
         _VALIDATOR.validate(record)

@@ -1,14 +1,14 @@
-"""An HTTP server on a loopback port that does exactly what a script says, down to the byte.
+"""An HTTP server on a loopback port that follows a script to the byte.
 
-Each path has a list of actions, played one per request in order; the last one is repeated. An
-action is a `Reply` (a well-formed message), a `Raw` (exact bytes) or a callable that makes one
-of them from the request. Both say by their `delivery` what becomes of the bytes on the way:
+Each path has a list of actions, one per request in order; the last one is repeated. An action
+is a `Reply` (a well-formed message), a `Raw` (exact bytes) or a callable that makes one of them
+from the request. The `delivery` of either is the way in which its bytes are sent:
 
     with ScriptedServer({"/a": flap(2, Reply(body=b"data"))}) as server:
         fetch(server.url("/a"))
         assert server.count("/a") == 3
 
-It knows nothing of the program under test.
+Independent of the program under test.
 """
 
 from __future__ import annotations
@@ -70,13 +70,13 @@ _JOIN_TIMEOUT = 20.0
 
 
 class ScriptedServer:
-    """The server. Use as a context manager; it listens from the start of the block to its end.
+    """A server that listens during a `with` block.
 
     Args:
-        scripts: path (with or without query) to its action or actions.
-        tls: serve HTTPS with this context.
-        silent: accept connections and never read, write or shake hands.
-        port: a certain port, to come back after a former server; 0 = any free one.
+        scripts: Action or actions of each path (with or without query).
+        tls: TLS context for HTTPS; None for HTTP.
+        silent: Whether it accepts connections and never reads or writes.
+        port: Port, such as that of a former server; 0 = any free one.
 
     Threads: every method may be called from any thread.
     """
@@ -113,7 +113,7 @@ class ScriptedServer:
         self.close()
 
     def play(self, path: str, *actions: Action) -> None:
-        """Give `path` a new script, to be played from its beginning."""
+        """Give `path` a new script, which begins with the next request."""
         if not actions:
             raise ValueError(f"an empty script for {path}")
         with self._news:
@@ -121,21 +121,21 @@ class ScriptedServer:
             self._played[path] = 0
 
     def url(self, path: str = "/") -> str:
-        """The absolute URL of `path`."""
+        """Return the absolute URL of `path`."""
         return f"{'https' if self.tls else 'http'}://{HOST}:{self.port}{path}"
 
     def requests(self, path: str | None = None) -> list[Request]:
-        """The requests so far, all or those for `path` (with or without query), in order."""
+        """Return the requests so far, all or for `path` (with or without query), in order."""
         with self._news:
             return [r for r in self._requests if path in (None, r.target, r.path)]
 
     def count(self, path: str | None = None) -> int:
-        """How many requests came so far."""
+        """Return the number of requests so far."""
         return len(self.requests(path))
 
     @property
     def connections(self) -> int:
-        """How many connections were accepted so far."""
+        """The number of accepted connections so far."""
         with self._news:
             return len(self._threads)
 
@@ -145,27 +145,27 @@ class ScriptedServer:
         """Return once `count` requests have come.
 
         Raises:
-            TimeoutError: they didn't come within `timeout` seconds.
+            TimeoutError: They do not come within `timeout` seconds.
         """
         with self._news:
             if not self._news.wait_for(lambda: self.count(path) >= count, timeout):
                 raise TimeoutError(f"{self.count(path)} of {count} requests for {path} came")
 
     def wait_for_connections(self, count: int, *, timeout: float = 60.0) -> None:
-        """Return once `count` connections were accepted.
+        """Return once `count` connections are accepted.
 
         Raises:
-            TimeoutError: they weren't within `timeout` seconds.
+            TimeoutError: They are not within `timeout` seconds.
         """
         with self._news:
             if not self._news.wait_for(lambda: len(self._threads) >= count, timeout):
                 raise TimeoutError(f"{len(self._threads)} of {count} connections came")
 
     def close(self) -> None:
-        """End all connections and threads, whatever they are at. May be called again.
+        """End all connections and threads at once. May be called again.
 
         Raises:
-            Exception: the first one that a script raised.
+            Exception: The first exception of a script.
         """
         if self.stopping.is_set():
             return
@@ -217,12 +217,12 @@ class ScriptedServer:
             self._news.notify_all()
         connection.start()
 
-    # What a connection's thread calls:
+    # Called by the threads of connections:
 
     def next_action(
         self, method: str, target: str, headers: list[str], connection: int
     ) -> tuple[Request, Action]:
-        """Record a request and find what it is answered with."""
+        """Record a request; return it with its action."""
         pairs = tuple(_split_header(line) for line in headers)
         with self._news:
             path = target if target in self._scripts else target.partition("?")[0]
@@ -242,12 +242,12 @@ class ScriptedServer:
         return request, script[min(turn, len(script) - 1)]
 
     def forget(self, connection: _Connection) -> None:
-        """The connection is about to close its socket."""
+        """Remove a connection whose socket is about to be closed."""
         with self._news:
             self._live.discard(connection)
 
     def keep_error(self, error: Exception) -> None:
-        """A script raised."""
+        """Keep the first exception of a script for `close`."""
         with self._news:
             self._error = self._error or error
 
@@ -276,9 +276,9 @@ class _Connection(threading.Thread):
             self._socket.close()
 
     def abort(self) -> None:
-        """Wake the thread from whatever it waits for on its socket; from any thread."""
+        """Wake the thread if it waits on its socket. May be called from any thread."""
         with contextlib.suppress(OSError):
-            # Not SSLSocket.shutdown, which takes the TLS state away under the thread's feet.
+            # SSLSocket.shutdown would remove the TLS state that the thread uses.
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def _serve(self) -> None:
@@ -307,7 +307,7 @@ class _Connection(threading.Thread):
             return Raw(b"")
 
     def _read_head(self) -> list[str]:
-        """The lines of the next request, none at the end. Requests have no body here."""
+        """Return the lines of the next request, which has no body; none at the end."""
         while (end := self._received.find(b"\r\n\r\n")) < 0:
             data = self._socket.recv(_RECEIVE_SIZE)
             if not data or len(self._received) > _MAX_REQUEST:
@@ -318,7 +318,7 @@ class _Connection(threading.Thread):
         return head.split("\r\n")
 
     def _say_goodbye(self) -> None:
-        """Send close_notify, which tells the end from a cut; don't wait for an answer."""
+        """Send close_notify, which marks an orderly end, and do not wait for an answer."""
         if isinstance(self._socket, ssl.SSLSocket):
             self._socket.settimeout(0)
             self._socket.unwrap()
@@ -347,7 +347,7 @@ class _Connection(threading.Thread):
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def _unsent(self) -> int:
-        """Bytes that the other side has not acknowledged; a RST would throw them away."""
+        """Return the number of bytes that are not acknowledged; a RST would discard them."""
         queued = bytearray(4)
         fcntl.ioctl(self._socket, termios.TIOCOUTQ, queued)
         return int.from_bytes(queued, "little")

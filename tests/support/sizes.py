@@ -1,4 +1,4 @@
-"""Sizes of files that another process makes, renames and removes meanwhile."""
+"""Sizes of files that another process may create, rename and remove at the same time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def sizes_of(paths: Iterable[Path]) -> list[int]:
-    """Bytes of each that is still there when it is looked at."""
+    """Return the sizes of the files that exist when they are looked at."""
     sizes = []
     for path in paths:
         with suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""The package as its syntax trees show it: modules, imports, functions, calls."""
+"""The syntax trees of the package: modules, imports, functions, calls."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.TryStar, ast.Match)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 FoundFunction = tuple[str, Function, bool]
-"""Qualified name, node, and whether the first argument is self or cls."""
+"""A qualified name, its node, and whether the first argument is self or cls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A module of the package: its name without the package's, and its source."""
+    """A module: its name without that of the package, and its source."""
 
     name: str
     source: str
 
     @property
     def package(self) -> str:
-        """The first part of its name: a package, or a module of the top level."""
+        """The first part of its name: a package, or a module at the top level."""
         return self.name.partition(".")[0]
 
     @property
@@ -37,7 +37,7 @@ class Module:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Import:
-    """A name that a module imports, in full."""
+    """A full name that a module imports."""
 
     line: int
     target: str
@@ -49,7 +49,7 @@ class Import:
 
     @property
     def package(self) -> str | None:
-        """The package of ours that it comes from; None if it is not ours."""
+        """The package of this project that it comes from; None if it comes from elsewhere."""
         if self.library != PACKAGE:
             return None
         inner = self.target.split(".")[1:]
@@ -65,7 +65,7 @@ def modules_of_package() -> list[Module]:
 
 
 def imports(module: Module) -> list[Import]:
-    """Return all that is imported anywhere in the module; `from a import b` is `a.b`."""
+    """Return the imports anywhere in the module; `from a import b` is `a.b`."""
     found = []
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Import):
@@ -77,7 +77,7 @@ def imports(module: Module) -> list[Import]:
 
 
 def functions(module: Module) -> Iterator[FoundFunction]:
-    """Yield all functions, also those inside of others."""
+    """Yield all functions, also those inside other functions."""
     yield from _functions_in(module.tree, "", in_class=False)
 
 
@@ -99,7 +99,7 @@ def calls(module: Module) -> Iterator[ast.Call]:
 
 
 def called(node: ast.Call) -> str:
-    """Return the called function as it is written."""
+    """Return the called function as it is written in the source."""
     return ast.unparse(node.func)
 
 
@@ -109,7 +109,7 @@ def length(function: Function) -> int:
 
 
 def nesting(body: Iterable[ast.AST]) -> int:
-    """Return how deep blocks stand in one another; an elif is no deeper than its if."""
+    """Return the depth of nested blocks; an elif is no deeper than its if."""
     return max((_depth(node) for node in body), default=0)
 
 
@@ -128,7 +128,7 @@ def _depth(node: ast.AST) -> int:
 
 
 def cycle(graph: Mapping[str, Iterable[str]]) -> list[str]:
-    """Return modules that import each other in a circle, or an empty list."""
+    """Return a cycle of modules that import each other, or an empty list."""
     done: set[str] = set()
 
     def search(name: str, path: list[str]) -> list[str]:

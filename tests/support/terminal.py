@@ -1,4 +1,4 @@
-"""The program at a terminal: what it writes is drawn on a screen, as a person would see it."""
+"""The program at a terminal: its output is drawn on a screen, as the user sees it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import pyte
 from tests.support.cli import MAIN, ROOT, clean_environment
 
 TIMEOUT = 60.0
-# A session of its own, which the terminal controls, as a shell's is.
+# The terminal controls a session of its own, as with a shell.
 _LAUNCHER = "import os, sys; os.login_tty(0); os.execvp(sys.argv[1], sys.argv[1:])"
 
 
@@ -30,13 +30,13 @@ class Terminal:
     """A run of the program at a terminal, killed at the end of the `with` block.
 
     Args:
-        arguments: of the command line.
-        program: what they are given to.
-        size: columns and rows of the window.
-        env: variables beside those of `clean_environment`.
+        arguments: Arguments of the command line.
+        program: Command that gets the arguments.
+        size: Columns and rows of the window.
+        env: Variables beside those of `clean_environment`.
 
     Attributes:
-        written: all bytes that came so far.
+        written: All bytes of the output so far.
     """
 
     def __init__(
@@ -72,36 +72,36 @@ class Terminal:
 
     @property
     def rows(self) -> list[str]:
-        """What is on the screen, without the blanks on the right and the empty rows below."""
+        """The rows of the screen, without blanks on the right and empty rows below."""
         return "\n".join(row.rstrip() for row in self._screen.display).rstrip("\n").split("\n")
 
     @property
     def text(self) -> str:
-        """What is on the screen, rows that were folded at its edge put together again."""
+        """The text of the screen; rows that were wrapped at its edge are joined."""
         return "".join(
             row if len(row) == self._screen.columns else f"{row}\n" for row in self.rows
         )
 
     def type(self, keys: bytes) -> None:
-        """Press keys."""
+        """Send keys to the program."""
         os.write(self._master, keys)
 
     def resize(self, columns: int, rows: int) -> None:
-        """Give the window another size; the kernel sends SIGWINCH."""
+        """Change the size of the window; the kernel sends SIGWINCH."""
         self._screen.resize(rows, columns)
         self._set_size(columns, rows)
 
     def hang_up(self) -> None:
-        """Take the terminal away."""
+        """Close the terminal."""
         master, self._master = self._master, -1
         if master >= 0:
             os.close(master)
 
     def wait_for(self, condition: Callable[[list[str]], bool], *, what: str) -> list[str]:
-        """The rows, as soon as the condition holds of them.
+        """Wait until the condition holds of the rows; return them.
 
         Raises:
-            TimeoutError: it never held.
+            TimeoutError: The condition did not hold in time.
         """
         deadline = time.monotonic() + TIMEOUT
         while not condition(self.rows):
@@ -110,18 +110,18 @@ class Terminal:
         return self.rows
 
     def wait(self) -> int:
-        """Wait for the end; the exit status."""
+        """Wait for the end of the program; return its exit status."""
         while self._master >= 0 and self._read():
             pass
         return self._process.wait(TIMEOUT)
 
     def _read(self) -> bool:
-        """Draw what comes next; False when nothing more can come."""
+        """Draw the next output; return False when no more can come."""
         if not select.select([self._master], [], [], TIMEOUT)[0]:
             return False
         try:
             data = os.read(self._master, 1 << 16)
-        except OSError:  # nobody has the terminal open any more
+        except OSError:  # no process has the terminal open any more
             return False
         self.written += data
         self._stream.feed(data)

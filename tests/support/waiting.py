@@ -1,4 +1,4 @@
-"""Waiting for what another thread or process does, without guessing how long it takes."""
+"""Waiting for another thread or process, without a guess of its time."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def wait_until(condition: Callable[[], bool], *, what: str, timeout: float = 60.
     """Return as soon as `condition` holds.
 
     Args:
-        condition: asked again and again; cheap and without side effects.
-        what: completes "waited in vain for ...".
-        timeout: seconds after which it is given up; generous, as only a failing test waits it.
+        condition: Function that is called often; it is cheap and has no side effect.
+        what: End of the message "waited in vain for ...".
+        timeout: Seconds until an error; many, as only a failing test waits so long.
 
     Raises:
-        TimeoutError: it never held.
+        TimeoutError: The condition did not hold in time.
     """
     deadline = time.monotonic() + timeout
     pause = threading.Event()

@@ -1,4 +1,4 @@
-"""The program where packages are not installed."""
+"""The program on a system where some packages are not installed."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def without(*packages: str) -> tuple[str, ...]:
-    """The program, which can't import these."""
+    """Return the command of the program, which can't import these packages."""
     return (sys.executable, "-c", _HIDING, ",".join(packages), "main.py")
