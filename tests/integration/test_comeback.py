@@ -1,4 +1,4 @@
-"""Servers that go away and come back: the run waits for them, and nothing is lost."""
+"""Servers that go away and come back: the run waits for them, and loses no file."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from tests.support.waiting import wait_until
 
 KIB, MIB = 1 << 10, 1 << 20
 OUTAGE = 5.0
-# Ten delays of up to 4 s are together shorter than the outage once in a hundred thousand runs.
+# Ten delays of up to 4 s add up to less than the outage once in a hundred thousand runs.
 PATIENT = ("--max-retries", "10", "--retry-delay", "1", "--retry-max-delay", "4")
 STUBBORN = ("--max-retries", "30", "--retry-delay", "0.01", "--retry-max-delay", "0.1")
 
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """An output directory that doesn't exist yet."""
+    """Return an output directory that does not exist yet."""
     return tmp_path / "downloads"
 
 
 def assert_complete(result: CliResult, target: Path, bodies: dict[str, bytes]) -> None:
-    """All is well: every file is there and is what it should be, and nothing else is."""
+    """Check that the run succeeded, with these files and no others."""
     assert result.status == 0, result
     assert result.totals is not None
     assert result.totals.downloaded == result.totals.total == len(bodies), result
@@ -48,7 +48,7 @@ def assert_complete(result: CliResult, target: Path, bodies: dict[str, bytes]) -
 
 
 def script(bodies: dict[str, bytes], until: threading.Event | None) -> dict[str, Action]:
-    """What a server plays; with `until` no large file ends before that."""
+    """Return the script of a server; with `until` no large file ends before it is set."""
     actions: dict[str, Action] = {}
     for name, body in bodies.items():
         is_held = until is not None and len(body) > MIB
@@ -58,12 +58,12 @@ def script(bodies: dict[str, bytes], until: threading.Event | None) -> dict[str,
 
 
 def refusals(run: RunningCli) -> int:
-    """How many attempts the log says were refused a connection."""
+    """Return the number of attempts with a refused connection in the log."""
     return run.stderr_so_far().count("refused")
 
 
 def test_server_comes_back(target: Path) -> None:
-    """A server dies in mid-run and is back 5 s later: all is there, and parts are resumed."""
+    """A server that is gone for 5 s in mid-run loses no file, and parts are resumed."""
     luck, never = Random(5), threading.Event()
     sizes = [3 * MIB if number % 4 == 0 else number * KIB for number in range(12)]
     bodies = {f"file{number}": luck.randbytes(size) for number, size in enumerate(sizes)}
@@ -87,7 +87,7 @@ def test_server_comes_back(target: Path) -> None:
 
 
 def whole(body: bytes) -> Reply:
-    """The file, and the end of the connection."""
+    """Return the file, and the end of the connection."""
     return Reply(body=body, keep_alive=False)
 
 
@@ -101,7 +101,7 @@ SPOILT: dict[str, Callable[[bytes], Answer]] = {
 
 
 def every_third(body: bytes, spoil: Callable[[bytes], Answer]) -> Action:
-    """The file, but on every third connection what `spoil` makes of it."""
+    """Return an action that damages the file on every third connection."""
 
     def answer(request: Request) -> Answer:
         return whole(body) if request.connection % 3 else spoil(body)

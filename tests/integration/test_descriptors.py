@@ -1,4 +1,4 @@
-"""Few file descriptors make a run slower, never wrong."""
+"""Few file descriptors make a run slower, but never wrong."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tests.support.waiting import wait_until
 FILES = 200
 HARD_LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 WARNING = re.compile(r" WARNING \w+: \D*(\d+)\b")
-# Whoever counts a want of descriptors as a failure has no attempt left.
+# If a want of descriptors counted as a failure, no attempt would be left.
 ONE_ATTEMPT = ("--max-retries", "0", "--retry-delay", "0.01", "--retry-max-delay", "0.1")
 
-# The program, in a process that is refused a descriptor now and then.
+# The program in a process that sometimes gets no descriptor.
 UNRELIABLE = """
 import errno, os, random, socket, sys
 from url_downloader.main import main
@@ -59,7 +59,7 @@ sys.stderr.write(f"refused {len(refusals)} times\\n")
 sys.exit(status)
 """
 
-# The program, in a process that has no descriptor left, for a moment, at each tenth part.
+# The program in a process that has no descriptor left for a moment, at each tenth part.
 GREEDY = """
 import itertools, os, sys, threading
 from url_downloader.main import main
@@ -78,7 +78,7 @@ def take_all(really):
             taken.append(really(os.devnull, os.O_RDONLY))
     except OSError:
         refusals.append(1)
-        # Now the other workers are refused, whatever they do.
+        # Now the other workers get no descriptor for anything.
         pause.wait(0.01)
         raise
     finally:
@@ -94,24 +94,24 @@ sys.exit(status)
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """An output directory that doesn't exist yet."""
+    """Return an output directory that does not exist yet."""
     return tmp_path / "downloads"
 
 
 @pytest.fixture
 def servers() -> Iterator[Sequence[ScriptedServer]]:
-    """As many servers as a worker may have connections to in the course of a run."""
+    """Yield more servers than a worker can have connections."""
     with ExitStack() as running:
         yield [running.enter_context(ScriptedServer()) for _ in range(20)]
 
 
 def body(number: int) -> bytes:
-    """What a file holds."""
+    """Return the content of a file."""
     return f"file {number}".encode() * 100
 
 
 def serve(server: ScriptedServer, count: int, *, until: threading.Event | None = None) -> bytes:
-    """Have the server serve files, none before `until` is set; the list of their URLs."""
+    """Have the server serve files, not before `until` is set; return the list of URLs."""
     for number in range(count):
         delivery = Hold(until) if until else Whole()
         server.play(f"/{number}", Reply(body=body(number), delivery=delivery))
@@ -119,7 +119,7 @@ def serve(server: ScriptedServer, count: int, *, until: threading.Event | None =
 
 
 def assert_complete(result: CliResult, target: Path, count: int) -> None:
-    """All is well, and each file is what it should be."""
+    """Check that the run succeeded, and that each file is right."""
     assert result.status == 0, result
     assert result.totals is not None
     assert (result.totals.downloaded, result.totals.total) == (count, count), result
@@ -128,7 +128,7 @@ def assert_complete(result: CliResult, target: Path, count: int) -> None:
 
 
 def limited(soft: int, hard: int | None = None) -> tuple[str, ...]:
-    """The program with so few descriptors."""
+    """Return the program with so few descriptors."""
     return under_limit("RLIMIT_NOFILE", MAIN, soft=soft, hard=hard)
 
 
@@ -138,7 +138,7 @@ def limited(soft: int, hard: int | None = None) -> tuple[str, ...]:
 def test_too_few(
     server: ScriptedServer, target: Path, soft: int, hard: int, wanted: int
 ) -> None:
-    """Fewer workers run than were asked for, as many as a warning says, and all is done."""
+    """Fewer workers run, as a warning says, and all files arrive."""
     released = threading.Event()
     url_list = serve(server, FILES, until=released)
     program = limited(soft, hard)
@@ -153,12 +153,12 @@ def test_too_few(
     assert 1 <= workers < wanted
     assert_complete(result, target, FILES)
     assert server.connections == workers
-    assert WARNING.findall(result.stderr) == warnings, "nothing else is worth a warning"
+    assert WARNING.findall(result.stderr) == warnings, "there is another warning"
 
 
 @pytest.mark.parametrize(("soft", "hard"), [(64, 1024), (1024, 1024)])
 def test_enough(server: ScriptedServer, target: Path, soft: int, hard: int) -> None:
-    """A low soft limit is raised: all workers run at a time, without a warning."""
+    """A low soft limit is raised: all workers run, without a warning."""
     released = threading.Event()
     url_list = serve(server, FILES, until=released)
     with RunningCli("-", "-d", target, "-w32", program=limited(soft, hard)) as run:
@@ -172,7 +172,7 @@ def test_enough(server: ScriptedServer, target: Path, soft: int, hard: int) -> N
 
 
 def test_one_worker_never_warns(server: ScriptedServer, target: Path) -> None:
-    """One worker can always run."""
+    """A single worker always runs, without a warning."""
     url_list = serve(server, 10)
     result = run_cli("-", "-d", target, "-w1", program=limited(20), stdin=url_list)
     assert_complete(result, target, 10)
@@ -189,7 +189,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 @pytest.mark.skipif(HARD_LIMIT < 2000, reason="the system allows no more")
 def test_many_are_open_already(server: ScriptedServer, target: Path, tmp_path: Path) -> None:
-    """Descriptors above a thousand, which select() can't take, are as good as others."""
+    """Descriptors above a thousand, which select() can't use, are no problem."""
     url_list = tmp_path / "list"
     url_list.write_bytes(serve(server, 10))
     program = (sys.executable, "-c", MANY_OPEN, *MAIN)
@@ -198,7 +198,7 @@ def test_many_are_open_already(server: ScriptedServer, target: Path, tmp_path: P
 
 
 def test_many_servers(servers: Sequence[ScriptedServer], target: Path) -> None:
-    """Connections that are kept to many servers don't use up the descriptors."""
+    """Kept connections to many servers do not use up the descriptors."""
     lines = []
     for number in range(FILES):
         server = servers[number % len(servers)]
@@ -214,12 +214,12 @@ def test_many_servers(servers: Sequence[ScriptedServer], target: Path) -> None:
 
 
 def unreliable(refusing: str) -> tuple[str, ...]:
-    """The program where these calls are refused a descriptor now and then."""
+    """Return the program whose calls of these kinds sometimes get no descriptor."""
     return (sys.executable, "-c", UNRELIABLE, refusing)
 
 
 def assert_was_refused(result: CliResult) -> None:
-    """The run was as hard as it was meant to be."""
+    """Check that the run was refused descriptors often enough."""
     match = re.search(r"^refused (\d+) times$", result.stderr, re.MULTILINE)
     assert match is not None
     assert int(match[1]) > 5
@@ -227,10 +227,10 @@ def assert_was_refused(result: CliResult) -> None:
 
 @pytest.mark.parametrize("refusing", ["socket", "dup", "open", "socket+dup+open"])
 def test_refused_at_random(server: ScriptedServer, target: Path, refusing: str) -> None:
-    """No job fails for want of a descriptor, and none is charged an attempt for it."""
+    """No job fails for want of a descriptor, and none loses an attempt by it."""
     url_list = serve(server, 60)
     for number in range(60):
-        # Each attempt needs a connection of its own.
+        # Each attempt needs a new connection.
         server.play(f"/{number}", Reply(body=body(number), keep_alive=False))
     result = run_cli(
         *("-", "-d", target, "-w8", *ONE_ATTEMPT),
@@ -242,7 +242,7 @@ def test_refused_at_random(server: ScriptedServer, target: Path, refusing: str) 
 
 
 def test_refused_and_failed(server: ScriptedServer, target: Path) -> None:
-    """A want of descriptors takes no retry away from the failures of a server."""
+    """A want of descriptors takes no retry away from failures of a server."""
     url_list = serve(server, 60)
     for number in range(60):
         server.play(f"/{number}", *flap(1, Reply(body=body(number), keep_alive=False)))
@@ -254,7 +254,7 @@ def test_refused_and_failed(server: ScriptedServer, target: Path) -> None:
 
 
 def test_all_taken_again_and_again(server: ScriptedServer, target: Path) -> None:
-    """Where there is no descriptor left for moments, the jobs wait, and none fails."""
+    """While there is no descriptor left, jobs wait, and none fails."""
     url_list = serve(server, FILES)
     limits = under_limit("RLIMIT_NOFILE", (sys.executable, "-c", GREEDY), soft=128)
     result = run_cli("-", "-d", target, "-w8", *ONE_ATTEMPT, program=limits, stdin=url_list)

@@ -1,4 +1,4 @@
-"""What httpbin does to its clients, and how each outcome is classified."""
+"""Replies of a real httpbin, and the kinds of their results."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ ALPHABET = b"abcdefghijklmnopqrstuvwxyz"
 
 
 def download(base: str, path: str, target: Path) -> CliResult:
-    """Run the program for one URL of httpbin's, with one quick retry."""
+    """Run the program for one URL of httpbin, with one quick retry."""
     options = ("--max-retries", "1", "--retry-delay", "0.05")
     return run_cli("-", "-d", target, *options, stdin=f"{base}{path}\n".encode())
 
 
 def downloaded(base: str, path: str, target: Path) -> bytes:
-    """The content of the one file that the URL becomes, at the first attempt."""
+    """Download one URL at the first attempt; return the content of its file."""
     result = download(base, path, target)
     assert result.status == 0, result
     assert result.totals
@@ -31,7 +31,7 @@ def downloaded(base: str, path: str, target: Path) -> bytes:
 
 
 def downloaded_json(base: str, path: str, target: Path) -> dict[str, Any]:
-    """The object in the one file that the URL becomes."""
+    """Download one URL; return the object in its file."""
     content: dict[str, Any] = json.loads(downloaded(base, path, target))
     return content
 
@@ -50,13 +50,13 @@ def downloaded_json(base: str, path: str, target: Path) -> dict[str, Any]:
     ],
 )
 def test_success(httpbin: str, tmp_path: Path, path: str, name: str, content: bytes) -> None:
-    """A whole 2xx becomes a file with exactly its body, named after the URL's path."""
+    """A whole 2xx becomes a file with its body, named after the URL's path."""
     assert downloaded(httpbin, path, tmp_path) == content
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
 def test_chunked_body_is_the_same(httpbin: str, tmp_path: Path) -> None:
-    """A body of unknown length in chunks is what the same body is with its length."""
+    """A chunked body of unknown length equals the same body with a length."""
     plain = downloaded(httpbin, "/bytes/100000?seed=7", tmp_path / "plain")
     stream = "/stream-bytes/100000?seed=7&chunk_size=999"
     assert downloaded(httpbin, stream, tmp_path / "chunked") == plain
@@ -75,7 +75,7 @@ def test_chunked_body_is_the_same(httpbin: str, tmp_path: Path) -> None:
     ],
 )
 def test_redirects_are_followed(httpbin: str, tmp_path: Path, path: str) -> None:
-    """The file is what the redirects lead to, under the name of the URL that was listed."""
+    """The file is the target of the redirects, under the name of the listed URL."""
     assert downloaded_json(httpbin, path, tmp_path)["url"] == f"{httpbin}/get"
     (file,) = tmp_path.iterdir()
     assert file.name == path.partition("?")[0].rpartition("/")[2]
@@ -85,14 +85,14 @@ def test_redirects_are_followed(httpbin: str, tmp_path: Path, path: str) -> None
     ("path", "mark"), [("/gzip", "gzipped"), ("/deflate", "deflated"), ("/brotli", "brotli")]
 )
 def test_encoded_though_not_asked(httpbin: str, tmp_path: Path, path: str, mark: str) -> None:
-    """No coding is asked for; what comes encoded all the same is stored decoded."""
+    """No coding is asked for; a body that comes encoded is stored decoded."""
     content = downloaded_json(httpbin, path, tmp_path)
     assert content[mark] is True
     assert content["headers"]["Accept-Encoding"] == "identity"
 
 
 def test_compressed_name_stays_compressed(httpbin: str, tmp_path: Path) -> None:
-    """What is itself a compressed file is stored as it came."""
+    """A file whose name is compressed is stored as it came."""
     (tmp_path / "list").write_text(f"{httpbin}/gzip\n  out=data.json.gz\n")
     result = run_cli(tmp_path / "list", "-d", tmp_path / "out")
     assert result.status == 0, result
@@ -101,7 +101,7 @@ def test_compressed_name_stays_compressed(httpbin: str, tmp_path: Path) -> None:
 
 
 def test_delay(httpbin: str, tmp_path: Path) -> None:
-    """A reply that takes a while is waited for."""
+    """A slow reply is waited for."""
     assert downloaded_json(httpbin, "/delay/1", tmp_path)["url"] == f"{httpbin}/delay/1"
 
 
@@ -134,7 +134,7 @@ def test_failure(httpbin: str, tmp_path: Path, path: str, cause: str, retries: i
 
 
 def test_stall_is_a_timeout(httpbin: str, tmp_path: Path) -> None:
-    """A server that is silent for longer than its URL's own timeout fails the job."""
+    """A server that is silent for longer than the URL's own timeout fails the job."""
     (tmp_path / "list").write_text(f"{httpbin}/delay/10\n  timeout=0.3\n  max-retries=0\n")
     result = run_cli(tmp_path / "list", "-d", tmp_path / "out", "--timeout", "60")
     assert result.status == 4, result
@@ -142,7 +142,7 @@ def test_stall_is_a_timeout(httpbin: str, tmp_path: Path) -> None:
 
 
 def test_headers_of_the_list(httpbin: str, tmp_path: Path) -> None:
-    """Header lines of the list are sent, for their URL only."""
+    """Header lines of the list are sent for their URL only."""
     entries = (
         f"{httpbin}/headers\n  header=X-Token: one two\n{httpbin}/headers?plain\n  out=b\n"
     )

@@ -1,4 +1,4 @@
-"""SIGKILL at any moment: never a wrong file under its name, and what is here stays of use."""
+"""SIGKILL at any moment: no published file is wrong, and parts stay usable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import random
 import shutil
 import signal
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import trustme
 
 from tests.support.cli import CliResult, RunningCli, run_cli
 from tests.support.nginx import LogEntry, Nginx, running_nginx
+from tests.support.output_folder import HIDDEN
 from tests.support.scripted_server import Reply, ScriptedServer
 from tests.support.sizes import sizes_of
 from tests.support.waiting import wait_until
@@ -27,34 +27,30 @@ KIB, MIB = 1 << 10, 1 << 20
 KILLS = 20
 WORKERS = 4
 UNSAVED = 1 * MIB
-"""Bytes from which on a part is kept over a kill."""
+"""Bytes from which on a part survives a kill."""
 BUFFERS = 8 * MIB
-"""Bytes that the system may hold for one connection, at both of its ends."""
+"""Bytes that the system may buffer for one connection, at both ends."""
 SIZES = (
     *(0, 0, 1, 4095, 4096, 100 * KIB, MIB - 1, MIB, MIB + 1, 2 * MIB, 3 * MIB, 5 * MIB),
     *(8 * MIB, 12 * MIB, 16 * MIB, 24 * MIB, 32 * MIB),
 )
 SMALL = 60
 KILLED_SHARE = 0.7
-"""How much of all bytes comes in runs that are killed."""
-HIDDEN = ".url-downloader"
+"""The share of all bytes that come in killed runs."""
 
-# Slow for those who ask for it, so that kills hit in mid-body.
-LOCATIONS = """
-    location = /-/status { access_log off; stub_status; }
-    location /files/ { if ($http_x_slow) { set $limit_rate 2m; } }
-"""
+# Slow for requests that ask for it, so that kills hit in mid-body.
+LOCATIONS = "location /files/ { if ($http_x_slow) { set $limit_rate 2m; } }"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """What nginx serves, and where it goes.
+class KilledDownloads:
+    """Files that nginx serves, and the output directory of runs that are killed.
 
     Args:
-        nginx: that serves it.
-        sizes: bytes by file name.
-        target: the output directory.
-        folder: for the lists.
+        nginx: Server of the files.
+        sizes: Bytes by file name.
+        target: Output directory.
+        folder: Folder for the lists.
     """
 
     nginx: Nginx
@@ -63,28 +59,28 @@ class Site:
     folder: Path
 
     def url(self, name: str) -> str:
-        """The address of a file."""
+        """Return the URL of a file."""
         return self.nginx.url(f"/files/{name}")
 
     def url_list(self, *, is_slow: bool) -> Path:
-        """A list of all files."""
+        """Write a list of all files; return its path."""
         option = "  header=X-Slow: 1\n" if is_slow else ""
         path = self.folder / "list"
         path.write_text("".join(f"{self.url(name)}\n{option}" for name in self.sizes))
         return path
 
     def on_disk(self) -> int:
-        """Bytes in the output directory, parts included."""
+        """Return the number of bytes in the output directory, parts included."""
         if not self.target.exists():
             return 0
         return sum(sizes_of(path for path in self.target.glob("**/*") if _is_data(path)))
 
     def finished(self) -> list[str]:
-        """The names of the files that stand under their own."""
+        """Return the names of the finished files."""
         return [path.name for path in self.target.iterdir() if path.name != HIDDEN]
 
     def assert_none_is_wrong(self) -> None:
-        """Whatever stands under its own name is the original, byte for byte."""
+        """Check that each finished file equals the original."""
         originals = self.nginx.root / "files"
         wrong = [
             name
@@ -94,7 +90,7 @@ class Site:
         assert not wrong
 
     def kept(self) -> dict[str, int]:
-        """Bytes of each part that can be resumed, by the path of its URL."""
+        """Return the size of each usable part by the path of its URL."""
         found = {}
         for note in (self.target / HIDDEN).glob("*.json"):
             part = note.with_suffix(".part")
@@ -103,23 +99,14 @@ class Site:
                 found[url.removeprefix(self.nginx.url(""))] = part.stat().st_size
         return found
 
-    def wait_until_quiet(self) -> list[LogEntry]:
-        """The access log as soon as no connection is left but the one that asks."""
-        wait_until(lambda: self._connections() == 1, what="nginx to end its connections")
-        return self.nginx.access_log()
-
-    def _connections(self) -> int:
-        with urllib.request.urlopen(self.nginx.url("/-/status")) as reply:
-            return int(reply.readline().split()[-1])
-
 
 def _is_data(path: Path) -> bool:
     return path.is_file() and path.suffix in (".bin", ".part")
 
 
 @pytest.fixture
-def site(ca: trustme.CA, tmp_path: Path) -> Iterator[Site]:
-    """Files from 0 B to 32 MiB, the same in each run, in an order without meaning."""
+def site(ca: trustme.CA, tmp_path: Path) -> Iterator[KilledDownloads]:
+    """Yield files from 0 B to 32 MiB, the same in each run, in an arbitrary order."""
     luck = random.Random(SEED)
     sizes = [*SIZES, *(luck.randint(0, 64 * KIB) for _ in range(SMALL))]
     luck.shuffle(sizes)
@@ -131,13 +118,13 @@ def site(ca: trustme.CA, tmp_path: Path) -> Iterator[Site]:
         (root / "files" / name).write_bytes(luck.randbytes(size))
     target = tmp_path / "downloads"
     with running_nginx(root, prefix, ca, locations=LOCATIONS) as nginx:
-        yield Site(nginx=nginx, sizes=names, target=target, folder=tmp_path)
+        yield KilledDownloads(nginx=nginx, sizes=names, target=target, folder=tmp_path)
     shutil.rmtree(root)
     shutil.rmtree(target, ignore_errors=True)
 
 
-def run_and_kill(site: Site, *, after: int) -> CliResult:
-    """A run that is killed as soon as `after` more bytes are on the disk."""
+def run_and_kill(site: KilledDownloads, *, after: int) -> CliResult:
+    """Run the program, and kill it once `after` more bytes are on the disk."""
     began_with = site.on_disk()
     arguments = (site.url_list(is_slow=True), "-d", site.target, "-c", f"-w{WORKERS}")
     with RunningCli(*arguments) as run:
@@ -153,9 +140,9 @@ def run_and_kill(site: Site, *, after: int) -> CliResult:
 
 
 def assert_kept_is_not_asked_again(
-    kept: Mapping[str, int], site: Site, requests: Sequence[LogEntry]
+    kept: Mapping[str, int], site: KilledDownloads, requests: Sequence[LogEntry]
 ) -> None:
-    """Of each part that was kept, at most what was missing was sent."""
+    """Check that for each kept part at most the missing bytes were sent."""
     for entry in requests:
         if entry.target in kept:
             missing = site.sizes[Path(entry.target).name] - kept[entry.target]
@@ -163,8 +150,8 @@ def assert_kept_is_not_asked_again(
             assert entry.status == 416 or entry.body_bytes <= missing
 
 
-def moments(site: Site) -> Iterator[int]:
-    """After how many new bytes each run is killed: some at once, the longest after many."""
+def moments(site: KilledDownloads) -> Iterator[int]:
+    """Yield the numbers of new bytes after which runs are killed, from none to many."""
     luck = random.Random(SEED)
     wanted = int(sum(site.sizes.values()) * KILLED_SHARE)
     for left in range(KILLS, 0, -1):
@@ -172,24 +159,24 @@ def moments(site: Site) -> Iterator[int]:
         yield int(missing / left * 3 * luck.random() ** 2)
 
 
-def test_killed_at_random(site: Site) -> None:
-    """Twenty runs are killed: nothing wrong ever has a name, nothing kept is fetched twice."""
+def test_killed_at_random(site: KilledDownloads) -> None:
+    """In twenty killed runs no published file is wrong, and no kept byte comes twice."""
     total, sent = sum(site.sizes.values()), 0
     for moment in moments(site):
         kept = site.kept()
         killed = run_and_kill(site, after=moment)
         assert killed.status == -signal.SIGKILL, killed
         site.assert_none_is_wrong()
-        log = site.wait_until_quiet()
+        log = site.nginx.log_when_quiet()
         assert_kept_is_not_asked_again(kept, site, log[sent:])
         sent = len(log)
     kept = site.kept()
-    assert kept, "no kill hit in mid-body: the test is worth nothing"
+    assert kept, "no kill hit in mid-body, so that the test proves nothing"
     last = run_cli(site.url_list(is_slow=False), "-d", site.target, "-c", f"-w{WORKERS}")
     assert last.status == 0, last
     assert sorted(path.name for path in site.target.iterdir()) == sorted(site.sizes)
     site.assert_none_is_wrong()
-    log = site.wait_until_quiet()
+    log = site.nginx.log_when_quiet()
     assert_kept_is_not_asked_again(kept, site, log[sent:])
     assert any(entry.status == 206 for entry in log)
     served = sum(entry.body_bytes for entry in log)
@@ -210,7 +197,7 @@ def test_killed_at_random(site: Site) -> None:
 def test_what_a_kill_may_leave(
     server: ScriptedServer, tmp_path: Path, option: str, suffix: str, content: bytes
 ) -> None:
-    """Each thing that a kill between two steps leaves behind is gone after the next run."""
+    """Each leftover of a kill between two steps is gone after the next run."""
     body = random.Random(SEED).randbytes(2 * MIB)
     server.play("/file", Reply(body=body, headers={"ETag": '"new"'}))
     url, target = server.url("/file"), tmp_path / "downloads"

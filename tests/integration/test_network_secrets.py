@@ -1,4 +1,4 @@
-"""Passwords, header values and cookies are shown nowhere, however a run goes wrong."""
+"""Passwords, header values and cookies are in no output, whatever the trouble of a run."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Trouble:
     """A kind of trouble.
 
     Args:
-        options: of the command line; `{dir}` is the test's folder, `{port}` the server's port.
-        url: to download.
-        env: variables.
-        file: content of the file `{dir}/file`.
-        status: that the run ends with.
-        words: that say what is wrong.
+        options: Options; `{dir}` is the test's folder, `{port}` the server's port.
+        url: URL to download.
+        env: Variables.
+        file: Content of the file `{dir}/file`.
+        status: Exit status of the run.
+        words: Words of the message.
     """
 
     options: tuple[str, ...] = ()
@@ -135,7 +135,7 @@ TROUBLES = {
 
 @pytest.fixture
 def site(server: ScriptedServer) -> ScriptedServer:
-    """A server that sends secrets along."""
+    """Return a server that sends secrets."""
     server.play("/a", Reply(body=b"x"))
     server.play("/redirect", Reply(status=302, headers={"Location": f"ftp://u:{SECRET}@h/"}))
     long_host = f"http://u:{SECRET}@{'a' * 64}.test/"
@@ -151,7 +151,7 @@ def site(server: ScriptedServer) -> ScriptedServer:
 
 @pytest.mark.parametrize("name", TROUBLES)
 def test_no_secret_is_shown(site: ScriptedServer, tmp_path: Path, name: str) -> None:
-    """Neither on the screen with -v nor in log, report and lock; the trouble is told."""
+    """Neither the screen with -v nor log, report and lock have a secret."""
     trouble = TROUBLES[name]
 
     def filled(text: str) -> str:
@@ -170,7 +170,7 @@ def test_no_secret_is_shown(site: ScriptedServer, tmp_path: Path, name: str) -> 
 
 @pytest.mark.parametrize("kind", ["http", "socks"])
 def test_the_login_of_a_proxy(site: ScriptedServer, tmp_path: Path, kind: str) -> None:
-    """A proxy that refuses it is asked once; where the right one belongs is said."""
+    """A refused login is sent once; the message says where to put the right one."""
     (tmp_path / "list.txt").write_text(site.url("/a"))
     with http_proxy() if kind == "http" else socks_proxy() as proxy:
         env = {"all_proxy": proxy.url(password=SECRET)}
@@ -181,7 +181,7 @@ def test_the_login_of_a_proxy(site: ScriptedServer, tmp_path: Path, kind: str) -
 
 
 def run_logged(tmp_path: Path, *options: str, env: dict[str, str]) -> CliResult:
-    """A run of list.txt that writes down all that it can, and shows no secret anywhere."""
+    """Run list.txt with all outputs, and check that none has a secret."""
     result = run_cli(
         *("-v", "-d", str(tmp_path / "out"), "--max-retries", "0"),
         *(f"--{each}={tmp_path / each}" for each in ("log-file", "report", "lock")),
@@ -201,7 +201,7 @@ def run_logged(tmp_path: Path, *options: str, env: dict[str, str]) -> CliResult:
 
 @pytest.fixture
 def fifo(tmp_path: Path) -> Path:
-    """A FIFO that nobody writes to."""
+    """Return a FIFO without a writer."""
     os.mkfifo(tmp_path / "fifo")
     return tmp_path / "fifo"
 
@@ -211,13 +211,13 @@ def fifo(tmp_path: Path) -> Path:
 def test_a_signal_ends_the_wait_for_a_fifo(
     site: ScriptedServer, tmp_path: Path, fifo: Path, option: str, number: signal.Signals
 ) -> None:
-    """The first one ends the run in order, though nobody writes to the FIFO."""
+    """The first signal ends the run in order, though the FIFO has no writer."""
     (tmp_path / "list.txt").write_text(site.url("/a"))
     named = () if option == "NETRC" else (option, fifo)
     env = {"NETRC": str(fifo)} if option == "NETRC" else {}
     arguments = ("-v", "-d", tmp_path / "out", *named, tmp_path / "list.txt")
     with RunningCli(*arguments, env=env) as run:
-        # Opened here, it shows that the program has opened it, and it is not written to.
+        # This returns once the program has opened the FIFO; nothing is written to it.
         writer = os.open(fifo, os.O_WRONLY)
         run.signal(number)
         result = run.wait()
@@ -227,7 +227,7 @@ def test_a_signal_ends_the_wait_for_a_fifo(
 
 
 def test_secrets_out_of_a_pipe(site: ScriptedServer, tmp_path: Path) -> None:
-    """The `<(...)` of a shell works for each file."""
+    """Each file may be the `<(...)` of a shell."""
     (tmp_path / "netrc").write_text(f"machine 127.0.0.1 login u password {SECRET}")
     (tmp_path / "cookies").write_text(f"127.0.0.1\tFALSE\t/\tFALSE\t0\ta\t{SECRET}")
     (tmp_path / "headers").write_text(f"X-Key: {SECRET}")
@@ -247,7 +247,7 @@ def test_secrets_out_of_a_pipe(site: ScriptedServer, tmp_path: Path) -> None:
 
 
 def test_cookies_are_the_runs(server: ScriptedServer, tmp_path: Path) -> None:
-    """A gate that wants its cookie back is passed by all that follow, unless forbidden."""
+    """A cookie that one URL sets is sent with all that follow, unless it is forbidden."""
     server.play("/gate", Reply(status=302, headers={"Location": "/0", "Set-Cookie": "in=1"}))
     for name in range(4):
         server.play(f"/{name}", Reply(body=b"x"))

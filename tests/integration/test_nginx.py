@@ -1,4 +1,4 @@
-"""Thousands of files of all sizes from a real nginx, over HTTP and HTTPS, byte for byte."""
+"""Thousands of files of all sizes from a real nginx, over HTTP and HTTPS."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ SPARE_CONNECTIONS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """What nginx serves.
+class ServedFiles:
+    """Files that nginx serves.
 
     Args:
-        nginx: that serves it.
-        files: relative to nginx's root; all names differ.
+        nginx: Server of the files.
+        files: Paths relative to nginx's root; all names differ.
     """
 
     nginx: Nginx
     files: Sequence[Path]
 
     def url_list(self, files: Sequence[Path], *, tls: bool) -> bytes:
-        """The input list for `files`."""
+        """Return the list of these files."""
         urls = [self.nginx.url(f"/{file.as_posix()}", tls=tls) for file in files]
         return "".join(f"{url}\n" for url in urls).encode()
 
     def some(self, step: int) -> list[Path]:
-        """Each `step`th file: of all sizes but the largest."""
+        """Return each `step`th file, of all sizes but the largest."""
         return list(self.files[:-1:step])
 
 
 @pytest.fixture(scope="module")
-def site(nginx: Nginx) -> Iterator[Site]:
-    """Files from 0 B to 64 MiB, the same in each run; the largest one last."""
+def site(nginx: Nginx) -> Iterator[ServedFiles]:
+    """Yield files from 0 B to 64 MiB, the same in each run; the largest one is the last."""
     luck = random.Random(SEED)
     sizes = [*EDGES, *(luck.randint(0, 64 * KIB) for _ in range(SMALL - len(EDGES)))]
     luck.shuffle(sizes)
@@ -57,19 +57,19 @@ def site(nginx: Nginx) -> Iterator[Site]:
     files = [folder / f"{number:04}.bin" for number in range(len(sizes))]
     for file, size in zip(files, sizes, strict=True):
         (nginx.root / file).write_bytes(luck.randbytes(size))
-    yield Site(nginx, files)
+    yield ServedFiles(nginx, files)
     shutil.rmtree(nginx.root / folder)
 
 
 @pytest.fixture
 def target(tmp_path: Path) -> Iterator[Path]:
-    """An output directory that doesn't stay behind with its hundreds of megabytes."""
+    """Yield an output directory that is removed with its hundreds of megabytes."""
     yield tmp_path / "downloads"
     shutil.rmtree(tmp_path / "downloads", ignore_errors=True)
 
 
-def assert_identical(site: Site, files: Sequence[Path], target: Path) -> None:
-    """`target` holds exactly these files, each byte for byte."""
+def assert_identical(site: ServedFiles, files: Sequence[Path], target: Path) -> None:
+    """Check that `target` has exactly these files, each equal to the original."""
     assert sorted(path.name for path in target.iterdir()) == sorted(f.name for f in files)
     differing = [
         file.name
@@ -80,7 +80,7 @@ def assert_identical(site: Site, files: Sequence[Path], target: Path) -> None:
 
 
 def assert_all_downloaded(result: CliResult, count: int) -> None:
-    """The run says that it downloaded everything, at the first attempt."""
+    """Check that the summary has all files downloaded at the first attempt."""
     assert result.status == 0, result
     assert not result.has_traceback, result
     assert result.totals == Totals(
@@ -89,9 +89,13 @@ def assert_all_downloaded(result: CliResult, count: int) -> None:
 
 
 def download(
-    site: Site, files: Sequence[Path], target: Path, *options: str, bundle: Path | None = None
+    site: ServedFiles,
+    files: Sequence[Path],
+    target: Path,
+    *options: str,
+    bundle: Path | None = None,
 ) -> tuple[CliResult, list[LogEntry]]:
-    """Run the program for `files`; how it ended, and the requests that nginx saw."""
+    """Run the program for `files`; return its result, and the requests that nginx got."""
     seen = len(site.nginx.access_log())
     result = run_cli(
         "-",
@@ -107,9 +111,9 @@ def download(
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize(("workers", "step"), [(1, 8), (8, 1), (64, 4)])
 def test_every_file(
-    site: Site, target: Path, ca_bundle: Path, tls: bool, workers: int, step: int
+    site: ServedFiles, target: Path, ca_bundle: Path, tls: bool, workers: int, step: int
 ) -> None:
-    """Every file arrives whole, is asked for once, and connections are kept alive."""
+    """Every file arrives whole and is requested once; connections are kept alive."""
     files = [*site.some(step), site.files[-1]]
     bundle = ca_bundle if tls else None
     result, requests = download(site, files, target, f"-w{workers}", bundle=bundle)
@@ -124,8 +128,8 @@ def test_every_file(
     assert len(connections) <= workers + SPARE_CONNECTIONS
 
 
-def test_failures_do_not_cost_the_connection(site: Site, target: Path) -> None:
-    """Missing files among others are failures of their own, on the same connections."""
+def test_failures_do_not_cost_the_connection(site: ServedFiles, target: Path) -> None:
+    """Missing files fail alone, on the same connections."""
     files = site.some(20)
     missing = [file.with_name(f"no-{file.name}") for file in files[::2]]
     asked = [*files, *missing]
@@ -139,8 +143,8 @@ def test_failures_do_not_cost_the_connection(site: Site, target: Path) -> None:
     assert len({entry.connection for entry in requests}) <= 2 + SPARE_CONNECTIONS
 
 
-def test_unknown_authority(site: Site, target: Path) -> None:
-    """A certificate that nobody vouches for fails the job at once, and nothing is fetched."""
+def test_unknown_authority(site: ServedFiles, target: Path) -> None:
+    """An untrusted certificate fails the job at once, and nothing is downloaded."""
     seen = len(site.nginx.access_log())
     result = run_cli("-", "--dir", target, stdin=site.url_list(site.files[:1], tls=True))
     assert result.status == 4, result
@@ -151,7 +155,7 @@ def test_unknown_authority(site: Site, target: Path) -> None:
     assert list(target.iterdir()) == []
 
 
-def test_small_queue(site: Site, target: Path) -> None:
+def test_small_queue(site: ServedFiles, target: Path) -> None:
     """A task queue for one job is enough for many workers."""
     files = site.some(5)
     result, _ = download(site, files, target, "-w16", "--queue-size=1")

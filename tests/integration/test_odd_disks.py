@@ -1,4 +1,4 @@
-"""Disks that lack something, go away, or are shared with people of bad will."""
+"""Disks that lack a feature, go away, or are shared with malicious users."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ import pytest
 
 from tests.support.cli import MAIN, CliResult, RunningCli, run_cli
 from tests.support.hardship import small_disk, without_calls, without_rights
+from tests.support.output_folder import HIDDEN
 from tests.support.ranges import content, urls
 from tests.support.scripted_server import Hold, Reply, ScriptedServer
 from tests.support.waiting import wait_until
 
 KIB, MIB = 1 << 10, 1 << 20
-HIDDEN = ".url-downloader"
 QUICK = ("--max-retries", "2", "--retry-delay", "0.01")
 MODIFIED = "Tue, 01 Oct 2024 10:00:00 GMT"
 
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """Where the output directory is going to be."""
+    """Return the path of the output directory, which does not exist yet."""
     return tmp_path / "downloads"
 
 
-def files_of(target: Path) -> dict[str, bytes]:
-    """All files of the directory, hidden ones too, by their paths in it."""
+def tree_of(target: Path) -> dict[str, bytes]:
+    """Return all files below the directory, hidden ones too, by their relative paths."""
     found = (path for path in target.rglob("*") if path.is_file())
     return {str(path.relative_to(target)): path.read_bytes() for path in found}
 
 
 def warnings_of(result: CliResult) -> list[str]:
-    """The warnings about the file system."""
+    """Return the warnings about the file system."""
     return [line for line in result.stderr.splitlines() if "the file system" in line]
 
 
 def play(server: ScriptedServer, sizes: Mapping[str, int]) -> dict[str, bytes]:
-    """Have the server serve files that have a version and a time."""
+    """Have the server serve files with an entity tag and a time; return their contents."""
     bodies = {name: content(size) for name, size in sizes.items()}
     for name, body in bodies.items():
         headers = {"ETag": '"one"', "Last-Modified": MODIFIED}
@@ -49,7 +49,7 @@ def play(server: ScriptedServer, sizes: Mapping[str, int]) -> dict[str, bytes]:
     return bodies
 
 
-# What a file system lacks.
+# Features that a file system lacks.
 
 LACKING = {
     "flock": ("has no locks", ("ENOSYS", "ENOLCK", "EOPNOTSUPP", "EINVAL", "EPERM"), ()),
@@ -79,13 +79,13 @@ def test_what_a_file_system_lacks(
     word: str,
     options: tuple[str, ...],
 ) -> None:
-    """The files come without it, small and large ones, and one warning of the run names it."""
+    """Files arrive without the feature, and one warning of the run names it."""
     bodies = play(server, {"small": 10, "other": 20, "large": 2 * MIB})
     program = without_calls(MAIN, f"{call}:error={error}")
     url_list = urls(server, bodies)
     result = run_cli("-", "-d", target, *options, *QUICK, program=program, stdin=url_list)
     assert result.status == 0, result
-    assert files_of(target) == bodies
+    assert tree_of(target) == bodies
     assert not (target / HIDDEN).exists()
     [warning] = warnings_of(result)
     assert word in warning
@@ -111,7 +111,7 @@ def test_what_fails_a_file(
     cause: str,
     options: tuple[str, ...],
 ) -> None:
-    """A file that the disk may not have has no name; the failure is told once, and plainly."""
+    """A file that the disk refuses is not published; one plain message tells the failure."""
     bodies = play(server, {"small": 10, "large": 2 * MIB})
     target.mkdir()
     program = without_calls(MAIN, injection)
@@ -121,29 +121,29 @@ def test_what_fails_a_file(
     assert not result.has_traceback, result
     assert result.causes == {cause: 1}
     assert server.count("/large") == 1
-    assert [name for name in files_of(target) if HIDDEN not in name] == []
+    assert [name for name in tree_of(target) if HIDDEN not in name] == []
     again = run_cli("-", "-d", target, *QUICK, stdin=urls(server, bodies))
     assert again.status == 0, again
-    assert files_of(target) == bodies
+    assert tree_of(target) == bodies
 
 
 @pytest.fixture
 def other_disk(target: Path) -> Iterator[Path]:
-    """A folder of the output directory that is another file system, of 4 MiB."""
+    """Yield a folder of the output directory that is a file system of 4 MiB."""
     target.mkdir()
     with small_disk(target / "other", "size=4m") as mounted:
         yield mounted.path
 
 
 def test_folder_on_another_disk(server: ScriptedServer, target: Path, other_disk: Path) -> None:
-    """Files come there, whole, with their times and nothing beside them; one warning."""
+    """Files arrive there whole, with their times and nothing beside them; one warning."""
     bodies = play(server, {"a": 10, "b": 2 * MIB, "c": 20})
     (other_disk / "a").write_bytes(b"older")
     lines = [f"{server.url(f'/{name}')}\n  out=other/{name}\n" for name in bodies]
     url_list = "".join(lines).encode() + urls(server, ["a"])
     result = run_cli("-", "-d", target, "--fsync", *QUICK, stdin=url_list)
     assert result.status == 0, result
-    assert files_of(other_disk) == bodies
+    assert tree_of(other_disk) == bodies
     assert {path.stat().st_mtime for path in other_disk.iterdir()} == {1727776800.0}
     assert sorted(path.name for path in target.iterdir()) == ["a", "other"]
     [warning] = warnings_of(result)
@@ -151,38 +151,38 @@ def test_folder_on_another_disk(server: ScriptedServer, target: Path, other_disk
 
 
 def test_other_disk_is_full(server: ScriptedServer, target: Path, other_disk: Path) -> None:
-    """A copy for which there is no room has no name, and what there was stays."""
+    """A copy without room is not published, and the existing file stays."""
     play(server, {"large": 5 * MIB})
     (other_disk / "large").write_bytes(b"older")
     url_list = urls(server, ["large"]) + b"  out=other/large\n"
     result = run_cli("-", "-d", target, *QUICK, stdin=url_list)
     assert (result.status, result.causes) == (3, {"disk-full": 1}), result
-    assert files_of(other_disk) == {"large": b"older"}
+    assert tree_of(other_disk) == {"large": b"older"}
 
 
 # A directory that goes away.
 
 
 def play_held(server: ScriptedServer, name: str, body: bytes) -> Callable[[], None]:
-    """Have the server stop in mid-body; returns what lets it go on."""
+    """Have the server stop in mid-body; return a function that lets it go on."""
     event = threading.Event()
     server.play(f"/{name}", Reply(body=body, delivery=Hold(event, after=MIB)))
     return event.set
 
 
 def move(target: Path) -> None:
-    """Move it away."""
+    """Move the directory away."""
     target.rename(target.with_name("moved"))
 
 
 def replace(target: Path) -> None:
-    """Put another one in its place."""
+    """Put another directory in its place."""
     move(target)
     target.mkdir()
 
 
 def link(target: Path) -> None:
-    """Put a link in its place that leads elsewhere."""
+    """Put a link to another directory in its place."""
     move(target)
     elsewhere = target.with_name("elsewhere")
     elsewhere.mkdir()
@@ -190,16 +190,16 @@ def link(target: Path) -> None:
 
 
 def unmount(target: Path) -> None:
-    """Unmount its disk, though it is in use."""
+    """Unmount its disk, which is in use."""
     subprocess.run(["umount", "--lazy", str(target)], check=True)
 
 
 @pytest.fixture
 def mounted(target: Path) -> Iterator[Path]:
-    """The output directory is a file system of its own."""
+    """Yield an output directory that is a file system."""
     with small_disk(target, "size=16m"):
         yield target
-        # What the test has unmounted can't be unmounted again.
+        # A mount in place of the one that the test removed, for the end of the block.
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(target)], check=True)
 
 
@@ -211,7 +211,10 @@ def test_directory_that_goes_away(
     *,
     take_away: Callable[[Path], None],
 ) -> None:
-    """The run ends with 3 and says so; nothing is made in its place; the list has the rest."""
+    """The run ends with 3 and its reason; nothing is created in its place.
+
+    The list of failed URLs has all that is missing.
+    """
     if take_away is unmount:
         request.getfixturevalue("mounted")
     failed = target.with_name("failed")
@@ -232,35 +235,35 @@ def test_directory_that_goes_away(
     numbers = (result.totals.downloaded, result.totals.failed, result.totals.unfinished)
     assert numbers == (1, 0, 3), result
     assert server.count("/next") == 0
-    assert not target.exists() or files_of(target) == {}
+    assert not target.exists() or tree_of(target) == {}
     left = [line for line in failed.read_text().splitlines() if not line.startswith("#")]
     assert left == urls(server, ["slow", "next", "last"]).decode().splitlines()
 
 
-# Directories that others write to.
+# Directories that other users may write to.
 
 
 def hidden_link(place: Path) -> None:
-    """A link to a folder."""
+    """Put a link to a folder there."""
     elsewhere = place.parent.parent / "elsewhere"
     elsewhere.mkdir()
     place.symlink_to(elsewhere)
 
 
 def hidden_nowhere(place: Path) -> None:
-    """A link to nothing."""
+    """Put a broken link there."""
     place.symlink_to("nowhere")
 
 
 def hidden_foreign(place: Path) -> None:
-    """A folder that anybody may write to, of somebody else."""
+    """Put a folder of another user there, to which all users may write."""
     place.mkdir()
     place.chmod(0o777)
     os.chown(place, 12345, 12345)
 
 
 def hidden_closed(place: Path) -> None:
-    """A folder of somebody else that only they may write to."""
+    """Put a folder of another user there, to which only that user may write."""
     place.mkdir()
     os.chown(place, 12345, 12345)
 
@@ -279,7 +282,7 @@ def hidden_closed(place: Path) -> None:
 def test_planted_hidden_folder(
     server: ScriptedServer, target: Path, *, plant: Callable[[Path], None], word: str
 ) -> None:
-    """It is refused before the first request; the message says what, where and what to do."""
+    """It is refused before the first request; the message has problem, place and remedy."""
     if os.geteuid() != 0:
         pytest.skip("only root may give files away")
     play(server, {"file": 10})
@@ -296,7 +299,7 @@ def test_planted_hidden_folder(
 
 
 def test_folder_is_swapped_for_a_link(server: ScriptedServer, target: Path) -> None:
-    """A link that takes a folder's place in mid-run, and leads out, gets no file written."""
+    """A link that replaces a folder in mid-run, and leads out, gets no file written."""
     outside = target.with_name("outside")
     outside.mkdir()
     bodies = play(server, {"first": 10, "second": 20, "third": 30})
@@ -312,7 +315,7 @@ def test_folder_is_swapped_for_a_link(server: ScriptedServer, target: Path) -> N
     assert (result.status, result.causes) == (3, {"local": 2}), result
     assert "leads out of the output directory" in result.stderr
     assert list(outside.iterdir()) == []
-    assert files_of(target) == {"moved/first": bodies["first"]}
+    assert tree_of(target) == {"moved/first": bodies["first"]}
 
 
 # Locales.
@@ -320,7 +323,7 @@ def test_folder_is_swapped_for_a_link(server: ScriptedServer, target: Path) -> N
 
 @pytest.fixture(scope="module")
 def locale_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the locale en_US.ISO-8859-1."""
+    """Return a folder with the locale en_US.ISO-8859-1."""
     path = tmp_path_factory.mktemp("locales")
     if shutil.which("localedef") is None:
         pytest.skip("localedef is not installed")

@@ -1,4 +1,4 @@
-"""Pipes without a partner: the first signal ends a run that waits for the other end."""
+"""Pipes whose other end does nothing: the first signal ends a run that waits for it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SMALLEST_PIPE = 4096
 def process(
     *arguments: str | Path, stdout: int | None = None, stderr: int | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A run of the program whose streams go to these descriptors; killed at the end."""
+    """Run the program with its streams on these descriptors; kill it at the end."""
     running = subprocess.Popen(
         [*MAIN, *map(str, arguments)],
         stdin=subprocess.DEVNULL,
@@ -44,7 +44,7 @@ def process(
 
 @contextmanager
 def unread_pipe() -> Iterator[tuple[int, int]]:
-    """Both ends of a pipe of the least size; nobody reads it."""
+    """Yield both ends of a pipe of the smallest size, which is not read."""
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, SMALLEST_PIPE)
     try:
@@ -55,12 +55,12 @@ def unread_pipe() -> Iterator[tuple[int, int]]:
 
 
 def is_full(writer: int) -> bool:
-    """Return whether nothing more can be written to a pipe without waiting."""
+    """Return whether a write to the pipe would block."""
     return not select.select([], [writer], [], 0)[1]
 
 
 def urls(server: ScriptedServer, folder: Path, count: int) -> Path:
-    """Write a list of URLs that do not exist: each of them is a line in the log."""
+    """Write a list of missing URLs, each of which is a line in the log."""
     path = folder / "list"
     path.write_text("".join(server.url(f"/{number}\n") for number in range(count)))
     return path
@@ -71,7 +71,7 @@ def urls(server: ScriptedServer, folder: Path, count: int) -> Path:
 def test_a_full_stderr(
     server: ScriptedServer, tmp_path: Path, number: signal.Signals, workers: str
 ) -> None:
-    """A reader of the log that stops reading holds the run up, but not its end."""
+    """A reader of the log that stops reading blocks the run, but not its end."""
     server.play("/", Reply(status=404))
     source = urls(server, tmp_path, 2000)
     with (
@@ -87,7 +87,7 @@ def test_a_full_stderr(
 def test_a_full_stdout_of_a_dry_run(
     server: ScriptedServer, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """So does a reader of the plan."""
+    """A reader of the plan that stops reading does not block the end either."""
     source = urls(server, tmp_path, 5000)
     with unread_pipe() as (_, writer), process(source, "--dry-run", stdout=writer) as running:
         wait_until(lambda: is_full(writer), what="a full pipe")
@@ -96,7 +96,7 @@ def test_a_full_stdout_of_a_dry_run(
 
 
 def test_a_slow_reader_of_stderr_gets_all(server: ScriptedServer, tmp_path: Path) -> None:
-    """Nothing is lost as long as the run goes on, however late it is read."""
+    """No line is lost while the run goes on, however late it is read."""
     source = urls(server, tmp_path, 300)
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, SMALLEST_PIPE)
@@ -130,7 +130,7 @@ def test_a_slow_reader_of_stderr_gets_all(server: ScriptedServer, tmp_path: Path
 def test_a_fifo_without_a_partner(
     server: ScriptedServer, tmp_path: Path, option: str, number: signal.Signals
 ) -> None:
-    """Whatever a FIFO is given for, the first signal ends the wait for its other end."""
+    """With a FIFO for any option, the first signal ends the wait for its other end."""
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     source = fifo if option == "list" else urls(server, tmp_path, 1)
@@ -139,7 +139,7 @@ def test_a_fifo_without_a_partner(
     plain = () if option == "--report" else ("--report", report)
     with process(source, "-d", tmp_path / "out", *given, *plain) as running:
         if option == "--failed-out":
-            # It is opened when all jobs have ended, in a way that does not block.
+            # It is opened after all jobs have ended, without blocking.
             wait_until(lambda: report.exists() and report.stat().st_size > 0, what="the end")
         else:
             wait_until(lambda: is_waiting(running.pid, fifo), what="the FIFO")
@@ -148,7 +148,7 @@ def test_a_fifo_without_a_partner(
 
 
 def is_waiting(pid: int, fifo: Path) -> bool:
-    """Return whether the process waits for a FIFO's other end, or has the FIFO open."""
+    """Return whether the process waits for the other end of a FIFO, or has it open."""
     descriptors = Path(f"/proc/{pid}/fd")
     with suppress(OSError):
         has_it = any(each.readlink() == fifo for each in descriptors.iterdir())

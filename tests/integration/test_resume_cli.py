@@ -1,4 +1,4 @@
-"""What is here already: parts are continued, files skipped, compared or replaced."""
+"""Parts and files of earlier runs: they are resumed, skipped, compared or replaced."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import stat
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,43 +21,39 @@ import pytest
 import trustme
 
 from tests.support.cli import CliResult, RunningCli, run_cli
-from tests.support.nginx import LogEntry, Nginx, running_nginx
+from tests.support.jobs import make_job
+from tests.support.nginx import Nginx, running_nginx
+from tests.support.output_folder import assert_holds, bytes_in_parts, files_of
 from tests.support.scripted_server import Cut, Hold, Reply, ScriptedServer, Stall
-from tests.support.sizes import sizes_of
 from tests.support.waiting import wait_until
 from url_downloader.config.settings import OutputSettings
-from url_downloader.shared.models import DownloadJob
 from url_downloader.storage import part_file
 from url_downloader.storage.output_directory import OutputDirectory
 
 MIB = 1 << 20
 SIZE = 4 * MIB
-HIDDEN = ".url-downloader"
 LONG_AGO = 1_600_000_000
 OLD, NEW = b"the old content", b"the new content, longer"
 QUICK = ("--max-retries", "1", "--retry-delay", "0.01")
 
-# The first half of a large file comes at once, the rest takes its time.
-LOCATIONS = """
-    location = /-/status { access_log off; stub_status; }
-    location /slow/ { limit_rate 2m; }
-"""
+# The first half of a large file comes at once, the rest slowly.
+LOCATIONS = "location /slow/ { limit_rate 2m; }"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """A folder that nginx serves, and where it is downloaded to.
+class NginxDownloads:
+    """Downloads of files that nginx serves.
 
     Args:
-        nginx: that serves it.
-        target: the output directory.
+        nginx: Server of the files.
+        target: Output directory.
     """
 
     nginx: Nginx
     target: Path
 
     def serve(self, path: str, content: bytes, *, modified: int = LONG_AGO) -> str:
-        """Put a file on the server, last modified then; returns its URL."""
+        """Put a file with this time on the server; return its URL."""
         file = self.nginx.root / path
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(content)
@@ -66,40 +61,27 @@ class Site:
         return self.nginx.url(f"/{path}")
 
     def run(self, url_list: str, *options: str) -> tuple[CliResult, list[tuple[str, int, int]]]:
-        """Run the program; its end, and (target, status, body bytes) of what nginx answered."""
-        seen = self._log_when_quiet()
+        """Run the program; return its result, and target, status and bytes of each reply."""
+        seen = self.nginx.log_when_quiet()
         result = download(url_list, self.target, *options)
-        requests = self._log_when_quiet()[len(seen) :]
+        requests = self.nginx.log_when_quiet()[len(seen) :]
         return result, [(e.target, e.status, e.body_bytes) for e in requests]
 
     def statuses(self, url_list: str, *options: str) -> list[tuple[str, int]]:
-        """As `run`, of a run that must succeed: (target, status), sorted."""
+        """Run the program, which must succeed; return its sorted replies: target and status."""
         result, requests = self.run(url_list, *options)
         assert result.status == 0, result
         return sorted((target, status) for target, status, _ in requests)
 
     def interrupt(self, url: str) -> int:
-        """A run that gets SIGINT in mid-body; returns the size of the part that it leaves."""
+        """Interrupt a run in mid-body; return the size of its part."""
         with RunningCli("-", "-d", self.target) as run:
             run.send(f"{url}\n".encode())
-            wait_until(lambda: self._part_size() > MIB, what="a MiB of the file")
+            wait_until(lambda: bytes_in_parts(self.target) > MIB, what="a MiB of the file")
             run.signal(signal.SIGINT)
             assert run.wait().status == 130
         assert files_of(self.target) == {}
-        return self._part_size()
-
-    def _part_size(self) -> int:
-        parts = (self.target / HIDDEN).glob("*.part")
-        return sum(sizes_of(parts))
-
-    def _log_when_quiet(self) -> list[LogEntry]:
-        """The access log as soon as no connection is left but the one that asks."""
-        wait_until(lambda: self._connections() == 1, what="nginx to end its connections")
-        return self.nginx.access_log()
-
-    def _connections(self) -> int:
-        with urllib.request.urlopen(self.nginx.url("/-/status")) as reply:
-            return int(reply.readline().split()[-1])
+        return bytes_in_parts(self.target)
 
 
 def download(url_list: str, target: Path, *options: str) -> CliResult:
@@ -109,25 +91,14 @@ def download(url_list: str, target: Path, *options: str) -> CliResult:
     return result
 
 
-def files_of(target: Path) -> dict[str, bytes]:
-    """Name and content of each file under its own name."""
-    return {path.name: path.read_bytes() for path in target.iterdir() if path.is_file()}
-
-
-def assert_holds(target: Path, files: dict[str, bytes]) -> None:
-    """These files are there, and nothing else: the hidden folder is gone."""
-    assert sorted(path.name for path in target.iterdir()) == sorted(files)
-    assert files_of(target) == files
-
-
 def digest(content: bytes) -> str:
-    """SHA-256 in hexadecimal."""
+    """Return the SHA-256 digest in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
 @pytest.fixture(scope="module")
 def slow_nginx(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
-    """An nginx with a folder that it serves slowly."""
+    """Yield an nginx with a folder that it serves slowly."""
     root, prefix = (tmp_path_factory.mktemp(name) for name in ("slow-www", "slow-nginx"))
     with running_nginx(root, prefix, ca, locations=LOCATIONS) as running:
         yield running
@@ -135,9 +106,9 @@ def slow_nginx(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture
-def site(slow_nginx: Nginx, tmp_path: Path) -> Iterator[Site]:
-    """An empty site."""
-    yield Site(nginx=slow_nginx, target=tmp_path / "downloads")
+def site(slow_nginx: Nginx, tmp_path: Path) -> Iterator[NginxDownloads]:
+    """Yield downloads from an empty site."""
+    yield NginxDownloads(nginx=slow_nginx, target=tmp_path / "downloads")
     for path in slow_nginx.root.iterdir():
         shutil.rmtree(path)
 
@@ -146,8 +117,10 @@ def site(slow_nginx: Nginx, tmp_path: Path) -> Iterator[Site]:
     ("options", "is_resumed"),
     [((), True), (("-c",), True), (("-N",), True), (("--no-continue",), False)],
 )
-def test_after_an_interrupt(site: Site, options: Sequence[str], is_resumed: bool) -> None:
-    """The next run gets what is missing, and only that; with --no-continue it gets all."""
+def test_after_an_interrupt(
+    site: NginxDownloads, options: Sequence[str], is_resumed: bool
+) -> None:
+    """The next run gets the missing bytes alone; with --no-continue it gets all."""
     content = Random(1).randbytes(SIZE)
     url = site.serve("slow/file.bin", content)
     kept = site.interrupt(url)
@@ -159,8 +132,8 @@ def test_after_an_interrupt(site: Site, options: Sequence[str], is_resumed: bool
 
 
 @pytest.mark.parametrize("size", [SIZE, SIZE // 2, 1000, 0])
-def test_changed_after_an_interrupt(site: Site, size: int) -> None:
-    """A file that is another one by the next run is downloaded whole, whatever its size."""
+def test_changed_after_an_interrupt(site: NginxDownloads, size: int) -> None:
+    """A file that changed since the last run is downloaded whole, whatever its size."""
     url = site.serve("slow/file.bin", Random(1).randbytes(SIZE))
     site.interrupt(url)
     content = Random(2).randbytes(size)
@@ -171,8 +144,8 @@ def test_changed_after_an_interrupt(site: Site, size: int) -> None:
     assert_holds(site.target, {"file.bin": content})
 
 
-def test_checksum_over_an_interrupt(site: Site) -> None:
-    """A checksum covers what an earlier run brought, which isn't fetched again for it."""
+def test_checksum_over_an_interrupt(site: NginxDownloads) -> None:
+    """A checksum covers the bytes of an earlier run, which are not fetched again."""
     content = Random(1).randbytes(SIZE)
     url = site.serve("slow/file.bin", content)
     kept = site.interrupt(url)
@@ -183,7 +156,7 @@ def test_checksum_over_an_interrupt(site: Site) -> None:
 
 
 def test_asks_for_the_rest_of_one_version(server: ScriptedServer, tmp_path: Path) -> None:
-    """The next attempt asks for the bytes that are missing, of the version that it knows."""
+    """The next attempt asks for the missing bytes of the version that it knows."""
     body = Random(1).randbytes(2 * MIB)
     kept = 3 * MIB // 2
     rest = {"ETag": '"one"', "Content-Range": f"bytes {kept}-{len(body) - 1}/{len(body)}"}
@@ -201,8 +174,8 @@ def test_asks_for_the_rest_of_one_version(server: ScriptedServer, tmp_path: Path
 
 
 @pytest.fixture
-def three(site: Site) -> str:
-    """A list of three URLs; a full, an empty and no file stand under their names already."""
+def three(site: NginxDownloads) -> str:
+    """Return a list of three URLs, whose files are full, empty and missing."""
     names = ("full", "empty", "none")
     urls = [site.serve(f"files/{name}", NEW) for name in names]
     site.target.mkdir()
@@ -220,16 +193,16 @@ def three(site: Site) -> str:
     ],
 )
 def test_what_exists(
-    site: Site, three: str, option: str, asked: list[str], full: bytes, empty: bytes
+    site: NginxDownloads, three: str, option: str, asked: list[str], full: bytes, empty: bytes
 ) -> None:
-    """-c skips files that have content, -nc skips any, and without them all are replaced."""
+    """-c skips files with content, -nc skips any file, and by default files are replaced."""
     assert site.statuses(three, option) == [(f"/files/{name}", 200) for name in asked]
     assert_holds(site.target, {"full": full, "empty": empty, "none": NEW})
 
 
 @pytest.mark.parametrize("first", ["-N", "--no-continue"], ids=["entity-tag", "only-date"])
-def test_timestamping(site: Site, first: str) -> None:
-    """With -N a file is left alone until it changes on the server, and then replaced."""
+def test_timestamping(site: NginxDownloads, first: str) -> None:
+    """With -N a file is left alone until it changes on the server; then it is replaced."""
     url = site.serve("files/file", OLD)
     file = site.target / "file"
     assert site.statuses(url, first) == [("/files/file", 200)]
@@ -244,7 +217,7 @@ def test_timestamping(site: Site, first: str) -> None:
     assert file.stat().st_mtime == LONG_AGO + 5
 
 
-def test_no_mtime(site: Site) -> None:
+def test_no_mtime(site: NginxDownloads) -> None:
     """With --no-mtime a file has the time of its download."""
     began = int(time.time())
     site.statuses(site.serve("files/file", OLD), "--no-mtime")
@@ -270,7 +243,7 @@ def test_no_mtime(site: Site) -> None:
 def test_failed_download_leaves_the_old_file(
     server: ScriptedServer, tmp_path: Path, reply: Reply, options: Sequence[str]
 ) -> None:
-    """When a download fails, what stood under its name stays as it was."""
+    """If a download fails, the existing file stays as it was."""
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "file").write_bytes(OLD)
     before = (tmp_path / "out" / "file").stat()
@@ -282,7 +255,7 @@ def test_failed_download_leaves_the_old_file(
 
 
 def test_checksum_mismatch(server: ScriptedServer, tmp_path: Path) -> None:
-    """A mismatch is asked for afresh once, then failed, and never has a name."""
+    """After a mismatch the file is requested once more, then failed, and never published."""
     server.play("/good", Reply(body=OLD))
     server.play("/bad", Reply(body=NEW, headers={"ETag": '"one"'}))
     lines = [f"{server.url(p)}\n checksum=sha-256={digest(OLD)}" for p in ("/good", "/bad")]
@@ -295,15 +268,15 @@ def test_checksum_mismatch(server: ScriptedServer, tmp_path: Path) -> None:
 
 
 def test_second_copy_matches(server: ScriptedServer, tmp_path: Path) -> None:
-    """A copy that was spoilt on its way is replaced by the next one."""
+    """A copy that was damaged on its way is replaced by the next one."""
     server.play("/file", Reply(body=NEW), Reply(body=OLD))
     entry = f"{server.url('/file')}\n checksum=sha-256={digest(OLD)}"
     assert download(entry, tmp_path / "out").status == 0
     assert_holds(tmp_path / "out", {"file": OLD})
 
 
-def test_checksums_file(site: Site, tmp_path: Path) -> None:
-    """The output of sha256sum checks each file that it names, by its name on the disk."""
+def test_checksums_file(site: NginxDownloads, tmp_path: Path) -> None:
+    """The output of sha256sum verifies each file that it names, by its name on the disk."""
     urls = [site.serve(f"files/{name}", OLD) for name in ("good", "bad", "unnamed")]
     sums = tmp_path / "SHA256SUMS"
     sums.write_text(f"{digest(OLD)}  good\n{digest(NEW)} *bad\n")
@@ -313,8 +286,8 @@ def test_checksums_file(site: Site, tmp_path: Path) -> None:
     assert_holds(site.target, {"good": OLD, "unnamed": OLD})
 
 
-def test_limits(site: Site) -> None:
-    """--max-filesize and --expect-type let pass what keeps to them."""
+def test_limits(site: NginxDownloads) -> None:
+    """--max-filesize and --expect-type accept files within their limits."""
     urls = [site.serve(f"files/{name}", OLD) for name in ("a.txt", "b.html", "c.bin")]
     url_list = "\n".join([*urls, site.serve("files/large.txt", bytes(1025))])
     result, _ = site.run(url_list, "--max-filesize", "1k", "--expect-type", "text/*")
@@ -324,7 +297,7 @@ def test_limits(site: Site) -> None:
 
 
 def test_content_disposition(httpbin: str, tmp_path: Path) -> None:
-    """The server's name is taken, made safe, once; a name of the list's own wins."""
+    """The server's name is used, made safe and unique; a name in the list beats it."""
     url = f"{httpbin}/response-headers?Content-Disposition=attachment%3B%20filename%3D"
     entries = (
         f"{url}report.json\n{url}report.json&second\n"
@@ -340,14 +313,14 @@ def test_content_disposition(httpbin: str, tmp_path: Path) -> None:
 
 
 def test_names_of_the_urls(httpbin: str, tmp_path: Path) -> None:
-    """Unless asked for, the server's name doesn't count."""
+    """By default the server's name is ignored."""
     url = f"{httpbin}/response-headers?Content-Disposition=attachment%3B%20filename%3Da.json"
     assert download(url, tmp_path / "out").status == 0
     assert list(files_of(tmp_path / "out")) == ["response-headers"]
 
 
 def test_httpbin_range(httpbin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """httpbin sends ranges, but no valid entity tag: what is here is dropped, not continued."""
+    """A part is dropped where the server sends ranges, but no valid entity tag."""
     content = (b"abcdefghijklmnopqrstuvwxyz" * 4000)[:100_000]
     url = f"{httpbin}/range/100000"
     seed_part(url, tmp_path / "out", b"?" * 40_000, monkeypatch)
@@ -357,19 +330,18 @@ def test_httpbin_range(httpbin: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def seed_part(url: str, target: Path, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave `data` as the part of httpbin's range that an earlier run got."""
+    """Leave `data` as the part of httpbin's range, as an earlier run would."""
     monkeypatch.setattr(part_file, "WORTH_RESUMING", 1)
     directory = OutputDirectory(OutputSettings(directory=target))
     directory.prepare()
-    job = DownloadJob(job_id=1, url=url, output="100000", max_retries=0)
-    part = directory.create(job)
+    part = directory.create(make_job(url=url, output="100000"))
     part.begin('"range100000"', 100_000)
     part.write(data)
     assert part.keep()
 
 
 def test_httpbin_etag(httpbin: str, tmp_path: Path) -> None:
-    """With -N httpbin is asked with the entity tag that the file came with."""
+    """With -N the request has the entity tag of the existing file."""
     target = tmp_path / "out"
     first = download(f"{httpbin}/etag/one", target, "-N")
     assert first.status == 0, first
@@ -380,7 +352,7 @@ def test_httpbin_etag(httpbin: str, tmp_path: Path) -> None:
     assert (target / "one").stat() == before
 
 
-def test_fsync(site: Site) -> None:
+def test_fsync(site: NginxDownloads) -> None:
     """With --fsync files arrive as without."""
     content = Random(1).randbytes(2 * MIB)
     urls = [site.serve("files/large", content), site.serve("files/small", OLD)]
@@ -390,7 +362,7 @@ def test_fsync(site: Site) -> None:
 
 
 def test_two_runs_at_once(server: ScriptedServer, tmp_path: Path) -> None:
-    """Two runs of the same list in the same directory both end well, with right files."""
+    """Two runs of one list in one directory both succeed, with right files."""
     bodies = {f"file{n}": Random(n).randbytes(2 * MIB) for n in range(3)}
     both_asked = threading.Event()
     for name, body in bodies.items():
@@ -408,7 +380,7 @@ def test_two_runs_at_once(server: ScriptedServer, tmp_path: Path) -> None:
     assert_holds(tmp_path / "out", bodies)
 
 
-# What a run does first and last with its directory, many times over.
+# The first and the last step of a run with its directory, many times.
 BEGIN_AND_END = """
 import sys
 from pathlib import Path
@@ -422,7 +394,7 @@ for _ in range(500):
 
 
 def test_runs_that_begin_as_others_end(tmp_path: Path) -> None:
-    """A run that tidies up takes no folder away that another one is about to use."""
+    """A run that tidies up removes no folder that another run is about to use."""
     program = (sys.executable, "-c", BEGIN_AND_END)
     with (
         RunningCli(tmp_path / "out", program=program) as one,
@@ -447,7 +419,7 @@ def test_permissions(server: ScriptedServer, tmp_path: Path, mask: int, mode: in
 
 
 def test_gzip(server: ScriptedServer, tmp_path: Path) -> None:
-    """What came compressed unasked is decoded, but an archive stays what it is."""
+    """A body that came compressed unasked is decoded, but an archive stays as it is."""
     packed = gzip.compress(OLD)
     for path in ("/page.html", "/data.tar.gz"):
         headers = {"Content-Encoding": "gzip", "ETag": '"one"'}

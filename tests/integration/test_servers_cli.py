@@ -1,4 +1,4 @@
-"""The options for talking to servers, through the real command; nothing secret is ever said."""
+"""Options for servers, with the real command: no output has a secret."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECRET = "s3cret"
 def download(
     tmp_path: Path, *options: str | Path, urls: str, env: dict[str, str] | None = None
 ) -> CliResult:
-    """A run that logs every step."""
+    """Run the program with the most detailed log."""
     result = run_cli("-v", "-d", tmp_path / "out", *options, "-", stdin=urls.encode(), env=env)
     assert not result.has_traceback, result
     assert SECRET not in result.stdout + result.stderr
@@ -28,7 +28,7 @@ def download(
 
 
 def test_secrets_from_files(server: ScriptedServer, tmp_path: Path) -> None:
-    """Headers, cookies and logins need never be on a command line."""
+    """Headers, cookies and logins can come from files instead of the command line."""
     (tmp_path / "headers").write_text(f"# key\nX-Key: {SECRET}\n")
     (tmp_path / "netrc").write_text(f"machine 127.0.0.1 login me password {SECRET}\n")
     (tmp_path / "cookies").write_text(
@@ -58,7 +58,7 @@ def test_secrets_from_files(server: ScriptedServer, tmp_path: Path) -> None:
 def test_through_a_proxy(
     tls_server: ScriptedServer, ca_bundle: Path, tmp_path: Path, way: str
 ) -> None:
-    """HTTPS by CONNECT, with a login for the proxy that nobody gets to see."""
+    """HTTPS goes through CONNECT; the login for the proxy is in no output."""
     tls_server.play("/a", Reply(body=BODY))
     with socks_proxy() if way == "socks" else http_proxy() as proxy:
         options = () if way == "environment" else ("--proxy", proxy.url())
@@ -74,7 +74,7 @@ def test_through_a_proxy(
 
 
 def test_insecure_is_said_once(tmp_path: Path) -> None:
-    """-k downloads from whom nobody vouches for; without it nothing is even asked."""
+    """-k accepts untrusted certificates, with one warning; without it no request is made."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     with ScriptedServer(tls=context) as server:
@@ -92,7 +92,7 @@ def test_insecure_is_said_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("option", ["--cookies", "--netrc", "--ca-cert", "--cert"])
 def test_a_file_that_is_not_there(server: ScriptedServer, tmp_path: Path, option: str) -> None:
-    """The run does not begin: exit status 3, and the reason."""
+    """A missing file ends the run at its start, with status 3 and the reason."""
     result = download(tmp_path, option, tmp_path / "none", urls=server.url("/a"))
     assert result.status == 3
     assert f"{tmp_path / 'none'}" in result.stderr

@@ -1,4 +1,4 @@
-"""Signals at any moment: the end is soon and in order, or at once, and no file is wrong."""
+"""Signals at any moment: the run ends soon and in order, or at once, and no file is wrong."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import pytest
 
 from tests.support.busy_site import FILES, content_of, play_busy_list
 from tests.support.cli import MAIN, CliResult, RunningCli, run_cli
+from tests.support.output_folder import files_of
 from tests.support.scripted_server import (
     Action,
     Framing,
@@ -31,7 +32,7 @@ from tests.support.scripted_server import (
 from tests.support.waiting import wait_until
 
 EXIT_LATENCY = 4.0
-"""Twice what is promised, for machines that are busy with other things."""
+"""Seconds until the end of a run: twice the promised time, for busy machines."""
 OFTEN = "--monitor-interval=0.05"
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
 ALL_SIGNALS = pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
@@ -39,19 +40,12 @@ ALL_SIGNALS = pytest.mark.parametrize("number", STATUS, ids=lambda number: numbe
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """An output directory that doesn't exist yet."""
+    """Return an output directory that does not exist yet."""
     return tmp_path / "downloads"
 
 
-def finished(target: Path) -> dict[str, bytes]:
-    """The content of each finished file by its name."""
-    if not target.exists():
-        return {}
-    return {path.name: path.read_bytes() for path in target.iterdir() if path.is_file()}
-
-
 def wait_for_output(run: RunningCli, pattern: str) -> None:
-    """Return once the program has said on stderr what matches `pattern`."""
+    """Return once stderr has a match of `pattern`."""
     wait_until(
         lambda: re.search(pattern, run.stderr_so_far()) is not None,
         what=f"{pattern!r} on stderr",
@@ -59,7 +53,7 @@ def wait_for_output(run: RunningCli, pattern: str) -> None:
 
 
 def interrupt(run: RunningCli, number: signal.Signals = signal.SIGINT) -> CliResult:
-    """Send the signal, with stdin left open; the run has to end soon and in order."""
+    """Send the signal, with stdin left open; the run must end soon and in order."""
     began = time.monotonic()
     run.signal(number)
     result = run.wait_with_open_stdin()
@@ -72,7 +66,7 @@ def interrupt(run: RunningCli, number: signal.Signals = signal.SIGINT) -> CliRes
 
 
 def not_downloaded(result: CliResult) -> int:
-    """How many jobs the summary calls failed or unfinished."""
+    """Return the number of failed and unfinished jobs in the summary."""
     assert result.totals is not None, result
     return result.totals.failed + result.totals.unfinished
 
@@ -88,14 +82,14 @@ BUSY = ("-w4", "--queue-size=2", "-T0.4", "--retry-delay=0.1", OFTEN)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """When a run of the busy list is hit, and by what.
+    """The moment at which a run of the busy list gets signals.
 
     Args:
-        run: which one, in the queries of its URLs.
-        after: how many of its requests have come before.
-        delay: seconds from then on.
-        signals: in order.
-        pause: seconds between them.
+        run: Name of the run, in the queries of its URLs.
+        after: Number of its requests that come before.
+        delay: Seconds after these requests.
+        signals: Signals in order.
+        pause: Seconds between them.
     """
 
     run: str
@@ -106,7 +100,7 @@ class Moment:
 
 
 def moments(seed: int) -> Iterator[Moment]:
-    """Ten moments: half of them anywhere from the start on, half of them in mid-run."""
+    """Yield ten moments: half of them at any time from the start, half of them in mid-run."""
     luck = random.Random(seed)
     for number in range(RUNS):
         is_timed = number % 2 == 0
@@ -120,7 +114,7 @@ def moments(seed: int) -> Iterator[Moment]:
 
 
 def hit(server: ScriptedServer, arguments: Sequence[str | Path], moment: Moment) -> CliResult:
-    """A run that gets its signals at its moment."""
+    """Run the program, and send it the signals at this moment."""
 
     def has_come_far_enough() -> bool:
         ours = [r for r in server.requests() if r.target.endswith(f"?{moment.run}")]
@@ -137,7 +131,7 @@ def hit(server: ScriptedServer, arguments: Sequence[str | Path], moment: Moment)
 
 
 def is_interpreters_own(result: CliResult) -> bool:
-    """Whether Ctrl-C hit Python itself, before the first line of the program had run."""
+    """Tell whether Ctrl-C came before the first line of the program."""
     return (
         re.match("(?s)(Fatal Python error|.*Traceback .*KeyboardInterrupt)", result.stderr)
         is not None
@@ -148,7 +142,7 @@ def is_interpreters_own(result: CliResult) -> bool:
 
 
 def assert_documented(result: CliResult, moment: Moment) -> None:
-    """The status is one of those that were promised, and there is no traceback."""
+    """Check that the status is a documented one, and that there is no traceback."""
     if signal.SIGINT in moment.signals and is_interpreters_own(result):
         return
     allowed = {0, *(-number for number in moment.signals)}
@@ -162,7 +156,7 @@ def assert_documented(result: CliResult, moment: Moment) -> None:
 @pytest.mark.leaves_parts
 @pytest.mark.parametrize("seed", range(5))
 def test_random_moments(server: ScriptedServer, tmp_path: Path, seed: int) -> None:
-    """A run that is hit at any moment ends as documented, and the next one completes it."""
+    """A run that gets signals at any moment ends as documented; the next completes it."""
     names = play_busy_list(server)
     right = {name: content_of(name) for name in names}
 
@@ -171,13 +165,13 @@ def test_random_moments(server: ScriptedServer, tmp_path: Path, seed: int) -> No
         urls.write_text("".join(f"{server.url(f'/{name}?{moment.run}')}\n" for name in names))
         result = hit(server, (urls, "-d", target, *BUSY), moment)
         assert_documented(result, moment)
-        there = finished(target)
+        there = files_of(target)
         assert there.items() <= right.items(), (moment, sorted(there))
         assert result.status != 0 or there == right, (moment, result)
         if int(moment.run.partition("-")[2]) % RERUN_EVERY == 0:
             again = run_cli(urls, "-d", target, "-c", *BUSY, "--max-retries=30")
             assert again.status == 0, (moment, again)
-            assert finished(target) == right, moment
+            assert files_of(target) == right, moment
         return result
 
     with ThreadPoolExecutor(AT_ONCE) as executor:
@@ -199,7 +193,7 @@ STALLS: dict[str, Action] = {
 
 
 def assert_all_are_freed(origin: str, ready: Callable[[], None], target: Path) -> None:
-    """Sixty-four downloads hang; Ctrl-C ends them all, and the summary counts them."""
+    """Check that Ctrl-C ends 64 hanging downloads, and that the summary counts them."""
     urls = "".join(f"{origin}/x?{n}\n" for n in range(WORKERS)).encode()
     with RunningCli("-", "-d", target, f"-w{WORKERS}", OFTEN) as run:
         run.send(urls)
@@ -208,19 +202,19 @@ def assert_all_are_freed(origin: str, ready: Callable[[], None], target: Path) -
         wait_for_output(run, f"in flight {WORKERS} ")
         result = interrupt(run)
     assert not_downloaded(result) == WORKERS, result
-    assert finished(target) == {}
+    assert files_of(target) == {}
 
 
 @pytest.mark.parametrize("stall", STALLS)
 def test_all_workers_wait_for_a_reply(server: ScriptedServer, target: Path, stall: str) -> None:
-    """Ctrl-C frees all workers from replies that stand still."""
+    """Ctrl-C frees all workers from stalled replies."""
     server.play("/x", STALLS[stall])
     assert_all_are_freed(server.url(""), lambda: server.wait_for_requests(WORKERS), target)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_all_workers_wait_for_a_silent_server(target: Path, scheme: str) -> None:
-    """Ctrl-C frees all workers from a server that accepts, and says and reads nothing."""
+    """Ctrl-C frees all workers from a server that accepts, and never reads or writes."""
     with ScriptedServer(silent=True) as server:
         origin = server.url("").replace("http", scheme)
         assert_all_are_freed(origin, lambda: server.wait_for_connections(WORKERS), target)
@@ -230,7 +224,7 @@ def test_all_workers_wait_for_a_connection(target: Path) -> None:
     """Ctrl-C frees all workers from a server that accepts no connection."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        for _ in range(4):  # more than its queue takes; the later ones get no answer
+        for _ in range(4):  # more than its backlog takes, so that later ones get no answer
             filler = stack.enter_context(socket.socket())
             filler.setblocking(False)
             with suppress(BlockingIOError):
@@ -242,7 +236,7 @@ def test_all_workers_wait_for_a_connection(target: Path) -> None:
 def test_all_workers_wait_for_tls_replies(
     tls_server: ScriptedServer, target: Path, ca_bundle: Path
 ) -> None:
-    """Ctrl-C frees workers from bodies that stand still inside of TLS."""
+    """Ctrl-C frees workers from stalled bodies over TLS."""
     tls_server.play("/x", STALLS["body"])
     urls = "".join(f"{tls_server.url('/x')}?{n}\n" for n in range(8)).encode()
     env = {"REQUESTS_CA_BUNDLE": str(ca_bundle)}
@@ -260,13 +254,13 @@ NOHUP = ("sh", "-c", 'trap "" HUP; exec "$@"', "sh", *MAIN)
 
 @pytest.fixture
 def release() -> threading.Event:
-    """What a held download waits for."""
+    """Return the event that releases a held download."""
     return threading.Event()
 
 
 @pytest.fixture
 def held(server: ScriptedServer, release: threading.Event) -> bytes:
-    """A list of one URL, whose body comes in full once `release` is set."""
+    """Return a list of one URL, whose body is complete once `release` is set."""
     server.play("/held", Reply(body=b"x" * 5000, delivery=Hold(release, 1024)))
     return server.url("/held\n").encode()
 
@@ -278,13 +272,13 @@ def test_hangup_ends_the_run(server: ScriptedServer, held: bytes, target: Path) 
         server.wait_for_requests(1)
         result = interrupt(run, signal.SIGHUP)
     assert not_downloaded(result) == 1, result
-    assert finished(target) == {}
+    assert files_of(target) == {}
 
 
 def test_hangup_under_nohup(
     server: ScriptedServer, held: bytes, release: threading.Event, target: Path
 ) -> None:
-    """A run that was started to outlive its terminal does so."""
+    """A run under nohup outlives its terminal."""
     with RunningCli("-", "-d", target, OFTEN, program=NOHUP) as run:
         run.send(held)
         server.wait_for_requests(1)
@@ -294,13 +288,13 @@ def test_hangup_under_nohup(
         release.set()
         result = run.wait()
     assert result.status == 0, result
-    assert finished(target) == {"held": b"x" * 5000}
+    assert files_of(target) == {"held": b"x" * 5000}
 
 
 def test_hangup_under_nohup_is_no_second_signal(
     server: ScriptedServer, held: bytes, target: Path
 ) -> None:
-    """What nohup has ignored stays so while SIGTERM ends the run in order."""
+    """SIGHUP that nohup ignores stays ignored while SIGTERM ends the run in order."""
     with RunningCli("-", "-d", target, program=NOHUP) as run:
         run.send(held)
         server.wait_for_requests(1)
@@ -318,17 +312,17 @@ SECRETS = ("somebody", "hunter2")
 
 
 def with_credentials(url: str) -> str:
-    """`url` with a user name and a password."""
+    """Return `url` with a user name and a password."""
     return url.replace("//", "//{}:{}@".format(*SECRETS))
 
 
 def states(run: RunningCli) -> list[str]:
-    """The states that were told so far."""
+    """Return the states that were logged so far."""
     return run.stderr_so_far().split("state: ")[1:]
 
 
 def ask(run: RunningCli) -> str:
-    """Ask for the state; all that was said from its first line on."""
+    """Ask for the state; return the text from its first line on."""
     count = len(states(run))
     run.signal(signal.SIGUSR1)
     wait_until(lambda: len(states(run)) > count, what="the state")
@@ -339,7 +333,7 @@ def ask(run: RunningCli) -> str:
 def test_state(
     server: ScriptedServer, held: bytes, release: threading.Event, target: Path, option: str
 ) -> None:
-    """The state names what is in flight and what waits, without secrets; the run goes on."""
+    """The state names running attempts and retries, without secrets; the run goes on."""
     later, url = server.url("/later"), held.decode().strip()
     server.play("/later", Reply(status=503, headers={"Retry-After": "50"}))
     state = re.compile(
@@ -356,11 +350,11 @@ def test_state(
         result = interrupt(run)
     assert not_downloaded(result) == 1, result
     assert not [secret for secret in SECRETS if secret in result.stderr], result
-    assert finished(target) == {"held": b"x" * 5000}
+    assert files_of(target) == {"held": b"x" * 5000}
 
 
 def test_state_of_many_retries(server: ScriptedServer, target: Path) -> None:
-    """Of many retries that wait, the next ones are named and the others counted."""
+    """Of many retries the next ones are named and the others counted."""
     server.play("/later", Reply(status=503, headers={"Retry-After": "300"}))
     urls = "".join(f"{server.url(f'/later?{n}')}\n" for n in range(30)).encode()
     with RunningCli("-", "-d", target, OFTEN) as run:
@@ -375,10 +369,10 @@ def test_state_of_many_retries(server: ScriptedServer, target: Path) -> None:
 def test_state_many_times(
     server: ScriptedServer, held: bytes, release: threading.Event, target: Path
 ) -> None:
-    """Hundreds of questions, in each phase of a run, change nothing of how it ends."""
+    """Hundreds of SIGUSR1, in each phase of a run, do not change its end."""
     server.play("/flaky", *[Reply(status=503)] * 3, Reply(body=b"ok"))
     with RunningCli("-", "-d", target, "--retry-delay=0.05", OFTEN) as run:
-        # From then on the program is up; before, the question would end the interpreter.
+        # Before this the signal would kill the interpreter.
         wait_for_output(run, "done 0, ")
         for _ in range(200):
             run.signal(signal.SIGUSR1)
@@ -394,17 +388,17 @@ def test_state_many_times(
         result = run.wait()
     assert result.status == 0, result
     assert not result.has_traceback, result
-    assert finished(target) == {"held": b"x" * 5000, "flaky": b"ok"}
+    assert files_of(target) == {"held": b"x" * 5000, "flaky": b"ok"}
 
 
-# Where the list comes from.
+# Sources of the list.
 
 
 @ALL_SIGNALS
 def test_half_a_line_is_no_url(
     server: ScriptedServer, target: Path, *, number: signal.Signals
 ) -> None:
-    """A signal ends a run whose list stops in mid-line; what came of that line is nothing."""
+    """A signal ends a run whose list stops in mid-line; that half line is no URL."""
     with RunningCli("-", "-d", target, OFTEN) as run:
         run.send(server.url("/whole\n").encode() + server.url("/ha").encode())
         wait_for_output(run, "failed 1, ")
@@ -415,7 +409,7 @@ def test_half_a_line_is_no_url(
 
 @ALL_SIGNALS
 def test_full_pipe(server: ScriptedServer, target: Path, *, number: signal.Signals) -> None:
-    """A signal ends a run that has no room for what its list still has."""
+    """A signal ends a run whose queue has no room for the rest of the list."""
     server.play("/x", STALLS["body"])
     urls = "".join(f"{server.url(f'/x?{n}')}\n" for n in range(1000)).encode()
     with RunningCli("-", "-d", target, "--queue-size=1", OFTEN) as run:
@@ -424,7 +418,7 @@ def test_full_pipe(server: ScriptedServer, target: Path, *, number: signal.Signa
         wait_for_output(run, "tasks 1, .*in flight 4 ")
         result = interrupt(run, number)
     assert 4 <= not_downloaded(result) < 10, result
-    assert finished(target) == {}
+    assert files_of(target) == {}
 
 
 # Look-ups.
@@ -448,7 +442,7 @@ STUCK_PROGRAM = (sys.executable, "-c", WITH_STUCK_LOOK_UPS)
 
 @ALL_SIGNALS
 def test_stuck_look_up_does_not_delay_the_end(target: Path, *, number: signal.Signals) -> None:
-    """A name server that never answers keeps no worker, and not the program."""
+    """A name server that never answers blocks neither the workers nor the end."""
     with RunningCli("-", "-d", target, "-w8", OFTEN, program=STUCK_PROGRAM) as run:
         run.send("".join(f"http://{STUCK}/{n}\n" for n in range(8)).encode())
         wait_for_output(run, "(?s)the look-up is stuck.*in flight 8 ")
@@ -457,7 +451,7 @@ def test_stuck_look_up_does_not_delay_the_end(target: Path, *, number: signal.Si
 
 
 def test_stuck_look_up_is_a_timeout(server: ScriptedServer, target: Path) -> None:
-    """A look-up counts against --connect-timeout; the other jobs and the end go on."""
+    """A look-up counts against --connect-timeout; other jobs go on."""
     server.play("/good", Reply(body=b"good"))
     urls = f"http://{STUCK}/bad\n{server.url('/good')}\n".encode()
     options = ("-w1", "--connect-timeout=1", "--max-retries=0")
@@ -466,4 +460,4 @@ def test_stuck_look_up_is_a_timeout(server: ScriptedServer, target: Path) -> Non
     assert time.monotonic() - began < 1 + EXIT_LATENCY, result
     assert result.status == 1, result
     assert result.causes == {"timeout": 1}
-    assert finished(target) == {"good": b"good"}
+    assert files_of(target) == {"good": b"good"}

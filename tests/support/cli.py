@@ -204,6 +204,20 @@ class RunningCli:
         )
 
 
+def numbers(result: CliResult) -> tuple[int, int, int]:
+    """Return the numbers of downloaded, failed and unfinished jobs in the summary."""
+    totals = result.totals
+    assert totals is not None, result
+    return totals.downloaded, totals.failed, totals.unfinished
+
+
+def assert_local(result: CliResult, **causes: int) -> None:
+    """Check that the run ended with status 3, and that its jobs failed for these causes."""
+    assert result.status == 3, result
+    assert not result.has_traceback, result
+    assert result.causes == {name.replace("_", "-"): n for name, n in causes.items()}, result
+
+
 def clean_environment() -> dict[str, str]:
     """Return few variables: no proxies, certificates, terminal and settings of Python."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}

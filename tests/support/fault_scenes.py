@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.support.fault_judge import Ended, Outcome
+from tests.support.output_folder import HIDDEN
 from tests.support.ranges import ETAG, content, ranged
 from tests.support.replies import Cut, Framing, Reply, Request
 from tests.support.reports import read_report
 from tests.support.scripted_server import ScriptedServer
 
 KIB, MIB = 1 << 10, 1 << 20
-HIDDEN = ".url-downloader"
 INNER = "inner.bin"
 BIG, CHUNKED, LOST = "big.bin", "chunked.bin", "lost.bin"
 SIZES = {

@@ -8,6 +8,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ http {{
         ssl_certificate_key server.pem;
         root "{root}";
         location = /-/ready {{ access_log off; return 200 "{token}"; }}
+        location = /-/status {{ access_log off; stub_status; }}
         {locations}
     }}
 }}
@@ -106,6 +108,16 @@ class Nginx:
         """
         wait_until(lambda: len(self.access_log()) >= count, what=f"{count} logged requests")
         return self.access_log()
+
+    def log_when_quiet(self) -> list[LogEntry]:
+        """Wait until all connections have ended; return the access log, now complete."""
+        # The connection that asks is the last one.
+        wait_until(lambda: self._connections() == 1, what="nginx to end its connections")
+        return self.access_log()
+
+    def _connections(self) -> int:
+        with urllib.request.urlopen(self.url("/-/status")) as reply:
+            return int(reply.readline().split()[-1])
 
 
 @contextmanager
