@@ -1,7 +1,7 @@
-"""`python -m tests.benchmarks`: this tool beside others, on the same work in one run.
+"""`python -m tests.benchmarks`: this tool and others, with the same work in one run.
 
-Every run's files are checked. The tools take turns, so that what else the machine does hits
-all of them. Only the ratios mean anything.
+The files of every run are checked. The tools take turns, so that other load of the machine
+affects all of them. Only the ratios are comparable.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.benchmarks.goals import goals_of
 from tests.benchmarks.rows import ROWS, Kind, Row
-from tests.benchmarks.site import BIG_SIZE, Site, fill_and_forget, running_site
+from tests.benchmarks.site import BIG_SIZE, BenchmarkSite, fill_and_forget, running_site
 from tests.benchmarks.stopwatch import Cost, cost_of
 from tests.benchmarks.table import Entry, as_json, entry_of, table_lines
 from tests.benchmarks.tools import OURS, TOOLS, Order, Tool
@@ -28,22 +28,24 @@ _LONG = 100_000
 
 
 def main() -> None:
-    """Measure what is asked for, and print it."""
+    """Measure the wanted rows, and print the tables and goals."""
     arguments = _arguments()
     table: dict[tuple[str, str], Entry] = {}
     rows = [row for row in ROWS if row.key in arguments.rows]
     rows = [row.quick() for row in rows] if arguments.quick else rows
     in_memory = _IN_MEMORY if _IN_MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(dir=in_memory, prefix="benchmarks-") as scratch:
-        bench = Bench(Path(scratch), runs=1 if arguments.quick else arguments.runs)
+        measurements = Measurements(
+            Path(scratch), runs=1 if arguments.quick else arguments.runs
+        )
         with running_site(Path(scratch)) as site:
             for row in rows:
                 tools = [each for each in TOOLS if row.takes(each)]
                 tools = [each for each in tools if each.name in arguments.tools]
-                for entry in bench.measure(row, tools, site=site):
+                for entry in measurements.measure(row, tools, site=site):
                     table[entry.row, entry.tool] = entry
             if _START in arguments.rows:
-                for entry in bench.measure_start(site):
+                for entry in measurements.measure_start(site):
                     table[entry.row, entry.tool] = entry
     goals = list(goals_of(table))
     for line in (*table_lines(rows, table), "", *map(str, goals)):
@@ -52,12 +54,12 @@ def main() -> None:
         arguments.json.write_text(json.dumps(as_json(table, goals), indent=1) + "\n")
 
 
-class Bench:
-    """Has tools do their work, and looks at how long it takes them.
+class Measurements:
+    """Runs of the tools, with their costs.
 
     Args:
-        scratch: a folder for everything, best in memory.
-        runs: how often each is done.
+        scratch: Folder for all files, preferably in memory.
+        runs: Number of runs of each tool.
     """
 
     def __init__(self, scratch: Path, *, runs: int) -> None:
@@ -65,8 +67,10 @@ class Bench:
         self._runs = runs
         self._run = 0
 
-    def measure(self, row: Row, tools: Sequence[Tool], *, site: Site) -> Iterator[Entry]:
-        """Each tool's entry for a row; they take turns."""
+    def measure(
+        self, row: Row, tools: Sequence[Tool], *, site: BenchmarkSite
+    ) -> Iterator[Entry]:
+        """Run the tools by turns for a row; yield the entry of each."""
         site.prepare(row)
         costs: dict[str, list[Cost]] = defaultdict(list)
         for turn in range(1 if row.count > _LONG else self._runs):
@@ -75,8 +79,8 @@ class Bench:
         for tool in tools:
             yield entry_of(row, tool.name, count=row.count_for(tool), costs=costs[tool.name])
 
-    def measure_start(self, site: Site) -> Iterator[Entry]:
-        """What it takes before there is anything to do."""
+    def measure_start(self, site: BenchmarkSite) -> Iterator[Entry]:
+        """Measure the start of the program and of its parts; yield their entries."""
         (row,) = (row for row in ROWS if row.key == "small")
         row = Row(key=_START, title="", kind=row.kind, count=1, workers=1)
         (ours,) = (tool for tool in TOOLS if tool.name == OURS)
@@ -94,7 +98,7 @@ class Bench:
         for name, each in costs.items():
             yield entry_of(row, name, count=1, costs=each)
 
-    def _once(self, row: Row, tool: Tool, *, site: Site) -> Cost:
+    def _once(self, row: Row, tool: Tool, *, site: BenchmarkSite) -> Cost:
         self._run += 1
         folder = self._scratch / "downloads"
         folder.mkdir()
@@ -103,7 +107,7 @@ class Bench:
         order = Order(urls=urls, workers=row.workers, folder=folder, scratch=self._scratch)
         command = tool.command(order) + list(tool.retries or () if row.is_flaky else ())
         if row.kind is Kind.BIG:
-            # A virtual machine may have to fetch memory: not while a tool works.
+            # A virtual machine may have to get memory from its host: before a tool runs.
             fill_and_forget(self._scratch / "memory", count * BIG_SIZE)
         cost = cost_of(command)
         wrong = site.wrong_files(row, folder, count=count)

@@ -1,4 +1,4 @@
-"""What is to be reached, as ratios within one run of the benchmark."""
+"""The goals, as ratios within one run of the benchmark."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _BASE, _SHORT, _LONG = "missing-10", "missing-5000", "missing-500000"
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A number and its bound.
+    """A measured number and its bound.
 
     Args:
-        text: what it is.
-        value: measured.
-        bound: that it has to keep.
-        is_floor: whether more is better.
+        text: Meaning of the number.
+        value: Measured value.
+        bound: Bound of the value.
+        is_floor: Whether the bound is a minimum.
     """
 
     text: str
@@ -36,11 +36,11 @@ class Goal:
 
 
 def goals_of(table: Table) -> Iterator[Goal]:
-    """The goals of all rows that were measured."""
+    """Yield the goals of the measured rows."""
     for goals in (_small, _waits, _big, _flaky, _long, _start):
         try:
             yield from goals(table)
-        except KeyError:  # not all that it compares was measured
+        except KeyError:  # a row or tool that it compares was not measured
             continue
 
 

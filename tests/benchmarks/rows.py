@@ -1,4 +1,4 @@
-"""The rows of the table: which work, and how many at once."""
+"""The rows of the table: their files, and the number of downloads at once."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ _QUICK = 10
 
 
 class Kind(enum.Enum):
-    """Where the files of a row come from."""
+    """The source of the files of a row."""
 
     SMALL = "nginx, small files"
     BIG = "nginx, big files"
-    SLOW = "a server that takes its time"
-    MISSING = "nginx, none of them is there"
+    SLOW = "a slow server"
+    MISSING = "nginx, missing files"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """Some work that the tools are compared on.
+    """The work of one table, for all tools.
 
     Args:
-        key: what `--rows` calls it.
-        title: for the table.
-        kind: where the files come from.
-        count: how many.
-        workers: how many at once.
-        milliseconds: until a slow server's first byte.
-        is_flaky: whether one in ten paths answers 503 first, by turns once and twice.
-        without: tools that can't do it, or that it says nothing about.
-        is_ours_alone: whether it compares this tool with nothing but itself.
+        key: Name for `--rows`.
+        title: Title of the table.
+        kind: Source of the files.
+        count: Number of files.
+        workers: Number of downloads at once.
+        milliseconds: Milliseconds to the first byte of a slow server.
+        is_flaky: Whether one path in ten first answers 503, by turns once and twice.
+        without: Tools that can't do the work, or for which it means nothing.
+        is_ours_alone: Whether this tool alone does the work.
     """
 
     key: str
@@ -49,30 +49,30 @@ class Row:
 
     @property
     def ideal(self) -> float | None:
-        """Seconds in which nobody can do better, where only the server's slowness counts."""
+        """Seconds of a perfect tool, where the time of the server alone counts; else None."""
         requests = self.count + sum(self.failures(n) for n in range(self.count))
         return requests * self.milliseconds / 1000 / self.workers or None
 
     def failures(self, n: int) -> int:
-        """How often the n-th file is refused before it comes."""
+        """Return the number of 503 for the n-th file."""
         return (n // 10 % 2 + 1) if self.is_flaky and n % 10 == 0 else 0
 
     def names(self) -> Iterator[str]:
-        """What the files are called."""
+        """Return the names of the files."""
         return (f"{n:06}.bin" for n in range(self.count))
 
     def count_for(self, tool: Tool) -> int:
-        """How many files the tool gets; a process for each would take all day."""
+        """Return the number of files for the tool; fewer where each file needs a process."""
         return self.count // 10 if tool.name == "xargs curl" else self.count
 
     def takes(self, tool: Tool) -> bool:
-        """Whether the tool has a place in this row."""
+        """Return whether the tool does the work of this row."""
         is_able = not self.is_flaky or tool.retries is not None
         is_meant = not self.is_ours_alone or tool.name == OURS
         return tool.is_there and is_able and is_meant and tool.name not in self.without
 
     def quick(self) -> Row:
-        """A tenth of the work."""
+        """Return a row with a tenth of the work."""
         return replace(self, count=max(self.count // _QUICK, self.workers))
 
 

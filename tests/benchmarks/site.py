@@ -1,4 +1,4 @@
-"""Where everything is downloaded from: an nginx and a slow server on the loopback address."""
+"""The servers of the benchmark: an nginx and a slow server on the loopback address."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from tests.support.waiting import wait_until
 SMALL_SIZE = 1024
 BIG_SIZE = 256 << 20
 _BLOCK = 4 << 20
-# What is written for each 404 says nothing about who asks.
+# The time to log each 404 is not that of the tools.
 _QUIET = "access_log off; log_not_found off;"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """The servers, and what is right.
+class BenchmarkSite:
+    """The servers, and the right contents of their files.
 
     Args:
-        nginx: serves the files of its root.
-        slow_port: where the slow server listens.
+        nginx: Server of the files below its root.
+        slow_port: Port of the slow server.
     """
 
     nginx: Nginx
     slow_port: int
 
     def prepare(self, row: Row) -> None:
-        """Make the files of a row, if they have to be there."""
+        """Create the files of a row, if it needs any."""
         if row.kind in (Kind.SLOW, Kind.MISSING):
             return
         folder = self._folder(row)
@@ -48,7 +48,7 @@ class Site:
                 _fill(folder / name, BIG_SIZE if row.kind is Kind.BIG else SMALL_SIZE)
 
     def urls(self, row: Row, count: int, *, run: int) -> Sequence[str]:
-        """The first `count` URLs of a row; a slow server knows the runs apart."""
+        """Return the first `count` URLs of a row, which have the run for the slow server."""
         names = [name for name, _ in zip(row.names(), range(count), strict=False)]
         if row.kind is not Kind.SLOW:
             return [self.nginx.url(f"/{row.kind.name.lower()}/{name}") for name in names]
@@ -56,7 +56,7 @@ class Site:
         return [f"{start}/{row.failures(n)}/{run}/{name}" for n, name in enumerate(names)]
 
     def wrong_files(self, row: Row, folder: Path, *, count: int) -> Sequence[str]:
-        """The names of what is in a folder and should not be there, or the other way round."""
+        """Return the names of wrong, unwanted and missing files in a folder."""
         wanted = set() if row.kind is Kind.MISSING else set(list(row.names())[:count])
         there = {path.name for path in folder.iterdir()}
         wrong = [name for name in wanted & there if not self._is_right(row, folder / name)]
@@ -72,11 +72,11 @@ class Site:
 
 
 @contextmanager
-def running_site(scratch: Path) -> Iterator[Site]:
-    """The servers, from the start of the block to its end.
+def running_site(scratch: Path) -> Iterator[BenchmarkSite]:
+    """Yield the servers, which run during the block.
 
     Args:
-        scratch: an empty folder for all their files.
+        scratch: Empty folder for all their files.
     """
     root, prefix = scratch / "www", scratch / "nginx"
     root.mkdir()
@@ -85,7 +85,7 @@ def running_site(scratch: Path) -> Iterator[Site]:
         running_nginx(root, prefix, trustme.CA(), locations=_QUIET) as nginx,
         _running_slow_server(scratch / "slow.log") as port,
     ):
-        yield Site(nginx=nginx, slow_port=port)
+        yield BenchmarkSite(nginx=nginx, slow_port=port)
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
 
 
 def fill_and_forget(path: Path, size: int) -> None:
-    """Have so many bytes of a file system in memory at hand for whoever writes there next."""
+    """Make the system get so many bytes of memory, for the next files in memory."""
     with path.open("wb") as file:
         for _ in range(0, size, _BLOCK):
             file.write(bytes(_BLOCK))
@@ -112,7 +112,7 @@ def fill_and_forget(path: Path, size: int) -> None:
 
 
 def _fill(path: Path, size: int) -> None:
-    """A file of which no two are alike."""
+    """Write a file of random blocks."""
     with path.open("wb") as file:
         while size > 0:
             block = os.urandom(min(size, 4096)) * 1024

@@ -1,8 +1,8 @@
-"""An HTTP server that takes its time: `python slow_server.py` prints its port and serves on it.
+"""A slow HTTP server: `python slow_server.py` prints its port and serves on it.
 
-The path says how: `/<milliseconds>/<failures>/<run>/<name>` is answered after so long, with 503
-the first so many times, then with a body made from the name. A process of its own, so that it
-fights with no tool for an interpreter.
+Requests for `/<milliseconds>/<failures>/<run>/<name>` are answered after the milliseconds. The
+first answers, as many as failures, are 503; later ones have a body made from the name. The
+server is a process of its own, so that no tool competes with it for the GIL.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ _RECEIVE_SIZE = 65536
 
 
 def body_of(name: str) -> bytes:
-    """What the server sends for the file of this name."""
+    """Return the body of the file of this name."""
     return name.encode().ljust(BODY_SIZE, b".")
 
 
 class SlowServer:
-    """Answers on a loopback port, one epoll loop for all connections.
+    """A server with one epoll loop for all connections.
 
     Args:
-        listener: bound, and listening.
+        listener: Listening socket.
     """
 
     def __init__(self, listener: socket.socket) -> None:
@@ -43,7 +43,7 @@ class SlowServer:
         self._asked: Counter[str] = Counter()
 
     def serve(self) -> None:
-        """Serve for ever."""
+        """Serve until the process is killed."""
         while True:
             for descriptor, _ in self._epoll.poll(self._timeout()):
                 if descriptor == self._listener.fileno():
@@ -53,7 +53,7 @@ class SlowServer:
             self._answer_due()
 
     def _timeout(self) -> float | None:
-        """Whole milliseconds, to the nearest: the kernel's own would be up to one too late."""
+        """Return the time to the next answer, to the nearest millisecond: epoll rounds up."""
         if not self._answers:
             return None
         return max(0, round((self._answers[0][0] - time.monotonic()) * 1000)) / 1000

@@ -1,4 +1,4 @@
-"""What a process took: time, CPU and memory."""
+"""The cost of a process: time, CPU and memory."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _LOOK_EVERY = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What a process took, with those that it waited for.
+    """The cost of a process, with the child processes that it waited for.
 
     Args:
-        seconds: from start to end.
-        cpu: seconds, user and system.
-        memory: bytes that it had at most, without its children.
-        status: exit status.
+        seconds: Seconds from start to end.
+        cpu: CPU seconds, user and system.
+        memory: Bytes of memory at most, without its children.
+        status: Exit status.
     """
 
     seconds: float
@@ -31,7 +31,7 @@ class Cost:
 
 
 def cost_of(command: Sequence[str], *, cwd: Path | None = None) -> Cost:
-    """Run a command to its end; it may say nothing that anybody reads."""
+    """Run a command to its end, without its output; return its cost."""
     began = time.monotonic()
     process = subprocess.Popen(
         command,
@@ -55,7 +55,7 @@ def cost_of(command: Sequence[str], *, cwd: Path | None = None) -> Cost:
 
 
 class _PeakMemory(threading.Thread):
-    """Looks at a process until it is gone; what wait4 tells counts this one's memory, too."""
+    """A thread that reads a process's peak memory; that of wait4 includes its parent's."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(name="peak-memory", daemon=True)
@@ -72,5 +72,5 @@ class _PeakMemory(threading.Thread):
         try:
             fields = dict(line.split(":", 1) for line in self._status.read_text().splitlines())
             return int(fields["VmHWM"].split()[0]) * 1024
-        except (OSError, KeyError):  # ended, or waits to be buried
+        except (OSError, KeyError):  # the process has ended
             return None

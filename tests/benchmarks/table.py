@@ -1,4 +1,4 @@
-"""What was measured, as a table with ratios and as JSON."""
+"""The measurements as a table with ratios, and as JSON."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tests.benchmarks.tools import OURS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What one tool took for one row: medians of all runs.
+    """The cost of one row with one tool: medians of all runs.
 
     Args:
-        row, tool: their names.
-        count: files.
-        seconds, cpu: for all of them.
-        memory: bytes at most.
-        ideal: seconds in which nobody can do better, where that is known.
-        runs: how many there were.
+        row, tool: Names of row and tool.
+        count: Number of files.
+        seconds, cpu: Seconds for all files.
+        memory: Bytes of memory at most.
+        ideal: Seconds of a perfect tool, where they are known.
+        runs: Number of runs.
     """
 
     row: str
@@ -35,7 +35,7 @@ class Entry:
 
     @property
     def seconds_each(self) -> float:
-        """Of one file."""
+        """The seconds for one file."""
         return self.seconds / self.count
 
 
@@ -44,7 +44,7 @@ Table = Mapping[tuple[str, str], Entry]
 
 
 def entry_of(row: Row, tool: str, *, count: int, costs: Sequence[Cost]) -> Entry:
-    """The medians of some runs."""
+    """Return the medians of some runs."""
     return Entry(
         row=row.key,
         tool=tool,
@@ -58,7 +58,7 @@ def entry_of(row: Row, tool: str, *, count: int, costs: Sequence[Cost]) -> Entry
 
 
 def table_lines(rows: Iterable[Row], table: Table) -> Iterator[str]:
-    """Markdown, a table for each row; how often a tool takes what this one takes."""
+    """Yield a Markdown table for each row; times are also given as multiples of this tool's."""
     for row in rows:
         ours = table.get((row.key, OURS))
         ideal = f" (ideal {row.ideal:.2f} s)" if row.ideal else ""
@@ -76,7 +76,7 @@ def table_lines(rows: Iterable[Row], table: Table) -> Iterator[str]:
 
 
 def as_json(table: Table, goals: Iterable[object]) -> Mapping[str, object]:
-    """The same for scripts."""
+    """Return entries and goals for scripts."""
     return {
         "entries": [asdict(entry) for entry in table.values()],
         "goals": [str(goal) for goal in goals],

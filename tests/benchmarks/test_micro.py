@@ -1,7 +1,7 @@
-"""What is done for each job, line, name and chunk, on its own.
+"""Benchmarks of the work for each job, line, name and chunk.
 
-`pytest -n0 tests/benchmarks --benchmark-enable` measures; in the test suite each is just run
-once.
+`pytest -n0 tests/benchmarks --benchmark-enable` measures it; in the test suite each benchmark
+runs once.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import itertools
 from pathlib import Path
 from typing import Protocol
 
+from tests.support.jobs import make_job
 from url_downloader.config.settings import OutputSettings
 from url_downloader.input_parser import InputParser
 from url_downloader.metrics import Metrics
@@ -22,22 +23,18 @@ CHUNK = bytes(256 * 1024)
 
 
 class Benchmark(Protocol):
-    """pytest-benchmark's fixture, as far as it is used."""
+    """The fixture of pytest-benchmark, as far as it is used."""
 
     def __call__(self, function: object, *args: object) -> object: ...
 
 
-def job(number: int) -> DownloadJob:
-    """A job of this number."""
-    return DownloadJob(job_id=number, url="http://a.test/b", output="b", max_retries=4)
-
-
 def test_the_life_of_a_job(benchmark: Benchmark) -> None:
-    """Three transitions, with the metrics listening."""
+    """A job makes three transitions, with the metrics as listener."""
     registry, numbers = JobRegistry(listeners=[Metrics().on_event]), itertools.count(1)
 
     def live() -> None:
-        record = registry.add(job(next(numbers)))
+        # Not by a builder, whose time would be measured too.
+        record = registry.add(DownloadJob(next(numbers), "http://a.test/b", "b", 4))
         registry.start(record.job.job_id)
         registry.succeed(record.job.job_id, JobResult(http_status=200, size=1))
 
@@ -46,7 +43,7 @@ def test_the_life_of_a_job(benchmark: Benchmark) -> None:
 
 
 def test_a_line_of_the_list(benchmark: Benchmark) -> None:
-    """From its bytes to a job, its name claimed."""
+    """A line becomes a job with a claimed name."""
     numbers = itertools.count()
     parser = InputParser(
         source="list",
@@ -63,7 +60,7 @@ def test_a_line_of_the_list(benchmark: Benchmark) -> None:
 
 
 def test_a_name_is_claimed(benchmark: Benchmark) -> None:
-    """One that nobody has, and then the same again."""
+    """A free name is claimed, and then claimed again."""
     claims, numbers = NameClaims(), itertools.count()
 
     def claim() -> None:
@@ -75,10 +72,10 @@ def test_a_name_is_claimed(benchmark: Benchmark) -> None:
 
 
 def test_a_chunk_of_a_body(benchmark: Benchmark, tmp_path: Path) -> None:
-    """Counted and written; the disk's own time is in it."""
+    """A chunk is counted and written; this includes the time of the disk."""
     metrics = Metrics()
     with OutputDirectory(OutputSettings(directory=tmp_path, min_free=0)) as directory:
-        part = directory.create(job(1))
+        part = directory.create(make_job())
 
         def take() -> None:
             part.begin(None, len(CHUNK))

@@ -1,4 +1,4 @@
-"""The tools that are compared, and how each is told to do the same work."""
+"""The compared tools, and their command lines for the same work."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Order:
     """A list to be downloaded.
 
     Args:
-        urls: what to get; the last segments are the names.
-        workers: how many at once.
-        folder: empty, where the files go.
-        scratch: a folder for lists and the like.
+        urls: URLs whose last segments are the names of the files.
+        workers: Number of downloads at once.
+        folder: Empty folder for the files.
+        scratch: Folder for lists and configuration.
     """
 
     urls: Sequence[str]
@@ -30,7 +30,7 @@ class Order:
     scratch: Path
 
     def list_file(self) -> Path:
-        """One URL per line."""
+        """Write the list, one URL per line; return its path."""
         path = self.scratch / "urls.txt"
         path.write_text("".join(f"{url}\n" for url in self.urls))
         return path
@@ -41,10 +41,11 @@ class Tool:
     """A program that downloads lists.
 
     Args:
-        name: for the table.
-        command: its command line for an order; it may put files into the scratch folder.
-        is_there: whether it is installed.
-        retries: options that have it try again soon after a 503; None: it can't.
+        name: Name in the table.
+        command: Function that returns the command line for an order. It may write files to
+            the scratch folder.
+        is_there: Whether the tool is installed.
+        retries: Options for quick retries after a 503; None if the tool has none.
     """
 
     name: str

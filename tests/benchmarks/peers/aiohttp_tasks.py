@@ -1,4 +1,4 @@
-"""What people write with asyncio: aiohttp, one session, and a task per worker."""
+"""A usual program with asyncio: aiohttp, one session, and a task per worker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CHUNK = 64 * 1024
 
 
 async def work(session: aiohttp.ClientSession, urls: Iterator[str], folder: Path) -> None:
-    """Get one file after the other."""
+    """Download one file after the other."""
     for url in urls:
         async with session.get(url) as reply:
             reply.raise_for_status()
@@ -23,7 +23,7 @@ async def work(session: aiohttp.ClientSession, urls: Iterator[str], folder: Path
 
 
 async def main() -> None:
-    """Arguments: the list, the folder, how many at once."""
+    """Download a list; the arguments are list, folder, and number of downloads at once."""
     urls, folder, workers = Path(sys.argv[1]).read_text().split(), sys.argv[2], sys.argv[3]
     todo = iter(urls)
     connector = aiohttp.TCPConnector(limit=int(workers))

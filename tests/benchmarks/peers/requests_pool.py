@@ -1,4 +1,4 @@
-"""What most people write: requests, a ThreadPoolExecutor, and a Session per thread."""
+"""The most usual program: requests, a ThreadPoolExecutor, and a Session per thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ own = threading.local()
 
 
 def download(url: str, folder: Path) -> None:
-    """Get one file."""
+    """Download one file."""
     if not hasattr(own, "session"):
         own.session = requests.Session()
     with own.session.get(url, stream=True, timeout=30) as reply:
@@ -25,7 +25,7 @@ def download(url: str, folder: Path) -> None:
 
 
 def main() -> None:
-    """Arguments: the list, the folder, how many at once."""
+    """Download a list; the arguments are list, folder, and number of downloads at once."""
     urls, folder, workers = Path(sys.argv[1]).read_text().split(), sys.argv[2], sys.argv[3]
     with ThreadPoolExecutor(int(workers)) as pool:
         for done in [pool.submit(download, url, Path(folder)) for url in urls]:
