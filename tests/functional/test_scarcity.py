@@ -1,8 +1,7 @@
-"""A machine with too few threads or too little memory: the run goes on, or says why not."""
+"""A machine with too few threads or too little memory: the run goes on, or gives its reason."""
 
 from __future__ import annotations
 
-import logging
 import threading
 
 import pytest
@@ -17,11 +16,11 @@ from url_downloader.shared.models import DownloadJob, JobResult, JobStatus
 
 
 class FewThreads:
-    """A system that starts no more than so many threads at a time, of some names.
+    """A system that starts no more than so many threads of some names.
 
     Args:
-        most: threads.
-        names: how the names of those begin that count.
+        most: Number of threads at a time.
+        names: Beginnings of the names of the threads that count.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, most: int, *names: str) -> None:
@@ -46,23 +45,22 @@ class FewThreads:
 @pytest.mark.parametrize("most", [1, 3])
 def test_with_fewer_workers(
     monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    package_log: pytest.LogCaptureFixture,
     most: int,
 ) -> None:
-    """Where the system gives no more threads, the workers that there are do all the work."""
-    monkeypatch.setattr(logging.getLogger("url_downloader"), "propagate", True)
+    """If the system gives no more threads, the workers that there are do all the work."""
     FewThreads(monkeypatch, most, "worker-")
     stage = Stage(lambda *_: OK, pool=PoolSettings(max_workers=8, queue_size=2))
     summary = stage.run(make_jobs(100))
     assert summary.counts[JobStatus.SUCCESS] == 100
     assert summary.is_success
     assert set(stage.workers) <= {f"worker-{n}" for n in range(most)}
-    [warning] = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    [warning] = [r.getMessage() for r in package_log.records if r.levelname == "WARNING"]
     assert f"only {most} of 8 workers run" in warning
 
 
 def test_a_worker_is_worth_more_than_an_observer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The threads that look on end, so that the first worker can begin."""
+    """Threads of observers end, so that the first worker can begin."""
     told: list[object] = []
     FewThreads(monkeypatch, 1, "worker-", "observer")
     stage = Stage(lambda *_: OK)
@@ -80,7 +78,7 @@ def test_a_worker_is_worth_more_than_an_observer(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("name", ["worker-", "retry-scheduler", "watchdog"])
 def test_without_a_thread_that_is_needed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """The run ends in order, says why, and nothing of it counts as failed or as a bug."""
+    """The run ends in order with its reason; nothing counts as failed or as a bug."""
     FewThreads(monkeypatch, 0, name)
     summary = Stage(lambda *_: OK).run(make_jobs(10))
     assert summary.stopped_by is StopReason.NO_THREADS
@@ -89,7 +87,7 @@ def test_without_a_thread_that_is_needed(monkeypatch: pytest.MonkeyPatch, name: 
 
 
 def test_memory_runs_out() -> None:
-    """The job is tried again, as it is not its fault; the run goes on."""
+    """A job without memory is tried again, as it is not the job's fault; the run goes on."""
 
     def play(job: DownloadJob, n: int) -> JobResult:
         if job.job_id == 2 and n == 1:
@@ -101,7 +99,7 @@ def test_memory_runs_out() -> None:
 
 
 def test_a_look_up_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is made in the thread that asks; the host is looked up anew the next time."""
+    """The caller's thread makes the look-up, and the next call makes a new one."""
     FewThreads(monkeypatch, 0, "resolver-")
     resolver = Resolver()
     for _ in range(2):

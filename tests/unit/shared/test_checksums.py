@@ -167,7 +167,7 @@ def escaped(name: str) -> str:
 
 @given(st.text(st.sampled_from("\\nr\n\r *a./"), min_size=1, max_size=12))
 def test_a_name_comes_back_as_it_was(name: str) -> None:
-    """What sha256sum escapes is unescaped, whatever the name is made of."""
+    """Any name that sha256sum escapes is unescaped."""
     [(found, _)] = parse_sums([escaped(name)])
     assert found == name.removeprefix("./")
 

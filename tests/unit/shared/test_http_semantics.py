@@ -213,7 +213,7 @@ def test_a_strong_validator(headers: Mapping[str, str], validator: str | None) -
 
 @given(HEADERS)
 def test_a_validator_is_fit_for_a_request(headers: Mapping[str, str]) -> None:
-    """What goes into If-Range is one line and never weak, whatever the reply says."""
+    """The value for If-Range is one line and never weak, whatever the reply says."""
     validator = strong_validator(headers)
     if validator is not None:
         assert validator == validator.strip()

@@ -295,7 +295,7 @@ def test_what_a_reference_leads_to_is_fit_for_a_request_line(text: str) -> None:
 
 @given(st.from_regex(PLAIN_START, fullmatch=True) | st.from_regex(PLAIN_URL, fullmatch=True))
 def test_a_plain_start_is_in_normal_form(url: str) -> None:
-    """What the two patterns of plain URLs match is in normal form, if it is a URL at all."""
+    """A URL that a pattern of plain URLs matches is in normal form."""
     try:
         found = "".join(split_url(url))
     except ValueError:
@@ -353,5 +353,5 @@ def test_long_lines_take_no_long_time(text: str) -> None:
     ],
 )
 def test_secrets_are_left_out(text: str, shown: str) -> None:
-    """What may be a user or a password is not shown, also of a broken URL."""
+    """Possible user names and passwords are not shown, also of a broken URL."""
     assert without_secrets(text) == shown
