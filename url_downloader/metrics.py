@@ -24,7 +24,6 @@ class MetricsSnapshot:
     Args:
         seconds: Seconds since the metrics began.
         received: Bytes that came from servers.
-        kept: Bytes that were received, without those that failed attempts discarded.
         rate: Bytes per second over the last few seconds.
         in_flight: Number of attempts that are going on.
         successes: Number of jobs that have succeeded.
@@ -35,7 +34,6 @@ class MetricsSnapshot:
 
     seconds: float = 0.0
     received: int = 0
-    kept: int = 0
     rate: float = 0.0
     in_flight: int = 0
     successes: int = 0
@@ -52,7 +50,6 @@ class MetricsSnapshot:
         return MetricsSnapshot(
             seconds=max(self.seconds, other.seconds),
             received=self.received + other.received,
-            kept=self.kept + other.kept,
             rate=self.rate + other.rate,
             in_flight=self.in_flight + other.in_flight,
             successes=self.successes + other.successes,
@@ -77,7 +74,6 @@ class Metrics:
         # Guards all fields below.
         self._lock = threading.Lock()
         self._received = 0
-        self._kept = 0
         self._in_flight = 0
         self._successes = 0
         self._retries = 0
@@ -86,12 +82,9 @@ class Metrics:
         self._recent: deque[tuple[int, int]] = deque(maxlen=RATE_WINDOW + 1)
 
     def on_bytes(self, count: int) -> None:
-        """Count bytes that came; a negative count stands for bytes that were discarded."""
+        """Count bytes that came from a server."""
         second = int(self._now())
         with self._lock:
-            self._kept += count
-            if count < 0:
-                return
             self._received += count
             # A thread that waited for the lock may come with the second before.
             if self._recent and self._recent[-1][0] >= second:
@@ -116,7 +109,6 @@ class Metrics:
             return MetricsSnapshot(
                 seconds=now - self._began,
                 received=self._received,
-                kept=self._kept,
                 rate=self._rate(now),
                 in_flight=self._in_flight,
                 successes=self._successes,

@@ -322,8 +322,7 @@ def test_an_unreadable_list_ends_in_order() -> None:
     result = ParsedList(stream=broken())
     assert result.outputs == ["a"]
     assert str(result.parser.error) == (
-        "list.txt: can't be read after line 1: Input/output error; "
-        "the rest is not downloaded"
+        "list.txt: can't be read after line 1: Input/output error; the rest is not downloaded"
     )
 
 

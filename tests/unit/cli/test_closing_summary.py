@@ -98,7 +98,7 @@ def test_the_numbers_of_jobs(counts: dict[JobStatus, int], retries: int, line: s
 
 def test_the_numbers_of_bytes() -> None:
     """The second line has bytes, duration and mean rate, not the latest rate."""
-    metrics = MetricsSnapshot(seconds=125.0, received=250 * 1024**2, rate=77.0, kept=5)
+    metrics = MetricsSnapshot(seconds=125.0, received=250 * 1024**2, rate=77.0)
     summary = summary_of(counts={JobStatus.SUCCESS: 1}, metrics=metrics)
     assert list(lines_of(summary)) == [
         "1 downloaded, 0 failed of 1; 0 retries",

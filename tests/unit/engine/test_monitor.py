@@ -30,7 +30,6 @@ def state(tasks: int = 7) -> PoolState:
         metrics=MetricsSnapshot(
             seconds=60.0,
             received=5 * 1024**2,
-            kept=8 * 1024**2,
             rate=1.5 * 1024,
             in_flight=5,
             successes=21,
