@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.syntax import (
+    FUNCTIONS,
     Module,
     called,
     calls,
@@ -24,6 +25,8 @@ MAX_ARGUMENTS = 6
 MAX_POSITIONAL = 2
 MAX_NESTING = 3
 MAX_LINES_WITHOUT_DOCSTRING = 5
+
+VAGUE_WORDS = {"What", "Who", "Whose", "Those", "Whether", "Where", "How", "Why", "That"}
 
 FIXED_SIGNATURES = {
     # urllib3's has these.
@@ -95,7 +98,18 @@ def check_docstrings(module: Module) -> Iterator[str]:
             yield f"{module.name}:{function.lineno}: {name} has no docstring"
 
 
+def check_first_words(module: Module) -> Iterator[str]:
+    """A docstring begins with a verb or a noun, so that it says what it is about."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef, ast.Module)):
+            words = (ast.get_docstring(node) or "").split()
+            if words and words[0] in VAGUE_WORDS:
+                name = getattr(node, "name", "the module")
+                yield f"{module.name}: the docstring of {name} begins with {words[0]}"
+
+
 CHECKS: list[Check] = [
+    check_first_words,
     check_no_guessing,
     check_thread_names,
     check_sizes,
@@ -130,6 +144,11 @@ DEEP_AFTER_ELIF = (
 FLAT_ELIF = "def _f():\n for a in b:\n  if c:\n   d\n  elif e:\n   if f:\n    g\n"
 
 BAD: dict[Check, list[tuple[str, str, str]]] = {
+    check_first_words: [
+        ("main", '"""What it does."""', "docstring of the module begins with What"),
+        ("main", 'class A:\n """Who asks."""', "docstring of A begins with Who"),
+        ("main", 'def f():\n """Whether it is so."""', "of f begins with Whether"),
+    ],
     check_no_guessing: [
         ("main", "import time\ntime.sleep(1)", "main:2: sleeps"),
         ("main", "from time import sleep as nap", "imports sleep"),
