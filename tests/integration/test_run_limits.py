@@ -285,6 +285,7 @@ def test_a_share_that_falls(site: ScriptedServer, target: Path) -> None:
     [
         *[(f"--max-failures={value}", "--max-failures") for value in ("-1", "x", "", "1.5")],
         *[(f"--max-failures={value}", "--max-failures") for value in ("%", "x%", "1%%", "5 5")],
+        ("--max-failures=101%", "error: --max-failures: must be from 0% to 100%, not 101%"),
         *[(f"--max-failures={value}", r"--max-failures.*100") for value in ("101%", "-1%")],
         *[(f"--max-failures={value}", "--max-failures") for value in ("nan%", "inf%", "nan")],
         *[(f"--deadline={value}", r"--deadline.* 0 .*\d") for value in ("-1", "x", "", "1w")],

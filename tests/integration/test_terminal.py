@@ -248,6 +248,14 @@ def test_always(server: ScriptedServer, tmp_path: Path) -> None:
     assert "━" in result.stderr, result
 
 
+@pytest.mark.parametrize("package", ["requests", "validators"])
+def test_a_missing_requirement(package: str) -> None:
+    """Without a package that every run needs, the program says what to install; status 3."""
+    result = run_cli("-", program=without(package))
+    assert (result.status, result.stdout) == (3, ""), result
+    assert result.stderr == f"url-downloader: needs another package: pip install {package}\n"
+
+
 @pytest.mark.parametrize(
     ("option", "package"),
     [("--progress=always", "rich"), ("--metrics-file=x.prom", "prometheus-client")],

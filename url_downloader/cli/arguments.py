@@ -112,7 +112,7 @@ def _add_file_options(group: Group, defaults: Settings) -> None:
     for flag, text in (
         (
             "--no-continue",
-            "download every file from its start, without the part that an earlier run left",
+            "begin every attempt at byte 0, without the part that an earlier one left",
         ),
         (
             "--no-mtime",

@@ -17,7 +17,6 @@ from url_downloader.config.values import (
     parse_seconds,
     parse_size,
 )
-from url_downloader.shared.errors import ConfigError
 from url_downloader.shared.ports import Fields
 from url_downloader.shared.url_parts import without_credentials
 
@@ -107,8 +106,6 @@ def in_range(flag: str, parse: Callable[[str], object]) -> Callable[[str], objec
         except ValueError as error:
             message = f"must be {range_of(flag)}, not {text!r}"
             raise argparse.ArgumentTypeError(message) from error
-        except ConfigError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
 
     return convert
 

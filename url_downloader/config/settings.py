@@ -183,7 +183,7 @@ class FailureLimit:
     def __post_init__(self) -> None:
         check_range("--max-failures", self.count)
         if not 0 <= self.percent <= 100:
-            raise ConfigError(f"--max-failures: must be from 0% to 100%, not {self.percent}%")
+            raise ConfigError(f"--max-failures: must be from 0% to 100%, not {self.percent:g}%")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
