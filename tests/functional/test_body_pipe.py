@@ -195,7 +195,7 @@ def test_the_next_reply_is_waited_for_as_ever(link: Transfer, few: int) -> None:
 def test_what_is_read_the_ordinary_way_is_waited_for_as_ever(
     link: Transfer, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where nothing can be moved, the socket wakes its reader for one byte."""
+    """If nothing can be moved, the socket wakes its reader for one byte."""
     with closing(link.has_begun()) as pipe:
         from_socket = refusing(
             errno.EINVAL, at=lambda source, _: source == link.client.fileno()
@@ -293,7 +293,7 @@ def test_urgent_data(link: Transfer, timeout: float | None) -> None:
 def test_a_socket_that_can_only_be_read(
     link: Transfer, monkeypatch: pytest.MonkeyPatch, error: int
 ) -> None:
-    """Where the kernel moves nothing from sockets, all bytes are read."""
+    """If the kernel moves nothing from sockets, all bytes are read."""
     at_socket = refusing(error, at=lambda source, _: source == link.client.fileno())
     monkeypatch.setattr(os, "splice", at_socket)
     link.server.sendall(DATA)

@@ -33,7 +33,7 @@ class Neighbour:
 
 
 def test_one_at_a_time() -> None:
-    """Threads that take the turn to compute never compute at the same time."""
+    """Threads that acquire the turn to compute never compute at the same time."""
     turn = ComputeTurn()
     inside, most = 0, 0
 
@@ -51,8 +51,8 @@ def test_one_at_a_time() -> None:
     assert most == 1
 
 
-def test_taking_and_giving_again_does_nothing() -> None:
-    """The holder may take the turn again; a thread without the turn may give it."""
+def test_acquiring_and_releasing_again_does_nothing() -> None:
+    """The holder may acquire the turn again; a thread without the turn may release it."""
     turn = ComputeTurn()
     turn.acquire()
     turn.acquire()
@@ -61,19 +61,19 @@ def test_taking_and_giving_again_does_nothing() -> None:
     assert Neighbour(turn.acquire).is_done()
 
 
-def test_another_thread_can_not_give_it() -> None:
-    """Only the holder gives the turn away."""
+def test_another_thread_can_not_release_it() -> None:
+    """Only the holder releases the turn."""
     now = [0.0]
     turn = ComputeTurn(now=lambda: now[0])
     turn.acquire()
     assert Neighbour(turn.release).is_done()
     assert Neighbour(turn.acquire).is_done()
-    # The second neighbour waited too long and took no turn, so that all threads pause turns.
+    # The second neighbour waited too long and got no turn, so that all threads pause turns.
     assert Neighbour(turn.acquire).is_done()
 
 
-def test_a_wait_gives_it_away() -> None:
-    """Another thread can take and give the turn during a wait; then it is back."""
+def test_a_wait_releases_it() -> None:
+    """Another thread can acquire and release the turn during a wait; then it is back."""
     turn = ComputeTurn()
 
     def use() -> None:
@@ -88,7 +88,7 @@ def test_a_wait_gives_it_away() -> None:
     assert waiting.is_done()
 
 
-def test_nobody_waits_for_one_that_is_stuck() -> None:
+def test_a_stuck_holder_blocks_no_thread_for_long() -> None:
     """If the holder is stuck, threads go on without the turn, and for a while do not try."""
     now = [0.0]
     turn = ComputeTurn(now=lambda: now[0])
@@ -109,7 +109,7 @@ def test_an_interpreter_without_a_lock_needs_no_turns() -> None:
     assert Neighbour(turn.acquire).is_done()
 
 
-def test_turns_that_take_long_keep_nobody() -> None:
+def test_long_turns_block_no_thread() -> None:
     """Long turns in a row mean a slow disk: then threads do not wait for the turn."""
     now, looks = [0.0], [0]
 

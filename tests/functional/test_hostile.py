@@ -192,7 +192,7 @@ def test_redirects_in_a_circle(run: Run, server: ScriptedServer, hops: int) -> N
 
 @pytest.mark.parametrize("digits", [18, 19, 5000])
 def test_a_length_of_many_digits(run: Run, server: ScriptedServer, digits: int) -> None:
-    """Where a reply has no body, any length is accepted."""
+    """Any length is accepted of a reply that has no body."""
     head = b"HTTP/1.1 204 No Content\r\nContent-Length: %b\r\n\r\n" % (b"9" * digits)
     server.play("/a", Raw(head))
     assert kind_of(run.fetch(server.url("/a"))) is None

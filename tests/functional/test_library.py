@@ -17,6 +17,7 @@ import pytest
 
 import url_downloader
 from tests.support.cli import ROOT, clean_environment
+from tests.support.racing import frequent_switches
 from tests.support.scripted_server import Reply, ScriptedServer, Stall
 from tests.support.waiting import wait_until
 from url_downloader import (
@@ -415,15 +416,11 @@ def test_one_directory_for_many(tmp_path: Path) -> None:
                 results.append(error)
 
     threads = [threading.Thread(target=run) for _ in range(each)]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
+    with frequent_switches():
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    finally:
-        sys.setswitchinterval(interval)
     assert results == [True] * (rounds * each)
 
 

@@ -1,4 +1,4 @@
-"""What servers are told of the user: headers, logins and cookies."""
+"""Headers, logins and cookies that servers get."""
 
 from __future__ import annotations
 

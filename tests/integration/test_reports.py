@@ -28,7 +28,7 @@ MISSING = ("missing/1", "missing/2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class ReportedDownloads:
     """A list with every kind of reply, and the reports of a run for it.
 
     Args:
@@ -100,14 +100,14 @@ class Site:
 
 
 @pytest.fixture
-def site(server: ScriptedServer, tmp_path: Path) -> Site:
+def site(server: ScriptedServer, tmp_path: Path) -> ReportedDownloads:
     """Return a site of forty quick, slow, flaky and stalled files, and two missing ones."""
     names = [*play_busy_list(server)]
     names[5:5], names[30:30] = MISSING[:1], MISSING[1:]
-    return Site(server=server, folder=tmp_path, names=names)
+    return ReportedDownloads(server=server, folder=tmp_path, names=names)
 
 
-def test_complete(site: Site) -> None:
+def test_complete(site: ReportedDownloads) -> None:
     """After a complete run, all outputs are right, and the failed list can be retried."""
     result = run_cli(*site.arguments("--print", "paths", "-0"))
     assert result.status == 1, result
@@ -139,7 +139,9 @@ def read_by_jq(report: Path, lines: int) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("is_piped", [False, True])
-def test_interrupted(site: Site, number: signal.Signals, *, is_piped: bool) -> None:
+def test_interrupted(
+    site: ReportedDownloads, number: signal.Signals, *, is_piped: bool
+) -> None:
     """After an interrupt no URL is lost, not even those that were not read from the list."""
     with RunningCli(*site.arguments(source="-" if is_piped else "")) as run:
         if is_piped:
@@ -155,7 +157,7 @@ def test_interrupted(site: Site, number: signal.Signals, *, is_piped: bool) -> N
 
 
 @pytest.mark.parametrize("limit", ["--deadline=0.7", "--max-failures=1"])
-def test_a_limit_of_the_run(site: Site, limit: str) -> None:
+def test_a_limit_of_the_run(site: ReportedDownloads, limit: str) -> None:
     """After a limit of the run no URL is lost, either."""
     result = run_cli(*site.arguments(limit))
     assert result.status == 5, result
@@ -168,7 +170,7 @@ def test_signal_in_the_orderly_end(server: ScriptedServer, tmp_path: Path) -> No
     for turn in range(6):
         folder = tmp_path / str(turn)
         folder.mkdir()
-        site = Site(server=server, folder=folder, names=[*names, "missing/1"])
+        site = ReportedDownloads(server=server, folder=folder, names=[*names, "missing/1"])
         with RunningCli(*site.arguments()) as run:
             wait_until(has_lines(folder / "report", len(site.names)), what="the last line")
             threading.Event().wait(0.004 * turn)
@@ -186,7 +188,7 @@ def has_lines(path: Path, count: int) -> Callable[[], bool]:
 
 
 @pytest.mark.leaves_parts
-def test_killed(site: Site) -> None:
+def test_killed(site: ReportedDownloads) -> None:
     """SIGKILL leaves whole lines of jobs that have ended, and the old failed list."""
     (site.folder / "failed").write_text("old")
     for count in (1, 5, 12):
@@ -219,14 +221,14 @@ def test_full_disk(server: ScriptedServer, disk: SmallDisk) -> None:
     names = [f"quick-{number}" for number in range(60)]
     for name in names:
         server.play(f"/{name}", Reply(body=content_of(name)))
-    site = Site(server=server, folder=disk.path, names=names)
+    site = ReportedDownloads(server=server, folder=disk.path, names=names)
     result = run_cli(*site.arguments("--min-free=128k"))
     assert result.status == 3, result
     assert "disk-full" in result.causes
     site.assert_consistent(result)
 
 
-def test_reports_on_a_full_disk(site: Site, disk: SmallDisk) -> None:
+def test_reports_on_a_full_disk(site: ReportedDownloads, disk: SmallDisk) -> None:
     """Each report on a full disk is one error and sets the status; the run goes on."""
     report, failed = disk.path / "report", disk.path / "failed"
     failed.write_text("old")
@@ -247,7 +249,7 @@ def test_reports_on_a_full_disk(site: Site, disk: SmallDisk) -> None:
 
 @pytest.mark.parametrize("option", ["--report", "--failed-out"])
 @pytest.mark.parametrize("path", ["missing/file", "."])
-def test_an_unwritable_path(site: Site, option: str, path: str) -> None:
+def test_an_unwritable_path(site: ReportedDownloads, option: str, path: str) -> None:
     """A path that can't be written is an error before any request."""
     output = site.folder / path
     result = run_cli(site.write_list(), "-d", site.folder / "d", option, output)
@@ -256,7 +258,7 @@ def test_an_unwritable_path(site: Site, option: str, path: str) -> None:
     assert site.server.count() == 0
 
 
-def test_an_unwritten_failed_list(site: Site) -> None:
+def test_an_unwritten_failed_list(site: ReportedDownloads) -> None:
     """The summary does not name a failed list that could not be written."""
     source = site.folder / "one"
     source.write_text(site.server.url("/missing"))
@@ -266,7 +268,7 @@ def test_an_unwritten_failed_list(site: Site) -> None:
     assert "failed list" not in result.stderr
 
 
-def test_the_list_is_not_overwritten(site: Site) -> None:
+def test_the_list_is_not_overwritten(site: ReportedDownloads) -> None:
     """A report that would overwrite the list, even through a link, is an error."""
     path = site.write_list()
     before = path.read_bytes()
@@ -280,7 +282,7 @@ def test_the_list_is_not_overwritten(site: Site) -> None:
 # Standard output.
 
 
-def test_report_on_stdout(site: Site) -> None:
+def test_report_on_stdout(site: ReportedDownloads) -> None:
     """`--report -` writes to standard output, which gets nothing else."""
     result = run_cli(site.write_list(), "-d", site.folder / "d", "--report", "-", *BUSY, "-v")
     assert result.status == 1, result
@@ -288,7 +290,7 @@ def test_report_on_stdout(site: Site) -> None:
 
 
 @pytest.mark.parametrize("option", ["--report=-", "--print=paths"])
-def test_a_closed_pipe(site: Site, option: str) -> None:
+def test_a_closed_pipe(site: ReportedDownloads, option: str) -> None:
     """A pipe that its reader has closed does not end the run, and is no failure."""
     program = ("bash", "-c", '"$@" | head -n 1; exit "${PIPESTATUS[0]}"', "bash", *MAIN)
     urls = [url for url in site.urls() if "quick" in url]
@@ -301,7 +303,7 @@ def test_a_closed_pipe(site: Site, option: str) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_slow_reader(site: Site, number: signal.Signals) -> None:
+def test_a_slow_reader(site: ReportedDownloads, number: signal.Signals) -> None:
     """A reader that does not read delays only the end of the run, until a signal comes."""
     fifo = site.folder / "fifo"
     os.mkfifo(fifo)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from tests.support.fake_disk import FakeDisk, FakeFile, FakePart
 from tests.support.fake_network import TAGS, V1, FakeNetwork, FakeReply
+from tests.support.jobs import JobFields, make_job
 from url_downloader.attempt.downloader import Downloader
 from url_downloader.attempt.transfer_context import TransferContext
 from url_downloader.config.settings import Existing, TransferSettings
 from url_downloader.shared.attempt_control import AttemptControl
-from url_downloader.shared.models import DownloadJob, JobResult
+from url_downloader.shared.models import JobResult
 
 NOON = 1_700_000_000.0
 """Wall-clock time of all attempts: Tue, 14 Nov 2023 22:13:20 GMT."""
@@ -88,10 +89,10 @@ class Attempts:
         """The conditions of each request."""
         return self.network.asked
 
-    def attempt(self, **job: Any) -> JobResult:
+    def attempt(self, **job: Unpack[JobFields]) -> JobResult:
         """Make one attempt; it leaves no part open."""
-        fields: dict[str, Any] = {"url": "http://host/file.bin", "output": "file.bin"} | job
-        result = self.downloader.attempt(DownloadJob(job_id=1, max_retries=0, **fields))
+        usual: JobFields = {"url": "http://host/file.bin", "output": "file.bin"}
+        result = self.downloader.attempt(make_job(**(usual | job)))
         assert self.part is None or not self.part.is_open
         return result
 

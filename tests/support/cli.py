@@ -52,7 +52,7 @@ class CliResult:
 
     @property
     def has_traceback(self) -> bool:
-        """Whether the output has a Python traceback."""
+        """True if the output has a Python traceback."""
         return "Traceback (most recent call last)" in self.stdout + self.stderr
 
     @property
@@ -142,7 +142,7 @@ class RunningCli:
 
     @property
     def is_running(self) -> bool:
-        """Whether the process has not ended yet."""
+        """True until the process has ended."""
         return self._process.poll() is None
 
     def send(self, data: bytes) -> None:

@@ -183,7 +183,7 @@ class Reply:
 
     @property
     def closes(self) -> bool:
-        """Whether the connection ends with this reply."""
+        """True if the connection ends with this reply."""
         return not self.keep_alive or self.framing is Framing.CLOSE
 
     @property
@@ -228,7 +228,7 @@ class Raw:
 
     @property
     def closes(self) -> bool:
-        """Whether the connection ends with these bytes."""
+        """True if the connection ends with these bytes."""
         return not self.keep_alive
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import collections
 from collections.abc import Iterator
 
 import pytest
 
+from tests.support.jobs import BUSY
+from tests.support.summaries import failed, make_summary
 from url_downloader.cli.closing_summary import (
     ClosingSummary,
     lines_below,
@@ -15,47 +16,10 @@ from url_downloader.cli.closing_summary import (
 )
 from url_downloader.engine.run_summary import RunSummary
 from url_downloader.metrics import MetricsSnapshot
-from url_downloader.shared.models import (
-    DownloadJob,
-    ErrorKind,
-    JobRecord,
-    JobResult,
-    JobStatus,
-)
-from url_downloader.shared.record_packing import Records
+from url_downloader.shared.models import ErrorKind, JobResult, JobStatus
 
-NONE_OF_EACH = dict.fromkeys(JobStatus, 0)
-MISSING = JobResult(kind=ErrorKind.CLIENT_ERROR, message="HTTP 404 Not Found", http_status=404)
-BUSY = JobResult(kind=ErrorKind.SERVER_ERROR, message="HTTP 503", http_status=503)
 NO_HOST = JobResult(kind=ErrorKind.DNS, message="host name not resolved")
 BUG = JobResult(kind=ErrorKind.INTERNAL, message="bug of ours")
-
-
-def failed(number: int, result: JobResult | None = MISSING) -> JobRecord:
-    """Return the record of a failed job with this result."""
-    job = DownloadJob(
-        job_id=number,
-        url=f"http://user:secret@h/{number}",
-        output=str(number),
-        max_retries=4,
-    )
-    return JobRecord(
-        job=job, status=JobStatus.FAILED, attempts=1, created_at=0, since=0, result=result
-    )
-
-
-def summary_of(
-    *failures: JobRecord,
-    counts: dict[JobStatus, int] | None = None,
-    metrics: MetricsSnapshot | None = None,
-) -> RunSummary:
-    """Return the summary of a run with these failures, and by default nothing else."""
-    causes = collections.Counter(record.result.cause for record in failures if record.result)
-    return RunSummary(
-        counts=NONE_OF_EACH | {JobStatus.FAILED: len(failures)} | (counts or {}),
-        metrics=metrics or MetricsSnapshot(failures=causes),
-        leftovers=Records(failures),
-    )
 
 
 def lines_of(run: RunSummary) -> Iterator[str]:
@@ -92,14 +56,14 @@ def lines_after_the_numbers(summary: RunSummary) -> list[str]:
 )
 def test_the_numbers_of_jobs(counts: dict[JobStatus, int], retries: int, line: str) -> None:
     """The first line counts all jobs by how they ended; it names unfinished ones if any."""
-    summary = summary_of(counts=counts, metrics=MetricsSnapshot(retries=retries))
+    summary = make_summary(counts=counts, metrics=MetricsSnapshot(retries=retries))
     assert next(lines_of(summary)) == line
 
 
 def test_the_numbers_of_bytes() -> None:
     """The second line has bytes, duration and mean rate, not the latest rate."""
     metrics = MetricsSnapshot(seconds=125.0, received=250 * 1024**2, rate=77.0)
-    summary = summary_of(counts={JobStatus.SUCCESS: 1}, metrics=metrics)
+    summary = make_summary(counts={JobStatus.SUCCESS: 1}, metrics=metrics)
     assert list(lines_of(summary)) == [
         "1 downloaded, 0 failed of 1; 0 retries",
         "250.0 MiB in 2m05s, 2.0 MiB/s",
@@ -108,14 +72,14 @@ def test_the_numbers_of_bytes() -> None:
 
 def test_a_run_without_jobs() -> None:
     """A run without jobs, which takes no time, has a summary, too."""
-    assert list(lines_of(summary_of()))[1] == "0 B in 0.0 s, 0 B/s"
+    assert list(lines_of(make_summary()))[1] == "0 B in 0.0 s, 0 B/s"
 
 
 def test_failures_are_grouped_by_cause() -> None:
     """Each cause has its count and its first URL; the most frequent cause comes first."""
     failures = [failed(1, NO_HOST), failed(2, BUSY), failed(3), failed(4), failed(5)]
     failures += [failed(6, BUSY), failed(7, BUG)]
-    assert lines_after_the_numbers(summary_of(*failures))[:4] == [
+    assert lines_after_the_numbers(make_summary(*failures))[:4] == [
         "3 x http-404, for example http://h/3",
         "2 x http-503, for example http://h/2",
         "1 x dns, for example http://h/1",
@@ -126,7 +90,7 @@ def test_failures_are_grouped_by_cause() -> None:
 def test_each_failure_has_its_reason() -> None:
     """Each failed job has a line with URL and reason, in the order of the list."""
     failures = [failed(2, NO_HOST), failed(5), failed(9, None)]
-    assert lines_after_the_numbers(summary_of(*failures))[2:] == [
+    assert lines_after_the_numbers(make_summary(*failures))[2:] == [
         "failed: http://h/2: host name not resolved",
         "failed: http://h/5: HTTP 404 Not Found",
         "failed: http://h/9: unknown",
@@ -144,7 +108,7 @@ def test_each_failure_has_its_reason() -> None:
 )
 def test_many_failures(count: int, last: str) -> None:
     """Of many failures, the first 20 have a line, and the others are counted."""
-    lines = lines_after_the_numbers(summary_of(*map(failed, range(count))))
+    lines = lines_after_the_numbers(make_summary(*map(failed, range(count))))
     assert lines[0] == f"{count} x http-404, for example http://h/0"
     listed = [line for line in lines if line.startswith("failed: ")]
     assert listed == [
@@ -155,7 +119,7 @@ def test_many_failures(count: int, last: str) -> None:
 
 def test_no_credentials() -> None:
     """No line of the summary has the user name and password of a URL."""
-    text = "\n".join(lines_of(summary_of(*map(failed, range(30)))))
+    text = "\n".join(lines_of(make_summary(*map(failed, range(30)))))
     assert "user" not in text
     assert "secret" not in text
 
@@ -163,7 +127,7 @@ def test_no_credentials() -> None:
 def test_lines_and_table() -> None:
     """Both forms have the bad and repeated lines, the files, and the command that retries."""
     summary = ClosingSummary(
-        run=summary_of(failed(1)),
+        run=make_summary(failed(1)),
         rejected=2,
         repeated=1,
         files=[("log", "run.log")],

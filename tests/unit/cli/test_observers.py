@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support.jobs import make_job, make_record
 from tests.support.run_view import FakeRunView
 from url_downloader.cli.observers import log_state, log_status, state_lines
 from url_downloader.engine.monitor import PoolState, RunView
@@ -21,14 +22,12 @@ STATE = PoolState(
 
 def job(number: int) -> DownloadJob:
     """Return a job whose URL has credentials."""
-    url = f"http://user:secret@h/{number}"
-    return DownloadJob(job_id=number, url=url, output="a", max_retries=4)
+    return make_job(number, url=f"http://user:secret@h/{number}")
 
 
 def retry(number: int, due: float) -> JobRecord:
     """Return the record of a job that waits for its second attempt."""
-    status = JobStatus.RETRY_SCHEDULED
-    return JobRecord(job=job(number), status=status, attempts=1, created_at=0, since=0, due=due)
+    return make_record(JobStatus.RETRY_SCHEDULED, job(number), due=due)
 
 
 def run_view(*attempts: tuple[str, Progress], waiting: list[JobRecord]) -> FakeRunView:
@@ -61,15 +60,13 @@ def test_many_retries_are_counted() -> None:
     [(log_status, "url_downloader.status"), (log_state, "url_downloader.status.answer")],
 )
 def test_the_user_sees_it(
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
+    package_log: pytest.LogCaptureFixture,
     log: Callable[[RunView], None],
     logger: str,
 ) -> None:
     """The state is logged at the level that users see, by the logger that filters know."""
-    monkeypatch.setattr(logging.getLogger("url_downloader"), "propagate", True)
-    caplog.set_level(logging.INFO, logger=logger)
+    package_log.set_level(logging.INFO, logger=logger)
     log(run_view(waiting=[]))
-    (record,) = caplog.records
+    (record,) = package_log.records
     assert (record.name, record.levelno) == (logger, logging.INFO)
     assert record.getMessage().endswith(str(STATE))

@@ -9,13 +9,14 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
+from tests.support.jobs import make_job
 from tests.support.run_view import FakeRunView
 from url_downloader.display.live_display import Display
 from url_downloader.display.rows import Rates, fitted, frame, shown_name
 from url_downloader.display.screen import Screen, erasure
 from url_downloader.engine.monitor import PoolState
 from url_downloader.metrics import MetricsSnapshot
-from url_downloader.shared.models import DownloadJob, JobStatus
+from url_downloader.shared.models import JobStatus
 from url_downloader.shared.ports import Phase, Progress
 
 MIB = 1 << 20
@@ -29,7 +30,7 @@ def progress(
     phase: Phase = Phase.REPLYING,
 ) -> Progress:
     """Return an attempt that began at second 90 and is at this position."""
-    job = DownloadJob(job_id=1, url="http://h/a", output="file.bin", max_retries=0)
+    job = make_job(output="file.bin")
     return Progress(number, job, 90.0, position, position, total, phase=phase)
 
 

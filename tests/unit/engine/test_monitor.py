@@ -1,4 +1,4 @@
-"""The line that says how a run stands, and when it is said."""
+"""The monitor: the status line of a run, and the moments at which observers are called."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COUNTS = {
 
 
 def state(tasks: int = 7) -> PoolState:
-    """A pool in which every number is another one."""
+    """Return the state of a pool in which all numbers differ."""
     return PoolState(
         tasks=tasks,
         retries=6,
@@ -43,8 +43,8 @@ def read_state(view: RunView) -> None:
     view.state()
 
 
-class Watched:
-    """A monitor that was never started, with an interval of no time, and what it logged."""
+class SteppedMonitor:
+    """A monitor whose thread is not started, without an interval, and its lines."""
 
     def __init__(self) -> None:
         turns = itertools.count(1)
@@ -61,35 +61,35 @@ class Watched:
 
 
 @pytest.fixture
-def watched() -> Watched:
-    """A fresh one."""
-    return Watched()
+def watched() -> SteppedMonitor:
+    """Return a new monitor."""
+    return SteppedMonitor()
 
 
 def test_the_line() -> None:
-    """Queues, attempts under way, jobs by state of all so far, bytes, throughput now."""
+    """The line has queues, running attempts, jobs by state, bytes, and the current rate."""
     assert str(state()) == (
         "tasks 7, retries 6, in flight 5 | done 20, failed 2, retrying 3, pending 10 of 39 | "
         "5.0 MiB, 1.5 KiB/s"
     )
 
 
-def test_one_turn_is_one_line(watched: Watched) -> None:
-    """After each interval the state is looked at anew and said, for people to see."""
+def test_one_turn_is_one_line(watched: SteppedMonitor) -> None:
+    """After each interval the observer is called with the new state."""
     assert watched.monitor.run_once() is True
     assert watched.monitor.run_once() is True
     assert watched.lines == ["tasks 1", "tasks 2"]
 
 
-def test_a_stop_ends_the_wait_without_a_line(watched: Watched) -> None:
-    """Told to stop, the monitor says nothing more in its turn."""
+def test_a_stop_ends_the_wait_without_a_line(watched: SteppedMonitor) -> None:
+    """A monitor that is stopped calls its observer no more in that turn."""
     watched.monitor.stop()
     assert watched.monitor.run_once() is False
     assert watched.lines == []
 
 
-def test_the_last_line_is_said_at_the_end(watched: Watched) -> None:
-    """However short the run was, its end is told, once."""
+def test_the_last_line_is_said_at_the_end(watched: SteppedMonitor) -> None:
+    """The observer is called once at the end, however short the run was."""
     watched.monitor.stop()
     watched.monitor.run()
     assert watched.lines == ["tasks 1"]
@@ -97,10 +97,9 @@ def test_the_last_line_is_said_at_the_end(watched: Watched) -> None:
 
 
 def test_a_pool_that_cannot_be_looked_at_is_a_crash(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    package_log: pytest.LogCaptureFixture,
 ) -> None:
-    """An error while looking ends the monitor and is handed on."""
-    monkeypatch.setattr(logging.getLogger("url_downloader"), "propagate", True)
+    """An error of the state ends the monitor, and is passed to on_crash."""
     trouble, crashes = RuntimeError("pool's trouble"), list[BaseException]()
 
     def look() -> PoolState:
@@ -111,10 +110,10 @@ def test_a_pool_that_cannot_be_looked_at_is_a_crash(
     monitor.run()
     assert monitor.error is trouble
     assert set(crashes) == {trouble}
-    assert {record.levelno for record in caplog.records} == {logging.CRITICAL}
+    assert {record.levelno for record in package_log.records} == {logging.CRITICAL}
 
 
 def test_its_name() -> None:
-    """The thread is found in logs as what it is."""
+    """The thread has the name of its observer, for logs."""
     observer = Observer(name="x", interval=0.0, tell=print)
     assert Monitor(observer, view=FakeRunView(state), on_crash=print).name == "x"

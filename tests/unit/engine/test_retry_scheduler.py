@@ -228,7 +228,7 @@ def test_a_stopped_scheduler_releases_nothing(wake: StepEvent) -> None:
 
 
 def test_a_put_on_a_full_queue_waits_for_room() -> None:
-    """Where the task queue is full, a due job waits until there is room."""
+    """If the task queue is full, a due job waits until there is room."""
     bench = SchedulerBench(CrowdedQueue(lambda vain: bench.released() if vain == 3 else None))
     bench.schedule(100.0)
     assert bench.scheduler.release_due() is None
@@ -248,15 +248,15 @@ def test_a_put_on_a_full_queue_gives_up_on_stop() -> None:
 
 
 @pytest.mark.parametrize("item", [make_job(1), None])
-def test_put_until_puts(item: DownloadJob | None) -> None:
+def test_put_interruptibly_puts(item: DownloadJob | None) -> None:
     """With room, the item is put once, and the result is True."""
     tasks: TaskQueue = queue.Queue(1)
     assert put_interruptibly(tasks, item, should_stop=lambda: False)
     assert (tasks.qsize(), tasks.get_nowait()) == (1, item)
 
 
-def test_put_until_gives_up_first() -> None:
-    """Where `gave_up` is true already, nothing is put, even with room."""
+def test_put_interruptibly_stops_first() -> None:
+    """If `should_stop` is true already, nothing is put, even with room."""
     tasks: TaskQueue = queue.Queue()
     assert not put_interruptibly(tasks, make_job(1), should_stop=lambda: True)
     assert tasks.qsize() == 0

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.jobs import make_job, make_record
 from url_downloader.config.settings import RANGES, RetrySettings, Settings, TransferSettings
 from url_downloader.input_parser import InputParser, normal_url
 from url_downloader.naming.filenames import fold, name_from_url
@@ -24,7 +25,6 @@ from url_downloader.shared.models import (
     Checksum,
     DownloadJob,
     ErrorKind,
-    JobRecord,
     JobResult,
     JobStatus,
 )
@@ -83,8 +83,7 @@ def jobs(draw: st.DrawFn, settings: Settings) -> DownloadJob:
     if limits.connect_timeout is None:
         limits = replace(limits, connect_timeout=settings.transfer.limits.connect_timeout)
     name = name_from_url(url)
-    return DownloadJob(
-        job_id=1,
+    return make_job(
         url=url,
         output=draw(st.sampled_from([name, "a b/c=d #", f"x.{name}"[:60].rstrip(" .")])),
         limits=limits,
@@ -153,12 +152,8 @@ def test_values_for_aria2c(line: str, written: str) -> None:
 )
 def test_reasons(status: JobStatus, message: str | None, reason: str) -> None:
     """A reason begins with `failed` or `unfinished`."""
-    job = DownloadJob(job_id=1, url="http://h/", output="x", max_retries=0)
-    result = message and JobResult(kind=ErrorKind.INTERNAL, message=message)
-    record = JobRecord(
-        job=job, status=status, attempts=1, created_at=0, since=0, result=result or None
-    )
-    assert reason_of(record) == reason
+    result = JobResult(kind=ErrorKind.INTERNAL, message=message) if message else None
+    assert reason_of(make_record(status, result=result)) == reason
 
 
 def test_the_list_is_replaced_in_one_step(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests.support.jobs import make_job
 from tests.support.reports import SCHEMA, read_report
 from url_downloader.reports.job_report import Report, rfc3339
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import (
     Checksum,
-    DownloadJob,
     ErrorKind,
     JobResult,
     Outcome,
@@ -33,7 +33,7 @@ SOURCE = SourceFacts(
 DONE = JobResult(http_status=200, size=10, path="d/\udcff", received=3, source=SOURCE)
 
 
-class Bench:
+class ReportedRun:
     """A registry with a manual clock, and the report that listens to it."""
 
     def __init__(self) -> None:
@@ -46,9 +46,7 @@ class Bench:
 
     def add(self, number: int = 1) -> None:
         """Register a job."""
-        url = f"http://user:secret@host/{number}"
-        job = DownloadJob(job_id=number, url=url, output=str(number), max_retries=4)
-        self.registry.add(job)
+        self.registry.add(make_job(number, url=f"http://user:secret@host/{number}"))
 
     def attempt(self, result: JobResult, *, number: int = 1, wait: float = -1) -> None:
         """Run an attempt of two seconds, half a second from now; then end the job or wait.
@@ -83,19 +81,19 @@ class Bench:
 
 
 def at(seconds: float) -> str:
-    """Return the time of day at these seconds after the start of the bench."""
+    """Return the time of day at these seconds after the start of the run."""
     whole, rest = divmod(seconds + 0.25, 1)
     return f"2001-09-09T01:48:{20 + int(whole):02}.{int(rest * 1_000_000):06}Z"
 
 
 def test_a_success_after_a_retry() -> None:
     """One line has all facts about a job, and the times of each attempt."""
-    bench = Bench()
-    bench.add()
-    bench.attempt(BUSY, wait=4.0)
-    assert bench.text == b""
-    bench.attempt(DONE)
-    assert bench.end() == [
+    run = ReportedRun()
+    run.add()
+    run.attempt(BUSY, wait=4.0)
+    assert run.text == b""
+    run.attempt(DONE)
+    assert run.end() == [
         {
             "job": 1,
             "url": "http://host/1",
@@ -137,16 +135,16 @@ def test_a_success_after_a_retry() -> None:
 
 def test_each_status() -> None:
     """A job that has not ended is unfinished, and has its attempts."""
-    bench = Bench()
+    run = ReportedRun()
     for number in range(1, 5):
-        bench.add(number)
-    bench.attempt(LOST, number=2)
-    bench.attempt(BUSY, number=3, wait=0)
-    bench.attempt(BUSY, number=3, wait=60)
-    bench.attempt(JobResult(path="4", outcome=Outcome.SKIPPED), number=4)
+        run.add(number)
+    run.attempt(LOST, number=2)
+    run.attempt(BUSY, number=3, wait=0)
+    run.attempt(BUSY, number=3, wait=60)
+    run.attempt(JobResult(path="4", outcome=Outcome.SKIPPED), number=4)
     ends = [
         (each["status"], each["outcome"], each["error_kind"], len(each["attempts"]))
-        for each in bench.end()
+        for each in run.end()
     ]
     assert ends == [
         ("unfinished", None, None, 0),
@@ -159,10 +157,10 @@ def test_each_status() -> None:
 @pytest.mark.parametrize("modified", [-1e15, 1e15, float("inf"), float("nan")])
 def test_a_time_out_of_range(modified: float) -> None:
     """A date of a server is null if no calendar has it."""
-    bench = Bench()
-    bench.add()
-    bench.attempt(JobResult(path="1", source=SourceFacts(modified=modified)))
-    assert bench.end()[0]["last_modified"] is None
+    run = ReportedRun()
+    run.add()
+    run.attempt(JobResult(path="1", source=SourceFacts(modified=modified)))
+    assert run.end()[0]["last_modified"] is None
 
 
 def test_the_schema_is_valid() -> None:
@@ -177,12 +175,12 @@ def test_the_schema_is_valid() -> None:
 
 def test_lines_are_plain_ascii() -> None:
     """A record is one line of ASCII, even if its text has control characters."""
-    bench = Bench()
-    bench.add()
-    bench.attempt(JobResult(kind=ErrorKind.INTERNAL, message="\n\r\x1b\u2028 \xe4"))
-    assert bench.text.isascii()
-    assert bench.text.count(b"\n") == len(bench.text.splitlines()) == 1
-    assert json.loads(bench.text)["error_message"] == "\n\r\x1b\u2028 \xe4"
+    run = ReportedRun()
+    run.add()
+    run.attempt(JobResult(kind=ErrorKind.INTERNAL, message="\n\r\x1b\u2028 \xe4"))
+    assert run.text.isascii()
+    assert run.text.count(b"\n") == len(run.text.splitlines()) == 1
+    assert json.loads(run.text)["error_message"] == "\n\r\x1b\u2028 \xe4"
 
 
 @pytest.mark.parametrize(

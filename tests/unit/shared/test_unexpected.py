@@ -37,7 +37,7 @@ def test_an_error_is_told_by_type_and_place() -> None:
 
 
 def test_the_place_in_this_package_is_told_too() -> None:
-    """Where a library raised the error, the message also has our line that called it."""
+    """If a library raised the error, the message also has our line that called it."""
     with pytest.raises(AttributeError) as own:
         parse_seconds(None)  # type: ignore[arg-type]
     assert re.fullmatch(r"AttributeError at values.py:\d+ \(\w+\)", described(own.value))
