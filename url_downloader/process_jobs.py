@@ -52,15 +52,15 @@ def process_jobs(
     """Download all jobs; return when each has ended or the run was stopped.
 
     Args:
-        jobs: Jobs, read lazily in this thread. None: none yet, but check whether to stop.
+        jobs: Jobs, read lazily in this thread. A None only lets the run check whether to stop.
         settings: Settings of the run.
-        names: Names that servers give to files, used if the settings allow it.
+        names: Names that servers give to files; used only with --content-disposition.
         listeners: Callbacks for each event of a job; see JobRegistry.
         observers: Callbacks for the state of the run, each with a thread of its own.
-        should_stop: Function that is called often, in this thread; True ends the run in order.
+        should_stop: Function that is called often, in this thread; True ends the run early.
 
     Raises:
-        OutputError, InputError: The output directory or a file of the settings can't be used.
+        OutputError, InputError: The output directory, or a file of the settings, is unusable.
     """
     with OutputDirectory(settings.output) as disk:
         return JobPool(
@@ -78,14 +78,14 @@ class DownloaderFactory:
     Args:
         settings: Settings of the run.
         directory: Output directory of the run.
-        names: Names that servers give to files, used if the settings allow it.
-        stop: Function that is called while the factory waits for a file of the settings; True
-            ends the wait.
+        names: Names that servers give to files; used only with --content-disposition.
+        stop: Function that is called while a file that the settings name is a FIFO without
+            data. If it returns True, the wait ends.
 
     Raises:
-        InputError: A file that the settings name can't be read.
+        InputError: A file that the settings name can't be used.
 
-    Threads: made in the main thread; called once in each worker's thread.
+    Threads: made in the thread that calls `process_jobs`; called once in each worker's thread.
     """
 
     def __init__(

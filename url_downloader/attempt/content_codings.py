@@ -19,7 +19,8 @@ _NO_CODINGS = frozenset(
 _MAX_WORDS = 20
 """Words of one field that are examined.
 
-Each of them is looked up among Python's codecs, which searches folders and caches the result.
+Python's look-up of a codec searches folders and caches the result: many words would take time
+and memory.
 """
 
 
@@ -36,7 +37,11 @@ def content_codings(value: str) -> Sequence[str]:
 
 
 def non_coding_words(value: str) -> str:
-    """Return the words of the field that name no coding, shortened for a message."""
+    """Return the words that name no coding, except `identity`, shortened for a message.
+
+    Args:
+        value: Value of Content-Encoding.
+    """
     words = [part.strip() for part in value.split(",", _MAX_WORDS)[:_MAX_WORDS]]
     ignored = dict.fromkeys(
         word

@@ -18,9 +18,9 @@ from url_downloader.shared.ports import Chunk
 BOMB_SIZE = 64 * 1024 * 1024
 """Bytes that a body may have, encoded or decoded, before the two sizes are compared."""
 BOMB_RATIO = 100
-"""Bytes of one form, encoded or decoded, for each byte of the other, beyond which a body fails.
+"""Ratio of the larger to the smaller of the two sizes, beyond which a body fails.
 
-No sound body is like that: it would fill the disk, or arrive endlessly and decode to nothing.
+A body beyond it would fill the disk, or arrive endlessly and decode to nothing.
 """
 _PIECE = 256 * 1024
 """Bytes of the largest piece that a decoder yields."""

@@ -53,7 +53,7 @@ class DecoderChain:
         """Yield the decoded bytes that `chunk` completes.
 
         Raises:
-            AttemptError: The data is not of these codings.
+            AttemptError: The data is not of these codings, or is a decompression bomb.
         """
         return self._decoded(bytes(chunk), self._steps)
 
@@ -80,11 +80,11 @@ def decoder_for(value: str, *, paths: Iterable[str], media_type: str) -> Decoder
     Args:
         value: Value of Content-Encoding; may be empty.
         paths: Paths of the file's URLs, and its names. If one of them, or the media type, is
-            that of a compressed file, the body is stored as it comes.
+            that of a compressed file, some codings, or all, are not undone.
         media_type: Value of Content-Type.
 
     Raises:
-        AttemptError: The body has a coding that can't be undone here.
+        AttemptError: The body has a coding that this installation can't decode.
     """
     names = [*paths, media_type.partition(";")[0].strip()]
     codings = _codings_to_undo(content_codings(value), names)
@@ -104,7 +104,7 @@ def decoder_for(value: str, *, paths: Iterable[str], media_type: str) -> Decoder
 
 
 def _codings_to_undo(codings: Sequence[str], names: Sequence[str]) -> Sequence[str]:
-    """Return the codings to undo: all, or only some if the file's format is a compressed one.
+    """Return the codings to undo: all, or fewer if the file's format is a compressed one.
 
     For such a file, gzip is taken for a wrong label, and so is br for a `.br` file. But a br on
     a `.gz` file was added for the transfer: it is undone, with all codings applied after it.

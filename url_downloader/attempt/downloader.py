@@ -32,7 +32,7 @@ class Downloader:
         context: Network, disk and rules of the attempts.
         now: Monotonic clock, seconds.
 
-    Threads: one.
+    Threads: one, the worker's.
     """
 
     def __init__(

@@ -32,7 +32,7 @@ class OverwriteRules:
         """Return the result of a job that is skipped because its file exists; else None.
 
         Args:
-            output: Name of the file.
+            output: Path of the file, relative to the output directory.
             checksum: Checksum that the file must have, if known.
 
         Raises:
@@ -65,7 +65,7 @@ class OverwriteRules:
         A file that fails its checksum is not compared: the server might call it up to date.
 
         Args:
-            output: Name of the file.
+            output: Path of the file, relative to the output directory.
             checksum: Checksum that the file must have, if known.
 
         Raises:

@@ -39,7 +39,10 @@ def file_headers(reply: Reply) -> Mapping[str, str]:
 
 
 def span_of(reply: Reply) -> ContentRange | None:
-    """Return the range of the file that a 206 carries; None for other replies."""
+    """Return the range of the file that a 206 carries.
+
+    It is None for other replies, and for a 206 that states no range.
+    """
     return content_range(reply.headers) if reply.status == PARTIAL else None
 
 
@@ -64,7 +67,12 @@ def total_of(reply: Reply, saved: SavedPart | None) -> int | None:
 
 
 def source_of(reply: Reply, *, digests: tuple[Checksum, ...] = ()) -> SourceFacts:
-    """Return the source of the file and the version that the reply states."""
+    """Return the source of the file and the version that the reply states.
+
+    Args:
+        reply: Final reply.
+        digests: Digests of the file that were checked.
+    """
     headers = file_headers(reply)
     return SourceFacts(
         url=without_credentials(reply.url),

@@ -30,7 +30,7 @@ class Plan(enum.Enum):
 
 
 def range_headers(saved: SavedPart | None) -> tuple[tuple[str, str], ...]:
-    """Return the request header fields that ask for the missing rest of a part."""
+    """Return header fields that request the missing rest of a part; none without a part."""
     if saved is None:
         return ()
     return (("Range", f"bytes={saved.size}-"), ("If-Range", saved.validator))

@@ -2,18 +2,20 @@
 
 A Downloader makes one Transfer for each attempt, and calls `run`. The steps are:
 
-1. `disk.reopen` opens the part of an earlier attempt, if it can be resumed.
+1. `disk.reopen` opens the part of an earlier attempt, if it can be resumed. Without
+   `is_resumed` (`--no-continue`), no part is reopened, not even in a retry of the same run.
 2. `transport.open` sends a request: for the missing range of the part, or for the whole file.
-3. `plan_for` judges the reply. A refused reply ends the attempt. If the reply does not fit the
-   part, the part is discarded, and step 2 follows again. A 416 may show that the part is
-   complete: then step 7 follows.
-4. If servers name the files, the file's name is settled. OverwriteRules may then skip the job.
+3. A 304 ends the attempt: the existing file is up to date. `plan_for` judges any other reply. A
+   refused reply ends the attempt. If the reply does not fit the part, the part is discarded,
+   and step 2 follows again. A 416 may show that the part is complete: then step 7 follows.
+4. If servers may name the files, the file's name is settled. OverwriteRules may then skip the
+   job.
 5. `check_head` applies the user's rules for media type and size.
 6. The body is decoded, and written to the part and the digester. A 206 may carry less than the
    missing range; then step 2 follows again.
 7. The checksums are compared, and `disk.publish` gives the file its final name.
 
-After a failure, the part is kept if a later attempt can resume it.
+After a failure, the part is kept if a later attempt, of this run or another, can resume it.
 
 Independent of threads, queues and retries. Network and disk are Protocols.
 """
@@ -68,7 +70,7 @@ class Transfer:
     Attributes:
         http_status: Status code of the last reply; None if none came.
 
-    Threads: one.
+    Threads: one, the worker's.
     """
 
     def __init__(
@@ -85,7 +87,10 @@ class Transfer:
         self.http_status: int | None = None
 
     def run(self) -> JobResult:
-        """Send requests until the file is complete; return the result.
+        """Send requests until the file is complete or a reply ends the attempt.
+
+        Returns:
+            Result of the attempt; a failure if the last reply was refused.
 
         Raises:
             AttemptError: The attempt failed; a part that can be resumed is kept.
@@ -188,7 +193,7 @@ class Transfer:
         return part
 
     def _resume_part(self, reply: Reply) -> Part:
-        """Return the part to continue, with the digests of its bytes on the disk."""
+        """Feed the part's bytes to a new digester; return the part to continue."""
         assert self._part is not None
         self._outcome = Outcome.RESUMED
         if self._digester is None:
@@ -237,7 +242,7 @@ class Transfer:
             began_at: Size of the part before the body, in bytes.
 
         Raises:
-            AttemptError: The body was not that range, or too many replies were small.
+            AttemptError: The body was not the stated range, or too many replies were small.
         """
         saved = part.saved
         if saved is None or not began_at < part.size <= span.end:

@@ -27,9 +27,11 @@ class TransferContext:
         transport: Access to the network.
         disk: Output directory.
         settings: User's rules for replies and files.
-        is_resumed: Whether parts of earlier attempts are resumed.
+        is_resumed: Whether parts of earlier attempts are reopened. If not, even a retry of the
+            same run begins at byte 0.
         existing: Rule for files that already exist.
-        names: Names that servers give to files; None if they give none.
+        names: Names that servers give to files, and checksums of names; None unless the user
+            wants such names (--content-disposition).
         control: Control of the attempts, through which other threads see and abort them.
         notices: Warnings that are logged once per run.
         utc_now: Wall clock, seconds since the epoch.
@@ -56,10 +58,10 @@ class TransferContext:
         Args:
             reply: Reply, of which only the head is used.
             job: Job of the attempt.
-            output: Name of the file.
+            output: Path of the file, relative to the output directory.
 
         Raises:
-            AttemptError: The body has a coding that can't be undone here.
+            AttemptError: The body has a coding that this installation can't decode.
         """
         value = reply.headers.get("Content-Encoding", "")
         if not value:
@@ -74,5 +76,10 @@ class TransferContext:
         return decoder_for(value, paths=(*urls, job.output, output), media_type=media_type)
 
     def checksum(self, job: DownloadJob, output: str) -> Checksum | None:
-        """Return the checksum that the job's file must have under this name, if known."""
+        """Return the checksum that the job's file must have; None if none is known.
+
+        Args:
+            job: Job of the attempt.
+            output: Path of the file, which a server may have changed.
+        """
         return job.checksum if self.names is None else self.names.checksum(job, output)

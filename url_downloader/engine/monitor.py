@@ -1,4 +1,4 @@
-"""Observers of a run, the state that they are called with, and the threads that call them."""
+"""Observers of a run, the RunView that they are called with, and the threads that call them."""
 
 from __future__ import annotations
 
@@ -41,10 +41,11 @@ class PoolState(NamedTuple):
 
 
 class RunView(Protocol):
-    """View of a run that each observer is called with.
+    """Read access to a run, which each observer is called with.
 
-    `attempts` returns the attempts in progress with their workers' names. `waiting` returns the
-    jobs that wait for a retry, and `now` the run's monotonic time in seconds.
+    `state` returns the state at this moment. `attempts` returns the attempts in progress, each
+    with its worker's name. `waiting` returns the records of the jobs that wait for a retry.
+    `now` returns the run's monotonic time in seconds.
 
     Threads: all methods from any thread.
     """
@@ -58,12 +59,14 @@ class RunView(Protocol):
 class Observer(NamedTuple):
     """Callback for a run, with the name and the interval of the thread that calls it.
 
-    It is called periodically, and once more at the end of the run.
+    The thread calls it periodically, and once more at the end of the run. If the system allows
+    too few threads, it is never called, or its last call comes early. An error that it raises
+    ends the run.
 
     Args:
         name: Name of the observer's thread.
         interval: Seconds between two calls.
-        tell: Callback that takes the run; it is called in the observer's own thread.
+        tell: Callback that takes the RunView; it is called in the observer's own thread.
     """
 
     name: str
@@ -79,7 +82,8 @@ class Monitor(StoppableThread):
         view: View of the run that the observer is called with.
         on_crash: Function called with an error that escapes from the thread.
 
-    Threads: `stop` from any thread; all other methods in this thread.
+    Threads: made and started in the main thread; `stop` from any thread; `run_once` and
+    `teardown` in this thread.
     """
 
     def __init__(
@@ -90,7 +94,11 @@ class Monitor(StoppableThread):
         self._view = view
 
     def run_once(self) -> bool:
-        """Wait for the interval, then call the observer."""
+        """Wait for the interval, then call the observer.
+
+        Returns:
+            False if the thread was stopped meanwhile, so that the observer was not called.
+        """
         if self.wait(self._observer.interval):
             return False
         self._observer.tell(self._view)

@@ -1,10 +1,11 @@
 """Pool of a run: its threads, its queues and the order of its phases.
 
-`process_jobs` makes a JobPool and calls `run` in the main thread. A run has five phases:
+`process_jobs` makes a JobPool and calls `run` in its caller's thread, here called the main
+thread. A run has five phases:
 
 1. `start` starts the retry scheduler, the watchdog and one monitor per observer.
 2. The producer adds each job to the registry, then puts it on the bounded task queue. It starts
-   one worker with each of the first jobs. While the queue is full, it waits (backpressure).
+   one worker for each of the first jobs. While the queue is full, it waits (backpressure).
 3. `await_ended_jobs` takes one permit of a semaphore for each registered job. The registry
    releases a permit when a job ends.
 4. `shutdown` ends all threads.
@@ -17,8 +18,8 @@ back on the task queue when it is due. The watchdog aborts attempts that exceed 
 
 The shutdown takes these steps, in an order that must not change:
 
-1. If the run is not complete, abort all attempts: a worker that waits for a server could not
-   end.
+1. If the run is not complete, abort all attempts, so that no worker goes on waiting for a
+   server.
 2. End the scheduler before the workers, so that no job follows the end markers on the queue.
 3. End the workers. Each records the result of its attempt, then takes one end marker.
 4. Fail the jobs that are still RUNNING: their workers have crashed or did not end in time.
@@ -87,12 +88,13 @@ class JobPool:
         settings: Settings of the run.
         listeners: Callbacks for each event of a job; see JobRegistry.
         observers: Observers of the run; see Observer.
-        should_stop: Function that tells whether to end the run early; it is called often.
+        should_stop: Function that tells whether to end the run early; it is called often, in
+            the main thread.
         make_downloader: Function that makes a worker's downloader.
         clock: Sources of time and randomness.
 
-    Threads: `state`, `attempts`, `waiting` and `now` from any thread; `run` once, in the main
-    thread.
+    Threads: `state`, `attempts`, `waiting` and `now` from any thread; `run`, once, and its
+    phases in the main thread.
     """
 
     def __init__(
@@ -162,10 +164,10 @@ class JobPool:
     def run(self, jobs: Iterable[DownloadJob | None]) -> RunSummary:
         """Run all phases and return the summary.
 
-        An error in a phase still leads to the shutdown.
+        An error in a phase is logged, and leads to the shutdown; the summary describes it.
 
         Args:
-            jobs: Jobs of the list; None: no job yet, but the producer checks whether to stop.
+            jobs: Jobs of the list; a None only lets the producer check whether to stop.
         """
         try:
             self.start()
@@ -179,7 +181,7 @@ class JobPool:
         return self.summary()
 
     def start(self) -> None:
-        """Start all threads but the workers, which the producer starts."""
+        """Start all threads except the workers, which the producer starts."""
         if not (self._scheduler.try_start() and self._watchdog.try_start()):
             self._limits.stop(StopReason.NO_THREADS)
         for observer in self._observers:

@@ -54,10 +54,12 @@ class Producer:
         self._stop_observers = stop_observers
 
     def produce(self, jobs: Iterable[DownloadJob | None]) -> None:
-        """Register and queue each job; block while the task queue is full.
+        """Register and queue each job, and start the workers.
+
+        Block while the task queue is full. Return early if the run must stop.
 
         Args:
-            jobs: Jobs of the list; None: no job yet, but the producer checks whether to stop.
+            jobs: Jobs of the list; a None only lets the producer check whether to stop.
         """
         if self._must_stop():
             return

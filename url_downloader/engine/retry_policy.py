@@ -28,7 +28,10 @@ RETRIED_KINDS = frozenset(
         ErrorKind.SERVER_ERROR,
     }
 )
-"""Failures that another attempt may cure. A 4xx is retried only if `--retry-on` lists it."""
+"""Failures that another attempt may cure.
+
+Other rules hold for excused attempts, for a 4xx or a proxy's refusal (`--retry-on`), and for a
+checksum mismatch."""
 
 MAX_EXCUSED = 100
 """Attempts of one job that may fail for a local reason without being counted.
@@ -104,8 +107,8 @@ def _is_worth_retrying(
     policy: RetrySettings, result: JobResult, *, previous: JobResult | None
 ) -> bool:
     if result.kind is ErrorKind.CHECKSUM:
-        # A transfer may corrupt a file once, but hardly twice. An existing file that was
-        # checked without a request (no HTTP status) would fail again.
+        # A transfer may corrupt a file once, but hardly twice in a row. An existing file that
+        # was checked without a request (no HTTP status) would fail again.
         is_first = previous is None or previous.kind is not ErrorKind.CHECKSUM
         return is_first and result.http_status is not None
     if result.kind in (ErrorKind.CLIENT_ERROR, ErrorKind.PROXY_REFUSED):

@@ -27,7 +27,13 @@ TaskQueue = queue.Queue[DownloadJob | None]
 
 @dataclass(frozen=True, slots=True, order=True)
 class RetryEntry:
-    """Job that waits for its next attempt; entries are ordered by due time, then by arrival."""
+    """Job that waits for its next attempt; entries are ordered by due time, then by arrival.
+
+    Args:
+        due: Time at which the job goes back on the task queue, in monotonic seconds.
+        sequence: Position in the order of arrival.
+        job: Job that waits.
+    """
 
     due: float
     sequence: int
@@ -47,7 +53,8 @@ class RetryScheduler(StoppableThread):
         now: Monotonic clock, seconds.
         on_crash: Function called with an error that escapes from the thread.
 
-    Threads: `schedule` and `stop` from any thread; all other methods in this thread.
+    Threads: made and started in the main thread; `schedule` and `stop` from any thread;
+    `run_once` and `release_due` in this thread.
     """
 
     def __init__(
@@ -76,7 +83,11 @@ class RetryScheduler(StoppableThread):
         self._wake.set()
 
     def run_once(self) -> bool:
-        """Put due jobs back, then sleep until the next one is due or a new one arrives."""
+        """Put due jobs back, then sleep until the next one is due or a new one arrives.
+
+        Returns:
+            True, as only `stop` ends the thread.
+        """
         # Cleared before the queue is read: a job that is scheduled later ends the wait below.
         self._wake.clear()
         remaining = self.release_due()
@@ -85,7 +96,7 @@ class RetryScheduler(StoppableThread):
         return True
 
     def release_due(self) -> float | None:
-        """Put all due jobs back.
+        """Put all due jobs back; block while the task queue is full.
 
         Returns:
             Seconds until the next job is due; None if no job waits.

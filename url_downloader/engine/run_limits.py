@@ -12,14 +12,15 @@ from collections.abc import Callable
 from url_downloader.config.settings import RunSettings
 from url_downloader.shared.models import ErrorKind, JobEvent, JobRecord, JobStatus
 
-MIN_ENDED_JOBS = 100
-"""Jobs that must have ended before a percentage of failures counts, unless the list is read.
+MIN_BASE = 100
+"""Jobs; the smallest base of a percentage of failures while the list is being read.
 
-A percentage of fewer jobs says little about the whole list."""
+The base is the number of ended jobs: few of them say little about the whole list. Once the list
+was read to its end, the base is the number of all its jobs."""
 
 
 class StopReason(enum.StrEnum):
-    """Limit that ended a run before its list was done, as shown to the user."""
+    """Reason to end a run before its list is done; the text is shown to the user."""
 
     DEADLINE = "--deadline has passed"
     MAX_FAILURES = "--max-failures is reached"
@@ -29,7 +30,7 @@ class StopReason(enum.StrEnum):
 
 
 class RunLimits:
-    """Counters of a run's events, and the first limit that they reached.
+    """Counters of a run's events, and the first reason to end the run early.
 
     Args:
         settings: Limits that the user has set.
@@ -93,7 +94,7 @@ class RunLimits:
         limit = self._max_failures
         if limit.count:
             return self._failed >= limit.count
-        whole = self._jobs if self._is_list_read else max(self._ended, MIN_ENDED_JOBS)
+        whole = self._jobs if self._is_list_read else max(self._ended, MIN_BASE)
         return bool(limit.percent and self._failed) and (
             self._failed * 100 >= limit.percent * whole
         )
@@ -104,7 +105,10 @@ def _is_disk_full(record: JobRecord) -> bool:
 
 
 def _is_output_gone(record: JobRecord) -> bool:
-    """Tell whether the job's last attempt met no output directory; its retry can't succeed."""
+    """Tell whether the job waits for a retry because the output directory is gone.
+
+    The retry can't succeed either.
+    """
     if record.status is not JobStatus.RETRY_SCHEDULED or record.result is None:
         return False
     return record.result.kind is ErrorKind.OUTPUT_GONE

@@ -16,7 +16,12 @@ _LOCAL_KINDS = (
     *(ErrorKind.LOCAL, ErrorKind.DISK_FULL, ErrorKind.NO_DESCRIPTORS),
     ErrorKind.NO_MEMORY,
 )
+"""Kinds of failed jobs that mean trouble on this machine."""
 _LOCAL_REASONS = (StopReason.NO_THREADS, StopReason.OUTPUT_GONE)
+"""Reasons that mean trouble on this machine, even if no job has failed.
+
+A full disk is not among them: it always fails a job, whose kind is in _LOCAL_KINDS.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +34,10 @@ class RunSummary:
         leftovers: Records of the jobs that did not succeed, in list order.
         is_list_read: Whether the list was read to its end, so that all of its jobs are counted.
         was_stopped: Whether the run was ended before all jobs had ended.
-        stopped_by: Limit of the run that was reached, if any.
-        crash: Description of an error in the pipeline itself, if any.
-        rejected: Entries of the list that led to no job; only `download` sets it.
+        stopped_by: Limit that ended the run; None if none did.
+        crash: Type and place of an unexpected error outside the attempts; None if there was
+            none.
+        rejected: Entries of the list that led to no job; only `api.download` sets it.
     """
 
     counts: Mapping[JobStatus, int]
@@ -66,6 +72,10 @@ class RunSummary:
 
     @property
     def has_local_trouble(self) -> bool:
-        """Tell whether this machine, not a server, failed a job or ended the run."""
+        """Tell whether this machine, not a server, failed a job or ended the run.
+
+        The exit status is 3 then, except after a signal or a bug. A full disk gets it through
+        the kind of its failed job.
+        """
         is_ended = self.stopped_by in _LOCAL_REASONS
         return is_ended or any(kind in self.metrics.failures for kind in _LOCAL_KINDS)

@@ -20,6 +20,9 @@ INTERVAL = 0.25
 class ExpirableAttempts(Protocol):
     """Attempts of one worker, as far as the watchdog needs them.
 
+    `progress` is that of the current attempt; None between two attempts. `expire` aborts the
+    attempt of this number if it is the current one.
+
     Threads: all methods from any thread.
     """
 
@@ -37,7 +40,8 @@ class Watchdog(StoppableThread):
         now: Monotonic clock, seconds.
         on_crash: Function called with an error that escapes from the thread.
 
-    Threads: `stop` from any thread; all other methods in this thread.
+    Threads: made and started in the main thread; `stop` from any thread; `run_once` and
+    `expire_late` in this thread.
     """
 
     def __init__(
@@ -52,7 +56,11 @@ class Watchdog(StoppableThread):
         self._watched = [(*each, _SpeedWindow()) for each in watched]
 
     def run_once(self) -> bool:
-        """Wait for the interval, then check all workers."""
+        """Wait for the interval, then check all workers.
+
+        Returns:
+            False if the thread was stopped meanwhile, so that nothing was checked.
+        """
         if self.wait(INTERVAL):
             return False
         self.expire_late()
@@ -72,7 +80,7 @@ class Watchdog(StoppableThread):
 
 
 def _time_violation(progress: Progress, now: float) -> str | None:
-    """Return a message if the attempt, or its connecting, takes too long; else None."""
+    """Return a message if the attempt, or its phase CONNECTING, takes too long; else None."""
     limits = progress.job.limits
     if limits.max_time and now - progress.began >= limits.max_time:
         return f"not complete within --max-time {limits.max_time:g} s"
@@ -97,7 +105,8 @@ class _SpeedWindow:
     def speed_violation(self, progress: Progress, now: float) -> str | None:
         """Return a message if the reply has come too slowly for too long; else None.
 
-        The speed counts from the reply's first byte on. The timeout limits the time before it.
+        The speed counts from the reply's first byte on. `--timeout` limits the time before
+        that byte.
         """
         limits = progress.job.limits
         if progress.number != self._number:

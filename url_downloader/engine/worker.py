@@ -1,4 +1,4 @@
-"""Worker: the thread that takes jobs, has attempts made, and applies the retry policy."""
+"""Worker: the thread that takes jobs, makes attempts, and applies the retry policy."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ SYSTEM_CLOCK = Clock()
 
 
 class JobDownloader(Protocol):
-    """Maker of a worker's attempts.
+    """Maker of a worker's attempts. `attempt` returns a foreseen failure as a result.
 
-    Threads: one, the worker's: it is made, used and closed there.
+    Threads: made, used and closed in the worker's thread.
     """
 
     def attempt(self, job: DownloadJob) -> JobResult: ...
@@ -54,8 +54,9 @@ class JobDownloader(Protocol):
 
 
 JobDownloaderFactory = Callable[[AttemptControl], JobDownloader]
-"""Function that makes a worker's downloader, in the worker's thread, for attempts of this
-control."""
+"""Function that makes a worker's downloader, whose attempts use the given control.
+
+It is called in the worker's thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,7 @@ class WorkerContext:
 
 
 class Worker(StoppableThread):
-    """Thread that takes jobs from the task queue and makes one attempt of each.
+    """Thread that takes jobs from the task queue, and makes one attempt of each taken job.
 
     Args:
         name: Name of the thread.
@@ -96,7 +97,8 @@ class Worker(StoppableThread):
     Attributes:
         control: Control of the worker's attempts, which other threads may use.
 
-    Threads: `stop` from any thread; all other methods in this thread.
+    Threads: made and started in the main thread; `stop` from any thread; `setup`, `run_once`
+    and `teardown` in this thread. For `control`, see AttemptControl.
     """
 
     def __init__(
@@ -124,7 +126,7 @@ class Worker(StoppableThread):
         return True
 
     def teardown(self) -> None:
-        """Close the downloader."""
+        """Release the compute turn, and close the downloader."""
         COMPUTE_TURN.release()
         if self._downloader is not None:
             self._downloader.close()

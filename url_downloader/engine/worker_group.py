@@ -37,7 +37,7 @@ class WorkerGroup:
 
     @property
     def started(self) -> int:
-        """Return the number of workers that were started."""
+        """Return the number of workers that were started; wrong after `stop_starting`."""
         return len(self.members) - len(self._unstarted)
 
     @property
@@ -46,7 +46,10 @@ class WorkerGroup:
         return bool(self._unstarted)
 
     def start_next(self) -> bool:
-        """Start one more worker; return False if the system refuses a thread."""
+        """Start one of the unstarted workers; return False if the system refuses a thread.
+
+        The caller has checked `has_unstarted`.
+        """
         if not self._unstarted[-1].try_start():
             return False
         self._unstarted.pop()

@@ -1,4 +1,4 @@
-"""Conversion of the system's errors into errors of this package, with one line for the user."""
+"""Conversion of the system's errors into errors of this program, with one line for the user."""
 
 from __future__ import annotations
 

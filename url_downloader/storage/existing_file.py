@@ -1,4 +1,4 @@
-"""Existing files: regular files that have a job's name before the job is downloaded."""
+"""Existing files: regular files that have the name of a job's file before its download."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FileOnDisk(NamedTuple):
     """Regular file that exists already.
 
     Args:
-        path: Path of the file, for messages.
+        path: Path of the file, for messages and results.
         folder: Folder that the file is in.
         name: Name of the file in the folder.
         size: Size in bytes.
@@ -58,7 +58,7 @@ def find_file(folder: Folder, name: bytes, *, path: str, wants_etag: bool) -> Fi
     Args:
         folder: Folder to search.
         name: Name in the folder.
-        path: Path of the file, for messages.
+        path: Path of the file, for messages and results.
         wants_etag: Whether to read the file's entity tag.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Metadata of a finished file: its time and its entity tag; and its sync to the disk."""
+"""Metadata of a finished file (time and entity tag), and the sync of the file to the disk."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class FileMetadata(NamedTuple):
     Args:
         modified: Time of the last change, in seconds since the epoch; None = the time of the
             download.
-        etag: Entity tag to store with the file; None = none.
-        is_synced: Whether the file's bytes must be on the disk before it is published.
+        etag: Entity tag to store with the file; None = store none.
+        is_synced: Whether the file's bytes must be on the disk before the file is published.
         missing_features: Warnings about the file system.
     """
 
@@ -81,7 +81,7 @@ class FileMetadata(NamedTuple):
 def saved_etag(descriptor: int) -> str | None:
     """Return the entity tag that is stored with a file.
 
-    It is None if no tag is stored, or if the file has changed since.
+    It is None if no tag is stored or readable, or if the file has changed since then.
 
     Args:
         descriptor: Descriptor of the file.

@@ -13,14 +13,14 @@ from url_downloader.shared.compute_turn import COMPUTE_TURN
 _SEARCH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 NOT_A_FOLDER = frozenset({errno.ENOTDIR, errno.ELOOP})
-"""Error numbers for a name that a link or a file has instead of a folder."""
+"""Error numbers for a name that belongs to a link or a file, not to a folder."""
 
 
 class Folder:
     """Open folder; it is closed when nothing refers to it any more.
 
-    A thread that uses the folder refers to it. So the descriptor's number never belongs to
-    another file while it is used.
+    A thread that uses the folder keeps a reference. So the descriptor stays open, and its
+    number can't come to mean another file.
 
     Args:
         descriptor: Descriptor of the folder, which this object closes.

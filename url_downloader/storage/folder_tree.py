@@ -1,9 +1,9 @@
 """Tree of folders: the output directory and the folders below it.
 
 A folder is looked up by its path once, then used by descriptor. If a link replaces the folder
-later, the link has no effect. Before a file is published, its folder is compared with the one
-that the path now leads to. So an output directory that was moved, replaced or unmounted is
-noticed, and not made anew.
+later, the link has no effect. Before a file is published, the open folder is compared with the
+folder that its path leads to at that moment. If the output directory was moved, replaced or
+unmounted, the file is not published, and the directory is not made again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ _MISSING_PATH = frozenset(
 
 
 class FolderTree:
-    """Cache of open folders in the output directory, which it makes first.
+    """Cache of the open folders below the output directory.
+
+    The constructor makes the output directory if it is missing, and opens it.
 
     Args:
         directory: Path of the output directory.
@@ -72,7 +74,7 @@ class FolderTree:
         self._folders: dict[bytes, Folder] = {}
 
     def folder(self, path: bytes, *, may_create: bool = False) -> Folder:
-        """Return the folder that its path leads to at this moment.
+        """Return the open folder that a path leads to at this moment.
 
         Args:
             path: Path relative to the output directory; empty for the output directory.
@@ -157,7 +159,10 @@ class FolderTree:
         del oldest
 
     def _open_child(self, folder: Folder, name: bytes, *, may_create: bool) -> Folder:
-        """Open the folder of this name in another one."""
+        """Open the folder `name` in `folder`; follow a link only within the output directory.
+
+        If it is missing and `may_create` is set, it is made.
+        """
         try:
             return open_subfolder(name, within=folder)
         except FileNotFoundError:
@@ -194,7 +199,7 @@ def _as_bytes(path: Path) -> bytes:
 
 
 def _make_directories(path: bytes) -> list[bytes]:
-    """Make a directory and those above it; return the new ones, from the top down."""
+    """Make a directory and all missing ones above it; return the made ones, from the top."""
     missing = []
     while not os.path.isdir(path):
         missing.append(path)

@@ -19,13 +19,15 @@ CHECK_EVERY = 4 << 20
 MAX_DEFAULT_MARGIN = 64 << 20
 """Bytes of the largest margin that is kept free if the user sets none."""
 DEFAULT_MARGIN_DIVISOR = 20
-"""Share of a small disk that is kept free if the user sets no margin: one part in so many."""
+"""Divisor of a disk's size; the quotient is the default margin of a small disk."""
 SMALL_FILE = 8 << 20
-"""Bytes; a file that expects fewer is not measured while the room is ample."""
+"""Bytes; a file with fewer bytes to come is not checked while the room is ample."""
 AMPLE_ROOM = 4 << 30
 """Bytes above the margin that count as ample room."""
 AMPLE_ROOM_SECONDS = 0.25
-"""Seconds that ample room stays ample: small files can't fill AMPLE_ROOM in this time."""
+"""Seconds for which measured ample room counts as ample.
+
+Small files can't fill AMPLE_ROOM in this time."""
 
 
 class GrowingFile(Protocol):
@@ -53,8 +55,8 @@ class _Disk(NamedTuple):
 class FreeSpace:
     """Keeper of a free margin on the disk of a run.
 
-    The size that a server announces counts only against its own file. The disk counts as full
-    only if bytes that have arrived do not fit.
+    The size that a server announces for a file can fail only that file, as too large. The disk
+    counts as full only if bytes that have arrived do not fit.
 
     Args:
         folder: Folder on that disk.
@@ -102,7 +104,8 @@ class FreeSpace:
         """Check that bytes which have arrived fit beside the margin.
 
         Args:
-            file: File that they belong to. If the room is ample, a small file is not checked.
+            file: File that the bytes belong to; it is not checked if it is small and the room
+                is ample.
             arrived: Number of bytes that have arrived and are not written yet.
 
         Returns:
@@ -143,7 +146,10 @@ class FreeSpace:
             raise AttemptError(ErrorKind.TOO_LARGE, message)
 
     def _room(self, disk: _Disk) -> tuple[int, int]:
-        """Return the bytes that fit beside the margin, and the number of growing files."""
+        """Return the bytes that fit beside the margin, and the number of growing files.
+
+        The bytes are negative if the margin is not free.
+        """
         with self._lock:
             # Files that are too large are about to be removed, so their bytes become free.
             returned = sum(file.size for file in self._too_large)

@@ -32,6 +32,8 @@ class Feature(enum.StrEnum):
 class MissingFeatures:
     """Warnings about a file system, each of them logged once per run.
 
+    `feature in missing_features` tells whether the feature was noted as missing.
+
     Args:
         directory: Output directory on that file system, as the user wrote it.
 

@@ -13,7 +13,8 @@ One OutputDirectory serves all workers of a run. It is used in this order:
    because a part without it can't be resumed after a kill.
 6. The end of the `with` block removes parts that no run can resume.
 
-Independent of the network and of job states. An error of the system becomes an AttemptError.
+Independent of the network and of job states. An error of the system becomes an AttemptError;
+at the start of the `with` block, an OutputError.
 """
 
 from __future__ import annotations
@@ -170,11 +171,13 @@ class OutputDirectory:
         Args:
             part: Part that this directory made.
             output: Path of the file, relative to the directory.
-            modified: Time of the file's last change on the server, in seconds since the epoch.
-            etag: Entity tag of the reply.
+            modified: Time of the file's last change on the server, in seconds since the epoch;
+                None if unknown.
+            etag: Entity tag of the reply; None if it has none.
 
         Raises:
-            AttemptError: The system refuses, or the path leads out of the directory.
+            AttemptError: The system refuses, the path leads out of the directory, or the
+                directory is gone.
         """
         assert isinstance(part, PartFile)
         tree, metadata = self._require_open().tree, self._metadata(modified, etag)

@@ -104,6 +104,8 @@ class PartFile:
     def load(self) -> None:
         """Accept the bytes of an earlier attempt, if the part's note is valid and matches them.
 
+        Otherwise, `saved` stays None.
+
         Raises:
             OSError: The system refuses to read the part or its note.
         """
@@ -203,7 +205,10 @@ class PartFile:
         return True
 
     def close(self) -> None:
-        """Close the part, and leave its bytes and its note as they are."""
+        """Close the part, and leave its bytes and its note as they are.
+
+        Calling it again has no effect.
+        """
         # A second close of the same number could close another file.
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
@@ -212,7 +217,7 @@ class PartFile:
         self._context.space.remove_file(self)
 
     def discard(self) -> None:
-        """Close the part and remove it."""
+        """Close the part and remove it; do nothing if it is closed already."""
         if self._descriptor < 0:
             return
         if self._has_note and not self._is_reliable:
@@ -264,7 +269,11 @@ class PartFile:
                 self.parts.missing_features.note(Feature.NOTES, error)
 
     def _take_known_name(self) -> bool:
-        """Rename the part to the name that later runs look for; tell whether it worked."""
+        """Rename the part to the name that later runs look for.
+
+        Returns:
+            False if another run has locked that name, or it belongs to no plain file.
+        """
         known = part_name(self._url)
         # Only the run that holds the lock of this name may replace the part that has it.
         placeholder = self.parts.lock_part(known, may_create=True)

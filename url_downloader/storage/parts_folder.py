@@ -28,7 +28,7 @@ _EXISTING = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class PartsFolder:
-    """Hidden folder for parts, open.
+    """Hidden folder for parts, which the constructor makes if it is missing, and opens.
 
     Args:
         parent: Output directory.
@@ -37,6 +37,8 @@ class PartsFolder:
         missing_features: Warnings about the file system.
 
     Attributes:
+        path: Path of the folder, for messages.
+        missing_features: Warnings about the file system.
         has_notes: Whether there may be a part with a note, which can be resumed.
 
     Raises:
@@ -74,7 +76,11 @@ class PartsFolder:
         return self._folder.descriptor
 
     def names(self) -> list[str]:
-        """Return the names of all files in the folder."""
+        """Return the names of all files in the folder.
+
+        Raises:
+            OSError: The folder can't be read.
+        """
         return self._folder.names()
 
     def has(self, name: str) -> bool:
@@ -190,8 +196,8 @@ class PartsFolder:
         """Lock a part that was opened by its name.
 
         Returns:
-            Whether the name still leads to it; None if another run has it, or it is no plain
-            file.
+            Whether the name still leads to the part; None if another run has locked the part,
+            or it is no plain file.
         """
         if not self._lock(descriptor):
             return None
@@ -210,7 +216,7 @@ class PartsFolder:
         """Lock a file, if the file system has locks.
 
         Returns:
-            False if another run has locked it.
+            False if another run has locked it; True otherwise, even without locks.
         """
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -34,7 +34,7 @@ def publish_part(part: PartFile, destination: Destination, *, metadata: FileMeta
     Args:
         part: Part whose bytes and metadata are complete.
         destination: Destination of the file.
-        metadata: Metadata for the copy, if there is one.
+        metadata: Metadata for the copy, if the part is copied.
 
     Raises:
         OSError: The system refuses.
