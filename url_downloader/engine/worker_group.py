@@ -20,6 +20,7 @@ class WorkerGroup:
 
     Attributes:
         members: All workers, whether started or not.
+        started: Number of workers that were started.
 
     Threads: `controls`, `attempts` and `abort` from any thread; all other methods in the main
     thread.
@@ -33,12 +34,8 @@ class WorkerGroup:
             Worker(name=f"worker-{index}", pool=context, on_crash=on_crash)
             for index in range(size)
         ]
+        self.started = 0
         self._unstarted = self.members[::-1]
-
-    @property
-    def started(self) -> int:
-        """Return the number of workers that were started; wrong after `stop_starting`."""
-        return len(self.members) - len(self._unstarted)
 
     @property
     def has_unstarted(self) -> bool:
@@ -53,6 +50,7 @@ class WorkerGroup:
         if not self._unstarted[-1].try_start():
             return False
         self._unstarted.pop()
+        self.started += 1
         return True
 
     def stop_starting(self) -> None:

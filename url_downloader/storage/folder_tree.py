@@ -135,8 +135,8 @@ class FolderTree:
             path, _, name = path.rpartition(b"/")
             missing.append(name)
         for name in reversed(missing):
-            folder = self._open_child(folder, name, may_create=may_create)
             path = path + b"/" + name if path else name
+            folder = self._open_child(folder, path, may_create=may_create)
             self._cache(path, folder)
         return folder
 
@@ -158,11 +158,13 @@ class FolderTree:
         # Closes the folder outside the lock.
         del oldest
 
-    def _open_child(self, folder: Folder, name: bytes, *, may_create: bool) -> Folder:
-        """Open the folder `name` in `folder`; follow a link only within the output directory.
+    def _open_child(self, folder: Folder, path: bytes, *, may_create: bool) -> Folder:
+        """Open the folder of this path, whose parent is `folder`.
 
-        If it is missing and `may_create` is set, it is made.
+        A link is followed only within the output directory. If the folder is missing and
+        `may_create` is set, it is made.
         """
+        name = path.rpartition(b"/")[2]
         try:
             return open_subfolder(name, within=folder)
         except FileNotFoundError:
@@ -179,7 +181,7 @@ class FolderTree:
         linked = open_folder(name, within=folder)
         if is_within(linked, self.root):
             return linked
-        message = f"{os.fsdecode(self.prefix + name)} leads out of the output directory"
+        message = f"{os.fsdecode(self.prefix + path)} leads out of the output directory"
         raise AttemptError(ErrorKind.LOCAL, message)
 
     def _sync(self, folder: Folder) -> None:
