@@ -139,7 +139,7 @@ class DownloadJob(NamedTuple):
         max_retries: Upper bound for the attempts after the first one, without excused ones.
         limits: Limits of each attempt.
         headers: Extra header fields of requests, as (name, value) pairs.
-        checksum: Checksum that the file must have; None if any file will do.
+        checksum: Checksum that the file must have; None without one.
         is_named: Whether the user chose `output`; then a server can't change it.
     """
 
