@@ -147,8 +147,7 @@ class OutputSettings:
     Args:
         directory: Path of the output directory, which is created if it is missing.
         existing: Action for a job whose file exists already.
-        is_resumed: Whether an attempt continues the part of an earlier attempt, of this run or
-            another; if not, it begins at byte 0.
+        is_resumed: Whether parts of earlier attempts, of this run or another, are continued.
         keeps_mtime: Whether files get the time of the server's Last-Modified.
         is_synced: Whether a file is written through to the disk before its job succeeds.
         takes_server_names: Whether Content-Disposition names the files.
