@@ -19,12 +19,12 @@ RATE_WINDOW = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsSnapshot:
-    """All counters at one moment. `a + b` is the snapshot of two runs together.
+    """Values of all counters at one moment. `a + b` is the snapshot of two runs together.
 
     Args:
         seconds: Seconds since the metrics began.
-        received: Bytes that came from servers.
-        rate: Bytes per second over the last few seconds.
+        received: Bytes of files that were received, before any decoding.
+        rate: Bytes per second over the last RATE_WINDOW seconds.
         in_flight: Number of attempts that are going on.
         successes: Number of jobs that have succeeded.
         retries: Number of retries that were scheduled.
@@ -60,12 +60,12 @@ class MetricsSnapshot:
 
 
 class Metrics:
-    """The counters of a run, which events of the registry and bytes of attempts increase.
+    """Counters of a run, which follow the events of the registry and the bytes of attempts.
 
     Args:
         now: Monotonic clock, seconds.
 
-    Threads: Any thread may call any method.
+    Threads: any.
     """
 
     def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
@@ -82,11 +82,11 @@ class Metrics:
         self._recent: deque[tuple[int, int]] = deque(maxlen=RATE_WINDOW + 1)
 
     def on_bytes(self, count: int) -> None:
-        """Count bytes that came from a server."""
+        """Count bytes of a file that were received."""
         second = int(self._now())
         with self._lock:
             self._received += count
-            # A thread that waited for the lock may come with the second before.
+            # A thread that waited for the lock may have read the clock a second earlier.
             if self._recent and self._recent[-1][0] >= second:
                 second, earlier = self._recent.pop()
                 count += earlier

@@ -1,6 +1,6 @@
 """The settings of a run, and the parsing of the values that users write for them.
 
-Entry point: `settings.Settings`. Each module is pure. This package must import `shared` only.
+Entry point: `settings.Settings`. Each module is pure. This package may import only `shared`.
 """
 
 from url_downloader.config.server_settings import ServerSettings

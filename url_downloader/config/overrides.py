@@ -14,17 +14,17 @@ SettingsPart = TypeVar("SettingsPart")
 _VALUES = (FailureLimit,)
 """Dataclasses that are a single setting, not a part with several settings."""
 _UNUSED = (MonitorSettings,)
-"""Parts that `download` has no use for: it starts no observers."""
+"""Parts whose settings `download` does not take, because it starts no observers."""
 
 
 def settings_with(values: Mapping[str, object]) -> Settings:
-    """Return the default settings, with these values in place of some.
+    """Return the default settings, some of them replaced by these values.
 
     Args:
         values: Values by the names of settings, which are unique over all parts.
 
     Raises:
-        TypeError: There is no setting of that name.
+        TypeError: A name is not that of a setting.
         ConfigError: A value is out of its range.
     """
     if isinstance(directory := values.get("directory"), str):

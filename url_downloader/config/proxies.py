@@ -34,7 +34,7 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Proxy(NamedTuple):
-    """A proxy.
+    """Proxy between this program and servers.
 
     Args:
         scheme: Scheme of its URL, which is its protocol.
@@ -67,7 +67,8 @@ def parse_proxy(text: str) -> Proxy:
     """Parse the URL of a proxy; blanks around it are ignored.
 
     Raises:
-        ValueError: It is not the URL of a proxy. The message does not show it.
+        ValueError: The text is not the URL of a proxy, or SOCKS is not installed. The message
+            does not show the text.
     """
     match = re.fullmatch(_URL, text.strip())
     if match is None:
@@ -91,7 +92,7 @@ def _host(text: str) -> str:
             return str(ipaddress.IPv6Address(text[1:-1].replace("%25", "%")))
         return text.encode("idna").decode("ascii")
     except ValueError:
-        # The messages of both errors have the text in them.
+        # The messages of both functions quote the text.
         raise ValueError("its host is neither a name nor an address") from None
 
 

@@ -29,7 +29,7 @@ class ServerSettings:
         ca_cert: Path of a file or directory of trusted authorities; None = those of the
             environment, or else those of requests.
         cert: Path of the client's certificate, PEM; None = no certificate.
-        key: Path of its key, PEM; None = the key is in the file of the certificate.
+        key: Path of this certificate's key, PEM; None = the key is in the same file.
     """
 
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)

@@ -50,7 +50,7 @@ def check_range(flag: str, value: float) -> None:
     """Check that the value is in the range of the flag.
 
     Raises:
-        ConfigError: It is not. The message has the flag and the range.
+        ConfigError: The value is out of the range. The message has the flag and the range.
     """
     low, high = RANGES[flag]
     if not low <= value <= high:
@@ -62,9 +62,9 @@ class RetrySettings:
     """Settings of retries.
 
     Args:
-        max_retries: Number of attempts after the first.
-        delay: Seconds; limit of the first random delay, which doubles with each retry.
-        max_delay: Seconds; limit of every random delay.
+        max_retries: Upper bound for the attempts after the first.
+        delay: Seconds; upper bound of the first random delay; it doubles with each retry.
+        max_delay: Seconds; upper bound of every random delay.
         max_retry_after: Seconds; a job fails if a server asks for a longer wait; 0 = no limit.
         retry_on: Status codes from 400 to 499 that are retried, too.
     """
@@ -90,7 +90,7 @@ class TransferSettings:
 
     Args:
         limits: Limits of an attempt whose job does not have its own.
-        max_redirects: Number of redirects to follow.
+        max_redirects: Upper bound for the redirects of one request; a further one fails.
         max_filesize: Bytes; a job fails if its file is larger; 0 = no limit.
         expected_types: Media types such as `application/pdf` or `image/*`, in lower case; a job
             fails if its file has another one; empty = any type.
@@ -132,7 +132,7 @@ class PoolSettings:
 
 
 class Existing(enum.Enum):
-    """The action for a job whose file exists already."""
+    """Action for a job whose file exists already."""
 
     REPLACE = "download again, and replace the file when the new one is complete"
     SKIP_FILLED = "leave it, unless it is empty"
@@ -170,11 +170,12 @@ class OutputSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureLimit:
-    """A number of failed jobs that ends the run; 0 = no limit.
+    """Limit of failed jobs: a number or a percentage; the run ends when it is reached.
 
     Args:
-        count: Number of failed jobs.
-        percent: Percentage of failed jobs among all jobs of the list.
+        count: Number of failed jobs; 0 = no such limit.
+        percent: Percentage of failed jobs among all jobs of the list, which counts only if
+            `count` is 0; 0 = no such limit.
     """
 
     count: int = 0
@@ -188,11 +189,11 @@ class FailureLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
-    """Limits of a run, which end it before its list is done.
+    """Limits of a run; one that is reached ends the run early.
 
     Args:
         deadline: Seconds for the whole run; 0 = no limit.
-        max_failures: Failed jobs that end the run.
+        max_failures: Limit of failed jobs.
     """
 
     deadline: float = 0.0

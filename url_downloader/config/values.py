@@ -8,7 +8,7 @@ import re
 # A surrogate stands for a byte of the command line that can't be decoded.
 _VALUE = r"[^\0-\x08\n-\x1f\x7f\ud800-\udfff]*"
 UNSENT = "a value with control characters, or one that is not UTF-8, can't be sent"
-"""Message for a value that a header field can't have."""
+"""Message about a value that can't be sent in a header field."""
 # RFC 9110 §5.1 and §5.5: the name is a token; the tab is the only control character.
 _FIELD = re.compile(rf"([\w!#$%&'*+.^`|~-]+):({_VALUE})", re.ASCII)
 _OWN = frozenset({"range", "if-range", "content-length", "transfer-encoding"})

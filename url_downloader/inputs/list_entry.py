@@ -23,7 +23,7 @@ _LIMITS: Mapping[str, Callable[[str], float]] = {
     "speed-time": parse_seconds,
 }
 OWN_NAMES = {"timeout": "x-timeout", "connect-timeout": "x-connect-timeout"}
-"""Other names of options, for values that aria2c would reject: 0, fractions, above 600."""
+"""Options with their other names, for values that aria2c rejects: 0, fractions, above 600."""
 _STANDARD_NAMES = {own: name for name, own in OWN_NAMES.items()}
 
 OPTIONS = frozenset({"out", "checksum", "header", "max-retries", *_LIMITS, *_STANDARD_NAMES})
@@ -34,17 +34,17 @@ _OPTION = re.compile(r"([a-z][\w-]{0,63})\s*=\s*(.*)", re.ASCII | re.DOTALL | re
 
 @dataclass(slots=True)
 class ListEntry:
-    """A URL of the list, and its options so far.
+    """URL of the list, and its options so far.
 
     Args:
         line: Number of the URL's line, from 1.
         url: URL in the form in which it is requested.
         limits: Limits of each attempt.
-        max_retries: Number of attempts after the first.
+        max_retries: Upper bound for the attempts after the first.
         output: Path that the user chose; None if the URL names the file.
-        output_line: Number of the line with that path.
+        output_line: Number of the line with that path; 0 without one.
         headers: Header fields as (name, value) pairs.
-        checksum: Checksum of the file.
+        checksum: Checksum that the file must have; None if none is set.
         has_options: Whether an option was set, even to its default.
     """
 
@@ -97,8 +97,8 @@ class ListEntry:
         """Return the job of this entry.
 
         Args:
-            job_id: Id of the job.
-            output: Path of its file, relative to the output directory.
+            job_id: Number of the job.
+            output: Path of the file, relative to the output directory.
         """
         return DownloadJob(
             job_id=job_id,

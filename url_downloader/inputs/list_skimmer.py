@@ -1,6 +1,6 @@
 """A filter for the lines of a list, which copies plain URLs to save the parser's time.
 
-It knows which URLs the parser would take unchanged. It leaves all other lines to the parser.
+It copies URLs that the parser would take unchanged. It leaves all other lines to the parser.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _HEADING = "# unfinished: not started, and so are all URLs below without a comme
 
 
 class ListSkimmer:
-    """An iterable of a list's lines, which leaves out plain entries after a call of `skim`.
+    """Iterable of a list's lines that leaves out plain entries after a call of `skim`.
 
     A plain entry is a URL in normal form without options. To make a job of it would take ten
-    times as long.
+    times as long as to copy it.
 
     Args:
         lines: Lines of the list; None means that no line has come yet.
-        claim: Claims the name of a URL's file, as for the jobs of the list.
+        claim: Claims a file name for a URL, as for jobs; returns the name, or a free one.
         is_known: Tells whether the parser had this URL before, without options.
-        is_valid_origin: Tells whether an origin is valid. The parser rejects the others.
+        is_valid_origin: Tells whether an origin is valid; the parser rejects other ones.
 
-    Threads: The main thread only.
+    Threads: the main thread only.
     """
 
     def __init__(
@@ -50,7 +50,8 @@ class ListSkimmer:
         self._is_known = is_known
         self._is_valid_origin = is_valid_origin
         self._is_skimming = False
-        # Without any URL, the parser would take a line with a NUL for a binary file.
+        # The first plain URL goes to the parser: until the parser has a URL, it takes a line
+        # with a NUL for a binary file.
         self._has_passed_one = False
         self._kept: list[str] = []
         self._seen: set[bytes] = set()
@@ -66,7 +67,7 @@ class ListSkimmer:
         return url.encode() in self._seen
 
     def take(self) -> list[str]:
-        """Return the entries that were left out since the last call, as the text of a list."""
+        """Return the entries left out since the last call, as pieces of the text of a list."""
         kept, self._kept = self._kept, []
         return kept
 

@@ -22,7 +22,7 @@ _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?]*\?=", re.IGNORECASE)
 
 
 def suggested_name(content_disposition: str) -> str | None:
-    """Return one safe path component from a Content-Disposition field, or None.
+    """Return the name in a Content-Disposition field as a safe path component, or None.
 
     The first character of a hidden name is replaced, so that no server can write the settings
     of a program.
@@ -59,7 +59,7 @@ def _extended(value: str | None) -> str | None:
 
 
 def _plain(value: str | None) -> str | None:
-    """Decode the plain parameter; some servers send UTF-8 or RFC 2047 words in it."""
+    """Return the plain parameter, decoded: some servers send UTF-8 or RFC 2047 words in it."""
     if value is None:
         return None
     with suppress(UnicodeError):

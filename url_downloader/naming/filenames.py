@@ -11,7 +11,7 @@ import unicodedata
 from urllib.parse import unquote
 
 MAX_BYTES = 255
-"""Bytes of UTF-8 in the longest component of a path that common file systems allow."""
+"""Bytes of UTF-8; longest component of a path that common file systems allow."""
 
 _KEPT_AT_ENDS = 512
 """Characters that are kept at each end of a longer name: the time for which NFC holds the GIL
@@ -61,7 +61,7 @@ def with_suffix(name: str, url: str, *, n: int = 0) -> str:
     Args:
         name: One component of a path.
         url: URL to hash.
-        n: Number of the variation to hash instead, if that name is taken, too; 0 = the URL.
+        n: 0 to hash the URL itself; 1, 2 ... for other hashes, if that name is taken, too.
     """
     # The URL of a job has no fragment, so no variation is the URL of another job.
     varied = f"{url}#{n}" if n else url
@@ -74,7 +74,7 @@ def safe_relative_path(text: str) -> str:
     """Return the path that a user chose for a file, without needless `.` and `/`.
 
     Raises:
-        ValueError: It leads out of the output directory, or can't be the path of a file.
+        ValueError: The path leads out of the output directory, or can't be that of a file.
     """
     parts = text.split("/")
     if not text:
@@ -93,9 +93,9 @@ def safe_relative_path(text: str) -> str:
 
 
 def fold(name: str) -> str:
-    """Return a form that is equal for names that some file system takes for one."""
+    """Return a form that is equal for names that some file system takes for the same name."""
     folded = name.lower() if name.isascii() else _nfc(_nfc(name).casefold())
-    # Not an equal copy: the string is kept as long as the run goes on, and would take memory.
+    # Not an equal copy: callers keep the string for the whole run, and a copy takes memory.
     return name if folded == name else folded
 
 
@@ -126,6 +126,6 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _joined(stem: str, ending: str) -> str:
-    """Return both; the stem is cut between code points so that they fit."""
+    """Return stem and ending as one name; the stem is cut to fit, between code points."""
     room = MAX_BYTES - len(ending.encode())
     return stem.encode()[:room].decode(errors="ignore") + ending

@@ -13,30 +13,30 @@ from url_downloader.naming.filenames import fold, with_suffix
 
 
 class NameClaims:
-    """The paths that are claimed, compared as a file system without case would.
+    """Paths of files that URLs have claimed, compared as by a file system without case.
 
     The results depend only on the claims and their order, so another run gives the same names.
 
     Args:
-        reserved: Names that no file and no folder may have.
-        taken: Paths of files with another purpose.
+        reserved: Names in the output directory that no file and no folder may have.
+        taken: Paths of files in the output directory that serve another purpose.
 
-    Threads: Any thread may claim.
+    Threads: any.
     """
 
     def __init__(self, reserved: Iterable[str] = (), *, taken: Iterable[str] = ()) -> None:
         self._reserved = frozenset(map(fold, reserved))
-        # Leaf lock; guards _files and _folders, which hold folded paths.
+        # Guards _files and _folders, which contain folded paths.
         self._lock = threading.Lock()
         self._files: set[str] = set(map(fold, taken))
         self._folders: set[str] = set()
 
     def claim(self, path: str, url: str, *, own: str | None = None) -> str:
-        """Claim a path for the URL; return it, with a suffix if it is taken.
+        """Claim a path for the URL; return the path, with a suffix if it is taken.
 
         Args:
-            path: Normalised relative path, with `/` between folders.
-            url: URL of the file, which the suffix is made of.
+            path: Normalised path, relative to the output directory, with `/` between folders.
+            url: URL of the file; the suffix is a hash of it.
             own: Path that the URL has claimed before, and may get again.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Names that servers give to files, and the checksums that belong to names.
+"""Names that servers give to files, and the checksums that the user gave for names.
 
 Independent of the files on the disk.
 """
@@ -12,13 +12,15 @@ from url_downloader.shared.models import Checksum, DownloadJob
 
 
 class ServerNames:
-    """The names that servers gave to the files of jobs, each claimed once for its job.
+    """Names that servers gave to the files of jobs, each claimed once for its job.
+
+    It implements `shared.ports.Naming`.
 
     Args:
         claims: Claims of the run.
-        checksums: Known checksums by the names of files.
+        checksums: Known checksums by the paths of files, relative to the output directory.
 
-    Threads: Any thread may call any method, but one thread at a time for the same job.
+    Threads: any, but one at a time for the same job.
     """
 
     def __init__(self, claims: NameClaims, checksums: Mapping[str, Checksum]) -> None:
@@ -32,8 +34,8 @@ class ServerNames:
 
         Args:
             job: Job as it was listed.
-            suggested: Safe path component that the server suggests; None = none. The first
-                suggestion holds for all attempts of the job.
+            suggested: Safe path component that the server suggests; None if there is none. The
+                first suggestion holds for all attempts of the job; a user's choice precedes it.
         """
         if job.is_named:
             return job.output
@@ -43,11 +45,11 @@ class ServerNames:
         return self._given.get(job.job_id, job.output)
 
     def checksum(self, job: DownloadJob, output: str) -> Checksum | None:
-        """Return the checksum of the job, or else the one that is known for this name."""
+        """Return the checksum of the job, or else the known one of this path, or None."""
         return job.checksum or self._checksums.get(output)
 
     def settled(self, job: DownloadJob) -> DownloadJob:
-        """Return the job for the failed list, with its name as the user's choice.
+        """Return the job for the failed list, with its path and checksum as the user's choice.
 
         The next run does not have the claims of this run. Without the name, a server could give
         the job a name that another file has.

@@ -90,7 +90,7 @@ def client_context(
     Args:
         settings: Settings for the communication with servers.
         transfer: Settings for redirects.
-        should_stop: Called while a FIFO has no data; if it returns True, the wait ends.
+        should_stop: Called while a FIFO has no data; after True the file counts as empty.
 
     Raises:
         InputError: A file can't be used.
@@ -120,18 +120,18 @@ def _logins(settings: ServerSettings, should_stop: Callable[[], bool]) -> Logins
 
 
 class HttpClient:
-    """A client that gets URLs, and keeps connections open for later calls.
+    """Client that gets URLs, and keeps connections open for later calls.
 
     It implements `shared.ports.Transport`.
 
     Args:
-        context: Context that it shares with other clients.
+        context: Context that all clients of the run share.
         control: Control of the worker's attempts.
         max_idle: Number of idle connections to keep.
         look_up: Function that starts a look-up of a host.
 
     Attributes:
-        control: The same control; it aborts a call from any thread.
+        control: The same control; with it any thread can abort a call.
 
     Threads: created, used and closed in one thread.
     """
@@ -164,7 +164,7 @@ class HttpClient:
                 authentication.
             headers: Header fields of the job. By default other origins do not get them.
             conditions: Header fields for ranges and preconditions. All origins get them.
-            limits: Limits, of which those for connecting and for silence are applied here.
+            limits: Limits, of which the client applies those for connecting and for silence.
 
         Raises:
             AttemptError: No valid reply arrived, or a redirect can't be followed.
@@ -255,7 +255,7 @@ class HttpClient:
 
 
 class _ExactRequest(requests.PreparedRequest):
-    """A request with the URL unchanged; `requests` would change some of its escapes."""
+    """Request that keeps its URL unchanged; `requests` would change some escapes."""
 
     def __init__(self, url: str, fields: Mapping[str, str | bytes]) -> None:
         super().__init__()
@@ -280,7 +280,7 @@ def _is_redirect(reply: HttpReply) -> bool:
 
 
 def _redirect_target(url: str, reply: HttpReply) -> str:
-    """Return the URL that a redirect leads to; raise an AttemptError if there is none."""
+    """Return the URL that a redirect leads to; raise an AttemptError without a usable one."""
     # Not strip(): it would remove the last byte of `à` in UTF-8, a blank in Latin-1.
     values = reply.headers.get_all("Location", [])
     locations = dict.fromkeys(value.strip(" \t") for value in values)

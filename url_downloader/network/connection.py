@@ -38,18 +38,18 @@ from url_downloader.shared.ports import Address, LookUp, Phase
 _POLL_SECONDS = 0.05
 """Seconds between two checks, during a look-up, whether the attempt has been aborted."""
 _MIN_CONNECT_SECONDS = 0.01
-"""Seconds to connect that each address gets, even after the deadline."""
+"""Seconds; least value of the remaining time, because a timeout of 0 would not wait at all."""
 
 
 class AbortableConnection(HTTPConnection):
-    """A connection whose socket an AttemptControl can shut down; its replies are strict.
+    """Connection whose socket an AttemptControl can shut down; its replies are strict.
 
-    The attributes are set after construction, because urllib3 fixes the signature.
+    The attributes are set after construction, because urllib3 fixes the arguments of __init__.
 
     Attributes:
         control: Control of the worker's attempts.
         look_up: Function that starts a look-up of a host.
-        tunnel_fields: Header fields for a proxy that makes a tunnel.
+        tunnel_fields: Header fields of the request for a tunnel, besides Host.
 
     Threads: one at a time; `control` aborts from any thread.
     """
@@ -64,10 +64,12 @@ class AbortableConnection(HTTPConnection):
     def connect(self) -> None:
         """Look up the host, connect, and do the TLS handshake.
 
-        `timeout` limits the first two steps together.
+        `timeout` limits the first two steps together; the watchdog limits all three.
 
         Raises:
-            ExchangeError: The server sent bytes before the request.
+            ExchangeError: The server sent bytes before the request, or the proxy refuses the
+                tunnel.
+            OSError, HTTPError: No connection was made.
         """
         self.control.enter(Phase.CONNECTING)
         try:
@@ -97,11 +99,13 @@ class AbortableConnection(HTTPConnection):
         headers: Mapping[str, str | bytes] | None = None,
         **_: Any,
     ) -> None:
-        """Send a request with one system call, in a tenth of the time of `http.client`.
+        """Send a request, after connecting if that is necessary.
+
+        It takes one system call, and a tenth of the time of `http.client`.
 
         Args:
             method: Method of the request.
-            url: Target of the request; an absolute URL for a proxy.
+            url: Path and query; an absolute URL for a proxy that forwards the request.
             body: Always None: requests have no body.
             headers: Header fields; Host is added if it is missing.
         """
@@ -112,16 +116,19 @@ class AbortableConnection(HTTPConnection):
         # An SSLTransport, for TLS within the TLS of a proxy, is not a socket but has one.
         self.control.hold(getattr(self.sock, "socket", self.sock))
         head = request_line(method, url) + self._header_block(headers or {}, url)
-        # The server may have replied before it closed the connection; that is read next.
+        # The server may have sent a reply before it closed the connection.
         with suppress(BrokenPipeError, ConnectionResetError):
             self.sock.sendall(head)
 
     def read_response(self) -> StrictResponse:
         """Return the response, whose head has been read.
 
-        Its body must be read before the next request is sent.
+        The caller must read its body before the next request.
+
+        Raises:
+            OSError, HTTPException: No valid head arrived.
         """
-        # Only if it differs, because setting it is a system call.
+        # Setting the timeout is a system call, so it is set only if it differs.
         if self.sock.gettimeout() != self.timeout:
             self.sock.settimeout(self.timeout)
         response = self.response_class(self.sock, method="GET")
@@ -166,7 +173,7 @@ class AbortableConnection(HTTPConnection):
 
         Raises:
             ProxyError: The proxy gave no valid reply.
-            ExchangeError: The proxy refused.
+            ExchangeError: The proxy refuses, now or for good; the kind says which.
         """
         name, port = self._tunnel_host or "", self._tunnel_port
         authority = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
@@ -202,7 +209,7 @@ class AbortableConnection(HTTPConnection):
     def _connect_to_any(self, deadline: float | None) -> socket.socket:
         """Return a socket connected to the first address that accepts a connection.
 
-        Each address but the last gets half of the remaining time.
+        Each address but the last may take half of the remaining time.
         """
         addresses = self._addresses(deadline)
         for address in addresses[:-1]:
@@ -231,7 +238,7 @@ class AbortableConnection(HTTPConnection):
         try:
             for option in self.socket_options or ():
                 sock.setsockopt(*option)
-            # Before it connects, so that an abort ends the connecting too.
+            # Held before connect(), so that an abort ends the connecting, too.
             self.control.hold(sock)
             sock.settimeout(seconds)
             sock.connect(self._endpoint(address))
@@ -262,7 +269,7 @@ def _poll_of(sock: socket.socket) -> select.poll:
 
 def _reject_early_bytes(sock: socket.socket) -> None:
     """Raise an ExchangeError if the server sent bytes before the request."""
-    # A readable socket without bytes has been closed; the request will find that out.
+    # A readable socket without bytes was closed by the server; the request will fail then.
     if _poll_of(sock).poll(0) and sock.recv(1, socket.MSG_PEEK):
         raise ExchangeError(
             ErrorKind.PREMATURE_REPLY, "the server sent bytes before the request"

@@ -43,24 +43,24 @@ _ANY_ORIGIN: Origin = ("", None, 0)
 
 
 class _SecureConnection(AbortableConnection, HTTPSConnection):
-    """A connection with TLS."""
+    """Connection with TLS."""
 
 
 class _SecureSocksConnection(SocksConnection, HTTPSConnection):
-    """A connection with TLS, through a SOCKS proxy."""
+    """Connection with TLS, through a SOCKS proxy."""
 
 
 class ConnectionCache:
-    """A cache of connections that sends requests over them.
+    """Cache of idle connections that sends requests over them, or over new ones.
 
-    It replaces urllib3's pools, which take several times as long. Unlike them, it sends each
-    target unchanged.
+    It replaces urllib3's pools, which take several times as long. Unlike the pools, it sends
+    each target unchanged.
 
     Args:
         control: Control that can abort the connection in use.
         look_up: Function that starts a look-up of a host.
         tls: TLS configuration of the run.
-        max_idle: Number of idle connections to keep, one per key.
+        max_idle: Upper bound for the idle connections; at most one per key is kept.
 
     Threads: used only in the worker's thread.
     """
@@ -76,20 +76,21 @@ class ConnectionCache:
         self._idle: OrderedDict[ConnectionKey, AbortableConnection] = OrderedDict()
 
     def exchange(
-        self,
-        target: str,
-        fields: _Fields,
-        *,
-        key: ConnectionKey,
-        limits: AttemptLimits,
+        self, target: str, fields: _Fields, *, key: ConnectionKey, limits: AttemptLimits
     ) -> tuple[StrictResponse, Callable[[], None]]:
-        """Send a GET; return the response, and a function to call when it is closed.
+        """Send a GET; return the response, and a function that closes it.
+
+        The caller must call this function once. It keeps the connection for later requests if
+        the body was read to its end.
 
         Args:
             target: Path and query of the URL.
-            fields: Header fields without Host.
+            fields: Header fields; Host is added if it is missing.
             key: Key of the connection.
             limits: Limits, of which those for connecting and for silence are used.
+
+        Raises:
+            OSError, HTTPError, HTTPException: No valid head arrived.
         """
         if _is_forwarded(key):
             target, fields, key = _forwarded(target, fields, key=key)
@@ -140,7 +141,7 @@ class ConnectionCache:
         connection = _build_connection(
             proxy.host,
             proxy.port,
-            # Without a tunnel, older versions of urllib3 use this one for the proxy's TLS.
+            # Without a tunnel, older versions of urllib3 take this for the TLS to the proxy.
             context=context or own,
             proxy=Url(scheme=proxy.scheme, host=proxy.host, port=proxy.port),
             proxy_config=ProxyConfig(own, False, None, None),
@@ -167,7 +168,7 @@ class ConnectionCache:
 
 
 def _is_forwarded(key: ConnectionKey) -> bool:
-    """Tell whether an HTTP proxy forwards requests with this key, rather than tunnels them."""
+    """Tell whether requests with this key go to an HTTP proxy that forwards them."""
     scheme, proxy = key.origin[0], key.proxy
     return proxy is not None and not proxy.is_socks and scheme == "http"
 

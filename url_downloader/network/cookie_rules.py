@@ -17,12 +17,12 @@ from url_downloader.shared.http_semantics import http_date
 _MAX_SIZE = 4096
 """Bytes; upper bound for name and value of a server's cookie together, as in browsers."""
 _MAX_TIME = 1e12
-"""Seconds since the epoch, some 30,000 years; a later expiry is set to this time."""
+"""Seconds, some 30,000 years; upper bound for a Max-Age, and for times of expiry in files."""
 _CONTROL = r"[\0-\x08\n-\x1f\x7f]"
 
 
 class Cookie(NamedTuple):
-    """A cookie, with the conditions under which it is sent.
+    """Cookie with the conditions under which it is sent.
 
     Args:
         name: Name of the cookie.
@@ -31,7 +31,8 @@ class Cookie(NamedTuple):
         is_host_only: Whether it is sent to the host `domain` alone, not to its subdomains.
         path: Path that the request's path must equal or be below.
         is_secure: Whether it is sent over TLS only.
-        expires: Time of expiry, in seconds since the epoch; None for the end of the run.
+        expires: Time of expiry, in seconds since the epoch; None for a session cookie, which
+            lasts until the end of the run.
     """
 
     name: str
@@ -47,7 +48,13 @@ class Cookie(NamedTuple):
         return f"Cookie(domain={self.domain!r}, path={self.path!r})"
 
     def is_for(self, path: str, *, is_secure: bool, now: float) -> bool:
-        """Tell whether a request with this path to its domain gets the cookie (§5.4)."""
+        """Tell whether a request to the cookie's domain gets the cookie (§5.4).
+
+        Args:
+            path: Path of the request, without the query.
+            is_secure: Whether the request is sent over TLS.
+            now: Current time, in seconds since the epoch.
+        """
         if self.is_secure and not is_secure:
             return False
         if self.expires is not None and self.expires <= now:
@@ -57,7 +64,7 @@ class Cookie(NamedTuple):
 
 
 def domains_of(host: str) -> Iterator[str]:
-    """Yield the host and all its parent domains. An IP address has none."""
+    """Yield the host, then its parent domains; an IP address has no parents."""
     yield host
     if is_address(host):
         return
@@ -76,11 +83,11 @@ def is_address(host: str) -> bool:
 
 
 def parse_set_cookie(text: str, *, host: str, path: str, now: float) -> Cookie | None:
-    """Return the cookie that a Set-Cookie field sets (§5.2, §5.3); None if it is invalid.
+    """Return a Set-Cookie field's cookie, perhaps an expired one; None if invalid (§5.2, §5.3).
 
     Args:
         text: Value of the field.
-        host: Host that sent it.
+        host: Host that sent the field.
         path: Path of the request, without the query.
         now: Current time, in seconds since the epoch.
     """
@@ -108,19 +115,24 @@ def parse_set_cookie(text: str, *, host: str, path: str, now: float) -> Cookie |
 
 
 def _path(attribute: str, request_path: str) -> str:
-    """Return the path of a cookie: that of its attribute if it is valid, or the default."""
+    """Return the Path attribute; the default path if the attribute is missing or invalid."""
     if attribute.startswith("/") and len(attribute) <= _MAX_SIZE:
         return attribute
     return _default_path(request_path)
 
 
 def _default_path(request_path: str) -> str:
-    """Return the default path of a cookie (§5.1.4)."""
+    """Return the request's path up to its last `/`, for a cookie without a Path (§5.1.4)."""
     return request_path.rpartition("/")[0] or "/"
 
 
 def _expiry(given: dict[str, str], now: float) -> float | None:
-    """Return the time when a cookie expires. Attributes that are invalid are ignored."""
+    """Return the time of expiry; None for a session cookie. Max-Age overrides Expires.
+
+    Args:
+        given: Attributes of the Set-Cookie field by name; invalid values are ignored.
+        now: Current time, in seconds since the epoch.
+    """
     age = given.get("max-age", "")
     if re.fullmatch(r"-?\d+", age, re.ASCII):
         return now + min(float(age), _MAX_TIME) if age.strip("-0") and age[0] != "-" else 0.0
@@ -130,14 +142,14 @@ def _expiry(given: dict[str, str], now: float) -> float | None:
 def parse_cookie_line(line: bytes) -> Cookie | None:
     """Return the cookie in a line of a cookies.txt in Netscape's format, read as by curl.
 
-    The last field, the value, may be missing with its tab. The second field alone decides
-    whether subdomains get the cookie, even if the domain begins with a dot.
+    The value, the last field, may be missing with the tab before it. The second field alone
+    decides whether subdomains get the cookie; a dot before the domain is ignored.
 
     Returns:
         None for a comment or an empty line.
 
     Raises:
-        ValueError: The line has another format; the message does not quote it.
+        ValueError: The line has another format; the message does not quote the line.
     """
     text = line.removeprefix(b"#HttpOnly_").decode("latin-1")
     if not text.strip() or text.startswith("#"):
@@ -167,7 +179,7 @@ def _is_true(text: str) -> bool:
 
 
 def _file_expiry(text: str) -> float | None:
-    """Return the time when a cookie of a file expires; 0 or nothing means a session cookie."""
+    """Return the time of expiry in a file's line; None for a session cookie: 0 or no text."""
     seconds = float(text[:300].strip() or 0)
     if math.isnan(seconds):
         raise ValueError("not a time")

@@ -23,27 +23,28 @@ from url_downloader.shared.user_files import lines_of
 log = logging.getLogger(__package__)
 
 MAX_PER_HOST = 50
-"""Upper bound for the cookies that a host sets: the minimum of RFC 6265 §6.1."""
+"""Upper bound for a domain's cookies from servers; RFC 6265 §6.1 asks for no less."""
 MAX_COOKIES = 3_000
-"""Upper bound for the cookies of all servers: the minimum of RFC 6265 §6.1."""
+"""Upper bound for all cookies from servers; RFC 6265 §6.1 asks for no less."""
 _FORMAT = (
     "no line is in Netscape's format: seven fields separated by tabs: domain, TRUE or FALSE,"
     " path, TRUE or FALSE, time of expiry in seconds, name, value"
 )
 _SHOWN_LINES = 10
-"""Numbers of invalid lines in a warning, at most."""
+"""Upper bound for the invalid lines whose numbers a warning shows."""
 _Identity = tuple[str, bool, str, str]
-"""Domain, `is_host_only`, path and name; a new cookie replaces an old one with the same."""
+"""Domain, `is_host_only`, path and name: a cookie replaces an older one with equal values."""
 
 
 class Cookies:
-    """The cookies of a run, which all workers share.
+    """Cookies of a run, which all workers share.
 
-    Only the host that set a cookie gets it back. A domain is accepted only if the user's file
-    has a cookie for it: without a list of public suffixes, it could be one such as `co.uk`.
+    A cookie that a server sets is sent back to that host only, even if the server names a
+    domain. Without a list of public suffixes, the domain could be one such as `co.uk`. A
+    domain is accepted if the user's file has a cookie for it and its subdomains.
 
     Args:
-        known: Cookies from the user's file; they do not count towards the bounds.
+        known: Cookies from the user's file; they do not count towards the upper bounds.
         keeps: Whether cookies that servers set are kept.
         now: Wall clock, seconds since the epoch.
 
@@ -87,10 +88,10 @@ class Cookies:
     def field(
         self, cookies: Iterable[Cookie], *, scheme: str, target: str
     ) -> Mapping[str, str]:
-        """Return the Cookie field for a request; no field if no cookie fits.
+        """Return the Cookie field for a request; an empty mapping if no cookie fits.
 
         Args:
-            cookies: Cookies for the host.
+            cookies: Cookies for the host, as `of_host` returns them.
             scheme: Scheme of the URL.
             target: Path and query of the URL.
         """
@@ -113,10 +114,10 @@ class Cookies:
             return
         scheme, host, _ = origin
         now = self._now()
-        # Not more than can be kept, because a header block may have thousands.
+        # More can't be kept; the last ones count.
         for text in list(fields)[-MAX_PER_HOST:]:
             cookie = parse_set_cookie(text, host=host or "", path=_path_of(target), now=now)
-            # Without TLS, no server may set a cookie for TLS.
+            # A reply without TLS can be forged; it must not set a cookie for TLS.
             if cookie is not None and (scheme == "https" or not cookie.is_secure):
                 self._store(cookie, host or "", now=now)
 
@@ -167,10 +168,10 @@ def read_cookies(
 
     Args:
         path: Path of the file.
-        should_stop: Called while a FIFO has no data; if it returns True, there are no cookies.
+        should_stop: Called while a FIFO has no data; after True the file counts as empty.
 
     Raises:
-        InputError: The file can't be read, or has another format.
+        InputError: The file can't be read, is empty, or has only invalid lines.
     """
     try:
         lines = lines_of(path, should_stop=should_stop)

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @functools.lru_cache(maxsize=256)
 def combine_fields(*groups: Fields) -> Mapping[str, str | bytes]:
-    """Return the header fields for a request.
+    """Return the header fields for a request; the caller must not change this cached mapping.
 
     A field replaces the fields of the same name in earlier groups. Within a group, fields of
     the same name are joined (RFC 9110 §5.3). Values that are not ASCII are sent as UTF-8.
@@ -42,7 +42,7 @@ counts.
 
 
 class ReplyFields(Mapping[str, str]):
-    """The header fields of a reply, by name in any case; values of one name are joined.
+    """Header fields of a reply, by name in any case; values of one name are joined.
 
     Args:
         lines: Name and value of each header line, in order.
@@ -74,10 +74,7 @@ class ReplyFields(Mapping[str, str]):
     @overload
     def get_all(self, name: str, default: T) -> list[str] | T: ...
     def get_all(self, name: str, default: object = None) -> object:
-        """Return the list of values of one name, not joined; `default` if there are none.
-
-        `http.cookiejar` expects a method of this name.
-        """
+        """Return the list of values of one name, not joined; `default` if there are none."""
         found = [value for each, value in self.lines if each.lower() == name.lower()]
         return found or default
 

@@ -17,14 +17,14 @@ log = logging.getLogger(__package__)
 
 
 class Logins:
-    """The logins of a netrc file, by host.
+    """Logins of a netrc file, by host.
 
     Args:
         entries: Entries of the file, in order; the first one for a host counts.
 
     Attributes:
-        of_host: Function of a host and a user name that returns the login, or None. With None
-            as user name it returns the login of any user.
+        of_host: Function of a host and a user name that returns the login; None if there is
+            none. With None as user name it returns the login of any user.
 
     Threads: any.
     """
@@ -34,7 +34,7 @@ class Logins:
         self.of_host = functools.lru_cache(maxsize=1024)(self._of_host)
 
     def _of_host(self, host: str, name: bytes | None) -> Login | None:
-        """Return the login for a host; see the attribute `of_host`, which caches it."""
+        """Return the login for a host, for the attribute `of_host`, which caches it."""
         machine = host.lower().encode()
         for entry in self._entries:
             is_there = entry.machine in (machine, None)
@@ -48,7 +48,7 @@ def read_logins(path: Path, *, should_stop: Callable[[], bool]) -> Logins:
 
     Args:
         path: Path of the file.
-        should_stop: Called while a FIFO has no data; if it returns True, there are no logins.
+        should_stop: Called while a FIFO has no data; after True the file counts as empty.
 
     Raises:
         InputError: The file can't be read, or has another format.
@@ -63,9 +63,10 @@ def read_logins(path: Path, *, should_stop: Callable[[], bool]) -> Logins:
 
 
 def find_logins(*, should_stop: Callable[[], bool]) -> Logins:
-    """Read the netrc file that $NETRC names, or ~/.netrc or ~/_netrc, if there is one.
+    """Read the netrc file that $NETRC names; without $NETRC, ~/.netrc or else ~/_netrc.
 
-    A file that can't be read causes only a warning: the user did not ask for this file.
+    Return no logins if there is no such file. If it can't be read, this is only a warning,
+    because no option names the file.
     """
     named = os.environ.get("NETRC")
     places = ("~/.netrc", "~/_netrc") if named is None else (named,)

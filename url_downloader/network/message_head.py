@@ -39,10 +39,10 @@ _LINE_END = re.compile(rb"[\r\n\0]")
 
 
 class ExchangeError(http.client.HTTPException):
-    """Error for an exchange with a server or proxy whose cause this package has recognised.
+    """Error for an invalid reply of a server or proxy, or for the refusal of a proxy.
 
-    It is raised for an invalid reply and for the refusal of a proxy. As an HTTPException it
-    passes through the code of http.client and urllib3 like their own errors.
+    It is an HTTPException, so that it passes through http.client and urllib3 like their own
+    errors.
 
     Args:
         kind: Kind of the failure.
@@ -56,15 +56,15 @@ class ExchangeError(http.client.HTTPException):
 
 
 class _LineSource(Protocol):
-    """A stream with a method to read lines."""
+    """Stream with a method to read lines."""
 
     def readline(self, limit: int = -1, /) -> bytes: ...
 
 
 class HeaderReader:
-    """A stream of header lines for `http.client`; each line is checked, and all are bounded.
+    """Stream of header lines for `http.client`; lines are checked, and their size is bounded.
 
-    Interim replies (1xx) are skipped, because versions of `http.client` skip different ones.
+    It skips all interim replies (1xx), because not every version of `http.client` does.
 
     Args:
         lines: Stream that begins with a status line.
@@ -79,7 +79,10 @@ class HeaderReader:
         self._field_count = 0
 
     def readline(self, limit: int = -1, /) -> bytes:
-        """Return the next line.
+        """Return the next line; nothing if the connection closed before the first byte.
+
+        Args:
+            limit: Upper bound for the bytes of the line with its end.
 
         Raises:
             ExchangeError: The line is invalid or incomplete, or a bound is exceeded.
@@ -136,7 +139,7 @@ class HeaderReader:
 
 
 class CountingLineReader:
-    """A stream of lines that reports each piece of a line as it arrives.
+    """Stream of lines that reports each piece of a line as it arrives.
 
     Args:
         stream: Buffered stream with `peek` and `read`.
@@ -148,7 +151,10 @@ class CountingLineReader:
         self._on_bytes = on_bytes
 
     def readline(self, limit: int = -1, /) -> bytes:
-        """Return the next line, or its first `limit` bytes if it is longer."""
+        """Return the next line, or its first `limit` bytes if it is longer.
+
+        The last line may lack its end; after it, the result is empty.
+        """
         line = b""
         while not line.endswith(b"\n") and len(line) != limit and (buffered := self._peek()):
             end = buffered.find(b"\n") + 1 or len(buffered)
@@ -172,7 +178,7 @@ def _too_large_error(message: str) -> ExchangeError:
 
 
 def check_start(line: bytes) -> None:
-    """Check that the first bytes of a reply, even a few of them, are those of HTTP.
+    """Check that the first bytes of a reply are those of HTTP; a single byte is enough.
 
     Raises:
         ExchangeError: The server uses another protocol.
@@ -198,7 +204,7 @@ def request_line(method: str, target: str) -> bytes:
 
 
 def header_block(fields: Mapping[str, str | bytes]) -> bytes:
-    """Return the header lines of a request and the empty line after them (RFC 9112 §2.1).
+    """Return the header lines of a request, with the empty line at their end (RFC 9112 §2.1).
 
     Raises:
         ValueError: A name or value contains a line end.

@@ -18,10 +18,10 @@ _VALUES = {b"login": "name", b"user": "name", b"account": "account", b"password"
 
 
 class NetrcError(Exception):
-    """Error for a file with a token that is not a keyword of netrc where one is expected.
+    """Error for a token that is not a keyword where one is expected, or for a missing value.
 
     Args:
-        line: Number of the line. The token is not included: it may be a password.
+        line: Number of the line. The token is not included, because it may be a password.
     """
 
     def __init__(self, line: int) -> None:
@@ -30,12 +30,12 @@ class NetrcError(Exception):
 
 
 class NetrcEntry(NamedTuple):
-    """The login for a machine.
+    """Login for a machine.
 
     Args:
         machine: Host name in lower case; None for the default entry, which fits all hosts.
-        name: User name.
-        password: Password of the user.
+        name: User name, or else the account; empty if the entry has neither.
+        password: Password of the user; empty if the entry has none.
     """
 
     machine: bytes | None
@@ -75,7 +75,7 @@ def parse_netrc(lines: Iterable[bytes]) -> list[NetrcEntry]:
 
 
 class _Tokens:
-    """The tokens of a file, in order.
+    """Tokens of a file, in order.
 
     Args:
         lines: Lines of the file.
@@ -99,7 +99,7 @@ class _Tokens:
         return self._rest.pop(0)
 
     def value(self) -> bytes:
-        """Return the next token, which has to follow a keyword."""
+        """Return the next token, a keyword's value; raise a NetrcError if there is none."""
         line, token = self.line, self.next()
         if token is None:
             raise NetrcError(line)

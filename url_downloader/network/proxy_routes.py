@@ -12,14 +12,15 @@ from url_downloader.shared.url_parts import Origin
 
 
 class ProxyRoutes:
-    """The proxies for all origins.
+    """Proxies for origins.
 
     Args:
         proxy: URL of the proxy for all origins; None to use the environment.
 
     Attributes:
-        proxy_to: Function of an origin that returns its proxy, or None. It caches results,
-            because finding one takes longer than a request.
+        proxy_to: Function of an origin that returns its proxy; None if the origin is reached
+            without one. It raises an AttemptError if the environment names an invalid proxy.
+            It caches proxies, because finding one takes longer than a request.
 
     Threads: any.
     """
@@ -29,11 +30,7 @@ class ProxyRoutes:
         self.proxy_to = functools.lru_cache(maxsize=1024)(self._find)
 
     def _find(self, origin: Origin) -> Proxy | None:
-        """Return the proxy to an origin; None if the origin is reached without one.
-
-        Raises:
-            AttemptError: The environment names a proxy with an invalid URL.
-        """
+        """Find the proxy for an origin, for the attribute `proxy_to`, which caches it."""
         if self._proxy is not None:
             return self._proxy
         exceptions = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""

@@ -20,7 +20,7 @@ _MAX_DRAINED_SIZE = 64 * 1024
 
 
 class HttpReply:
-    """The final reply to a GET: its head, and its body, which is still to be read.
+    """Final reply to a GET: its head, and its body, which is still to be read.
 
     It implements `shared.ports.Reply` on top of a StrictResponse, which reads from the
     connection. It sets the phase of the attempt, and raises each failure as an AttemptError.
@@ -28,7 +28,7 @@ class HttpReply:
     Args:
         response: Response whose head has been read.
         url: URL that answered, after redirects.
-        on_closed: Called once when the reply is closed, whether its body was read or not.
+        on_closed: Called once, when the reply is closed; the body may be unread.
         control: Control of the attempt.
 
     Attributes:
@@ -58,7 +58,10 @@ class HttpReply:
 
     @property
     def is_length_known(self) -> bool:
-        """Tell whether the framing shows that the body is complete (RFC 9112 §6.3)."""
+        """Tell whether the framing shows where the body ends (RFC 9112 §6.3).
+
+        If not, a body that was cut off looks complete.
+        """
         has_length = "Content-Length" in self.headers or bool(self._response.chunked)
         return has_length or self.status == HTTPStatus.NO_CONTENT
 
@@ -78,7 +81,10 @@ class HttpReply:
         COMPUTE_TURN.acquire()
 
     def drain(self) -> None:
-        """Discard a short body, so that the connection can be used again; then close."""
+        """Discard a short body, so that the connection can be used again; then close.
+
+        A failure is ignored: the body is not needed.
+        """
         self._control.enter(Phase.REPLYING)
         left = _MAX_DRAINED_SIZE
         try:
@@ -92,7 +98,7 @@ class HttpReply:
         self.close()
 
     def close(self) -> None:
-        """Release the connection, for the next request if the body was read to its end."""
+        """Release the connection; a later request uses it if the body was read to its end."""
         # Only once, because later the connection may carry the next request.
         on_closed, self._on_closed = self._on_closed, lambda: None
         on_closed()

@@ -18,7 +18,7 @@ Host = tuple[str, int]
 
 
 class LookUpFuture:
-    """The future result of a look-up: the addresses of a host, or an error.
+    """Future result of a look-up: the addresses of a host, or an error.
 
     It implements `shared.ports.PendingLookUp`.
 
@@ -57,7 +57,7 @@ class LookUpFuture:
 
 
 class Resolver:
-    """A resolver that starts a thread for each look-up, and shares a running one.
+    """Resolver that starts a thread for each look-up; equal look-ups share one while it runs.
 
     Threads: `look_up` from any thread.
     """
@@ -68,7 +68,11 @@ class Resolver:
         self._running: dict[Host, LookUpFuture] = {}
 
     def look_up(self, name: str, port: int) -> PendingLookUp:
-        """Start the look-up of a host, or return the one that is running already."""
+        """Start the look-up of a host, or return the one that is running already.
+
+        This blocks only if the system can't start another thread: the look-up then runs in the
+        caller's thread.
+        """
         future = LookUpFuture()
         try:
             # An IP address needs no thread, because the system does not query DNS for it.
@@ -93,14 +97,14 @@ class Resolver:
 
 
 class LookUpThread(StoppableThread):
-    """A thread that looks up one host.
+    """Thread that looks up one host.
 
     Args:
         host: Host to look up.
         future: Future that gets the result.
         on_ended: Called with the host when the look-up has ended, before `future` is set.
 
-    Threads: as StoppableThread.
+    Threads: all methods in this thread; in that of the caller if this one could not start.
     """
 
     def __init__(
@@ -112,7 +116,7 @@ class LookUpThread(StoppableThread):
         self._on_ended = on_ended
 
     def run_once(self) -> bool:
-        """Look up the host, however long that takes."""
+        """Look up the host, and end the future; return False, because there is one round."""
         try:
             addresses = _addresses(self._host)
         except (OSError, UnicodeError) as error:
@@ -123,7 +127,7 @@ class LookUpThread(StoppableThread):
         return False
 
     def _fail(self, error: BaseException) -> None:
-        """End the look-up with an error, also an unexpected one, so that no attempt hangs."""
+        """End the look-up with an error, even an unexpected one, so that no attempt hangs."""
         self._on_ended(self._host)
         self._future.set_error(error)
 

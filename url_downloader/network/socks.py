@@ -21,7 +21,7 @@ _NO_LOGIN = (
 
 
 class SocksConnection(AbortableConnection):
-    """A connection to a SOCKS proxy, which in turn connects to the host.
+    """Connection to a SOCKS proxy, which in turn connects to the host.
 
     Attributes:
         socks_proxy: Proxy to connect to; set after construction.
@@ -49,7 +49,8 @@ class SocksConnection(AbortableConnection):
     def _addresses(self, deadline: float | None) -> Sequence[Address]:
         """Return the addresses of the proxy.
 
-        Set the destination too: the host's name, or its address if the proxy looks up none.
+        Set `_destination`, too: the host's name, or the host's address if the proxy does not
+        look up names.
         """
         self._destination = self._dns_host.strip("[]")
         if not self.socks_proxy.looks_up:

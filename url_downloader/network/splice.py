@@ -22,11 +22,11 @@ from url_downloader.shared.ports import Chunk
 PIPE_SIZE = 1024 * 1024
 """Bytes; capacity of a pipe. With a quarter of it, splice(2) saves hardly any time."""
 BATCH_SIZE = PIPE_SIZE // 2
-"""Bytes to wait for, so that each wake-up moves many. Packets bring far fewer at a time."""
+"""Bytes to wait for, so that each system call moves many; a packet brings far fewer."""
 BATCH_SECONDS = 0.02
 """Seconds; longest wait for a batch. A fast server sends one in this time."""
 MAX_PIPES = 16
-"""Upper bound for open pipes. Linux gives tiny ones to a user who has 64 MiB (pipe(7))."""
+"""Upper bound for open pipes. From 64 MiB of pipes on, a user gets only tiny ones (pipe(7))."""
 _CANT_SPLICE = frozenset({errno.EAGAIN, errno.EINVAL, errno.ENOSYS, errno.EPERM})
 """Error numbers of splice(2) for bytes that have to be read instead, such as urgent data."""
 _pipe_slots = threading.BoundedSemaphore(MAX_PIPES)
@@ -37,8 +37,8 @@ class PipedBytes:
     """Bytes in a pipe, until they are written to a file or read.
 
     Args:
-        pipe: Body pipe that contains the bytes.
-        size: Number of bytes, all of those in the pipe.
+        pipe: Body pipe that contains the bytes, and no other ones.
+        size: Number of bytes.
 
     Threads: one.
     """
@@ -62,7 +62,7 @@ class PipedBytes:
         """Write the bytes to a file.
 
         Raises:
-            OSError: They can't be written.
+            OSError: The bytes can't be written.
         """
         if self._data is None:
             self._pipe.write_to(descriptor)
@@ -71,13 +71,13 @@ class PipedBytes:
 
 
 class BodyPipe:
-    """A stream that moves the bytes of a socket into a pipe, instead of reading them.
+    """Stream that moves the bytes of a socket into a pipe, instead of reading them.
 
     Args:
         stream: Buffered stream of the socket; its buffer may contain the first bytes.
         sock: Socket of the stream, without TLS.
         ends: Descriptors of the pipe: to read and to write.
-        resources: Resources that `close` closes; the descriptors are among them.
+        resources: Resources that `close` releases; the descriptors are among them.
 
     Threads: one.
     """
@@ -103,10 +103,13 @@ class BodyPipe:
         self._piped_size = 0
 
     def read1(self, n: int, /) -> Chunk:
-        """Return bytes that have arrived, at most `n`; none at the end of the stream.
+        """Wait for bytes and return at most `n`; none at the end of the stream.
+
+        The caller must use them before the next call.
 
         Raises:
             OSError: The connection is lost, or the socket's timeout has passed.
+            RuntimeError: Bytes of the last call are still in the pipe.
         """
         if self._piped_size:
             raise RuntimeError(f"{self._piped_size} bytes were left in the pipe")
@@ -133,7 +136,7 @@ class BodyPipe:
         """Move the bytes in the pipe to a file.
 
         Raises:
-            OSError: They can't be written.
+            OSError: The bytes can't be written.
         """
         with suppress(OSError):
             while self._piped_size and (
@@ -187,7 +190,11 @@ class BodyPipe:
 
 
 def open_body_pipe(stream: BufferedReader, sock: socket.socket) -> BodyPipe | None:
-    """Return a body pipe for the stream of a socket; None if there can be none."""
+    """Return a body pipe for the stream of a socket.
+
+    Returns:
+        None if splice(2) can't move these bytes, or if enough pipes are open already.
+    """
     # TLS sockets and other wrappers of sockets have other types.
     if type(sock) is not socket.socket or not hasattr(os, "splice"):
         return None

@@ -43,7 +43,7 @@ _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
 class StrictResponse(http.client.HTTPResponse):
-    """A reply as it is read from a connection: `http.client`'s class, with strict checks.
+    """Reply as it is read from a connection: `http.client`'s class, with strict checks.
 
     The checks concern the header block and the framing of the body. In this package, a
     response is an object of this class, and a reply is the `HttpReply` around it.
@@ -51,7 +51,8 @@ class StrictResponse(http.client.HTTPResponse):
     Args:
         sock: Socket to read from.
         on_begun: Called when the first byte has arrived.
-        on_bytes: Called with the size of each piece of a header block that arrives in pieces.
+        on_bytes: Called with the size in bytes of each piece of a header block that arrives in
+            pieces.
 
     Threads: one at a time.
     """
@@ -81,6 +82,7 @@ class StrictResponse(http.client.HTTPResponse):
 
         Raises:
             ExchangeError: The header block or the framing is invalid.
+            OSError: The connection is lost, or the socket's timeout has passed.
         """
         stream: Any = self.fp
         with COMPUTE_TURN.released():
@@ -162,7 +164,7 @@ class StrictResponse(http.client.HTTPResponse):
         self.length = int(length)
 
     def pipe_body(self) -> bool:
-        """Let the kernel move a long body to the file; return whether it does."""
+        """Read a long body through a pipe, if possible; return whether there is a pipe."""
         if (self.length or 0) < MIN_PIPED_SIZE:
             return False
         self._pipe = open_body_pipe(self.fp, self._sock)
@@ -182,10 +184,11 @@ class StrictResponse(http.client.HTTPResponse):
         super().close()
 
     def read1(self, n: int = -1) -> Chunk:  # type: ignore[override]  # bytes in a pipe, too
-        """Return bytes of the body that have arrived, at most `n`; none at its end.
+        """Wait for bytes of the body and return at most `n`; none at its end.
 
         Raises:
             ExchangeError: A chunk is malformed, or the connection closed inside the body.
+            OSError: The connection is lost, or the socket's timeout has passed.
         """
         if not self._is_body_buffered:
             COMPUTE_TURN.release()
@@ -197,7 +200,7 @@ class StrictResponse(http.client.HTTPResponse):
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether the body was read to its end, as the framing marks it."""
+        """Tell whether the body was read to the end that its framing marks."""
         return self._has_last_chunk if self.chunked else self.length == 0
 
     def _read_counted(self, n: int) -> Chunk:

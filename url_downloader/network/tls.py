@@ -31,10 +31,11 @@ class TlsConfig(NamedTuple):
     Args:
         bundle: File or directory with authorities; None if only `folders` is set.
         folders: More directories with authorities, separated by colons.
-        source: Environment variable that names them, for messages; None without one.
+        source: Environment variable that names the authorities, for messages; None if no
+            variable does.
         is_verified: Whether the certificates of servers are checked.
-        cert: File with the client's certificate.
-        key: File with its key, if that is another file.
+        cert: File with the client's certificate; None without one.
+        key: File with the key of this certificate; None if it is in the same file.
     """
 
     bundle: Path | None = Path(DEFAULT_CA_BUNDLE_PATH)
@@ -57,7 +58,7 @@ def tls_config(
 
     Args:
         settings: Settings for the communication with servers.
-        should_stop: Returns whether the run has to end; then errors of files are ignored,
+        should_stop: Returns whether the run has to end; if so, errors of files are ignored,
             because a signal may have interrupted the reading.
 
     Raises:
@@ -103,6 +104,7 @@ def ssl_context(tls: TlsConfig) -> ssl.SSLContext:
 
     Raises:
         AttemptError: A file can't be used.
+        OSError: A file can't be opened now, because too many are open.
     """
     with _ssl_context_lock:
         return _ssl_context(tls)
@@ -148,7 +150,7 @@ def _load_certificate(context: ssl.SSLContext, cert: Path, *, key: Path) -> None
 
     for path in {cert, key}:
         try:
-            # Not a FIFO: closing it would leave its writer without a reader.
+            # A FIFO is left out, because its writer would fail when it is closed here.
             if not path.is_fifo():
                 path.open("rb").close()
         except OSError as error:
@@ -164,12 +166,12 @@ def _load_certificate(context: ssl.SSLContext, cert: Path, *, key: Path) -> None
 
 
 def _without_password(path: Path) -> str:
-    """Return the path for a message; curl's notation FILE:PASSWORD loses its password."""
+    """Return the path for a message; of curl's notation FILE:PASSWORD only FILE is shown."""
     return re.sub(r"(?s)(?<=..):.+", ":*** (a password is not taken)", str(path), count=1)
 
 
 def _failure(message: str, error: OSError) -> Exception:
-    """Return the error to raise: the OSError itself if only descriptors were missing."""
+    """Return the error to raise: the OSError itself if the cause is too many open files."""
     if error.errno in NO_DESCRIPTORS:
         return error
     return AttemptError(ErrorKind.CERTIFICATE, f"{message}: {error.strerror}")

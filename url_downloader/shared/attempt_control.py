@@ -1,8 +1,8 @@
 """The state of a worker's attempt, with methods by which other threads abort the attempt.
 
-A worker and its transport share one AttemptControl. The watchdog, the monitor and the shutdown
-read the progress from it, and abort attempts through it. They call no other object of the
-attempt.
+A worker and its transport share one AttemptControl. Other threads read the progress from it,
+such as the monitors, or abort attempts through it: the watchdog, and the main thread at the
+shutdown. They call no other object of the attempt.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class AttemptControl:
     An abort shuts down the socket that the transport uses. That ends each wait for the network.
 
     Args:
-        on_bytes: Called with the size of each chunk of a file, in bytes as received.
+        on_bytes: Called in the worker's thread with the size of each chunk of a file, in bytes
+            as received.
         now: Monotonic clock, seconds.
 
     Threads: `progress`, `failure`, `expire` and `abort` from any thread; all other methods in
@@ -57,7 +58,7 @@ class AttemptControl:
 
     @property
     def received(self) -> int:
-        """Return the bytes of the file, as received, of the current or the last attempt."""
+        """Return the bytes of the file that this attempt, or the last one, has received."""
         return self._received
 
     def begin(self, job: DownloadJob) -> None:
@@ -79,7 +80,7 @@ class AttemptControl:
         self._phase = (phase, self._now())
 
     def add_bytes(self, count: int) -> None:
-        """Count bytes of the file, as received."""
+        """Count bytes of the file, as received: before any decoding."""
         self._received += count
         self._on_bytes(count)
 
@@ -88,7 +89,7 @@ class AttemptControl:
         self._other_bytes += count
 
     def set_position(self, offset: int, total: int | None) -> None:
-        """Set the offset in the file at which the next byte belongs, and the file's size."""
+        """Set the offset of the next byte in the file, and the file's size if it is known."""
         self._position = (offset - self._received, total)
 
     def progress(self) -> Progress | None:
@@ -120,14 +121,25 @@ class AttemptControl:
             self._shut_down()
 
     def expire(self, attempt: int, reason: str) -> None:
-        """Abort the attempt of this number if it is the current one. Never blocks."""
+        """Abort the attempt of this number unless a later one has begun. Never blocks.
+
+        Args:
+            attempt: Number of the attempt, as `progress` returns it.
+            reason: Message of its failure, for the user.
+        """
         with self._lock:
             if attempt == self._number:
                 self._expiry = reason
                 self._shut_down()
 
     def hold(self, sock: socket.socket) -> None:
-        """Set the socket that an abort shuts down, even if TLS is put on top of it later."""
+        """Set the socket that an abort shuts down, even if TLS is put on top of it later.
+
+        After an abort, the socket is shut down at once.
+
+        Raises:
+            OSError: Too many files are open.
+        """
         if sock is self._held:
             return
         copy = os.dup(sock.fileno())

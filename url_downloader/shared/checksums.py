@@ -36,6 +36,8 @@ def parse_checksum(text: str) -> Checksum:
 def parse_sums(lines: Iterable[str]) -> Iterator[tuple[str, Checksum]]:
     """Yield the name and checksum in each line of a file that `sha256sum` wrote.
 
+    Empty lines and comments are skipped.
+
     Raises:
         ValueError: A line has another form; the message contains its number.
     """
@@ -53,7 +55,7 @@ def parse_sums(lines: Iterable[str]) -> Iterator[tuple[str, Checksum]]:
 
 
 def digests_of(repr_digest: str) -> Iterator[Checksum]:
-    """Yield the digests in a Repr-Digest field (RFC 9530 §3) that can be verified."""
+    """Yield the valid SHA-256 and SHA-512 digests in a Repr-Digest field (RFC 9530 §3)."""
     for member in repr_digest.split(","):
         match = _REPR_DIGEST.fullmatch(member)
         if match is None:
@@ -65,7 +67,7 @@ def digests_of(repr_digest: str) -> Iterator[Checksum]:
 
 
 class Digester:
-    """A computation of the digests of one file, as its bytes pass.
+    """Computation of the digests of one file, as its bytes pass. It is false without checksums.
 
     Args:
         wanted: Checksums that the file must have; without any, `update` does nothing.

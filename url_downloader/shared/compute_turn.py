@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 ACQUIRE_SECONDS = 0.05
-"""Seconds of one try to acquire the token; after each the waiting thread checks its holder."""
+"""Seconds of one try to acquire the token; a turn that lasts through a try causes a pause."""
 MAX_TRIES = 10
 """Tries to acquire the token; after them the thread works without it."""
 LONG_TURN = 0.002
@@ -26,10 +26,10 @@ PAUSE_SECONDS = 2.0
 
 
 class ComputeTurn:
-    """The token: a thread acquires it to compute, and releases it before it waits.
+    """Token that a thread acquires to compute, and releases before it waits.
 
-    It only saves time, and guards no data: a thread that can't acquire it in time works without
-    it. Where turns take long, all threads work without it during a pause.
+    The token only saves time, and guards no data: a thread that can't acquire it in time works
+    without it. Where turns take long, all threads work without it during a pause.
 
     Args:
         is_needed: Whether the interpreter has a GIL; without one the token does nothing.
@@ -54,7 +54,10 @@ class ComputeTurn:
         self._pause_until = 0.0
 
     def acquire(self) -> None:
-        """Wait for the token; do nothing in the thread that holds it."""
+        """Wait for the token, but not for long: the caller may have to work without it.
+
+        In the thread that holds the token, do nothing.
+        """
         me = threading.get_ident()
         if self._holder == me or not self._is_needed:
             return
@@ -62,18 +65,18 @@ class ComputeTurn:
             self._holder, self._since = me, self._now()
 
     def release(self) -> None:
-        """Release the token to another thread; do nothing in a thread that does not hold it."""
+        """Release the token; do nothing in a thread that does not hold it."""
         if self._holder == threading.get_ident():
             self._check_duration()
             self._holder = None
             self._lock.release()
 
     def released(self) -> _Released:
-        """Return a context manager that releases the token, and acquires it at the end."""
+        """Return a context manager that runs its block without the token."""
         return self._released
 
     def _wait(self) -> bool:
-        """Try to acquire the lock several times; return whether that succeeded."""
+        """Try to acquire the lock several times; return whether one try succeeded."""
         for _ in range(MAX_TRIES):
             if (now := self._now()) < self._pause_until:
                 break
@@ -97,7 +100,7 @@ class ComputeTurn:
 
 
 class _Released:
-    """A context manager for a wait without the token. It has no state, so one serves all."""
+    """Context manager for a wait without the token. It has no state, so one serves all."""
 
     __slots__ = ("_turn",)
 

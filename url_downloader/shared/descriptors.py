@@ -22,10 +22,10 @@ directory and its folders, and files that libraries open for a moment."""
 
 
 def affordable_workers(wanted: int) -> int:
-    """Raise the limit of open files as far as possible; return the workers that it allows.
+    """Raise the limit of open files as far as possible; return how many workers it allows.
 
     Args:
-        wanted: Number of workers that the caller wants; the result is not higher.
+        wanted: Number of workers that the user wants; the result is from 1 to this number.
     """
     limit = _raised_limit()
     affordable = max(1, min(wanted, (limit - RESERVED) // PER_WORKER))

@@ -46,10 +46,10 @@ def retry_after_seconds(value: str | None, *, utc_now: float) -> float | None:
 
 
 def status_failure(status: int, headers: Mapping[str, str]) -> tuple[ErrorKind, str]:
-    """Return kind and reason of the failure that a status means.
+    """Return the kind of the failure that a status means, and its reason for the user.
 
     Args:
-        status: Status code of the final reply; one that the caller does not accept.
+        status: Status code of the final reply, which the caller does not accept.
         headers: Header fields of that reply.
     """
     reason = _reason(status)
@@ -85,7 +85,7 @@ def _phrase(status: int) -> str:
 
 
 def strong_validator(headers: Mapping[str, str]) -> str | None:
-    """Return a validator that If-Range may contain (RFC 9110 §8.8.2.2); None without one."""
+    """Return the ETag or Last-Modified that If-Range may have (RFC 9110 §8.8.2.2), or None."""
     etag = headers.get("ETag", "").strip()
     if etag:
         return etag if _STRONG_ETAG.fullmatch(etag) else None

@@ -20,15 +20,15 @@ from pathlib import Path
 POLL_SECONDS = 0.1
 """Seconds between two checks whether the run has to end; short enough to seem immediate."""
 GRACE_SECONDS = 0.5
-"""Seconds that a slow reader gets when the run has to end; then unread data is lost."""
+"""Seconds that a write waits for the reader even if the run has to end; then data is lost."""
 
 
 class StopCheck:
-    """A callable that returns whether the run has to end, for streams opened before the run.
+    """Callable that returns whether the run has to end, for streams opened before the run.
 
     It returns False except within `using`.
 
-    Threads: called from any thread; `using` in the main thread.
+    Threads: called from any thread; `using` only in the main thread.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class StopCheck:
 
     @contextmanager
     def using(self, check: Callable[[], bool]) -> Iterator[None]:
-        """Return the result of `check` to all callers for as long as the block runs."""
+        """Make this object return the result of `check` while the block runs."""
         self._check = check
         try:
             yield
@@ -52,7 +52,7 @@ RUN_SHOULD_STOP = StopCheck()
 
 
 class InterruptiblePipe(io.FileIO):
-    """An unbuffered stream to a pipe, socket or device.
+    """Unbuffered stream to a pipe, socket or device.
 
     Args:
         descriptor: File descriptor to write to.
@@ -118,10 +118,10 @@ def text_stream(
 def open_pipe(path: Path, *, should_stop: Callable[[], bool]) -> int:
     """Open a FIFO or device for writing, and return its descriptor.
 
-    A FIFO can be opened only when it has a reader; this waits for one.
+    A FIFO can be opened only when it has a reader; this function waits for one.
 
     Raises:
-        OSError: It can't be opened, or `should_stop` returned True before a reader came.
+        OSError: The path can't be opened, or `should_stop` returned True before a reader came.
     """
     pause = select.poll()
     while True:

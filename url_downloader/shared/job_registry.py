@@ -33,7 +33,7 @@ log = logging.getLogger(__package__)
 
 
 class JobRegistry:
-    """A registry with one frozen record per job, which each transition replaces.
+    """Registry with one frozen record per job, which each transition replaces.
 
     The record of an ended job is packed into bytes, to save memory.
 
@@ -46,7 +46,7 @@ class JobRegistry:
         utc_now: Wall clock, seconds since the epoch.
 
     Attributes:
-        listener_error: Last exception that a listener raised; None if none did.
+        listener_error: Last exception that a listener raised; None if no listener did.
 
     Threads: all methods from any thread. The events of one job arrive in order. The events of
     different jobs may overtake each other; `JobEvent.sequence` is the order of transitions.
@@ -106,7 +106,7 @@ class JobRegistry:
         return self._move(job_id, JobStatus.RUNNING)
 
     def succeed(self, job_id: int, result: JobResult) -> JobRecord:
-        """End a running job as SUCCESS. The caller has published its file before.
+        """End a running job as SUCCESS; the caller must publish the file first.
 
         Raises:
             TransitionError: The job is not running.

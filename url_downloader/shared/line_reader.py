@@ -1,6 +1,7 @@
-"""A reader of lines from a file descriptor that returns each line as soon as it arrives.
+"""A reader of lines from a file descriptor that yields each line as soon as it arrives.
 
-It reports when no data comes, so that the caller can stop. Independent of the lines' meaning.
+It yields None while no data comes, so that the caller can stop. Independent of the lines'
+meaning.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def read_lines(
     """Yield each line without its end (LF or CRLF), as soon as it is complete.
 
     Yield None whenever no data came for `idle_seconds`. A line of over `max_line` bytes is cut
-    to `max_line + 1` bytes, and None is yielded for each block that goes on with it.
+    to `max_line + 1` bytes; then None is yielded for each block of data in its rest.
 
     Raises:
         OSError: The descriptor can't be read.

@@ -91,7 +91,7 @@ class Outcome(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
-    """A digest that a file must have.
+    """Digest that a file must have.
 
     Args:
         algorithm: Name of the algorithm: `md5`, `sha-1`, `sha-256` or `sha-512`.
@@ -111,7 +111,7 @@ class AttemptLimits:
         connect_timeout: Seconds for the look-up of the host, the connection and the TLS
             handshake together; None means 10, or `timeout` if that is less.
         max_time: Seconds for the whole attempt.
-        speed_limit: Lowest average speed in bytes per second, from the first byte of a reply.
+        speed_limit: Lowest average speed in bytes per second, after the first byte of a reply.
         speed_time: Seconds over which the speed is averaged.
     """
 
@@ -130,16 +130,16 @@ class AttemptLimits:
 
 
 class DownloadJob(NamedTuple):
-    """A URL of the list, with the options for it.
+    """URL of the list, with the options for it.
 
     Args:
-        job_id: Position in the order of registration, from 1.
+        job_id: Number of the job: its position in the order of registration, from 1.
         url: Absolute http(s) URL, percent-encoded, without fragment; may contain credentials.
         output: Path of the file, relative to the output directory, with `/` between folders.
-        max_retries: Number of attempts after the first one.
+        max_retries: Upper bound for the attempts after the first one, without excused ones.
         limits: Limits of each attempt.
         headers: Extra header fields of requests, as (name, value) pairs.
-        checksum: Checksum that the file must have.
+        checksum: Checksum that the file must have; None without one.
         is_named: Whether the user chose `output`; then a server can't change it.
     """
 
@@ -164,7 +164,7 @@ class DownloadJob(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A line of the list that led to no job.
+    """Line of the list that led to no job.
 
     Args:
         source: Name of the list.
@@ -187,7 +187,7 @@ class SourceFacts(NamedTuple):
         url: URL of the final reply, without credentials; None if no request was sent.
         etag: Entity tag, as received.
         modified: Last-Modified date of the reply, in seconds since the epoch.
-        digests: Digests of the file that were computed; each equals the one it had to have.
+        digests: Digests that were computed and are those that the file had to have.
     """
 
     url: str | None = None
@@ -203,10 +203,10 @@ class JobResult(NamedTuple):
         kind: Kind of failure; None for a success.
         message: Reason of a failure for the user: one line, without credentials.
         http_status: Status code of the final reply, if one arrived.
-        size: Size of the file in bytes.
-        path: Path of the file.
+        size: Size of the finished file in bytes; 0 for a failure.
+        path: Path of the finished file; None for a failure.
         outcome: Way in which the job got its file; meaningless for a failure.
-        retry_after: Seconds that the server asked to wait, counted from the reply.
+        retry_after: Seconds that the server asked to wait, counted from the reply, if any.
         seconds: Duration of the attempt in seconds.
         received: Bytes of the file received in this attempt, before any decoding.
         is_length_known: False if only the close of the connection ended the body.
@@ -252,13 +252,13 @@ class JobRecord(NamedTuple):
         attempts: Number of attempts that were started.
         created_at: Time of the registration, in seconds since the epoch.
         since: Time of the last transition, monotonic seconds.
-        excused: Number of excused attempts: they failed for a local reason.
+        excused: Number of excused attempts among these: they failed for a local reason.
         started_at: Start of the first attempt, in seconds since the epoch.
         finished_at: End of the job, in seconds since the epoch.
         waited: Seconds spent in queues and waiting for retries, up to `since`.
         worked: Seconds spent in attempts, up to `since`.
         due: Time of the scheduled retry, monotonic seconds.
-        result: Result of the last finished attempt.
+        result: Result of the last finished attempt; None before there is one.
     """
 
     job: DownloadJob
@@ -281,7 +281,7 @@ class JobRecord(NamedTuple):
 
 
 class JobEvent(NamedTuple):
-    """A transition of a job that the registry has made.
+    """Transition of a job that the registry has made.
 
     Args:
         sequence: Position in the order of all transitions, from 1.

@@ -6,12 +6,12 @@ import logging
 
 
 class OnceLogger:
-    """A logger that logs each kind of warning once.
+    """Logger that logs each kind of warning once.
 
     Args:
         log: Logger for the warnings.
 
-    Threads: any. Two threads may log the same warning if they do so at the same moment.
+    Threads: any. A warning that two threads log at the same moment may be logged twice.
     """
 
     def __init__(self, log: logging.Logger) -> None:

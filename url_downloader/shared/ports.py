@@ -20,13 +20,18 @@ Fields = tuple[tuple[str, str], ...]
 
 
 class Naming(Protocol):
-    """Names of files that servers suggest, and the checksums of files by name."""
+    """Final names of files, which servers may suggest, and the checksums of files by name."""
 
     def name(self, job: DownloadJob, suggested: str | None) -> str:
-        """Return the path for the job's file; `suggested` is the server's name for it."""
+        """Return the path of the job's file, relative to the output directory.
+
+        Args:
+            job: Job as it was listed.
+            suggested: Safe path component that the server suggests; None if there is none.
+        """
 
     def checksum(self, job: DownloadJob, output: str) -> Checksum | None:
-        """Return the checksum that the job's file must have under the name `output`."""
+        """Return the checksum of the job, or else the one for `output`; None without either."""
 
 
 class Phase(enum.Enum):
@@ -48,7 +53,8 @@ class Progress(NamedTuple):
         number: Number of the attempt among those of the worker, from 1.
         job: Job of the attempt.
         began: Start of the attempt, monotonic seconds.
-        received: Bytes of bodies received so far.
+        received: Bytes received so far: of the file, of other bodies, and of header blocks that
+            arrive in pieces. They show that the server is not too slow.
         position: Bytes of the file present so far, with those of earlier attempts. For an
             encoded body, they are counted before decoding.
         total: Bytes of the whole file, if known.
@@ -67,29 +73,37 @@ class Progress(NamedTuple):
 
 
 class PendingLookUp(Protocol):
-    """A look-up of a host's addresses, which may still be running in another thread."""
+    """Look-up of a host's addresses, which may still be running in another thread."""
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the end of the look-up; return whether it has ended."""
+        """Wait until the look-up has ended, `seconds` at most; return whether it has ended."""
 
     def addresses(self) -> Sequence[Address]:
-        """Return the addresses after the look-up has ended, or raise its error."""
+        """Return the addresses, after the look-up has ended.
+
+        Raises:
+            OSError: The look-up failed.
+            UnicodeError: The host name is invalid.
+        """
 
 
 LookUp = Callable[[str, int], PendingLookUp]
-"""Function that starts the look-up of a host name and TCP port; it never blocks."""
+"""Function that starts the look-up of a host name and TCP port.
+
+It blocks only if the system can't start another thread.
+"""
 
 
 class UnreadBytes(Protocol):
     """Bytes of a body that the kernel holds, and that can go to a file without a copy.
 
-    The receiver must use them before it asks for the next bytes of the body.
+    The caller must use them before it asks for the next bytes of the body.
     """
 
     def __len__(self) -> int: ...
     def __bytes__(self) -> bytes: ...
     def write_to(self, descriptor: int) -> None:
-        """Write the bytes to a file."""
+        """Write the bytes to a file; raise an OSError if they can't be written."""
 
 
 Chunk = bytes | UnreadBytes
@@ -97,7 +111,7 @@ Chunk = bytes | UnreadBytes
 
 
 class Reply(Protocol):
-    """The final reply to a request, as an attempt sees it: its head, and its body in chunks.
+    """Final reply to a request, as an attempt sees it: its head, and its body in chunks.
 
     The package `network` implements it as HttpReply.
     """
@@ -112,20 +126,24 @@ class Reply(Protocol):
 
     @property
     def is_length_known(self) -> bool:
-        """Tell whether the framing shows that the body is complete."""
+        """Tell whether the framing shows where the body ends; if not, a cut one looks whole."""
 
     def chunks(self) -> Iterator[Chunk]:
-        """Yield the body as it arrives. Use each chunk before the next one is read."""
+        """Yield the body as it arrives. The caller uses each chunk before it asks for more.
+
+        Raises:
+            AttemptError: The body is incomplete, malformed or late, or the attempt was aborted.
+        """
 
     def drain(self) -> None:
         """Discard a short body, so that the connection can be used again; then close."""
 
     def close(self) -> None:
-        """Release the connection; it is used again if the body was read to its end."""
+        """Release the connection; a later request uses it if the body was read to its end."""
 
 
 class Transport(Protocol):
-    """A worker's access to the network; used only in the worker's thread."""
+    """Access to the network; used only in the worker's thread."""
 
     def open(
         self, url: str, headers: Fields, *, conditions: Fields, limits: AttemptLimits
@@ -137,6 +155,9 @@ class Transport(Protocol):
             headers: Header fields of the job, which may contain credentials.
             conditions: Header fields with ranges and preconditions.
             limits: Limits of the attempt.
+
+        Raises:
+            AttemptError: No valid reply arrived, or a redirect can't be followed.
         """
 
     def close(self) -> None:
@@ -144,7 +165,10 @@ class Transport(Protocol):
 
 
 class Decoder(Protocol):
-    """A decoder for the content coding of a body."""
+    """Decoder for the content codings of a body.
+
+    Both methods raise an AttemptError for bytes that can't be decoded.
+    """
 
     def feed(self, chunk: Chunk) -> Iterator[Chunk]:
         """Yield the decoded bytes that `chunk` completes."""
@@ -168,7 +192,10 @@ class SavedPart(NamedTuple):
 
 
 class Part(Protocol):
-    """An unfinished file, under a name of its own until it is published."""
+    """Unfinished file, under a name of its own until it is published.
+
+    `begin`, `write` and `read_into` raise an AttemptError if the disk refuses.
+    """
 
     @property
     def size(self) -> int: ...
@@ -177,7 +204,13 @@ class Part(Protocol):
         """Return the facts needed to resume the part; None if it can't be resumed."""
 
     def begin(self, validator: str | None, total: int | None) -> None:
-        """Empty the part and begin with byte 0 of a version."""
+        """Empty the part and begin with byte 0 of a version.
+
+        Args:
+            validator: Strong entity tag or Last-Modified date of the version; None if the part
+                can't be resumed.
+            total: Size of the whole file in bytes, if known.
+        """
 
     def write(self, data: Chunk) -> None:
         """Append bytes."""
@@ -186,14 +219,18 @@ class Part(Protocol):
         """Call `update` with all bytes of the part, in order."""
 
     def keep(self) -> bool:
-        """Close the part; keep it and return True if a later attempt can resume it."""
+        """Close the part; delete it unless a later attempt can resume it.
+
+        Returns:
+            Whether the part was kept.
+        """
 
     def discard(self) -> None:
         """Close the part and delete it."""
 
 
 class ExistingFile(Protocol):
-    """A file that already has the name that a job's file is to get."""
+    """File that already has the name that a job's file is to get."""
 
     @property
     def path(self) -> str: ...
@@ -210,17 +247,20 @@ class ExistingFile(Protocol):
 
 
 class Disk(Protocol):
-    """The output directory: existing files, parts, and the publishing of files."""
+    """Output directory: existing files, parts, and the publishing of files.
+
+    Its methods raise an AttemptError if the disk refuses.
+    """
 
     @property
     def has_leftovers(self) -> bool:
-        """Tell whether there may be parts that an earlier attempt has saved."""
+        """Tell whether there may be parts that an attempt, of any run, has saved."""
 
     def existing(self, output: str) -> ExistingFile | None:
-        """Return the file with this name, if there is one."""
+        """Return the regular file with this name; None if there is none."""
 
     def reopen(self, job: DownloadJob) -> Part | None:
-        """Return the part that an earlier attempt has saved, if it can be resumed."""
+        """Return the part that an attempt, of any run, has saved; None if not resumable."""
 
     def create(self, job: DownloadJob) -> Part:
         """Create an empty part."""

@@ -34,7 +34,7 @@ _STATUS_BYTES = {status: bytes([number]) for number, status in enumerate(_STATUS
 
 
 class Records(Sequence[JobRecord]):
-    """A sequence of records in order of registration; each is unpacked when it is read.
+    """Sequence of records in order of registration; each is unpacked when it is read.
 
     Args:
         stored: Stored records; the caller must not change this sequence afterwards.
@@ -92,7 +92,7 @@ def packed(record: JobRecord) -> StoredRecord:
 
 
 def unpacked(stored: StoredRecord) -> JobRecord:
-    """Return a record equal to the one that was packed."""
+    """Return the record of a stored record: itself, or an equal copy of the packed one."""
     if isinstance(stored, JobRecord):
         return stored
     # Safe, because only `packed` makes these bytes. marshal ignores the byte after its value.

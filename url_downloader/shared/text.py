@@ -29,7 +29,7 @@ def path_text(path: str) -> str:
     """Return a path as text: names of files are UTF-8, even if the locale has another encoding.
 
     Args:
-        path: Path as Python's file functions take it: decoded by the locale's encoding.
+        path: Path as Python's file functions return it: decoded by the locale's encoding.
     """
     if sys.getfilesystemencoding() == "utf-8":
         return path

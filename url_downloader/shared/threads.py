@@ -12,7 +12,7 @@ log = logging.getLogger(__package__)
 
 
 class StoppableThread(threading.Thread):
-    """A thread that calls `run_once` again and again until it is stopped.
+    """Thread that calls `run_once` again and again until it is stopped.
 
     Subclasses define `run_once`, and `setup` and `teardown` if they own resources. An
     exception that escapes from these methods is logged and passed to `on_crash`.
@@ -24,8 +24,9 @@ class StoppableThread(threading.Thread):
     Attributes:
         error: First exception that escaped; None if none did.
 
-    Threads: `stop` from any thread, any number of times. `wait`, `setup`, `run_once` and
-    `teardown` in this thread alone; if it was never started, in the thread of a test.
+    Threads: `stop` from any thread, any number of times; `try_start` once, from another
+    thread. `wait`, `setup`, `run_once` and `teardown` only in this thread, or in the caller's
+    if this one was not started.
     """
 
     def __init__(self, *, name: str, on_crash: Callable[[BaseException], None]) -> None:
@@ -35,7 +36,7 @@ class StoppableThread(threading.Thread):
         self._stopping = threading.Event()
 
     def setup(self) -> None:
-        """Create resources that this thread has to create itself."""
+        """Create the resources that this thread itself must create."""
 
     def run_once(self) -> bool:
         """Do one round of work; return False to end the thread."""
@@ -51,11 +52,11 @@ class StoppableThread(threading.Thread):
             self._run_guarded(self.teardown)
 
     def try_start(self) -> bool:
-        """Start the thread; return False if the system can't start another one."""
+        """Start the thread; return False if the system can't start another thread."""
         try:
             self.start()
         except (RuntimeError, MemoryError):
-            # The thread has run already: a second start is a bug.
+            # A thread that has started already: a second start is a bug.
             if self.ident is not None:
                 raise
             return False

@@ -30,7 +30,7 @@ def log_unexpected(log: logging.Logger, error: BaseException, *, doing: str) -> 
     """Log an unexpected error with level CRITICAL, and its traceback with level DEBUG.
 
     Args:
-        log: Logger of the module that caught the error.
+        log: Logger of the package that caught the error.
         error: Error that was caught.
         doing: Part of the program that failed, as the subject of the message.
     """

@@ -13,7 +13,7 @@ _USERINFO = r"(?i)^((?:[a-z][a-z0-9+.-]*:)?//)?[^/?#\\]*@"
 Origin = tuple[str, str | None, int]
 """Scheme, host and port."""
 Login = tuple[bytes, bytes | None]
-"""User name and password. A password of None is missing; an empty one is given."""
+"""User name and password. A missing password is None; an empty one was given as empty."""
 
 
 def origin_of(url: str) -> Origin:
@@ -22,7 +22,7 @@ def origin_of(url: str) -> Origin:
 
 
 def login_of(url: str) -> Login | None:
-    """Return user name and password of an absolute URL in UTF-8 (RFC 7617 §2.1), or None."""
+    """Return the login in an absolute URL, as UTF-8 (RFC 7617 §2.1); None if it has none."""
     return _login_of_start(_start(url))
 
 

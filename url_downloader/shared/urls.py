@@ -35,7 +35,7 @@ _MAX_HOST_LENGTH = 255
 _SCHEME = r"(?ai)([a-z][a-z0-9+.-]*):"
 _AUTHORITY = r"[^/\\?#]*"
 _HOST_AND_PORT = r"(?a)(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?"
-# The percent-encode sets for path, query and userinfo, with all but printable ASCII.
+# The percent-encode sets for path, query and userinfo, and all that is not printable ASCII.
 _NOT_IN_PATH = r"[^!$-;=@-\]_a-z|~]+"
 _NOT_IN_QUERY = r"[^!$-;=?-~]+"
 _NOT_IN_LOGIN = r"[^!$-.0-9A-Z_a-z~]+"
@@ -69,12 +69,12 @@ def split_url(text: str) -> tuple[str, str]:
 
 
 def resolve(base: str, reference: str) -> str | None:
-    """Return the URL that a reference means, without fragment; None if it is not http(s).
+    """Return the URL of a reference, without fragment; None if it is not a valid http(s) URL.
 
     Args:
         base: Absolute URL in normal form, to which the reference is relative.
         reference: Absolute or relative reference. It may contain blanks and control
-            characters. Lone surrogates stand for bytes that are not UTF-8.
+            characters. Lone surrogates are bytes that are not UTF-8 (surrogateescape).
     """
     text = re.sub(r"[\t\r\n]", "", reference.strip(_CONTROLS_AROUND))
     base_scheme, _, after = base.partition("://")
@@ -93,12 +93,12 @@ def resolve(base: str, reference: str) -> str | None:
 
 
 def without_secrets(text: str) -> str:
-    """Return a text, possibly a broken URL, without anything that may be user and password."""
+    """Return a text, possibly a broken URL, with `***` for a possible user and password."""
     return re.sub(_PERHAPS_LOGIN, r"\1***@", text)
 
 
 def _merged(base: str, reference: str) -> str:
-    """Return path and query that a reference without a host means, not in normal form yet."""
+    """Return path and query of a reference without a host, not yet in normal form."""
     reference = reference.partition("#")[0]
     path, _, _ = base.partition("?")
     if not reference:
@@ -150,7 +150,7 @@ def _host(text: str) -> str:
 
 
 def _ascii_host(host: str) -> str:
-    """Return an international name as DNS has it (UTS #46, not transitional)."""
+    """Return an international name in its ASCII form for DNS (UTS #46, not transitional)."""
     return ".".join(map(_ascii_label, idna.uts46_remap(host, std3_rules=False).split(".")))
 
 

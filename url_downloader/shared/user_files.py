@@ -19,7 +19,7 @@ def lines_of(path: Path, *, should_stop: Callable[[], bool]) -> list[bytes]:
 
     Args:
         path: Path of the file; it may be a FIFO, such as `<(...)` in a shell.
-        should_stop: Called while no data comes; if it returns True, no lines are returned.
+        should_stop: Called while no data comes; after True the file counts as empty.
 
     Raises:
         OSError: The file can't be read, or is too large.
