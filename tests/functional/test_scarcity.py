@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 
 import pytest
@@ -106,3 +107,20 @@ def test_a_look_up_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
         answer = resolver.look_up("localhost", 80)
         assert answer.wait(0)
         assert answer.addresses()
+
+
+def test_a_broken_look_up_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unexpected error reaches the caller, and the next call makes a new look-up."""
+
+    def broken(*_: object, flags: int = 0, **__: object) -> object:
+        raise OSError if flags else MemoryError
+
+    FewThreads(monkeypatch, 0, "resolver-")
+    resolver = Resolver()
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", broken)
+        answer = resolver.look_up("localhost", 80)
+        assert answer.wait(0)
+        with pytest.raises(MemoryError):
+            answer.addresses()
+    assert resolver.look_up("localhost", 80).addresses()

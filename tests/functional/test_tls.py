@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 import subprocess
@@ -18,7 +19,9 @@ from tests.support.nginx import Nginx, running_nginx
 from tests.support.scripted_server import Reply, ScriptedServer
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.config.settings import TransferSettings
+from url_downloader.network import tls
 from url_downloader.network.client import client_context
+from url_downloader.network.tls import TlsConfig, tls_config
 from url_downloader.shared.errors import InputError
 from url_downloader.shared.models import ErrorKind
 
@@ -165,3 +168,16 @@ def test_an_encrypted_key(ca: trustme.CA, tmp_path: Path) -> None:
     settings = ServerSettings(cert=tmp_path / "cert", key=tmp_path / "key")
     with pytest.raises(InputError, match="is encrypted; openssl pkey -in"):
         client_context(settings, TransferSettings())
+
+
+def test_certificates_without_a_descriptor(
+    monkeypatch: pytest.MonkeyPatch, ca_bundle: Path
+) -> None:
+    """If this machine is short of descriptors, that is an error of the settings' files."""
+
+    def refuse(_: TlsConfig) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(tls, "_ssl_context", refuse)
+    with pytest.raises(InputError, match="the certificates can't be read: Too many open files"):
+        tls_config(ServerSettings(ca_cert=ca_bundle))

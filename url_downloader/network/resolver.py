@@ -88,7 +88,7 @@ class Resolver:
             thread = LookUpThread(host, future, on_ended=self._remove)
             if not thread.try_start():
                 # A look-up that can't be interrupted is better than none.
-                thread.run_once()
+                thread.run()
         return running
 
     def _remove(self, host: Host) -> None:

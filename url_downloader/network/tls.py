@@ -75,6 +75,8 @@ def tls_config(
         except AttemptError as error:
             if not should_stop():
                 raise InputError(str(error)) from error
+        except OSError as error:
+            raise InputError(f"the certificates can't be read: {error.strerror}") from error
     if not settings.is_verified:
         urllib3.disable_warnings(InsecureRequestWarning)
     return tls

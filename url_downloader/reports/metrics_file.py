@@ -119,7 +119,11 @@ def _run_families(
     ):
         yield GaugeMetricFamily(f"url_downloader_{name}", text, value)
     for name, value, text in (
-        ("received_bytes", metrics.received, "Bytes that came from servers."),
+        (
+            "received_bytes",
+            metrics.received,
+            "Bytes of files as received.",
+        ),
         ("retries", metrics.retries, "Retries that were scheduled."),
     ):
         yield CounterMetricFamily(f"url_downloader_{name}", text, value)
