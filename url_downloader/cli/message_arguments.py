@@ -14,7 +14,7 @@ from url_downloader.shared.version import PROGRAM
 
 
 def add_message_options(group: Group, defaults: MonitorSettings) -> None:
-    """Add the options to the group; defaults come from Settings."""
+    """Add the options for messages to the group."""
     verbosity = group.add_mutually_exclusive_group()
     verbosity.add_argument("-v", "--verbose", action="store_true", help="log every step")
     text = "log errors only, and print the summary only if something went wrong"
@@ -45,14 +45,14 @@ def add_message_options(group: Group, defaults: MonitorSettings) -> None:
 
 
 def log_settings(arguments: argparse.Namespace) -> LogSettings:
-    """Return the settings that the arguments ask for."""
+    """Return the settings of the log that the arguments ask for."""
     return LogSettings(
         file=arguments.log_file, is_verbose=arguments.verbose, is_quiet=arguments.quiet
     )
 
 
 def check_extras(command: CommandSettings) -> None:
-    """Check that the packages that options need are installed.
+    """Check that the optional packages are installed that the options need.
 
     Raises:
         ConfigError: A package is missing.

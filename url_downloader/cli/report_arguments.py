@@ -10,7 +10,7 @@ from url_downloader.reports.report_settings import ReportSettings
 
 
 def add_report_options(group: Group) -> None:
-    """Add the options to the group."""
+    """Add the options for reports to the group."""
     group.add_argument(
         "--report",
         metavar="FILE",
@@ -36,7 +36,7 @@ def add_report_options(group: Group) -> None:
 
 
 def report_settings(arguments: argparse.Namespace) -> ReportSettings:
-    """Return the settings that the arguments ask for.
+    """Return the settings of the reports that the arguments ask for.
 
     Raises:
         ConfigError: The options contradict each other.

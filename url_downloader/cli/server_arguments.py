@@ -18,7 +18,7 @@ from url_downloader.config.settings import Settings
 
 
 def add_server_options(group: Group, defaults: Settings) -> None:
-    """Add the options to the group; defaults come from Settings."""
+    """Add the options for requests to the group; their defaults come from Settings."""
     group.add_argument(
         *("-H", "--header"),
         metavar="'NAME: VALUE'|@FILE",
@@ -78,7 +78,7 @@ def _add_tls_options(group: Group) -> None:
 
 
 def server_settings(arguments: argparse.Namespace) -> ServerSettings:
-    """Return the settings that the arguments ask for.
+    """Return the settings of requests that the arguments ask for.
 
     Raises:
         ConfigError: The options contradict each other.
