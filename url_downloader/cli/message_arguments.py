@@ -26,17 +26,17 @@ def add_message_options(group: Group, defaults: MonitorSettings) -> None:
         choices=tuple(map(str, ProgressMode)),
         default=str(ProgressMode.AUTO),
         metavar="WHEN",
-        help="show a live display in place of status lines: always, never, or auto, which means"
+        help="show a live display instead of status lines: always, never, or auto, which means"
         " on a terminal (default: auto)",
     )
     for flag, metavar, text in (
-        ("--log-file", "FILE", "append the log to FILE, too, even with -q"),
+        ("--log-file", "FILE", "append the log to FILE as well, even with -q"),
         (
             "--metrics-file",
             "FILE.prom",
-            "write the counters of the run to FILE.prom while it goes on, for Prometheus",
+            "write the counters of the run to FILE.prom periodically, for Prometheus",
         ),
-        ("--lock", "FILE", "exit at once with status 75 if another run holds the lock FILE"),
+        ("--lock", "FILE", "lock FILE; exit with status 75 if another run holds the lock"),
     ):
         group.add_argument(flag, metavar=metavar, type=Path, help=f"{text} (default: none)")
     group.add_argument("-h", "--help", action="help", help="print this help and exit")

@@ -15,14 +15,14 @@ def add_report_options(group: Group) -> None:
         "--report",
         metavar="FILE",
         type=Path,
-        help="write a line of JSON for each URL when it is done; - is standard output"
+        help="write the result of each URL as a line of JSON; - is standard output"
         " (default: none)",
     )
     group.add_argument(
         "--failed-out",
         metavar="FILE",
         type=Path,
-        help="at the end, write a list of the URLs that were not downloaded (default: none)",
+        help="write a list of the URLs that were not downloaded, at the end (default: none)",
     )
     group.add_argument(
         "--print",
@@ -31,7 +31,7 @@ def add_report_options(group: Group) -> None:
         help="print the path of each finished file to standard output (default: nothing)",
     )
     group.add_argument(
-        "-0", "--null", action="store_true", help="end each printed path with a NUL"
+        "-0", "--null", action="store_true", help="end each path of --print with a NUL"
     )
 
 
