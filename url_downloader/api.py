@@ -93,7 +93,7 @@ def download(
         TypeError: A setting or an option does not exist, or `urls` is a single string.
         ConfigError: A setting is out of its range.
         OutputError: The output directory can't be written.
-        KeyboardInterrupt, or an exception of `urls` or `should_stop`: The run ended cleanly.
+        KeyboardInterrupt, or an exception of `urls` or `should_stop`: After a clean end.
     """
     chosen = settings_with(settings)
     with deferred_interrupt() as interrupt:
