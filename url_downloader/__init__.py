@@ -29,7 +29,8 @@ __all__ = [
     "download",
 ]
 
-# As in typing, which would take longer to import than everything else here.
+# Type checkers treat this as True. Importing it from typing would take longer than all the rest
+# of this module.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from url_downloader.api import Url, download
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
-    """Import the library when a program uses one of its names for the first time (PEP 562)."""
+    """Return a name of the library, which is imported at its first use (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from url_downloader import api  # noqa: PLC0415

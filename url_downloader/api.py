@@ -62,14 +62,14 @@ __all__ = [
 ]
 
 log = logging.getLogger(__package__)
-# Without a handler, Python prints warnings if a program has not set up logging.
+# Without any handler, Python would print warnings in a program that has not set up logging.
 logging.getLogger("url_downloader").addHandler(logging.NullHandler())
 
 Url = str | tuple[str, Mapping[str, object]]
-"""A URL, or a pair of a URL and its options, which have the names of a list's options."""
+"""A URL, or a pair of a URL and a mapping of its options, by their names in a list."""
 
 STOP_CHECK_INTERVAL = 0.05
-"""Seconds between two calls of `should_stop`, so that a slow one does not delay each URL."""
+"""Seconds between two calls of `should_stop`, at least: a slow one must not delay each URL."""
 
 
 def download(
@@ -79,21 +79,21 @@ def download(
     should_stop: Callable[[], bool] = lambda: False,
     **settings: object,
 ) -> RunSummary:
-    """Download all URLs; return when each has succeeded or failed.
+    """Download all URLs; return the summary when each has succeeded or failed.
 
     Args:
         urls: URLs, or pairs of a URL and a mapping of the options that a list can give it:
             `("https://example.org/a", {"out": "b", "timeout": 60})`. They are read lazily, in
-            this thread. Invalid ones do not stop the run; the summary has them in `rejected`.
+            this thread. Invalid ones are in `rejected` of the summary; the run goes on.
         listeners: Functions that are called with each JobEvent, from several threads.
-        should_stop: Called often in this thread, unless `urls` blocks; True ends the run.
-        settings: Fields of the parts of `url_downloader.config.Settings`.
+        should_stop: Called often in this thread, except while `urls` blocks; True ends the run.
+        settings: Settings of the run: fields of the parts of `url_downloader.config.Settings`.
 
     Raises:
-        TypeError: There is no such setting or option.
+        TypeError: A setting or an option does not exist, or `urls` is a single string.
         ConfigError: A setting is out of its range.
         OutputError: The output directory can't be written.
-        KeyboardInterrupt, or an exception of `urls` or `should_stop`: After an orderly end.
+        KeyboardInterrupt, or an exception of `urls` or `should_stop`: After a clean end.
     """
     chosen = settings_with(settings)
     with deferred_interrupt() as interrupt:
@@ -105,18 +105,18 @@ def download(
 
 
 class _Source:
-    """The caller's URLs, as the lines of a list.
+    """Reader of the caller's URLs, which it turns into the lines of a list.
 
     Args:
         urls: Argument of `download`.
-        interrupt: Flag for Ctrl-C, which is raised at once while the caller's code runs.
+        interrupt: Flag for Ctrl-C; while `urls` runs, Ctrl-C raises KeyboardInterrupt at once.
         should_stop: Argument of `download`.
 
     Attributes:
         error: Exception that `urls` or `should_stop` raised; None if none did.
-        rejected: URLs that led to no job. Their lines are positions in `urls`, from 1.
+        rejected: URLs that led to no job; `line` is the position in `urls`, from 1.
 
-    Threads: The thread that called `download`.
+    Threads: one, that of the caller of `download`.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class _Source:
         self._position = 0
 
     def lines(self) -> Iterator[bytes | None]:
-        """Yield lines for InputParser; a None after each URL says that no option follows."""
+        """Yield lines for InputParser; a None says that the URL before has no more options."""
         try:
             for self._position, url in enumerate(self._read(), start=1):  # noqa: B020
                 yield from _lines_of(url)
@@ -157,10 +157,10 @@ class _Source:
         return self._is_ending
 
     def _is_stop_wanted(self) -> bool:
-        """Call `should_stop`, unless the last call was just now."""
+        """Return the result of `should_stop`; False without a call, just after the last one."""
         if time.monotonic() < self._next_check:
             return False
-        # The caller's code may take long.
+        # The caller's code may take long, and the workers must not wait for it.
         COMPUTE_TURN.release()
         try:
             return bool(self._should_stop())
@@ -216,7 +216,7 @@ def _lines_of(url: Url) -> Iterator[bytes]:
             raise TypeError(
                 f"download() takes URLs and (URL, options), not {type(url).__name__}"
             )
-    # With a blank in front, the line would be an option of the URL before.
+    # Stripped: a line that begins with a blank would be an option of the previous URL.
     yield _encoded(text.strip())
     for name, value in options.items():
         key = name.replace("_", "-")
@@ -230,12 +230,13 @@ def _encoded(text: str) -> bytes:
 
 
 class InterruptFlag:
-    """A flag for a Ctrl-C that came while it was deferred.
+    """Flag for a deferred Ctrl-C.
 
     Attributes:
-        came: Whether it came.
+        came: Whether Ctrl-C came.
 
-    Threads: The handler and `passed_on` run in the main thread. Any thread may read `came`.
+    Threads: `on_interrupt` in the main thread, as every handler; the rest in the thread of the
+    caller of `download`.
     """
 
     def __init__(self) -> None:
@@ -243,14 +244,18 @@ class InterruptFlag:
         self._is_passed_on = False
 
     def on_interrupt(self, number: int, frame: FrameType | None) -> None:
-        """Note Ctrl-C; raise KeyboardInterrupt the second time."""
+        """Note Ctrl-C; raise KeyboardInterrupt the second time, and within `passed_on`."""
         if self._is_passed_on or self.came:
             signal.default_int_handler(number, frame)
         self.came = True
 
     @contextmanager
     def passed_on(self) -> Iterator[None]:
-        """Raise KeyboardInterrupt at once during the block: the caller's code may block."""
+        """Let Ctrl-C raise KeyboardInterrupt at once during the block, which may wait for long.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C came before the block.
+        """
         self._is_passed_on = True
         try:
             if self.came:
@@ -262,10 +267,13 @@ class InterruptFlag:
 
 @contextmanager
 def deferred_interrupt() -> Iterator[InterruptFlag]:
-    """Defer Ctrl-C, which could come at any step, to the end of the block.
+    """Defer Ctrl-C to the end of the block; yield its flag.
 
-    This applies only where Ctrl-C would raise KeyboardInterrupt: in the main thread, if the
-    program has no handler for it.
+    Ctrl-C is left alone unless it would raise KeyboardInterrupt in this thread: in other
+    threads than the main one, and if the program has its own handler.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C came during the block, and the block raised nothing.
     """
     flag = InterruptFlag()
     is_main = threading.current_thread() is threading.main_thread()

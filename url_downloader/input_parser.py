@@ -1,7 +1,7 @@
 """The parser of a list: from its lines, as users and aria2 write them, to jobs.
 
-`inputs.list_entry` has the options of an entry, and `naming` claims the names of files. This
-module is independent of files and of the run.
+`inputs.list_entry` parses the options of an entry, and `naming` claims the names of files.
+This module is independent of files on the disk and of the run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from url_downloader.shared.models import AttemptLimits, DownloadJob, Rejection
 from url_downloader.shared.urls import PLAIN_URL, split_url, without_secrets
 
 _MAX_SHOWN = 200
-"""Characters of a line that a message shows."""
+"""Characters of a line that a message shows, at most."""
 _YIELD_EVERY = 100
 """Lines after which `parse` yields even without a job, so that it does not block its caller."""
 
@@ -33,29 +33,29 @@ _IDLE = (b"", b"#")
 _URL_START = re.compile(rb"[a-z][a-z0-9+.-]*:[/\\]", re.IGNORECASE)
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _LIKE_A_URL = r"(?i)([a-z][a-z0-9+.-]{0,31}:)?[/\\]"
-"""Pattern of the lines that a message shows. Others may be a header, a login or a token."""
+"""Pattern of the lines that messages may show. Other lines may be a header, login or token."""
 
 _NO_URL_YET = "an option before the first URL"
 _TOO_LATE = "an option that came too late, after its URL was started: write both lines at once"
 
 
 class InputParser:
-    """A parser of one list, which reports the lines that led to no job.
+    """Parser of one list, which reports the lines that led to no job.
 
     Args:
-        source: Name of the list in messages.
-        claims: Claims of file names.
-        limits: Limits of the attempts of a job without such options.
-        max_retries: Number of retries of a job without that option.
-        on_rejected: Called with each line that led to no job.
-        on_note: Called with each other message for the user.
+        source: Name of the list, for messages.
+        claims: Claims of file names, one for each job.
+        limits: Limits of the attempts of a job whose options set none.
+        max_retries: Number of retries of a job whose options set none.
+        on_rejected: Called with each line that led to no job, but not with repetitions.
+        on_note: Called with other messages for the user.
 
     Attributes:
-        rejected: Number of lines that led to no job.
+        rejected: Number of lines that led to no job, without repetitions.
         repeated: Number of URLs that were listed again with the same options.
         error: Error that ended the reading of the list early; None if none did.
 
-    Threads: The main thread only.
+    Threads: one.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class InputParser:
         self._line = 0
         self._jobs = 0
         self._entry: ListEntry | None = None
-        # A line was a URL, so the file is a list, whatever follows.
+        # After a valid URL the file counts as a list, even if a later line has a NUL.
         self._is_list = False
         self._without_url = _NO_URL_YET
         self._first_lines: dict[bytes, int] = {}
@@ -91,7 +91,8 @@ class InputParser:
         """Yield the jobs in the order of the list; None means that there is no job yet.
 
         A job is yielded when no option can follow: at the next URL, at a None in `lines`, or at
-        the end. Among lines without a job, a None now and then keeps the caller responsive.
+        the end. A None now and then keeps the caller responsive. If `lines` raises OSError,
+        the iteration ends, and `error` is set.
         """
         for raw in self._readable(lines):
             if raw is None:
@@ -116,12 +117,12 @@ class InputParser:
         yield from self._finish()
 
     def is_known(self, url: str) -> bool:
-        """Tell whether the list had this URL before, without options."""
+        """Tell whether a job was yielded for this URL, in normal form and without options."""
         entry = ListEntry(self._line, url, self._limits, self._max_retries)
         return self._key(entry) in self._first_lines
 
     def _is_foreign(self, raw: bytes) -> bool:
-        """Tell whether the line shows that the file is no list; reject it if so."""
+        """Tell whether the line shows that the file is not a list; if so, reject the line."""
         if self._line == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             self._reject(1, "the list is UTF-16 and was not read: save it as UTF-8")
             return True
@@ -169,7 +170,7 @@ class InputParser:
             self._drop(self._line, str(error))
 
     def _finish(self) -> Iterable[DownloadJob]:
-        """Return the job of the current entry, unless it is a repetition."""
+        """Return the job of the current entry, if any; none if it is repeated or rejected."""
         entry, self._entry = self._entry, None
         if entry is None:
             return ()
@@ -189,7 +190,7 @@ class InputParser:
         return (entry.job(self._jobs, output=output),)
 
     def _key(self, entry: ListEntry) -> bytes:
-        """Return 15 bytes that are equal for equal URLs with equal options."""
+        """Return 15 bytes that are the same for equal URLs with equal options."""
         asked = entry.url
         if entry.has_options:
             asked = f"{entry.options}{entry.url}".removeprefix(self._no_options)
@@ -197,7 +198,7 @@ class InputParser:
         return hashlib.blake2b(asked.encode(), digest_size=15).digest()
 
     def _drop(self, line: int, reason: str) -> None:
-        """Reject the current URL, and with it the options that still follow."""
+        """Reject the current entry; its further options are skipped without a report."""
         self._entry = None
         self._without_url = ""
         self._reject(line, reason)
@@ -219,7 +220,7 @@ def normal_url(text: str) -> str:
     """Return the URL in normal form, in which it is requested; see `shared.urls`.
 
     Raises:
-        ValueError: It is not an http(s) URL with a host. The message has no secrets.
+        ValueError: The text is not a valid http(s) URL. The message has no secrets.
     """
     plain = PLAIN_URL.fullmatch(text)
     if plain and is_valid_origin(plain[1]):
@@ -234,7 +235,7 @@ def normal_url(text: str) -> str:
 
 
 def _url_error(text: str) -> str:
-    """Return the message for a line that is not a valid URL, without secrets."""
+    """Return the message, without secrets, for a line that is not a valid URL."""
     if re.match(_LIKE_A_URL, text):
         return f"not a valid http(s) URL: {without_secrets(text)}"
     with contextlib.suppress(ValueError):
@@ -248,7 +249,7 @@ def _url_error(text: str) -> str:
 def is_valid_origin(origin: str) -> bool:
     """Tell whether URLs in normal form with this origin are valid.
 
-    Their paths make no difference, so the slow validator is called once for each origin.
+    Paths make no difference, so the slow validator is called only once for each origin.
     """
     # The validator rejects underscores, which local networks use: http://my_server.
     probe = origin.replace("_", "x")
@@ -267,6 +268,6 @@ def _decoded(raw: bytes) -> str:
 
 
 def _printable(text: str) -> str:
-    """Return one line that a terminal can show: escaped and cut."""
+    """Return the text as a terminal can show it: escaped, and cut to _MAX_SHOWN characters."""
     escaped = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_MAX_SHOWN])
     return escaped if len(text) <= _MAX_SHOWN >= len(escaped) else f"{escaped[:_MAX_SHOWN]}..."

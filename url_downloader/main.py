@@ -1,7 +1,7 @@
 """The entry point of the command: from arguments to an exit status.
 
-It prepares the standard streams and parses the command line. Only then it imports the modules
-that take long to import.
+`main` prepares the standard streams and parses the command line. Only then does it import the
+modules that take long to import.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from url_downloader.cli.std_streams import (
 )
 
 _REQUIRED = frozenset({"requests", "validators"})
-"""Packages that a run needs, as the metadata of this project say."""
+"""Packages that each run needs: the dependencies in pyproject.toml."""
 _EXIT_LOCAL = 3
-"""Status of `cli.exit_status`, which can't be imported where a package is missing."""
+"""Exit status EXIT_LOCAL of `cli.exit_status`, whose import fails if a package is missing."""
 
 
 class _MissingPackageError(Exception):
-    """Lack of the package of this name."""
+    """Error for a required package that is not installed; the message is its name."""
 
 
 def main(
@@ -33,8 +33,11 @@ def main(
     """Run the command; return its exit status.
 
     Args:
-        argv: Arguments; None = those of the process.
-        on_loaded: Called before the run begins, when all its modules are imported.
+        argv: Arguments without the name of the program; None = those of the process.
+        on_loaded: Called when all modules are imported, before the run begins.
+
+    Raises:
+        SystemExit: The usage error, the help or the version has been printed.
     """
     prepare_std_streams()
     try:
@@ -54,7 +57,8 @@ def main(
 
 def _main(argv: Sequence[str] | None, on_loaded: Callable[[], None]) -> int:
     command, settings = parse_command_line(sys.argv[1:] if argv is None else argv)
-    # Imported here: it takes longer than everything before, and --help does not need it.
+    # Imported here: the import takes longer than everything before it, and --help does not
+    # need it.
     try:
         from url_downloader.cli.command import run_command  # noqa: PLC0415
     except ModuleNotFoundError as error:

@@ -77,8 +77,8 @@ def _add_list(group: Group) -> None:
     group.add_argument(
         "--dry-run",
         action="store_true",
-        help="check the list without asking any server: print each URL, a tab and the path of"
-        " its file",
+        help="send no request; check the list, and print each URL, a tab and the path of its"
+        " file",
     )
 
 
@@ -87,16 +87,16 @@ def _add_run_options(group: Group, defaults: Settings) -> None:
     workers = ("-w", "--max_workers", "--max-workers")
     text = "number of downloads at the same time"
     add_number(group, *workers, metavar="N", default=pool.max_workers, text=text)
-    text = "number of URLs that are read ahead and wait for one of the -w downloads to end"
+    text = "number of URLs to read ahead of the downloads"
     add_number(group, "--queue-size", metavar="N", default=pool.queue_size, text=text)
-    text = "end the run in order after this time; 0 = never"
+    text = "stop the run cleanly after this time; 0 = never"
     add_number(group, "--deadline", metavar="TIME", default=run.deadline, text=text)
     group.add_argument(
         "--max-failures",
         metavar="N|N%",
         type=in_range("--max-failures", failure_limit),
         default=run.max_failures,
-        help="end the run in order when N URLs, or N percent of the list, have failed;"
+        help="stop the run cleanly when N URLs, or N percent of the list, have failed;"
         " 0 = never (default: 0)",
     )
 
@@ -112,13 +112,13 @@ def _add_file_options(group: Group, defaults: Settings) -> None:
     for flag, text in (
         (
             "--no-continue",
-            "begin every attempt at byte 0, without the part that an earlier one left",
+            "begin each attempt at byte 0, even if an earlier one has left a part of the file",
         ),
         (
             "--no-mtime",
-            "give each file the time of its download, not the server's Last-Modified",
+            "give each file the time of its download, not that of Last-Modified",
         ),
-        ("--fsync", "write each file through to the disk before it counts as downloaded"),
+        ("--fsync", "flush each file to the disk (fsync) before it counts as downloaded"),
         (
             "--content-disposition",
             "use the file names that servers send, except where an out= line in LIST gives one",
@@ -133,7 +133,7 @@ def _add_file_checks(group: Group) -> None:
         "--min-free",
         metavar="SIZE",
         type=in_range("--min-free", parse_size),
-        help="end the run in order before the disk has less than SIZE free; 0 = no limit"
+        help="stop the run cleanly before the disk has less than SIZE free; 0 = no limit"
         " (default: 64M, or a twentieth of the disk if that is less)",
     )
     group.add_argument(
@@ -141,15 +141,15 @@ def _add_file_checks(group: Group) -> None:
         metavar="TYPES",
         type=media_types,
         default=(),
-        help="fail if the server sends a media type that is not one of these, such as"
-        " application/pdf,image/* (default: any)",
+        help="media types to accept, such as application/pdf,image/*; fail if the server sends"
+        " another (default: any)",
     )
     group.add_argument(
         "--checksums",
         metavar="FILE",
         type=Path,
-        help="check the files against the checksums in FILE, which sha256sum has written for"
-        " files of the same names (default: none)",
+        help="check each file against the checksum that FILE, written by sha256sum, has for its"
+        " name (default: none)",
     )
 
 
@@ -159,13 +159,17 @@ def _add_existing_options(group: Group) -> None:
         (
             ("-c", "--continue"),
             Existing.SKIP_FILLED,
-            "skip existing files, except empty ones and ones with a wrong checksum",
+            "skip existing files, unless they are empty or have a wrong checksum",
         ),
-        (("-nc", "--no-clobber"), Existing.SKIP, "skip all existing files"),
+        (
+            ("-nc", "--no-clobber"),
+            Existing.SKIP,
+            "skip all existing files; fail if one has a wrong checksum",
+        ),
         (
             ("-N", "--timestamping"),
             Existing.COMPARE,
-            "ask the server, and download only files that have changed",
+            "download only files that are missing or have changed on the server",
         ),
     ):
         existing.add_argument(
@@ -189,7 +193,7 @@ def _add_limits(group: Group, defaults: TransferSettings) -> None:
     limits = defaults.limits
     idle = "fail after this time without a byte; 0 = never"
     total = "fail after this time in total; 0 = never"
-    speed = "fail if fewer bytes per second come, averaged over --speed-time; 0 = no limit"
+    speed = "fail if less than SIZE per second comes, averaged over --speed-time; 0 = no limit"
     period = "time over which the speed is averaged, from the first byte of a reply on"
     size = "fail if a file is larger; 0 = no limit"
     for flags, metavar, default, text in (
@@ -204,8 +208,8 @@ def _add_limits(group: Group, defaults: TransferSettings) -> None:
 
 def _add_retry_options(group: Group, defaults: RetrySettings) -> None:
     retries = ("--max_retries", "--max-retries")
-    first = "limit of the first delay, which is random; the limit doubles with each retry"
-    longest = "limit of every delay"
+    first = "upper limit of the first delay, which is random; the limit doubles with each retry"
+    longest = "highest value of that limit"
     wait = "fail if a server asks for a longer wait (Retry-After); 0 = no limit"
     for flags, metavar, default, text in (
         (retries, "N", defaults.max_retries, "number of attempts after the first"),
@@ -219,7 +223,7 @@ def _add_retry_options(group: Group, defaults: RetrySettings) -> None:
         metavar="CODES",
         type=in_range("--retry-on", status_codes),
         default=defaults.retry_on,
-        help="4xx status codes to retry, too, such as 408,425,429 (default: none)",
+        help="4xx status codes to retry as well, such as 408,425,429 (default: none)",
     )
 
 

@@ -30,14 +30,15 @@ _FILE_NAMES = {
 
 
 class ClosingSummary(NamedTuple):
-    """Everything that the user reads at the end of a run.
+    """Summary that the user reads at the end of a run.
 
     Args:
         run: Summary of the run.
         rejected: Number of bad lines in the list.
         repeated: Number of URLs that the list repeats.
         files: Name and path of each file that was written beside the downloads.
-        retry: Command that downloads what the run did not, or advice; empty if nothing is left.
+        retry: Command that downloads what the run did not, or advice if no command can; empty
+            if nothing is left.
     """
 
     run: RunSummary
@@ -55,17 +56,17 @@ def closing_summary(
     settings: Settings,
     is_reported: bool,
 ) -> ClosingSummary:
-    """Return everything that the user reads at the end of a run.
+    """Return the summary that the user reads at the end of a run.
 
     Args:
         run: Summary of the run.
-        parser: Parser of its list.
-        command: Settings of its command.
+        parser: Parser of the list.
+        command: Settings of the command.
         settings: Settings of the run.
-        is_reported: Whether all its reports could be written.
+        is_reported: Whether all reports could be written.
     """
     is_complete = run.is_list_read and not run.failures and not run.unfinished
-    # A failed list that could not be written may be there from an earlier run.
+    # If the failed list could not be written, the file may be that of an earlier run.
     failed_list = command.reports.failed_list if is_reported else None
     advice = "" if is_complete else retry_advice(command, settings, failed_list=failed_list)
     return ClosingSummary(
@@ -88,7 +89,7 @@ def print_summary(summary: ClosingSummary, *, as_table: bool) -> None:
 
     Args:
         summary: Summary to write.
-        as_table: Whether there is a live display, and with it the package for tables.
+        as_table: Whether to write a table, which needs the package rich.
     """
     lines = summary_lines(summary)
     if as_table:
@@ -103,7 +104,7 @@ def print_summary(summary: ClosingSummary, *, as_table: bool) -> None:
 
 
 def summary_lines(summary: ClosingSummary) -> Iterator[str]:
-    """Yield the whole summary as lines."""
+    """Yield the whole summary as lines, without a table."""
     run = summary.run
     yield _job_counts(run)
     yield _traffic(run)
@@ -135,14 +136,14 @@ def summary_rows(summary: ClosingSummary) -> Iterator[tuple[str, str]]:
 
 
 def lines_below(summary: ClosingSummary) -> Iterator[str]:
-    """Yield the lines that are too long for the table, or that the user copies."""
+    """Yield the lines below the table: too long for it, or meant to be copied."""
     yield from _stop_lines(summary.run)
     yield from _failure_lines(summary.run)
     yield from _retry_lines(summary)
 
 
 def list_rows(summary: ClosingSummary) -> Iterator[tuple[str, str]]:
-    """Yield name and text of what was wrong with the list."""
+    """Yield name and text of each problem of the list."""
     if summary.rejected:
         lines = "line" if summary.rejected == 1 else "lines"
         yield "bad lines", f"{summary.rejected} bad {lines} in the list"
@@ -155,7 +156,7 @@ def list_rows(summary: ClosingSummary) -> Iterator[tuple[str, str]]:
 
 
 def causes(run: RunSummary) -> Iterator[tuple[int, str, str]]:
-    """Yield each cause of failures, the most frequent first: its count, its name, a URL."""
+    """Yield count, name and an example URL of each cause of failures, most frequent first."""
     counts = run.metrics.failures
     examples: dict[str, str] = {}
     for record in run.failures:

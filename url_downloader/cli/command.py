@@ -3,7 +3,7 @@
 `run_command` sets up the log, takes the lock and opens the list. Then either `dry_run` prints
 the jobs of the list, or `_download` runs them: it opens the reports, catches signals, starts
 the live display and calls `process_jobs`. Afterwards it finishes the reports, derives the exit
-status and prints the summary.
+status, writes the metrics file for the last time and prints the summary.
 
 This module imports everything that a run needs. `main` imports it late, so that `--help` is
 fast.
@@ -44,7 +44,7 @@ log = logging.getLogger(__package__)
 
 
 def run_command(command: CommandSettings, settings: Settings) -> int:
-    """Do what the command line asks for; return the exit status."""
+    """Do what the command line asks for; return the exit status. Errors are logged."""
     with ExitStack() as stack:
         try:
             console = stack.enter_context(logging_to(command.log))
@@ -98,7 +98,7 @@ def _download(
 
 
 def _end_of(run: RunSummary, listed: ListedJobs, *, signals: SignalFlags) -> RunEnd:
-    """Return the end of the run, as the reports need it."""
+    """Return the facts about the end of the run that the reports need."""
     return RunEnd(
         summary=run,
         names=listed.names,

@@ -1,4 +1,4 @@
-"""From the words of the command line to its settings, or to a usage error.
+"""The parsing of the command line: from its words to settings, or to a usage error.
 
 Entry point: `parse_command_line`.
 """
@@ -32,18 +32,18 @@ _FOREIGN: Mapping[str, str] = {
 """Advice for options of wget, curl and aria2c that this program does not have."""
 
 _INCLUDED = r"(?as)(?:--header=|-\w*H=?)?@(.+)"
-"""Pattern of a word that names a file with headers, or a config file."""
+"""Pattern of a word that includes a file by `@FILE`: a file with headers, or a config file."""
 
 
 def parse_command_line(argv: Sequence[str]) -> tuple[CommandSettings, Settings]:
     """Return the settings of the command and of its run.
 
     Args:
-        argv: Arguments of the process.
+        argv: Arguments of the process, without the name of the program.
 
     Raises:
-        SystemExit: The arguments have an error, which has been printed; or they ask for help or
-            the version, which has been printed.
+        SystemExit: The usage error, the help or the version has been printed. The status is 2
+            for an error, else 0.
     """
     parser = argument_parser()
     takes_value = functools.partial(takes_next, options=parser._option_string_actions)
@@ -66,10 +66,10 @@ def parse_command_line(argv: Sequence[str]) -> tuple[CommandSettings, Settings]:
 
 
 def _parsed(words: Sequence[str], parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """Return the parsed arguments; end the process if there is a word too many or no LIST."""
+    """Return the parsed arguments; exit if a word is unknown or LIST is missing."""
     arguments, unknown = parser.parse_known_args(words)
     if "--" not in words and re.match(r"-\S*\s", arguments.list or ""):
-        # argparse takes a word with a blank in it for no option.
+        # argparse takes a word with a blank in it, such as "-w 8", for LIST.
         unknown.insert(0, arguments.list)
     if unknown:
         parser.error(_unknown(unknown, [*parser._option_string_actions]))
@@ -79,7 +79,12 @@ def _parsed(words: Sequence[str], parser: argparse.ArgumentParser) -> argparse.N
 
 
 def takes_next(word: str, options: Mapping[str, argparse.Action]) -> bool:
-    """Tell whether the next word is the value of an option in this word, as with `-qd`."""
+    """Tell whether the word after this one is the value of an option, as after `-qd`.
+
+    Args:
+        word: Word of the command line.
+        options: Options of the parser by their flags.
+    """
     if word in options:
         return options[word].nargs != 0
     letters = "" if word.startswith("--") or not word.startswith("-") else word[1:]
@@ -95,12 +100,12 @@ def position_of(
 ) -> int | None:
     """Return the index of the list's name; None if that is not certain.
 
-    A config file may name the list, and the value of an option may read the same.
+    A config file may name the list, and an option may have the same value.
 
     Args:
         name: Name of the list.
         words: Words of the command line.
-        takes_value: Tells whether the word after this one is its value.
+        takes_value: Tells whether the word after the given one is the value of an option.
     """
     pairs = itertools.pairwise(("", *words))
     positions = [

@@ -1,6 +1,7 @@
-"""Settings of the command itself, beside the Settings of its run.
+"""The settings of the command itself, apart from the Settings of its run.
 
-`arguments.py` makes them from argparse's Namespace, which the rest of the command never sees.
+`arguments.py` makes them from argparse's Namespace, so that only the modules of the options
+know its attributes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from url_downloader.reports.report_settings import ReportSettings
 
 
 class ProgressMode(enum.StrEnum):
-    """The choice of the live display or status lines."""
+    """Choice between the live display and status lines."""
 
     AUTO = "auto"
     ALWAYS = "always"
@@ -26,8 +27,8 @@ class LogSettings:
     """Settings of the log.
 
     Args:
-        file: Path of a file that gets the log as well; None = no file.
-        is_verbose: Whether stderr gets every step.
+        file: Path of a file that gets the log as well as stderr; None = no file.
+        is_verbose: Whether every step is logged, to stderr and to the file.
         is_quiet: Whether stderr gets errors only. The file is not affected.
     """
 
@@ -38,10 +39,10 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandLine:
-    """The arguments as the user typed them.
+    """Arguments as the user typed them.
 
     Args:
-        words: Arguments of the process.
+        words: Arguments of the process, without the name of the program.
         list_position: Index in `words` of the list's name; None if that is not certain.
         included_files: Names of the files that the arguments include by `@FILE`: config files
             and files with headers.
@@ -58,11 +59,11 @@ class CommandSettings:
 
     Args:
         list_name: Name of the list; `-` is standard input.
-        checksums: Path of a file that sha256sum has written; None = no such file.
-        is_dry_run: Whether the list is only checked.
+        checksums: Path of a file of checksums that sha256sum has written; None = no file.
+        is_dry_run: Whether the list is only checked and printed.
         lock: Path of the lock file; None = no lock.
-        metrics_file: Path of the metrics file; None = no such file.
-        progress: Choice of the live display or status lines.
+        metrics_file: Path of the metrics file; None = no file.
+        progress: Choice between the live display and status lines.
         log: Settings of the log.
         reports: Settings of the files and lines for scripts.
         command_line: Arguments as the user typed them.

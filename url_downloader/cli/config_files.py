@@ -1,7 +1,7 @@
 """Config files: `@FILE` on the command line stands for the arguments in that file.
 
-argparse has such files, too, but it would read the value of an option that begins with @ as a
-file, and end in a traceback where files include each other.
+argparse has such files, too. But it would take the value of an option that begins with @ for a
+file, and files that include each other would end it with a traceback.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def expanded(
 
     Args:
         words: Words of the command line.
-        takes_value: Tells whether the word after this one is its value.
+        takes_value: Tells whether the word after the given one is the value of an option.
 
     Raises:
-        InputError: A file can't be read, or includes itself.
+        InputError: A file can't be read, is not text, or includes itself.
     """
     result: list[str] = []
     files: list[str] = []

@@ -25,7 +25,9 @@ log = logging.getLogger(__package__)
 
 
 def dry_run(listed: ListedJobs, command: CommandSettings, *, settings: Settings) -> int:
-    """Print the jobs of the list; return the exit status of a run that downloads all of them.
+    """Print the jobs of the list; return the exit status as if all were downloaded.
+
+    A signal stops the printing, and determines the exit status.
 
     Raises:
         OutputError: Standard output can't be written.
@@ -52,16 +54,16 @@ def dry_run(listed: ListedJobs, command: CommandSettings, *, settings: Settings)
 
 
 class JobPrinter:
-    """A printer of jobs: for each a line with its URL, a tab and the path of its file.
+    """Printer of jobs: a line for each, with its URL, a tab and the path of its file.
 
-    URL and path have no tab or line end in them, unless the directory has.
+    URL and path have no tab or line end in them, unless the directory's path has one.
 
     Args:
-        directory: Directory that the files would be in.
+        directory: Directory in which a run would put the files.
 
     Attributes:
         jobs: Number of jobs so far.
-        with_checksum: Number of them that have a checksum.
+        with_checksum: Number of jobs so far that have a checksum.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -76,8 +78,8 @@ class JobPrinter:
         """Print all jobs to standard output.
 
         Args:
-            jobs: Jobs to print; None means that no more can be had for the moment.
-            should_stop: Tells whether to stop at the next job.
+            jobs: Jobs to print; None means that there is no job yet.
+            should_stop: Tells whether to stop before the next job.
 
         Raises:
             OutputError: Standard output can't be written.
@@ -105,7 +107,7 @@ class JobPrinter:
         self._write(b"")
 
     def _write(self, line: bytes) -> None:
-        """Write a line; without one, flush the stream."""
+        """Write a line; if it is empty, flush the stream."""
         if not self._has_reader:
             return
         try:
@@ -114,7 +116,8 @@ class JobPrinter:
             if not line:
                 sys.stdout.buffer.flush()
         except BrokenPipeError:
-            # The reader, such as head, has enough. The rest of the list is still checked.
+            # The reader, such as head, has closed the pipe. The rest of the list is still
+            # checked.
             self._has_reader = False
         except OSError as error:
             self._has_reader = False

@@ -16,6 +16,7 @@ EXIT_LIMIT = 5
 EXIT_BUG = 70
 EXIT_LOCKED = 75
 _MILDER_THAN_LOCAL = frozenset({EXIT_OK, EXIT_SOME_FAILED, EXIT_ALL_FAILED, EXIT_LIMIT})
+"""Statuses that EXIT_LOCAL replaces if the metrics file can't be written."""
 
 
 def exit_status(
@@ -29,9 +30,9 @@ def exit_status(
 
     Args:
         summary: Summary of the run.
-        parser: Parser of its list.
-        stopped_by: Signal that ended the run; None if none did.
-        is_reported: Whether all its reports could be written.
+        parser: Parser of the list.
+        stopped_by: Signal that ended the run; None if none came.
+        is_reported: Whether all reports could be written.
     """
     failed = summary.counts[JobStatus.FAILED] + summary.unfinished + parser.rejected
     if stopped_by is not None:
@@ -48,10 +49,10 @@ def exit_status(
 
 
 def status_with_metrics(status: int, *, is_written: bool) -> int:
-    """Return the exit status of a run whose metrics file was written last.
+    """Return the exit status of the process after the last write of the metrics file.
 
     Args:
-        status: Exit status before that. The file holds it.
+        status: Exit status of the run, which the file holds.
         is_written: Whether the file could be written.
     """
     return EXIT_LOCAL if not is_written and status in _MILDER_THAN_LOCAL else status

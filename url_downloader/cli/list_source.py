@@ -31,14 +31,14 @@ log = logging.getLogger(__package__)
 
 
 class ListedJobs(NamedTuple):
-    """The jobs of a list, which is read while they are taken.
+    """Jobs of a list, which is read while the run takes them.
 
     Args:
         descriptor: Descriptor of the list.
-        parser: Parser of the list, which counts what it can't use.
+        parser: Parser of the list, which counts the bad and the repeated lines.
         jobs: Jobs in the order of the list; None means that there is no job yet.
-        names: Names that servers give to files.
-        unread: Part of the list that has not been read yet.
+        names: Names that servers give to files, with the checksums that belong to names.
+        unread: Part of the list that the run has not read yet.
     """
 
     descriptor: int
@@ -50,7 +50,7 @@ class ListedJobs(NamedTuple):
 
 @contextmanager
 def open_list(command: CommandSettings, settings: Settings) -> Iterator[ListedJobs]:
-    """Open the list, and parse it while its jobs are taken.
+    """Open the list for the block; it is read and parsed while the run takes its jobs.
 
     Raises:
         InputError: The list or the file of checksums can't be read.
@@ -107,10 +107,10 @@ def _listed_jobs(
 
 
 def _read_sums(path: Path) -> Mapping[str, Checksum]:
-    """Return the checksums that sha256sum wrote to the file, by the names of files.
+    """Return the checksums in a file of sha256sum, by the names of the files they are for.
 
     Raises:
-        InputError: The file can't be read, or another program wrote it.
+        InputError: The file can't be read, or has another format.
     """
     try:
         with path.open(encoding="utf-8", errors="surrogateescape") as lines:
@@ -126,14 +126,14 @@ def _with_checksums(
     *,
     takes_server_names: bool,
 ) -> Iterator[DownloadJob | None]:
-    """Yield the jobs, each with the checksum that is listed for its file.
+    """Yield the jobs, each with the checksum that is known for the name of its file.
 
-    A job's own checksum stays. Where a server may name the file, the checksum is looked up when
-    the name is known.
+    A job's own checksum stays. If a server may name the file, ServerNames looks the checksum up
+    later.
     """
     for job in jobs:
-        is_open = job is None or job.checksum or (takes_server_names and not job.is_named)
-        if job is None or is_open or job.output not in checksums:
+        is_unchanged = job is None or job.checksum or (takes_server_names and not job.is_named)
+        if job is None or is_unchanged or job.output not in checksums:
             yield job
         else:
             yield job._replace(checksum=checksums[job.output])

@@ -1,4 +1,4 @@
-"""The log file, which logrotate and the like may rename or remove during a run."""
+"""The log file, which another program, such as logrotate, may rename or remove during a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from url_downloader.shared.interruptible_pipe import (
 
 
 class LogFile(WatchedFileHandler):
-    """A log handler that appends to a file, and creates it again after a rotation.
+    """Log handler that appends to a file, and creates it again if it was renamed or removed.
 
     A record that can't be written is lost, and the run goes on.
 
@@ -29,7 +29,7 @@ class LogFile(WatchedFileHandler):
     Raises:
         OutputError: The file can't be opened.
 
-    Threads: As every handler.
+    Threads: `handle` and `close` from any thread; `handle` locks before it calls `emit`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,7 +40,7 @@ class LogFile(WatchedFileHandler):
             raise OutputError(message) from error
 
     def _open(self) -> io.TextIOWrapper:
-        """Open the file; if it is a pipe, let a signal end the wait for its reader."""
+        """Open the file; if it is a pipe, a signal can end the wait for a slow reader."""
         stream = super()._open()
         if not is_pipe(stream.fileno()):
             return stream
@@ -50,7 +50,7 @@ class LogFile(WatchedFileHandler):
         return text_stream(pipe, errors="backslashreplace")
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record; create the file if it is gone."""
+        """Write the record; create the file first if it was renamed or removed."""
         try:
             super().emit(record)
         except OSError:

@@ -14,7 +14,7 @@ _FORMAT = "%(asctime)s %(levelname)s %(threadName)s: %(message)s"
 
 
 class PrintableFormatter(logging.Formatter):
-    """A formatter that escapes control characters, which a list or a server may have sent."""
+    """Formatter that escapes control characters, which may come from the list or a server."""
 
     def format(self, record: logging.LogRecord) -> str:
         return "\n".join(printable(line) for line in super().format(record).split("\n"))
@@ -22,10 +22,10 @@ class PrintableFormatter(logging.Formatter):
 
 @contextmanager
 def logging_to(settings: LogSettings) -> Iterator[Console]:
-    """Log to stderr during the block, and to the file of the settings.
+    """Log to stderr, and during the block to the file, if any; yield the handler of stderr.
 
     Raises:
-        OutputError: The file can't be opened.
+        OutputError: The log file can't be opened.
     """
     # A closed or full stderr, or a full disk under the log, must not end a download.
     logging.raiseExceptions = False

@@ -14,7 +14,7 @@ from url_downloader.shared.version import PROGRAM
 
 
 def add_message_options(group: Group, defaults: MonitorSettings) -> None:
-    """Add the options to the group; defaults come from Settings."""
+    """Add the options for messages to the group."""
     verbosity = group.add_mutually_exclusive_group()
     verbosity.add_argument("-v", "--verbose", action="store_true", help="log every step")
     text = "log errors only, and print the summary only if something went wrong"
@@ -26,17 +26,17 @@ def add_message_options(group: Group, defaults: MonitorSettings) -> None:
         choices=tuple(map(str, ProgressMode)),
         default=str(ProgressMode.AUTO),
         metavar="WHEN",
-        help="show a live display in place of status lines: always, never, or auto, which means"
+        help="show a live display instead of status lines: always, never, or auto, which means"
         " on a terminal (default: auto)",
     )
     for flag, metavar, text in (
-        ("--log-file", "FILE", "append the log to FILE, too, even with -q"),
+        ("--log-file", "FILE", "append the log to FILE as well, even with -q"),
         (
             "--metrics-file",
             "FILE.prom",
-            "write the counters of the run to FILE.prom while it goes on, for Prometheus",
+            "write the counters of the run to FILE.prom periodically, for Prometheus",
         ),
-        ("--lock", "FILE", "exit at once with status 75 if another run holds the lock FILE"),
+        ("--lock", "FILE", "lock FILE; exit with status 75 if another run holds the lock"),
     ):
         group.add_argument(flag, metavar=metavar, type=Path, help=f"{text} (default: none)")
     group.add_argument("-h", "--help", action="help", help="print this help and exit")
@@ -45,14 +45,14 @@ def add_message_options(group: Group, defaults: MonitorSettings) -> None:
 
 
 def log_settings(arguments: argparse.Namespace) -> LogSettings:
-    """Return the settings that the arguments ask for."""
+    """Return the settings of the log that the arguments ask for."""
     return LogSettings(
         file=arguments.log_file, is_verbose=arguments.verbose, is_quiet=arguments.quiet
     )
 
 
 def check_extras(command: CommandSettings) -> None:
-    """Check that the packages that options need are installed.
+    """Check that the optional packages are installed that the options need.
 
     Raises:
         ConfigError: A package is missing.

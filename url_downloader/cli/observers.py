@@ -25,13 +25,13 @@ status_log = logging.getLogger(STATUS_LINES)
 state_log = logging.getLogger(STATE_REPLY)
 
 MAX_RETRIES_SHOWN = 10
-"""Retries that the state of a run names; it counts the others."""
+"""Number of retries that the state of a run lists; it counts the others."""
 _STATE_INTERVAL = 0.1
-"""Seconds between two checks whether SIGUSR1 has asked for the state of the run."""
+"""Seconds between two checks for SIGUSR1, which asks for the state of the run."""
 
 
 def log_observers(settings: MonitorSettings, signals: SignalFlags) -> Sequence[Observer]:
-    """Return the observers that log status lines and, when SIGUSR1 comes, the state."""
+    """Return the observers that log status lines and, after SIGUSR1, the state of the run."""
 
     def reply(view: RunView) -> None:
         if signals.take_state_request():
@@ -79,7 +79,7 @@ def state_lines(view: RunView) -> Iterator[str]:
 def display_observers(
     command: CommandSettings, console: Console
 ) -> Iterator[Sequence[Observer]]:
-    """Show the live display during the block, where it is wanted; yield its observer."""
+    """Show the live display during the block if it is wanted; yield its observer, or none."""
     if not wants_display(command):
         yield ()
         return
@@ -90,7 +90,7 @@ def display_observers(
 
 
 def wants_display(command: CommandSettings) -> bool:
-    """Tell whether the run has a live display on stderr."""
+    """Tell whether the run is to have a live display on stderr."""
     if command.progress is not ProgressMode.AUTO:
         return command.progress is ProgressMode.ALWAYS
     is_smart = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
@@ -101,16 +101,16 @@ def wants_display(command: CommandSettings) -> bool:
 
 
 class MetricsOutput:
-    """The metrics file of a run, if one is wanted.
+    """Output of the metrics file of a run, if the user wants one.
 
     Args:
         path: Path of the file; None = no file.
-        settings: Settings of the monitor. The file is written at its interval.
+        settings: Settings of the monitor; the file is written at the interval of status lines.
 
     Attributes:
-        observers: Observers that write the file while the run goes on.
+        observers: Observers that write the file while the run goes on; empty without a file.
 
-    Threads: One at a time: the observer's, and the main thread after it.
+    Threads: `finish` in the main thread, after the run has ended its observers.
     """
 
     def __init__(self, path: Path | None, settings: MonitorSettings) -> None:
@@ -125,7 +125,7 @@ class MetricsOutput:
             )
 
     def finish(self, run: RunSummary, exit_status: int) -> bool:
-        """Write the file for the last time; return whether it could be written."""
+        """Write the file for the last time; return False if it can't be written."""
         if self._file is None:
             return True
         self._file.write(

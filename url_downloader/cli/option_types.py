@@ -29,18 +29,18 @@ _PARSERS: Mapping[str, Callable[[str], float]] = {
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """A parser whose usage errors do not show the value of an option, which may be secret.
+    """Parser whose usage errors leave out a value that was given to a flag without value.
 
-    In `-kAuthorization: ...` the value is a header whose `H` was forgotten.
+    The value may be secret: `-kAuthorization: ...` is a header whose `H` was forgotten.
     """
 
     def error(self, message: str) -> NoReturn:
-        """Print usage and message, and exit with status 2."""
+        """Print the usage and the message to stderr, and exit with status 2."""
         super().error(re.sub(r"(?s)ignored explicit argument .*", "takes no value", message))
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """A formatter that shows the value of an option once, after all its flags.
+    """Formatter that shows the value of an option once, after all its flags.
 
     argparse itself does so from Python 3.13 on.
     """
@@ -62,7 +62,7 @@ def add_number(group: Group, *flags: str, metavar: str, default: float, text: st
 
     Args:
         group: Group of the option.
-        flags: Flags of the option.
+        flags: Flags of the option; the last one has the range in `config.settings`.
         metavar: Kind of the number: N, TIME or SIZE.
         default: Default of the option.
         text: Help text, without the default.
@@ -84,7 +84,12 @@ def _shown(value: float, metavar: str) -> str:
 
 
 def failure_limit(text: str) -> FailureLimit:
-    """Parse `N` or `N%`."""
+    """Parse `N` or `N%`.
+
+    Raises:
+        ValueError: The text is not a number.
+        ConfigError: The number is out of its range.
+    """
     share = text.removesuffix("%")
     return (
         FailureLimit(count=0, percent=float(share))
@@ -94,13 +99,13 @@ def failure_limit(text: str) -> FailureLimit:
 
 
 def in_range(flag: str, parse: Callable[[str], object]) -> Callable[[str], object]:
-    """Return a type for argparse, whose errors name the range of the flag.
+    """Return a converter for argparse that names the range of the flag if `parse` fails.
 
-    Settings check later that the value is in the range.
+    Settings check later that the parsed value is in the range.
     """
 
     def convert(text: str) -> object:
-        """Parse the value, as argparse asks for it."""
+        """Parse the value for argparse."""
         try:
             return parse(text)
         except ValueError as error:
@@ -126,7 +131,7 @@ def media_types(text: str) -> tuple[str, ...]:
 
 
 def header_fields(text: str) -> Fields:
-    """Parse a header field, or read all fields from the file of `@FILE`."""
+    """Parse one header field, or all fields of a file if the text is `@FILE`."""
     if not text.startswith("@"):
         return (_field(text, where=""),)
     path = Path(text[1:])
@@ -159,7 +164,7 @@ def field_value(text: str) -> str:
 
 
 def referer(text: str) -> str:
-    """Return the URL without login and fragment, which a Referer must not have.
+    """Return the URL without user name, password and fragment, which no Referer may have.
 
     See RFC 9110 §10.1.3.
     """
@@ -167,7 +172,7 @@ def referer(text: str) -> str:
 
 
 def proxy_url(text: str) -> str:
-    """Check the URL of a proxy; its errors do not show it, because it may have a password."""
+    """Return the checked URL of a proxy. Errors leave it out: it may have a password."""
     try:
         parse_proxy(text)
     except ValueError as error:

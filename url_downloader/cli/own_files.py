@@ -23,7 +23,7 @@ _STREAM = Path("-")
 
 
 def written_files(command: CommandSettings) -> Iterator[tuple[str, Path]]:
-    """Yield flag and path of each file that the run writes, other than the downloads."""
+    """Yield flag and path of each file that the run writes, apart from the downloads."""
     reports = command.reports
     for flag, path in (
         (REPORT, None if reports.report == STDOUT else reports.report),
@@ -37,10 +37,10 @@ def written_files(command: CommandSettings) -> Iterator[tuple[str, Path]]:
 
 
 def check_written_files(command: CommandSettings) -> None:
-    """Check that no file is written for two options, or over the list.
+    """Check that no two options write the same file, and that none overwrites the list.
 
     Raises:
-        ConfigError: A file has two purposes, or an option has `-` where it needs a file.
+        ConfigError: A file has two purposes, or an option that needs a file has `-`.
     """
     owners = {_target(command.list_name): _LIST}
     for flag, path in written_files(command):
@@ -49,15 +49,15 @@ def check_written_files(command: CommandSettings) -> None:
         if _is_pipe_or_device(path):
             continue
         owner = owners.setdefault(_target(path), flag)
-        # The failed list may replace the list: it is written when the list has been read.
+        # The failed list may replace the list: it is written after the list has been read.
         if owner != flag and (flag, owner) != (FAILED_LIST, _LIST):
             raise ConfigError(f"{flag} {path}: is also the file of {owner}; name another")
 
 
 def own_files(command: CommandSettings, settings: Settings) -> Iterator[str]:
-    """Yield the paths, relative to the output directory, of the run's files that are in it.
+    """Yield the path of each file in the output directory that the run reads or writes itself.
 
-    The output directory need not exist.
+    Paths are relative to the output directory, which need not exist.
     """
     server = settings.server
     read = (command.checksums, server.cookies, server.netrc, server.ca_cert, server.cert)
@@ -69,7 +69,7 @@ def own_files(command: CommandSettings, settings: Settings) -> Iterator[str]:
 
 
 def _target(path: str | Path) -> str:
-    """Return the path of the file that a path leads to, links resolved."""
+    """Return the path with all links resolved."""
     try:
         return os.path.realpath(path)
     except OSError:
@@ -77,7 +77,7 @@ def _target(path: str | Path) -> str:
 
 
 def _is_pipe_or_device(path: Path) -> bool:
-    """Tell whether several options may write to the path at once."""
+    """Tell whether several options may write to the path: it exists and is no regular file."""
     try:
         return path.exists() and not path.is_file()
     except OSError:
@@ -85,7 +85,7 @@ def _is_pipe_or_device(path: Path) -> bool:
 
 
 def _paths_below(directory: Path, path: Path) -> Iterator[str]:
-    """Yield the path, and the path that it links to, where they are in the directory."""
+    """Yield the path and the target of its links, relative to the directory, if inside it."""
     with suppress(OSError, ValueError):
         root = Path(os.path.realpath(directory))
         # The last component may be a link, which a download must not replace either.

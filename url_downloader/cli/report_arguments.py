@@ -10,19 +10,19 @@ from url_downloader.reports.report_settings import ReportSettings
 
 
 def add_report_options(group: Group) -> None:
-    """Add the options to the group."""
+    """Add the options for reports to the group."""
     group.add_argument(
         "--report",
         metavar="FILE",
         type=Path,
-        help="write a line of JSON for each URL when it is done; - is standard output"
+        help="write the result of each URL as a line of JSON; - is standard output"
         " (default: none)",
     )
     group.add_argument(
         "--failed-out",
         metavar="FILE",
         type=Path,
-        help="at the end, write a list of the URLs that were not downloaded (default: none)",
+        help="write a list of the URLs that were not downloaded, at the end (default: none)",
     )
     group.add_argument(
         "--print",
@@ -31,12 +31,12 @@ def add_report_options(group: Group) -> None:
         help="print the path of each finished file to standard output (default: nothing)",
     )
     group.add_argument(
-        "-0", "--null", action="store_true", help="end each printed path with a NUL"
+        "-0", "--null", action="store_true", help="end each path of --print with a NUL"
     )
 
 
 def report_settings(arguments: argparse.Namespace) -> ReportSettings:
-    """Return the settings that the arguments ask for.
+    """Return the settings of the reports that the arguments ask for.
 
     Raises:
         ConfigError: The options contradict each other.

@@ -1,4 +1,4 @@
-"""The command that retries what a run did not download, as it is shown: without secrets."""
+"""The command that retries what a run did not download, without secrets, for the user."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _HARMLESS = (
 
 
 def started_command(line: CommandLine) -> Sequence[str]:
-    """Return the words that started this process: the program and its arguments."""
+    """Return the words of the command that started this process: program and arguments."""
     return [*_program(line), *line.words]
 
 
@@ -40,7 +40,7 @@ def retry_advice(
     """Return the command that downloads what a run did not, or advice if no command can.
 
     Args:
-        command: Settings of the run's command.
+        command: Settings of the command.
         settings: Settings of the run.
         failed_list: Path of the failed list; None if none was written.
     """
@@ -68,7 +68,7 @@ def retry_arguments(
     Args:
         line: Command line of the run.
         failed_list: Name of the failed list; None if none was written.
-        is_continuing: Whether the same command would leave finished files alone.
+        is_continuing: Whether the command skips finished files already, or compares them.
     """
     words, position = line.words, line.list_position
     if failed_list is not None and position is not None:
@@ -89,14 +89,14 @@ def shown_command(words: Sequence[str]) -> str:
 
 
 def _program(line: CommandLine) -> Sequence[str]:
-    """Return the words that the user typed before the arguments."""
+    """Return the words before the arguments, such as `python main.py`."""
     if Path(sys.argv[0]).suffix == ".py":
         return sys.orig_argv[: len(sys.orig_argv) - len(line.words)]
     return sys.argv[:1]
 
 
 def _quoted(word: str) -> str:
-    """Return the word quoted for a shell; a word that can't be printed as bash's $'...'."""
+    """Return the word quoted for a shell; an unprintable word in bash's form $'...'."""
     if word.isprintable():
         return shlex.quote(word)
     octets = word.encode(sys.getfilesystemencoding(), "surrogateescape")
@@ -109,11 +109,11 @@ def _quoted(word: str) -> str:
 
 
 def _without_secrets(word: str, *, before: str) -> str:
-    """Return the word without passwords and values of headers.
+    """Return the word with `***` for passwords, cookies and values of headers.
 
     Args:
         word: Word of a command line.
-        before: Word before it, which may be its option.
+        before: Word before `word`: its option if `word` is a value.
     """
     is_header = re.fullmatch(_HEADER_FLAG, before) or re.match(_IN_ONE_WORD, word)
     if is_header and not re.match(_HARMLESS, word):

@@ -1,4 +1,7 @@
-"""The lock against a second run at the same time. The kernel releases it with the process."""
+"""The lock against a second run at the same time.
+
+The kernel releases the lock when the process ends, however it ends.
+"""
 
 from __future__ import annotations
 
@@ -16,24 +19,24 @@ from url_downloader.shared.errors import LockedError, OutputError
 from url_downloader.storage.disk_errors import output_errors
 
 _MARK = "url-downloader "
-"""Start of the text in a lock file. A file with other content is not touched."""
+"""Start of the text in a lock file. A file that begins otherwise is left unchanged."""
 _MAX_TEXT = 4096
-"""Bytes that are read of a lock file."""
+"""Bytes of a lock file that are read, at most."""
 
 
 @contextmanager
 def held_lock(path: Path, command: str) -> Iterator[None]:
-    """Hold the lock during the block, and describe this process in its file.
+    """Hold the lock during the block, and describe this process in the lock file.
 
-    The file stays afterwards. If it were removed, two processes could each lock another file of
-    this name.
+    The file stays afterwards. If it were removed, two processes could hold locks on two
+    different files of this name.
 
     Args:
-        path: Path of the file, which is created if it is missing.
-        command: Command of this process, without secrets.
+        path: Path of the lock file, which is created if it is missing.
+        command: Command line of this process, without secrets.
 
     Raises:
-        LockedError: Another process holds the lock. The message describes it.
+        LockedError: Another process holds the lock. The message names that process.
         OutputError: The file can't be opened, or is no lock file.
     """
     with ExitStack() as stack:
@@ -80,7 +83,10 @@ def _this_process() -> str:
 
 
 def _holder(text: str) -> str:
-    """Return the holder of the lock that the text describes, unless that process is dead."""
+    """Return the holder of the lock for the message.
+
+    Just after another process took the lock, the file is empty or describes a dead process.
+    """
     who = text.removeprefix(_MARK).strip()
     pid, _, rest = who.partition(" ")
     is_dead = rest.startswith(f"on {socket.gethostname()} ") and not _is_alive(pid)

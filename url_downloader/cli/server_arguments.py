@@ -18,13 +18,13 @@ from url_downloader.config.settings import Settings
 
 
 def add_server_options(group: Group, defaults: Settings) -> None:
-    """Add the options to the group; defaults come from Settings."""
+    """Add the options for requests to the group; their defaults come from Settings."""
     group.add_argument(
         *("-H", "--header"),
         metavar="'NAME: VALUE'|@FILE",
         type=header_fields,
         action="extend",
-        help="send this header, or those in FILE, one per line; repeatable (default: none)",
+        help="request header, or headers in FILE, one per line; repeatable (default: none)",
     )
     group.add_argument(
         *("-U", "--user-agent"),
@@ -35,13 +35,13 @@ def add_server_options(group: Group, defaults: Settings) -> None:
     )
     for flag, metavar, parse, text in (
         ("--referer", "URL", referer, "value of the Referer header"),
-        ("--cookies", "FILE", Path, "send the cookies in FILE, which is a cookies.txt"),
+        ("--cookies", "FILE", Path, "send the cookies in FILE, in the format of cookies.txt"),
     ):
         group.add_argument(flag, metavar=metavar, type=parse, help=f"{text} (default: none)")
-    text = "neither keep nor send cookies that servers set"
+    text = "ignore cookies that servers set"
     group.add_argument("--no-cookies", action="store_true", help=text)
     _add_netrc_options(group.add_mutually_exclusive_group())
-    text = "proxy for all servers: http, https, socks5 or socks5h (default: from environment)"
+    text = "proxy for all URLs: http, https, socks5 or socks5h (default: from environment)"
     group.add_argument("--proxy", metavar="URL", type=proxy_url, help=text)
     _add_tls_options(group)
     _add_redirect_options(group, defaults)
@@ -53,7 +53,7 @@ def _add_redirect_options(group: Group, defaults: Settings) -> None:
     group.add_argument(
         "--location-trusted",
         action="store_true",
-        help="after a redirect, send headers and credentials to the new server, too",
+        help="send headers and credentials even after a redirect to another server",
     )
 
 
@@ -70,15 +70,19 @@ def _add_tls_options(group: Group) -> None:
         help="do not check the certificates of servers",
     )
     for flag, metavar, text in (
-        ("--ca-cert", "PATH", "file or directory of authorities (default: those of requests)"),
-        ("--cert", "FILE", "client certificate, PEM (default: none)"),
-        ("--key", "FILE", "its key, PEM, not encrypted (default: in the file of --cert)"),
+        (
+            "--ca-cert",
+            "PATH",
+            "certificate authorities, file or directory (default: those of requests)",
+        ),
+        ("--cert", "FILE", "PEM file with the client certificate (default: none)"),
+        ("--key", "FILE", "PEM file with its unencrypted key (default: the file of --cert)"),
     ):
         group.add_argument(flag, metavar=metavar, type=Path, help=text)
 
 
 def server_settings(arguments: argparse.Namespace) -> ServerSettings:
-    """Return the settings that the arguments ask for.
+    """Return the settings of requests that the arguments ask for.
 
     Raises:
         ConfigError: The options contradict each other.

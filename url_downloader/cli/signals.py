@@ -1,7 +1,6 @@
-"""Signals as flags, which the run reads when it can.
+"""Signals as flags, which the run checks periodically.
 
-A handler may run between any two steps of the main thread, so it only stores that its signal
-came.
+A handler may interrupt the main thread at any step, so it only notes that its signal came.
 """
 
 from __future__ import annotations
@@ -17,12 +16,13 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class SignalFlags:
-    """The signals that have come.
+    """Flags for the signals that have come.
 
     Attributes:
-        stop: First SIGINT or SIGTERM; None before one comes. SIGHUP counts as SIGTERM.
+        stop: First signal that stops the run: SIGINT or SIGTERM; None before one comes. SIGHUP
+            counts as SIGTERM.
 
-    Threads: The handlers run in the main thread. Any thread may read the flags.
+    Threads: handlers in the main thread; `stop` from any thread; `take_state_request` in one.
     """
 
     def __init__(self) -> None:
@@ -33,8 +33,8 @@ class SignalFlags:
     def on_stop(self, number: int, _: FrameType | None) -> None:
         """Note a signal that stops the run; at the second one, end the process at once."""
         if self.stop is not None:
-            # Set only now: if the first signal did it, CPython would lose the second of two
-            # that come at once.
+            # The default handler is set only now. If the first signal set it, CPython would
+            # lose the second of two signals that come at once.
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         self.stop = signal.SIGINT if number == signal.SIGINT else signal.SIGTERM
@@ -50,21 +50,22 @@ class SignalFlags:
         yield signal.SIGUSR1, self.on_state_request
 
     def take_state_request(self) -> bool:
-        """Tell whether the state was asked for since the last call."""
+        """Tell whether SIGUSR1 has come since the last call."""
         is_wanted, self._is_state_wanted = self._is_state_wanted, False
         return is_wanted
 
 
 def _is_ignored(number: signal.Signals) -> bool:
-    """Tell whether the process was started by nohup, which has it ignore SIGHUP."""
+    """Tell whether the signal is SIGHUP and is ignored, as in a process that nohup started."""
     return number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN
 
 
 @contextmanager
 def caught_signals() -> Iterator[SignalFlags]:
-    """Catch SIGINT, SIGTERM, SIGHUP (unless nohup has it ignored) and SIGUSR1.
+    """Catch SIGINT, SIGTERM, SIGHUP and SIGUSR1 during the block; yield their flags.
 
-    A signal that stops the run also ends the wait for a pipe that is full.
+    SIGHUP stays ignored if nohup started the process. A signal that stops the run also ends
+    writes to a full pipe.
     """
     flags = SignalFlags()
     before = {number: signal.signal(number, handler) for number, handler in flags.handlers()}

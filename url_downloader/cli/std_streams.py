@@ -1,4 +1,4 @@
-"""The standard streams, even where they are closed, full, or a pipe without a reader."""
+"""The standard streams, which may be closed, full, or pipes without a reader."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from url_downloader.shared.interruptible_pipe import (
 
 
 def prepare_std_streams() -> None:
-    """Open the null device for each of descriptors 0 to 2, stdout and stderr that is closed.
+    """Open the null device for each closed standard stream; make pipes interruptible.
 
-    Otherwise the first files that are opened would get these descriptors, and the output of a
-    library would go into them.
+    Otherwise the first files that are opened would get the descriptors 0 to 2, and the output
+    of a library would go into these files.
     """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
-            # The system gives the lowest free number: this one.
+            # The system assigns the lowest free descriptor, which is this one.
             os.open(os.devnull, os.O_RDWR)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
@@ -34,7 +34,7 @@ def prepare_std_streams() -> None:
 
 
 def _make_interruptible(name: str) -> None:
-    """Replace a stream that is a pipe by one whose writes a signal can end."""
+    """If the stream is a pipe, replace it by a stream whose writes a signal can end."""
     stream = getattr(sys, name)
     with suppress(OSError, ValueError):
         if is_pipe(stream.fileno()):
@@ -45,15 +45,15 @@ def _make_interruptible(name: str) -> None:
 
 
 def print_to_stderr(line: str) -> None:
-    """Print a line to stderr; drop it if that fails."""
+    """Print a line to stderr; drop the line if that fails."""
     with suppress(OSError, ValueError):
         print(line, file=sys.stderr, flush=True)
 
 
 def flush_std_streams() -> None:
-    """Flush stdout and stderr; drop what can't be written.
+    """Flush stdout and stderr; drop text that can't be written.
 
-    Otherwise Python would fail to flush them at exit, and change the exit status.
+    Otherwise Python would try again at exit, fail, and change the exit status.
     """
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -1,4 +1,4 @@
-"""The log lines on stderr, which make room for a live display."""
+"""The log handler of stderr, which leaves out status lines while there is a live display."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ STATE_REPLY = "url_downloader.status.answer"
 
 
 class Stderr:
-    """A stream that writes to what `sys.stderr` is at the moment of each write.
+    """Stream that passes each write on to the current `sys.stderr`.
 
-    Threads: As every stream.
+    Threads: one at a time; a log handler writes under its lock.
     """
 
     def write(self, text: str) -> None:
@@ -25,15 +25,16 @@ class Stderr:
 
 
 class Console(logging.StreamHandler[Stderr]):
-    """A log handler that writes to stderr what the user wants to see.
+    """Log handler that writes records to stderr.
 
     Args:
-        level: Lowest level of the records that are written. Replies to SIGUSR1 always are.
+        level: Lowest level of the records that are written. Replies to SIGUSR1 are written at
+            any level.
 
     Attributes:
         is_display_active: Whether a live display replaces the status lines.
 
-    Threads: As every handler.
+    Threads: `handle` from any thread; `is_display_active` is set in the main thread.
     """
 
     def __init__(self, level: int) -> None:

@@ -23,12 +23,12 @@ INTERVAL = 0.2
 
 
 class Display(io.TextIOBase):
-    """A stream for a terminal that shows the run in its last rows, and text above them.
+    """Stream to a terminal whose last rows show the run, with the written text above them.
 
     Args:
         stream: Stream of the terminal.
 
-    Threads: Any thread may call `write`. One thread calls `show`; after it, one calls `close`.
+    Threads: `write` from any thread; `show` in one; `close` in one, after the last `show`.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -44,7 +44,7 @@ class Display(io.TextIOBase):
         return len(text)
 
     def show(self, view: RunView) -> None:
-        """Paint the state of the run, if this process has the terminal."""
+        """Write the kept text, and below it the state of the run if in the foreground."""
         rows: Sequence[RenderableType] = ()
         if self._screen.is_in_foreground():
             size = self._screen.size()
@@ -55,13 +55,13 @@ class Display(io.TextIOBase):
         self._screen.paint(self._whole_lines(), rows)
 
     def close(self) -> None:
-        """Erase the rows; the text stays."""
+        """Write the rest of the text, and erase the rows below it."""
         if not self.closed:
             self._screen.paint(self._whole_lines() + self._rest, ())
         super().close()
 
     def _whole_lines(self) -> str:
-        """Return the whole lines that were written since the last update."""
+        """Return the lines that were completed since the last update."""
         written = [self._written.popleft() for _ in range(len(self._written))]
         lines, newline, self._rest = (self._rest + "".join(written)).rpartition("\n")
         return lines + newline
@@ -69,10 +69,12 @@ class Display(io.TextIOBase):
 
 @contextmanager
 def live_display(console: Console) -> Iterator[Observer]:
-    """Show the run on stderr during the block; yield the observer that does it.
+    """Show the run on stderr during the block; yield the observer that updates the display.
+
+    Text that is written to `sys.stderr` meanwhile appears above the display.
 
     Args:
-        console: Log handler, which leaves out its status lines meanwhile.
+        console: Log handler, which leaves out status lines meanwhile.
     """
     display = Display(sys.stderr)
     console.is_display_active = True
@@ -85,7 +87,7 @@ def live_display(console: Console) -> Iterator[Observer]:
 
 
 def table_text(rows: Sequence[tuple[str, str]]) -> str:
-    """Return a table of names and texts that is at most as wide as the terminal."""
+    """Return a table of names and texts as text that fits the width of the terminal."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="bold")
     table.add_column(overflow="fold")

@@ -1,4 +1,4 @@
-"""The rows of the live display: one for each download, and the whole run below.
+"""The rows of the live display: one for each download, and below them the whole run.
 
 This module lays out rows for the width of a window. `screen.py` paints them.
 """
@@ -19,19 +19,19 @@ from url_downloader.shared.ports import Phase, Progress
 from url_downloader.shared.text import format_seconds, format_size, printable
 
 WIDE = 64
-"""Columns of a window that has room for all facts about a download."""
+"""Columns from which on a window has room for all facts about a download."""
 MAX_LEFT = 99 * 3600
-"""Seconds of the longest time left that is shown; a longer one is no useful estimate."""
+"""Seconds; longest time left that is shown. A longer one is no useful estimate."""
 RATE_WINDOW = 5.0
 """Seconds over which the rate of a download is averaged."""
 _OVERALL_ROWS = 3
-"""Rows for the whole run, at most."""
+"""Number of rows for the whole run, at most."""
 
 
 class Rates:
-    """The rates of the workers' attempts over the last few seconds.
+    """Rates of the workers' attempts over the last few seconds.
 
-    Threads: One.
+    Threads: one.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Rates:
         self._seen: dict[str, tuple[int, deque[tuple[float, int]]]] = {}
 
     def rate(self, name: str, progress: Progress, *, now: float) -> float:
-        """Return the rate of a worker's attempt in bytes per second.
+        """Return the rate of a worker's current attempt in bytes per second.
 
         Args:
             name: Name of the worker.
@@ -60,11 +60,11 @@ class Rates:
 def frame(
     view: RunView, rates: Rates, *, size: tuple[int, int], encoding: str
 ) -> Sequence[RenderableType]:
-    """Return the rows to show; they leave a third of the window to the log lines above.
+    """Return the rows to show, which leave a third of the window to the log lines above.
 
     Args:
         view: View of the run.
-        rates: Rates of its attempts.
+        rates: Rates of the run's attempts.
         size: Columns and rows of the window.
         encoding: Encoding of the terminal.
     """
@@ -93,7 +93,7 @@ def shown_name(output: str, *, encoding: str) -> str:
 
 
 def fitted(name: str, columns: int) -> str:
-    """Return the name in exactly so many columns; a name that is too long loses its start."""
+    """Return the name in exactly that many columns; a name that is too long loses its start."""
     columns = max(0, columns)
     if cell_len(name) > columns:
         end = name[-columns:]
@@ -104,7 +104,7 @@ def fitted(name: str, columns: int) -> str:
 
 
 def _row(name: str, progress: Progress, *, rate: float, columns: int) -> Text:
-    """Return the row of a download; a narrow one has fewer facts."""
+    """Return the row of a download, with fewer facts in a narrow window."""
     is_wide = columns >= WIDE
     cells = [_amount(progress, is_wide=is_wide), f"{format_size(rate)}/s".rjust(12)]
     if is_wide:
@@ -114,7 +114,7 @@ def _row(name: str, progress: Progress, *, rate: float, columns: int) -> Text:
 
 
 def _amount(progress: Progress, *, is_wide: bool) -> str:
-    """Return how much of the file is here, or the phase of an attempt without bytes."""
+    """Return how much of the file is present, or the phase if no bytes are being received."""
     position, total = format_size(progress.position), progress.total
     if not progress.position or progress.phase is Phase.WORKING:
         text = progress.phase.value
@@ -125,7 +125,7 @@ def _amount(progress: Progress, *, is_wide: bool) -> str:
 
 
 def _left(progress: Progress, rate: float) -> str:
-    """Return the time left at this rate; empty if it can't be known."""
+    """Return the time left at this rate, as text; empty if unknown."""
     if progress.total is None or not rate or not progress.position:
         return ""
     return _duration((progress.total - progress.position) / rate)
@@ -136,10 +136,10 @@ def _duration(seconds: float) -> str:
 
 
 def _overall(state: PoolState, *, columns: int) -> Iterator[RenderableType]:
-    """Yield the rows of the whole run: a bar, then numbers in one row, or in two if narrow."""
+    """Yield the rows of the whole run: a bar, then numbers in one row, or two if it is full."""
     done, failed = (state.counts[each] for each in (JobStatus.SUCCESS, JobStatus.FAILED))
     total, metrics = sum(state.counts.values()), state.metrics
-    # Without the rest of the list, the total is not known.
+    # While the list is still being read, the total is unknown.
     known = total if state.is_list_read else None
     yield ProgressBar(total=known, completed=done + failed, animation_time=metrics.seconds)
     jobs = Text.assemble(

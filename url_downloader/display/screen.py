@@ -24,12 +24,12 @@ MAX_COLUMNS = 100
 class Screen:
     """Rows at the bottom of a terminal, with the visible cursor in the row below them.
 
-    So the shell's prompt starts in an empty row, even if the process is killed.
+    The cursor is there so that the shell's prompt gets an empty row if the process is killed.
 
     Args:
         stream: Stream of the terminal.
 
-    Threads: One at a time.
+    Threads: one at a time.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -43,7 +43,7 @@ class Screen:
         return self._console.encoding
 
     def size(self) -> tuple[int, int]:
-        """Return the columns and rows that can be used now."""
+        """Return the usable columns and rows of the window, as it is now."""
         try:
             columns, rows = os.get_terminal_size(self._stream.fileno())
         except (OSError, ValueError):
@@ -51,18 +51,18 @@ class Screen:
         return min(columns or 80, MAX_COLUMNS), rows or 24
 
     def is_in_foreground(self) -> bool:
-        """Tell whether this process is in the foreground of its terminal."""
+        """Tell whether this process is in the foreground of its terminal; True if unknown."""
         try:
             return os.tcgetpgrp(self._stream.fileno()) == os.getpgrp()
         except (OSError, ValueError):
             return True
 
     def leave(self) -> None:
-        """Forget the painted rows: another program may have moved them."""
+        """Forget the painted rows without erasing them: another program may have moved them."""
         self._painted = ()
 
     def paint(self, above: str, rows: Sequence[RenderableType]) -> None:
-        """Replace the rows that were painted last.
+        """Replace the rows that were painted last. Errors of the terminal are ignored.
 
         Args:
             above: Whole lines that stay above the rows.
@@ -71,7 +71,7 @@ class Screen:
         """
         columns, lines = self.size()
         self._console.size = (columns, lines)
-        # An empty row counts, too, such as a bar at 0 % without colors.
+        # A row without text takes a row, too, such as a bar at 0 % without colors.
         shown = rows[max(0, len(rows) + 1 - lines) :]
         painted = [[*chain(*self._console.render_lines(row, pad=False)[:1])] for row in shown]
         with self._console.capture() as capture:
@@ -89,7 +89,7 @@ class Screen:
 def drawing_console(stream: TextIO) -> Console:
     """Return a console that renders for the terminal, but does not write to it.
 
-    The caller writes the result, and handles its errors.
+    The caller writes the result itself, to handle the errors of the write.
     """
     draft = io.TextIOWrapper(io.BytesIO(), encoding=stream.encoding)
     # The caller has decided that there is a terminal, so rich need not detect one.
@@ -100,15 +100,15 @@ def erasure(rows: Sequence[str], columns: int) -> str:
     """Return the escape sequences that erase these rows, and input typed in the row below.
 
     Nearly all terminals fold rows for which the window has become too narrow. Each row is
-    erased by itself: tmux would move text that is cleared from the top of the window on into
-    its history.
+    erased by itself. If all were cleared at once from the top of the window, tmux would move
+    the text into its history.
     """
     height = sum(_height(row, columns) for row in rows)
     return "\r\x1b[2K" + "\x1b[A\x1b[2K" * height if height else ""
 
 
 def _height(row: str, columns: int) -> int:
-    """Return the number of rows that a folded row takes; a wide character is never split."""
+    """Return the number of rows that a row takes if it is folded at that many columns."""
     height, used = 1, 0
     for width in map(cell_len, row):
         if used + width > columns:

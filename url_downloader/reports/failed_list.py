@@ -1,7 +1,7 @@
-"""The failed list: the jobs that a run did not finish, in the format of its input.
+"""The failed list: the jobs that did not succeed, in the format of the input list.
 
-aria2c can read it, too. It ignores options that it does not know, but it rejects the whole list
-for a value that is out of its range.
+aria2c can read this list, too. aria2c ignores options that it does not know, but it rejects the
+whole list if a value is out of the range that it accepts.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from url_downloader.storage.missing_features import NOT_OFFERED
 NOT_STARTED = "unfinished: not started"
 """Reason of a job without an attempt."""
 _MAX_REASON = 200
-"""Characters of a reason that are shown; a server may have sent a long one."""
+"""Characters of a reason that are written, at most; a server may have sent a long one."""
 _ARIA2_SECONDS = range(1, 601)
 """Seconds that aria2c accepts as a timeout."""
 
 Item = tuple[DownloadJob, str]
-"""A job and the reason why it is in the list."""
+"""A job of the list, and the reason why it did not succeed."""
 
 
 def reason_of(record: JobRecord) -> str:
-    """Return the reason why a job has not succeeded, for the user."""
+    """Return the reason why a job did not succeed, for the user."""
     message = record.result.message if record.result else ""
     if record.status is JobStatus.FAILED:
         return f"failed: {message}"
@@ -48,8 +48,8 @@ def list_text(items: Iterable[Item], settings: Settings) -> Iterator[str]:
     """Yield the text of the list, job by job.
 
     Args:
-        items: Jobs and reasons. The text has the passwords and headers of the jobs.
-        settings: Settings of the run. An option that equals them is left out.
+        items: Jobs and reasons. The text contains the passwords and headers of the jobs.
+        settings: Settings of the run. An option with the same value is left out.
     """
     for job, reason in items:
         lines = (f"# {_shown(reason)}", job.url, *_option_lines(job, settings))
@@ -62,8 +62,8 @@ def _shown(reason: str) -> str:
 
 
 def _option_lines(job: DownloadJob, settings: Settings) -> Iterator[str]:
-    # The name has a suffix if another URL of the list has the plain name. A list without that
-    # URL would give it none.
+    # A name that differs from that of the URL has a suffix, because another URL of the list
+    # took the plain name. The failed list may lack that URL, and would give no suffix.
     if job.is_named or job.output != name_from_url(job.url):
         yield f"  out={job.output}"
     if job.checksum is not None:
@@ -79,13 +79,13 @@ def _option_lines(job: DownloadJob, settings: Settings) -> Iterator[str]:
 
 
 def has_options(job: DownloadJob, settings: Settings) -> bool:
-    """Tell whether the job has options that a plain URL would not give it."""
+    """Tell whether the job needs option lines, other than `out` for a name with a suffix."""
     lines = _option_lines(job, settings)
     return job.is_named or not all(line.startswith("  out=") for line in lines)
 
 
 def _limit_name(field: str, value: float) -> str:
-    """Return the option's name; where aria2c would reject the value, a name that it ignores."""
+    """Return the option's name, or one that aria2c ignores if it would reject the value."""
     name = field.replace("_", "-")
     return name if value in _ARIA2_SECONDS else OWN_NAMES.get(name, name)
 
@@ -101,7 +101,7 @@ def _number(value: float) -> str:
 
 
 def check_writable(path: Path) -> None:
-    """Check that the list can be written to the path.
+    """Check that the list can be written to the path, unless that is a pipe or device.
 
     Raises:
         OutputError: The list can't be written.
@@ -126,7 +126,8 @@ def write_list(
         gave_up: Tells whether to stop waiting for the reader of a pipe.
 
     Raises:
-        OSError: The list can't be written. An existing file is unchanged.
+        OSError: The list can't be written, or the reader of the pipe is too slow. An existing
+            file is unchanged.
     """
     if not _is_replaced(path):
         _write_pipe(path, texts, gave_up=gave_up)
@@ -146,7 +147,7 @@ def write_list(
 
 
 def _sync(descriptor: int) -> None:
-    """Write the list through to the disk, if the file system can do that."""
+    """Flush the list to the disk, if the file system offers that."""
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -173,7 +174,7 @@ def _is_replaced(path: Path) -> bool:
 
 
 def _target(path: Path) -> Path:
-    """Return the path that links lead to, so that the links stay."""
+    """Return the path with all links resolved, so that the links stay."""
     return Path(os.path.realpath(path))
 
 

@@ -15,7 +15,7 @@ from url_downloader.shared.text import path_text
 from url_downloader.shared.url_parts import without_credentials
 
 UNFINISHED = "unfinished"
-"""Status in the report of a job that had not ended when the run ended."""
+"""Status, in the report, of a job that had not ended when the run ended."""
 
 _encode = json.JSONEncoder().encode
 _NO_RESULT = JobResult()
@@ -24,12 +24,12 @@ _FLAGS = {None: "null", False: "false", True: "true"}
 
 
 class Attempt(NamedTuple):
-    """An attempt that has ended.
+    """Attempt that has ended.
 
     Args:
-        record: Record of its job after the attempt.
-        ended_at: Seconds since the epoch; None if the attempt has not ended.
-        wait: Seconds from its end until the next attempt is due; None if it was the last.
+        record: Record of the job after the attempt.
+        ended_at: End of the attempt, in seconds since the epoch; None if unknown.
+        wait: Seconds from the end until the next attempt is due; None after the last attempt.
     """
 
     record: JobRecord
@@ -38,16 +38,16 @@ class Attempt(NamedTuple):
 
 
 class Report:
-    """The report of a run, which gets a line for each job that ends.
+    """Report of a run, which gets a line for each job that ends.
 
-    A worker only passes on the job's record. The writer's thread makes the line of it, to save
-    the worker's time.
+    To save the worker's time, its thread only queues the job's record. The writer's thread
+    turns the record into a line.
 
     Args:
-        write: Takes a function that returns a line with its line feed.
+        write: Queues a function, which is called later and returns a line with its line feed.
         utc_now: Wall clock, seconds since the epoch.
 
-    Threads: Any thread may call any method.
+    Threads: all methods from any thread.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Report:
         self._earlier: dict[int, list[Attempt]] = {}
 
     def on_event(self, event: JobEvent) -> None:
-        """Note an attempt before a retry; write a line for a job that has ended."""
+        """Remember an attempt that a retry follows; write a line for a job that has ended."""
         record = event.record
         if record.status is JobStatus.RETRY_SCHEDULED:
             wait = None if record.due is None else max(0.0, record.due - event.time)
@@ -73,7 +73,7 @@ class Report:
             self._write(functools.partial(_line_of_ended, record, earlier))
 
     def add_unfinished(self, records: Iterable[JobRecord]) -> None:
-        """Write a line for each of these jobs that has not ended; the run is over."""
+        """Write a line for each of these jobs that had not ended when the run ended."""
         for record in records:
             if not record.status.is_terminal:
                 self._write(functools.partial(_line, record, self._recall(record)))
@@ -92,7 +92,7 @@ def _line_of_ended(record: JobRecord, earlier: Sequence[Attempt]) -> bytes:
 
 
 def _line(record: JobRecord, attempts: Sequence[Attempt]) -> bytes:
-    """Return the line of a job. Assembling it takes half as long as json's encoder would."""
+    """Return the line of a job, put together by hand: json's encoder takes twice as long."""
     job, status = record.job, record.status
     result = record.result or _NO_RESULT
     source = result.source or _NO_SOURCE
@@ -156,10 +156,13 @@ def _sha256(source: SourceFacts) -> str | None:
 
 
 def rfc3339(seconds: float | None) -> str | None:
-    """Return the time as `2026-11-24T20:37:04.125000Z`; None if out of the range of years.
+    """Return the time as `2026-11-24T20:37:04.125000Z`.
 
     Args:
-        seconds: Seconds since the epoch.
+        seconds: Seconds since the epoch; None = no time.
+
+    Returns:
+        None for no time, and for a time outside the years 1 to 9999.
     """
     if seconds is None:
         return None
@@ -172,5 +175,5 @@ def rfc3339(seconds: float | None) -> str | None:
 
 @functools.lru_cache(maxsize=16)
 def _date_and_time(second: int) -> str:
-    """Return date and time; cached, because most times of a report are in the same seconds."""
+    """Return date and time; cached, because many times of a report share a second."""
     return datetime.fromtimestamp(second, UTC).isoformat()[:19]

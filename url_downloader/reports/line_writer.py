@@ -1,7 +1,4 @@
-"""A writer of whole lines to a file or a pipe, which may be full or closed.
-
-It is independent of what the lines mean.
-"""
+"""A writer of whole lines to a file or a pipe, which may be full or closed."""
 
 from __future__ import annotations
 
@@ -19,28 +16,29 @@ from url_downloader.shared.descriptors import is_regular
 log = logging.getLogger(__package__)
 
 FLUSH_INTERVAL = 0.1
-"""Seconds between two calls of `LineWriter.flush`. A reader waits no longer for a line."""
+"""Seconds between two calls of `LineWriter.flush`: the longest delay of a line."""
 _BATCH = 1000
-"""Lines that are written by one system call, to save time."""
+"""Lines that one system call writes, at most; one call for each line takes longer."""
 MAX_UNMADE = 5000
-"""Lines that may wait to be made. The thread that exceeds it makes them, to bound memory."""
+"""Lines that `write` may queue; beyond that, `write` makes them itself, to bound memory."""
 _POLL_INTERVAL = 0.1
 """Seconds between two checks of `gave_up` while `LineWriter.drain` waits for a reader."""
 
 
 class LineWriter:
-    """A writer that never blocks on a slow reader, except in `drain`.
+    """Writer that never blocks on a slow reader, except in `drain`.
 
     `write` only queues a function that makes a line. `flush` makes and writes all queued lines
-    together, because to switch threads for each line takes several times as long. Lines that
-    can't be written are kept and tried again by the next `flush`. A file never has a part of a
-    line, even if the process is killed.
+    together: switching threads for each line would take several times as long. Lines that
+    can't be written are kept for the next `flush`; if the reader has closed the pipe, they are
+    dropped. A file never has a part of a line, even if the process is killed. Errors are
+    logged.
 
     Args:
-        descriptor: Descriptor to write to, which is not closed here.
+        descriptor: Descriptor to write to; the caller closes it.
         name: Name of the output, for messages.
 
-    Threads: Any thread may call any method. One must call `flush` every FLUSH_INTERVAL.
+    Threads: all methods from any thread. One thread calls `flush` every FLUSH_INTERVAL.
     """
 
     def __init__(self, descriptor: int, *, name: str) -> None:
@@ -64,7 +62,7 @@ class LineWriter:
         """Queue a line for the next `flush`.
 
         Args:
-            line: Returns the line with its end. It is called in any thread.
+            line: Returns the line with its end; called in any thread that flushes.
         """
         self._unmade.append(line)
         if len(self._unmade) > MAX_UNMADE:
@@ -96,7 +94,7 @@ class LineWriter:
             gave_up: Tells whether to stop waiting.
 
         Returns:
-            Whether all lines are written, or the reader has closed the pipe.
+            True if all lines are written, or if the reader has closed the pipe.
         """
         self.flush()
         while self._waiting and self._error is None and not gave_up():
@@ -108,7 +106,7 @@ class LineWriter:
         return not self._is_file or self._is_stored()
 
     def _is_stored(self) -> bool:
-        """Tell whether the disk has all lines; some file systems report errors at a close."""
+        """Tell whether the file has all lines. Some file systems report errors at a close."""
         with suppress(OSError):
             copy = os.dup(self._descriptor)
             try:
@@ -124,7 +122,7 @@ class LineWriter:
             self._is_closed = True
 
     def _take_unmade(self) -> list[Callable[[], bytes]]:
-        """Return the queued functions, and drop them if the writer is closed."""
+        """Return the queued functions; none, and drop them, if the writer is closed."""
         with self._lock:
             unmade = [self._unmade.popleft() for _ in range(len(self._unmade))]
             return [] if self._is_closed else unmade
@@ -160,7 +158,10 @@ class LineWriter:
         return self._is_file or bool(self._readiness.poll(0))
 
     def _forget(self, written: int) -> None:
-        """Drop the bytes that are written from the queue. The caller holds the lock."""
+        """Remove written bytes from the lines that wait. The caller holds the lock.
+
+        A file is cut back to its last whole line.
+        """
         while self._waiting and written >= len(self._waiting[0]):
             written -= len(self._waiting.popleft())
         if not written or not self._waiting:

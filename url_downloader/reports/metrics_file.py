@@ -22,7 +22,7 @@ _LAST_SUCCESS = "url_downloader_last_success_timestamp_seconds"
 
 
 class MetricsFile:
-    """The metrics file of a run. Each write replaces it by an atomic rename.
+    """Metrics file of a run. Each write replaces it by an atomic rename.
 
     Args:
         path: Path of the file.
@@ -31,7 +31,7 @@ class MetricsFile:
     Attributes:
         error: Error of the last write; None if it succeeded.
 
-    Threads: One at a time.
+    Threads: one at a time.
     """
 
     def __init__(self, path: Path, *, utc_now: Callable[[], float] = time.time) -> None:
@@ -49,10 +49,10 @@ class MetricsFile:
         is_list_read: bool,
         exit_status: int | None = None,
     ) -> None:
-        """Write the state of the run; log an error once, until a write succeeds again.
+        """Write the state of the run. On failure, set `error`, and log the first of a series.
 
         Args:
-            counts: Numbers of jobs by status.
+            counts: Number of jobs by status.
             metrics: Counters of the run.
             is_list_read: Whether the whole list has been read.
             exit_status: Exit status of the run; None while it goes on.
@@ -77,13 +77,13 @@ class MetricsFile:
     def _time_families(self, exit_status: int | None) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "url_downloader_run_start_timestamp_seconds",
-            "When the last run began.",
+            "Time when the last run began.",
             self._began,
         )
         if exit_status is not None:
             yield GaugeMetricFamily(
                 "url_downloader_run_end_timestamp_seconds",
-                "When the last run ended. Missing while a run goes on.",
+                "Time when the last run ended. Missing while a run goes on.",
                 self._utc_now(),
             )
             yield GaugeMetricFamily(
@@ -92,12 +92,12 @@ class MetricsFile:
                 exit_status,
             )
         if self._last_success is not None:
-            text = "When a run last ended with exit status 0."
+            text = "Time when a run last ended with exit status 0."
             yield GaugeMetricFamily(_LAST_SUCCESS, text, self._last_success)
 
 
 class _Families(Collector):
-    """A collector that gives its families to a registry."""
+    """Collector that returns the given families."""
 
     def __init__(self, *families: Metric) -> None:
         self._families = families
@@ -114,7 +114,7 @@ def _run_families(
         jobs.add_metric([status.value], counts[status])
     yield jobs
     for name, value, text in (
-        ("list_read", is_list_read, "Whether the list was read to its end."),
+        ("list_read", is_list_read, "1 if the list was read to its end, else 0."),
         ("in_flight_attempts", metrics.in_flight, "Attempts that are going on."),
     ):
         yield GaugeMetricFamily(f"url_downloader_{name}", text, value)
@@ -138,7 +138,10 @@ def _run_families(
 
 
 def _last_success(path: Path) -> float | None:
-    """Return the last success of earlier runs, so that an alert on it goes on."""
+    """Return the time of the last success, as an earlier run wrote it; None if none did.
+
+    The new file keeps this time, so that an alert on it works across runs that fail.
+    """
     try:
         families = text_string_to_metric_families(path.read_text(encoding="utf-8"))
         samples = (sample for family in families for sample in family.samples)

@@ -13,13 +13,16 @@ STDOUT = Path("-")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportSettings:
-    """Files and lines that a run writes for scripts. Each is None or False by default.
+    """Settings of the files and lines that a run writes for scripts.
 
     Args:
-        report: Path of the report; STDOUT is standard output.
-        failed_list: Path of the list of the jobs that did not succeed.
+        report: Path of the report; STDOUT is standard output; None = no report.
+        failed_list: Path of the list of the jobs that did not succeed; None = no list.
         prints_paths: Whether the path of each finished file is printed to standard output.
         ends_with_nul: Whether a NUL ends each printed path, in place of a line feed.
+
+    Raises:
+        ConfigError: The settings contradict each other.
     """
 
     report: Path | None = None

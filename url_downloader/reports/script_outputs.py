@@ -1,7 +1,7 @@
 """The files and lines that a run writes for scripts: opened before it, finished after it.
 
-`open_outputs` opens what the settings ask for. The run calls the outputs' listeners with its
-events and the observers with its state. `Outputs.finish` then writes the rest.
+`open_outputs` opens the outputs that the settings ask for. During the run their listeners get
+its events, and their observers flush lines. After the run, `Outputs.finish` writes the rest.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ _UNFINISHED = [status for status in JobStatus if not status.is_terminal]
 
 
 class RunEnd(NamedTuple):
-    """The end of a run, as its outputs need it.
+    """Facts about the end of a run that its outputs need.
 
     Args:
         summary: Summary of the run.
         names: Names that servers gave to files.
         unread: Part of the list that the run has not read.
-        must_hurry: Tells whether the process has to end soon.
+        must_hurry: Tells whether the process has to end soon, so that slow readers lose lines.
     """
 
     summary: RunSummary
@@ -55,13 +55,15 @@ class RunEnd(NamedTuple):
 
 
 class Outputs:
-    """The open outputs of a run.
+    """Open outputs of a run.
 
     Attributes:
-        listeners: Listeners of the run's events.
-        observers: Observers of the run.
-        endings: Functions that write the rest, called in this order at the end of the run. Each
+        listeners: Listeners to be called with the run's events.
+        observers: Observers to be called with the run's state.
+        endings: Functions that write the rest of an output after the run, in this order. Each
             returns whether its output is complete.
+
+    Threads: one; the listeners and observers are called from other threads.
     """
 
     def __init__(self) -> None:
@@ -70,7 +72,7 @@ class Outputs:
         self.endings: list[Callable[[RunEnd], bool]] = []
 
     def finish(self, end: RunEnd) -> bool:
-        """Complete all outputs; return whether that succeeded."""
+        """Write the rest of all outputs; return whether all are complete. Errors are logged."""
         failures = [ending for ending in self.endings if not ending(end)]
         return not failures
 
@@ -87,7 +89,7 @@ def open_outputs(
         list_descriptor: Descriptor of the list, which no output may overwrite.
 
     Raises:
-        OutputError: A file can't be written.
+        OutputError: An output can't be written, or would overwrite the list.
     """
     outputs = Outputs()
     with ExitStack() as stack:
@@ -118,7 +120,7 @@ def _open_report(path: Path, list_descriptor: int, *, stack: ExitStack) -> int:
 
 
 def _writer(descriptor: int, outputs: Outputs, *, name: str, stack: ExitStack) -> LineWriter:
-    """Return a writer that an observer flushes; it is closed before its descriptor is."""
+    """Return a writer that a new observer flushes. `stack` closes it before the descriptor."""
     writer = LineWriter(descriptor, name=name)
     stack.callback(writer.close)
     flush = Observer(
@@ -176,7 +178,7 @@ def _add_failed_list(outputs: Outputs, path: Path, *, settings: Settings) -> Non
 
 
 def _failed_list_text(run: RunEnd, path: Path, *, settings: Settings) -> Iterator[str]:
-    """Return the text of all jobs that did not succeed, and of the rest of the list."""
+    """Return the text of all jobs that did not succeed, and of the unread rest of the list."""
     # The next run must give the file the name that a server chose in this one.
     takes_names = settings.output.takes_server_names
     settled = run.names.settled if takes_names else _unchanged

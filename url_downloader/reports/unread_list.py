@@ -1,4 +1,4 @@
-"""The rest of a list: what a run that was stopped has not read, as text for the failed list."""
+"""The rest of a list that a stopped run has not read, as text for the failed list."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _MAX_SECONDS = 5.0
 
 
 class UnreadList(NamedTuple):
-    """The part of a list that its run has not read yet.
+    """Part of a list that the run has not read yet.
 
     Args:
-        jobs: Jobs that follow; None means that there is no job yet.
-        skimmer: Skimmer of the list's lines; None if the parser has to see every line.
+        jobs: Jobs of this part; None means that there is no job yet.
+        skimmer: Skimmer that copies lines without parsing; None if all must be parsed.
         is_file: Whether the list is a regular file, which has a known end. Another program may
             still write to a pipe.
     """
@@ -43,13 +43,13 @@ def unread_text(
     path: Path,
     settled: Callable[[DownloadJob], DownloadJob],
 ) -> Iterator[str]:
-    """Yield the text of all entries that the run has not read.
+    """Yield the text of all entries that the run has not read; log what is left out.
 
     Args:
         unread: Rest of the list.
         settings: Settings of the run.
         path: Path of the failed list, for messages.
-        settled: Returns a job with the name that its file has.
+        settled: Returns a job with the final name of its file.
     """
     skimmer = unread.skimmer
     if skimmer is not None:
@@ -64,13 +64,13 @@ def unread_text(
 
 
 def _is_copied(job: DownloadJob, skimmer: ListSkimmer | None, *, settings: Settings) -> bool:
-    """Tell whether the URL was copied already, from a line that spells it differently."""
+    """Tell whether the skimmer copied the URL already, perhaps from another spelling."""
     is_skimmed = skimmer is not None and skimmer.has(job.url)
     return is_skimmed and not has_options(job, settings)
 
 
 def _unread_jobs(unread: UnreadList, path: Path) -> Iterator[DownloadJob | None]:
-    """Yield the jobs that follow; stop early where the list has no known end."""
+    """Yield the jobs of the rest; stop early if a list without a known end goes on."""
     log.info("reading the rest of the list for %s", path)
     last = began = time.monotonic()
     quiet_checks = 0
