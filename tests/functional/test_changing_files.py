@@ -1,4 +1,4 @@
-"""Files that change while they are downloaded: each ends on the disk as one whole version."""
+"""Files that change while they are downloaded: each stored file is exactly one version."""
 
 from __future__ import annotations
 
@@ -33,28 +33,30 @@ from url_downloader.storage import part_file
 SEED = 20_240_603
 KIB, MIB = 1 << 10, 1 << 20
 FILES, SOME = 500, 80
+"""Files of the large test, and of each small one."""
 UNRULY_REQUESTS = 6
-"""Requests for one file during which the server changes it, cuts and fails."""
+"""First requests for a file, in which the server may change it, truncate it or fail."""
 RETRIES = 40
 LIMITS = AttemptLimits(timeout=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manners:
-    """The way a server treats ranges and names its versions.
+    """The way in which a server handles ranges and names versions.
 
     Args:
-        headers: Fields that name the version. `{number}` is its number, `{past}` a past date
-            that differs for each version, `{now}` the date of the reply.
-        heeds_if_range: Whether a range of another version is refused (RFC 9110 §13.1.5).
-        has_one_size: Whether two versions may have one size.
-        longest_span: Bytes of a 206 at most.
+        headers: Header fields that name the version. `{number}` is its number, `{past}` a past
+            date that differs for each version, `{now}` the date of the reply.
+        respects_if_range: Whether the whole file is sent if If-Range names another version
+            (RFC 9110 §13.1.5).
+        can_repeat_size: Whether two versions may have the same size.
+        longest_span: Largest number of bytes of a 206.
         framing: Framing of bodies.
     """
 
     headers: tuple[tuple[str, str], ...]
-    heeds_if_range: bool = True
-    has_one_size: bool = True
+    respects_if_range: bool = True
+    can_repeat_size: bool = True
     longest_span: int = 1 << 40
     framing: Framing = Framing.LENGTH
 
@@ -76,10 +78,10 @@ class Resource:
         manners: Manners of the server.
 
     Attributes:
-        versions: Digests of all bodies that it has had.
-        statuses: Statuses of all replies.
+        versions: Digests of all its versions.
+        statuses: Numbers of replies by status.
 
-    Threads: requests for one file come one after the other.
+    Threads: any, but one at a time.
     """
 
     name: str
@@ -87,41 +89,41 @@ class Resource:
     manners: Manners
     versions: set[str] = field(default_factory=set)
     statuses: Counter[int] = field(default_factory=Counter)
-    _luck: random.Random = field(init=False)
+    _chance: random.Random = field(init=False)
     _number: int = 0
     _body: bytes = b""
 
     def __post_init__(self) -> None:
-        self._luck = random.Random(f"{SEED} {self.name}")
+        self._chance = random.Random(f"{SEED} {self.name}")
         self._change()
 
     def answer(self, request: Request) -> Answer:
         """Return the reply to one request."""
         is_unruly = request.ordinal <= UNRULY_REQUESTS
-        if is_unruly and self._luck.random() < 0.3:
+        if is_unruly and self._chance.random() < 0.3:
             self._change()
-        if is_unruly and self._luck.random() < 0.1:
+        if is_unruly and self._chance.random() < 0.1:
             self.statuses[503] += 1
             return Reply(status=503)
         status, body, headers = self._select(request)
         self.statuses[status] += 1
         reply = Reply(status=status, body=body, headers=headers, framing=self.manners.framing)
-        return self._spoilt(reply) if is_unruly and self._luck.random() < 0.7 else reply
+        return self._truncated(reply) if is_unruly and self._chance.random() < 0.7 else reply
 
-    def _spoilt(self, reply: Reply) -> Answer:
-        """Return the reply cut at a random place, seldom within its head."""
-        if self._luck.random() < 0.05:
-            return Raw(reply.message, Cut(self._luck.randrange(len(reply.head))))
-        way = self._luck.choice((Cut, Cut, Reset))
-        return replace(reply, delivery=way(self._luck.randint(0, len(reply.payload))))
+    def _truncated(self, reply: Reply) -> Answer:
+        """Return the reply truncated at a random place, which is seldom within its head."""
+        if self._chance.random() < 0.05:
+            return Raw(reply.message, Cut(self._chance.randrange(len(reply.head))))
+        way = self._chance.choice((Cut, Cut, Reset))
+        return replace(reply, delivery=way(self._chance.randint(0, len(reply.payload))))
 
     def _change(self) -> None:
         self._number += 1
-        if not self._body or not self.manners.has_one_size or self._luck.random() < 0.4:
-            size = self._luck.randint(self.size // 2, self.size)
-            # Sizes of one residue belong to one version only.
+        if not self._body or not self.manners.can_repeat_size or self._chance.random() < 0.4:
+            size = self._chance.randint(self.size // 2, self.size)
+            # The remainder by 64 makes sure that sizes of two versions differ.
             self._body = bytes(size - size % 64 + self._number % 64)
-        self._body = self._luck.randbytes(len(self._body))
+        self._body = self._chance.randbytes(len(self._body))
         self.versions.add(hashlib.sha256(self._body).hexdigest())
 
     def _select(self, request: Request) -> tuple[int, bytes, list[tuple[str, str]]]:
@@ -130,7 +132,7 @@ class Resource:
         match = re.fullmatch(r"bytes=(\d+)-", request.header("Range") or "")
         condition = request.header("If-Range")
         is_same = condition in [value for _, value in headers]
-        if match is None or (self.manners.heeds_if_range and not is_same):
+        if match is None or (self.manners.respects_if_range and not is_same):
             return 200, self._body, headers
         first, total = int(match[1]), len(self._body)
         if first >= total:
@@ -150,29 +152,34 @@ class Resource:
 
 @dataclass(slots=True)
 class ChangingSite:
-    """Changing files of a server, and their downloads.
+    """A server whose files change, and the downloads of its files.
 
     Args:
-        resources: Files by name.
-        run: Runs that download them.
+        resources: Files of the server by name.
+        run: Runs that download the files.
 
     Attributes:
-        outcomes: Outcomes of the jobs that succeeded.
-        asked: Requests for a range.
+        outcomes: Numbers of successful jobs by outcome.
+        range_requests: Requests for a range.
     """
 
     resources: dict[str, Resource]
     run: Run
     outcomes: Counter[Outcome] = field(default_factory=Counter)
-    asked: list[Request] = field(default_factory=list)
+    range_requests: list[Request] = field(default_factory=list)
 
     def download(self, *, retries: int = RETRIES, runs: int = 1) -> None:
-        """Download all files, with so many retries in each of up to `runs` runs."""
+        """Download all files; start another run after a failure, up to `runs` runs.
+
+        Args:
+            retries: Number of retries of each job in a run.
+            runs: Largest number of runs.
+        """
         with ScriptedServer({f"/{n}": r.answer for n, r in self.resources.items()}) as server:
             for _ in range(runs):
                 if self._download(server, retries=retries):
                     break
-            self.asked = [each for each in server.requests() if each.header("Range")]
+            self.range_requests = [each for each in server.requests() if each.header("Range")]
 
     def _download(self, server: ScriptedServer, *, retries: int) -> bool:
         jobs = [
@@ -193,8 +200,8 @@ class ChangingSite:
         """Return the number of replies with this status."""
         return sum(each.statuses[status] for each in self.resources.values())
 
-    def assert_unspliced(self) -> None:
-        """Check that the directory has these files alone, each of them exactly one version."""
+    def assert_one_version_each(self) -> None:
+        """Check that the directory has all files, and that each is exactly one version."""
         directory = self.run.directory
         assert sorted(path.name for path in directory.iterdir()) == sorted(self.resources)
         wrong = [
@@ -211,11 +218,11 @@ def digest_of(path: Path) -> str:
 
 
 def make_site(directory: Path, manners: Manners, *, count: int, large: int) -> ChangingSite:
-    """Return a site of `count` files, of which `large` have megabytes."""
-    luck = random.Random(SEED)
-    sizes = [luck.randint(1 * KIB, 64 * KIB) for _ in range(count - large)]
-    sizes += [luck.randint(2 * MIB, 3 * MIB) for _ in range(large)]
-    luck.shuffle(sizes)
+    """Return a site of `count` files; `large` of them have megabytes."""
+    chance = random.Random(SEED)
+    sizes = [chance.randint(1 * KIB, 64 * KIB) for _ in range(count - large)]
+    sizes += [chance.randint(2 * MIB, 3 * MIB) for _ in range(large)]
+    chance.shuffle(sizes)
     names = [f"{number:03}.bin" for number in range(count)]
     resources = {n: Resource(n, s, manners) for n, s in zip(names, sizes, strict=True)}
     run = Run(
@@ -229,7 +236,7 @@ def make_site(directory: Path, manners: Manners, *, count: int, large: int) -> C
 
 @pytest.fixture(autouse=True)
 def small_parts(bare_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make parts worth resuming from their first KiB on."""
+    """Have parts of 1 KiB and more kept and resumed."""
     monkeypatch.setattr(part_file, "WORTH_RESUMING", KIB)
 
 
@@ -243,24 +250,24 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize(
     ("retries", "runs"), [(RETRIES, 1), (0, RETRIES)], ids=["retries", "runs"]
 )
-def test_five_hundred_files(directory: Path, retries: int, runs: int) -> None:
-    """Each file is one version, whether attempts follow within one run or in many runs."""
+def test_500_changing_files(directory: Path, retries: int, runs: int) -> None:
+    """Each file is one version, both after retries in one run and after many runs."""
     site = make_site(directory, Manners(headers=STRONG), count=FILES, large=25)
     site.download(retries=retries, runs=runs)
-    site.assert_unspliced()
+    site.assert_one_version_each()
     assert site.replies(206) > FILES / 4
     assert site.outcomes[Outcome.RESUMED] > FILES / 10
-    assert all(each.header("If-Range") for each in site.asked)
+    assert all(each.header("If-Range") for each in site.range_requests)
 
 
-def test_large_files_as_they_are(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each file is one version, also with the real size from which parts are resumed."""
+def test_large_changing_files(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file is one version if only parts of 1 MiB and more are resumed, as in real runs."""
     monkeypatch.undo()
     site = make_site(directory, Manners(headers=STRONG), count=60, large=40)
     site.download()
-    site.assert_unspliced()
+    site.assert_one_version_each()
     assert site.replies(206) > 0
-    assert all(int(str(each.header("Range"))[6:-1]) >= MIB for each in site.asked)
+    assert all(int(str(each.header("Range"))[6:-1]) >= MIB for each in site.range_requests)
 
 
 @pytest.mark.parametrize(
@@ -272,13 +279,13 @@ def test_large_files_as_they_are(directory: Path, monkeypatch: pytest.MonkeyPatc
         pytest.param(Manners(headers=STRONG, framing=Framing.CHUNKED), id="chunked"),
     ],
 )
-def test_resumed(directory: Path, manners: Manners) -> None:
-    """A server that respects If-Range has its files resumed, and none of them is mixed."""
+def test_a_server_that_respects_if_range(directory: Path, manners: Manners) -> None:
+    """Files are resumed, and each is one version."""
     site = make_site(
         directory, manners, count=SOME, large=4 if manners.longest_span > MIB else 0
     )
     site.download()
-    site.assert_unspliced()
+    site.assert_one_version_each()
     assert site.replies(206) > SOME / 4
     assert site.outcomes[Outcome.RESUMED] > SOME / 10
 
@@ -287,28 +294,31 @@ def test_resumed(directory: Path, manners: Manners) -> None:
     "manners",
     [
         pytest.param(
-            Manners(headers=STRONG, heeds_if_range=False, has_one_size=True), id="new-etag"
+            Manners(headers=STRONG, respects_if_range=False, can_repeat_size=True),
+            id="new-etag",
         ),
         pytest.param(
-            Manners(headers=STRONG, heeds_if_range=False, has_one_size=False),
+            Manners(headers=STRONG, respects_if_range=False, can_repeat_size=False),
             id="new-etag-and-total",
         ),
-        pytest.param(Manners(headers=OLD_ENOUGH, heeds_if_range=False), id="new-last-modified"),
         pytest.param(
-            Manners(headers=STRONG, heeds_if_range=False, longest_span=3000),
+            Manners(headers=OLD_ENOUGH, respects_if_range=False), id="new-last-modified"
+        ),
+        pytest.param(
+            Manners(headers=STRONG, respects_if_range=False, longest_span=3000),
             id="new-etag-in-short-206",
         ),
         pytest.param(
-            Manners(headers=STRONG, heeds_if_range=False, framing=Framing.CHUNKED),
+            Manners(headers=STRONG, respects_if_range=False, framing=Framing.CHUNKED),
             id="new-etag-chunked",
         ),
     ],
 )
-def test_206_of_another_version(directory: Path, manners: Manners) -> None:
-    """A 206 whose validator names another version is never appended."""
+def test_a_server_that_ignores_if_range(directory: Path, manners: Manners) -> None:
+    """A 206 whose validator names another version is not appended."""
     site = make_site(directory, manners, count=SOME, large=0)
     site.download()
-    site.assert_unspliced()
+    site.assert_one_version_each()
     assert site.replies(206) > SOME / 4
 
 
@@ -322,13 +332,13 @@ def test_206_of_another_version(directory: Path, manners: Manners) -> None:
         pytest.param((), id="no-validator"),
     ],
 )
-def test_nothing_to_tell_versions_by(
+def test_files_without_a_strong_validator(
     directory: Path, headers: tuple[tuple[str, str], ...]
 ) -> None:
-    """Without a strong validator nothing is resumed: no range is asked for."""
-    manners = Manners(headers=headers, heeds_if_range=False)
+    """Without a strong validator, no file is resumed: no range is requested."""
+    manners = Manners(headers=headers, respects_if_range=False)
     site = make_site(directory, manners, count=SOME, large=0)
     site.download()
-    site.assert_unspliced()
-    assert site.asked == []
+    site.assert_one_version_each()
+    assert site.range_requests == []
     assert site.outcomes == {Outcome.DOWNLOADED: SOME}

@@ -1,9 +1,8 @@
-"""Servers that stall or trickle, in every phase: no attempt outlasts its limits, and no run."""
+"""Servers that stall or trickle in each phase: an attempt ends at its limits, and so a run."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 import socket
 import ssl
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import run_cli
+from tests.support.digests import sha256
 from tests.support.in_process import Run, after
 from tests.support.raw_tcp import HOST, Talker, relay, unanswered_port
 from tests.support.scripted_server import (
@@ -31,17 +31,20 @@ from tests.support.scripted_server import (
     Stall,
     Trickle,
 )
-from url_downloader.shared.models import AttemptLimits, Checksum, ErrorKind
+from url_downloader.shared.models import AttemptLimits, ErrorKind
 from url_downloader.storage.part_file import PartFile
 
 EVERY = 0.05
 """Seconds between two bytes of a trickle."""
 LIMIT = 1.0
-"""Seconds that each limit allows."""
+"""Seconds; value of each limit that is set."""
 GRACE = 5.0
-"""Seconds that a busy machine may add."""
+"""Seconds by which an attempt may exceed its limit on a busy machine."""
 ADDRESSES = 12
-"""Of a host; if each had a limit of its own, the attempt would outlast LIMIT + GRACE."""
+"""Addresses of a host.
+
+If each of them had a limit of its own, an attempt would last longer than LIMIT + GRACE.
+"""
 
 BODY = bytes(1000)
 PLAIN = Reply(body=BODY)
@@ -50,7 +53,7 @@ START = len(CHUNKED.head)
 TRAILER = CHUNKED.message.removesuffix(b"\r\n") + b"X-Trailer: " + BODY
 SIZE = Raw(CHUNKED.head + b"0" * 1000)
 INTERIM = Raw(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100)
-ICE: Mapping[str, Answer] = {
+STALLS: Mapping[str, Answer] = {
     "before the status line": Raw(PLAIN.message, Stall(0)),
     "within the status line": Raw(PLAIN.message, Stall(10)),
     "after the status line": Raw(PLAIN.message, Stall(17)),
@@ -65,8 +68,8 @@ ICE: Mapping[str, Answer] = {
     "before the trailer": Raw(TRAILER, Stall(TRAILER.index(b"X-T"))),
     "within the trailer": Raw(TRAILER, Stall(TRAILER.index(b"X-T") + 5)),
 }
-"""Replies that stop."""
-DRIPS: Mapping[str, Answer] = {
+"""Replies that stop, by the place at which they stop."""
+TRICKLES: Mapping[str, Answer] = {
     "status line and headers": Raw(PLAIN.message, Trickle(EVERY)),
     "headers": Raw(b"HTTP/1.1 200 OK\r\nX: " + BODY, Trickle(EVERY, 20)),
     "many headers": Raw(b"HTTP/1.1 200 OK\r\n" + b"A:\r\n" * 90, Trickle(EVERY, 20)),
@@ -78,7 +81,7 @@ DRIPS: Mapping[str, Answer] = {
     "chunk size": Raw(SIZE.payload, Trickle(EVERY, START)),
     "trailer": Raw(TRAILER, Trickle(EVERY, TRAILER.index(b"X-T"))),
 }
-"""Replies that take minutes."""
+"""Replies that take minutes, by the part that arrives byte by byte."""
 
 IDLE = AttemptLimits(timeout=LIMIT, speed_limit=0)
 WHOLE = AttemptLimits(timeout=0, connect_timeout=0, speed_limit=0, max_time=LIMIT)
@@ -88,7 +91,7 @@ BEFORE_REPLY = "before the status line"
 
 
 def assert_timeouts(run: Run, urls: Mapping[str, str], limits: AttemptLimits) -> None:
-    """Each of the URLs ends as a timeout, soon, and so does the run for all of them."""
+    """Check that each job fails with a timeout at its limit, and that the run ends soon."""
     run.workers = len(urls)
     jobs = {str(n): name for n, name in enumerate(urls)}
     run.work(
@@ -104,7 +107,7 @@ def assert_timeouts(run: Run, urls: Mapping[str, str], limits: AttemptLimits) ->
 
 
 def urls_for(server: ScriptedServer, answers: Mapping[str, Answer]) -> dict[str, str]:
-    """The URLs at which the server answers so."""
+    """Have the server give each answer at its own URL; return the URLs by the same names."""
     for number, answer in enumerate(answers.values()):
         server.play(f"/{number}", answer)
     return {name: server.url(f"/{number}") for number, name in enumerate(answers)}
@@ -112,55 +115,55 @@ def urls_for(server: ScriptedServer, answers: Mapping[str, Answer]) -> dict[str,
 
 @pytest.fixture
 def run(tmp_path: Path, ca_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs that know no proxy, and trust our authority."""
+    """Return runs without a proxy, which trust the tests' own authority."""
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca_bundle))
     return Run(tmp_path / "out")
 
 
 @pytest.mark.parametrize("limits", [IDLE, WHOLE], ids=["timeout", "max-time"])
-def test_a_stall(run: Run, server: ScriptedServer, limits: AttemptLimits) -> None:
-    """Wherever a reply stops, the attempt ends at --timeout and at --max-time."""
-    assert_timeouts(run, urls_for(server, ICE), limits)
+def test_a_stalled_reply(run: Run, server: ScriptedServer, limits: AttemptLimits) -> None:
+    """An attempt ends at --timeout and at --max-time, wherever the reply stops."""
+    assert_timeouts(run, urls_for(server, STALLS), limits)
 
 
 @pytest.mark.parametrize("limits", [SPEED, WHOLE], ids=["speed-limit", "max-time"])
-def test_a_trickle(run: Run, server: ScriptedServer, limits: AttemptLimits) -> None:
-    """Whatever comes byte by byte, the attempt ends at --speed-time and at --max-time."""
-    assert_timeouts(run, urls_for(server, DRIPS), limits)
+def test_a_trickling_reply(run: Run, server: ScriptedServer, limits: AttemptLimits) -> None:
+    """An attempt ends at --speed-time and at --max-time if the reply arrives byte by byte."""
+    assert_timeouts(run, urls_for(server, TRICKLES), limits)
 
 
-def test_a_stall_is_too_slow(run: Run, server: ScriptedServer) -> None:
-    """After the first byte of a reply silence counts as a low speed."""
-    stalls = {name: answer for name, answer in ICE.items() if name != BEFORE_REPLY}
+def test_the_speed_limit_of_a_stalled_reply(run: Run, server: ScriptedServer) -> None:
+    """After the first byte of a reply, a stall counts as a low speed."""
+    stalls = {name: answer for name, answer in STALLS.items() if name != BEFORE_REPLY}
     assert_timeouts(run, urls_for(server, stalls), SPEED)
 
 
 @pytest.mark.parametrize("limits", [SPEED, WHOLE], ids=["speed-limit", "max-time"])
-def test_the_next_attempt_is_free(
+def test_an_attempt_after_a_timeout(
     run: Run, server: ScriptedServer, limits: AttemptLimits
 ) -> None:
-    """That an attempt was cut is not held against the next one."""
-    server.play("/a", ICE["within the body"], PLAIN)
+    """The limits of an attempt do not include the time of the attempt before it."""
+    server.play("/a", STALLS["within the body"], PLAIN)
     run.work([run.job("a", server.url("/a"), limits=limits, max_retries=1)])
     assert run.files == {"a": BODY}
     assert run.ended["a"].attempts == 2
 
 
-def test_silence_is_not_slow(run: Run, server: ScriptedServer) -> None:
-    """Before the first byte of a reply a server may think as long as --timeout allows."""
-    thinking = threading.Event()
-    server.play("/a", Raw(PLAIN.message, Hold(thinking)))
+def test_the_speed_limit_before_a_reply(run: Run, server: ScriptedServer) -> None:
+    """Before the first byte of a reply, --timeout applies, and the speed limit does not."""
+    may_reply = threading.Event()
+    server.play("/a", Raw(PLAIN.message, Hold(may_reply)))
     job = run.job("a", server.url("/a"), limits=SPEED)
-    wake = threading.Timer(2.5 * LIMIT, thinking.set)
-    wake.start()
+    timer = threading.Timer(2.5 * LIMIT, may_reply.set)
+    timer.start()
     run.work([job], until=after(LIMIT + 2 * GRACE))
-    wake.join()
+    timer.join()
     assert run.files == {"a": BODY}
 
 
-def test_slow_is_not_too_slow(run: Run, server: ScriptedServer) -> None:
-    """A trickle that keeps to the limits is waited for, longer than any of them."""
+def test_a_trickling_reply_within_the_limits(run: Run, server: ScriptedServer) -> None:
+    """A slow reply that exceeds no limit is complete, even if it takes longer than each."""
     small = Reply(body=BODY[:50])
     head = len(small.head)
     hop = Reply(status=302, headers={"Location": "/end"}, body=BODY[:50])
@@ -171,17 +174,18 @@ def test_slow_is_not_too_slow(run: Run, server: ScriptedServer) -> None:
     }
     server.play("/end", small)
     limits = AttemptLimits(timeout=LIMIT, speed_limit=5, speed_time=LIMIT)
-    urls, run.workers = urls_for(server, answers), len(answers)
+    run.workers = len(answers)
+    urls = urls_for(server, answers)
     run.work([run.job(name, url, limits=limits) for name, url in urls.items()])
     results = {name: str(record.result) for name, record in run.ended.items()}
     assert run.files == dict.fromkeys(answers, small.body), results
     assert min(record.worked for record in run.ended.values()) > 2 * LIMIT
 
 
-def test_work_of_our_own_is_not_slowness(
+def test_the_speed_limit_while_a_part_is_read(
     run: Run, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While a large part is read again for its checksum, no speed is asked of the server."""
+    """The time in which a part is read for its checksum does not lower the measured speed."""
     body, tag = bytes(4 << 20), {"ETag": '"one"'}
     half = len(body) // 2
     span = {**tag, "Content-Range": f"bytes {half}-{len(body) - 1}/{len(body)}"}
@@ -198,7 +202,7 @@ def test_work_of_our_own_is_not_slowness(
 
     monkeypatch.setattr(PartFile, "read_into", read_slowly)
     job = run.job("a", server.url("/a"), limits=SPEED, max_retries=1)
-    run.work([job._replace(checksum=Checksum("sha-256", hashlib.sha256(body).hexdigest()))])
+    run.work([job._replace(checksum=sha256(body))])
     result = run.ended["a"].result
     assert result is not None
     assert (result.kind, result.size) == (None, len(body)), result
@@ -206,32 +210,32 @@ def test_work_of_our_own_is_not_slowness(
 
 
 @dataclass(slots=True)
-class Names:
-    """Host names of our own, in place of the system's.
+class HostNames:
+    """Host names that only the tests know.
 
     Args:
-        gate: opened when all look-ups must end.
-        hosts: name to the seconds of its look-up and the ports, on this host, that it stands
-            for.
+        is_over: Event that ends all look-ups at once.
+        hosts: Names with the seconds of their look-up, and the ports of this host that their
+            addresses have.
     """
 
-    gate: threading.Event
+    is_over: threading.Event
     hosts: dict[str, tuple[float, list[int]]]
 
     def add(self, seconds: float, ports: list[int]) -> str:
-        """Another name."""
+        """Add a host; return its name."""
         name = f"host-{len(self.hosts)}.test"
         self.hosts[name] = (seconds, ports)
         return name
 
     def look_up(self, system: Callable[..., Any]) -> Callable[..., Any]:
-        """As the system's function, but for our names."""
+        """Return a function that looks up these names, and calls `system` for others."""
 
         def getaddrinfo(host: str, *args: Any, flags: int = 0, **more: Any) -> Any:
             if host not in self.hosts or flags & socket.AI_NUMERICHOST:
                 return system(host, *args, flags=flags, **more)
             seconds, ports = self.hosts[host]
-            self.gate.wait(seconds)
+            self.is_over.wait(seconds)
             kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
             return [(*kind, (HOST, port)) for port in ports]
 
@@ -239,24 +243,24 @@ class Names:
 
 
 @pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
-    """Names that the program can look up."""
-    ours = Names(threading.Event(), {})
-    monkeypatch.setattr(socket, "getaddrinfo", ours.look_up(socket.getaddrinfo))
-    yield ours
-    ours.gate.set()
+def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[HostNames]:
+    """Yield host names that the program can look up."""
+    added = HostNames(threading.Event(), {})
+    monkeypatch.setattr(socket, "getaddrinfo", added.look_up(socket.getaddrinfo))
+    yield added
+    added.is_over.set()
 
 
 @pytest.fixture
-def deaf() -> Iterator[list[int]]:
-    """Ports at which nobody answers."""
+def unanswered() -> Iterator[list[int]]:
+    """Yield ports that neither accept nor refuse connections."""
     with contextlib.ExitStack() as ports:
         yield [ports.enter_context(unanswered_port()) for _ in range(ADDRESSES)]
 
 
 @pytest.fixture
 def slow_tls(tls_server: ScriptedServer) -> Iterator[tuple[threading.Event, int]]:
-    """A port of `tls_server`, which speaks byte by byte there once the event is set."""
+    """Yield an event, and a port of `tls_server` that replies byte by byte once it is set."""
     is_slow = threading.Event()
     with Talker(relay(tls_server.port, is_slow=is_slow, every=EVERY)) as talker:
         yield is_slow, talker.port
@@ -267,39 +271,39 @@ def slow_tls(tls_server: ScriptedServer) -> Iterator[tuple[threading.Event, int]
     [CONNECT, WHOLE, AttemptLimits(timeout=LIMIT)],
     ids=["connect-timeout", "max-time", "timeout"],
 )
-def test_no_connection(
+def test_the_limits_of_a_connection(
     run: Run,
-    names: Names,
-    deaf: list[int],
+    names: HostNames,
+    unanswered: list[int],
     slow_tls: tuple[threading.Event, int],
     limits: AttemptLimits,
     tls_context: ssl.SSLContext,
 ) -> None:
-    """Look-up, connection to any of the addresses and TLS handshake have one limit in all."""
+    """Look-up, connections to all addresses and TLS handshake share one limit."""
     is_slow, slow_port = slow_tls
     is_slow.set()
     with ScriptedServer(tls=tls_context, silent=True) as silent:
         hosts = {
-            "look-up stalls": names.add(60, deaf),
-            "one address": names.add(0, deaf[:1]),
-            "many addresses": names.add(0, deaf),
-            "slow look-up, many addresses": names.add(0.6 * LIMIT, deaf),
+            "look-up stalls": names.add(60, unanswered),
+            "one address": names.add(0, unanswered[:1]),
+            "many addresses": names.add(0, unanswered),
+            "slow look-up, many addresses": names.add(0.6 * LIMIT, unanswered),
             "handshake stalls": names.add(0, [silent.port]),
             "handshake trickles": names.add(0, [slow_port]),
-            "all are slow": names.add(0.3 * LIMIT, [deaf[0], slow_port]),
+            "all are slow": names.add(0.3 * LIMIT, [unanswered[0], slow_port]),
         }
         urls = {name: f"https://{host}/" for name, host in hosts.items()}
         assert_timeouts(run, urls, limits)
 
 
 @pytest.mark.parametrize("limits", [IDLE, WHOLE], ids=["timeout", "max-time"])
-def test_tls_records_trickle(
+def test_a_trickling_tls_record(
     run: Run,
     tls_server: ScriptedServer,
     slow_tls: tuple[threading.Event, int],
     limits: AttemptLimits,
 ) -> None:
-    """Bytes of a TLS record that is not complete are no progress."""
+    """Bytes of an incomplete TLS record do not count as received, so limits still apply."""
     is_slow, port = slow_tls
 
     def answer(request: Request) -> Answer:
@@ -315,18 +319,18 @@ TIGHT = ("-T1", "--connect-timeout=1", "--speed-limit=10k", "--speed-time=1", "-
 ONCE = "--max-retries=0"
 
 
-def test_each_url_has_its_limits(
+def test_option_lines_that_set_limits(
     server: ScriptedServer, tmp_path: Path, tls_context: ssl.SSLContext
 ) -> None:
-    """Options of the list end attempts that the command line would let go on for ever."""
-    server.play("/stall", ICE["within a header"])
-    server.play("/drip", DRIPS["body"])
+    """Option lines of an entry limit its attempts, if the command line sets no limits."""
+    server.play("/stall", STALLS["within a header"])
+    server.play("/trickle", TRICKLES["body"])
     with ScriptedServer(tls=tls_context, silent=True) as silent:
         entries = [
             f"{silent.url('/tls')}\n  connect-timeout=1\n",
             f"{server.url('/stall?1')}\n  timeout=1\n",
             f"{server.url('/stall?2')}\n  max-time=1s\n",
-            f"{server.url('/drip')}\n  speed-limit=10k\n  speed-time=1\n",
+            f"{server.url('/trickle')}\n  speed-limit=10k\n  speed-time=1\n",
         ]
         result = run_cli(
             *("-", "-d", tmp_path, *NO_LIMITS, ONCE),
@@ -338,13 +342,13 @@ def test_each_url_has_its_limits(
         ("/tls", "--connect-timeout"),
         (r"/stall\?1", "timeout"),
         (r"/stall\?2", "--max-time"),
-        ("/drip", "--speed-limit"),
+        ("/trickle", "--speed-limit"),
     ):
         assert re.search(f"^failed: .*{path}: .*{reason}", result.stderr, re.MULTILINE), result
 
 
-def test_a_url_may_take_longer(server: ScriptedServer, tmp_path: Path) -> None:
-    """Options of the list lift the limits of the command line for that URL alone."""
+def test_option_lines_that_lift_limits(server: ScriptedServer, tmp_path: Path) -> None:
+    """Option lines of an entry lift the limits of the command line for this entry alone."""
     server.play("/a", Reply(body=BODY[:50], delivery=Trickle(EVERY)))
     free = "timeout=0 connect-timeout=0 max-time=0 speed-limit=0".replace(" ", "\n  ")
     entries = f"{server.url('/a')}\n{server.url('/a?free')}\n  out=free\n  {free}\n"
@@ -366,8 +370,8 @@ sys.exit(main())
 """
 
 
-def test_a_look_up_does_not_hold_the_process(server: ScriptedServer, tmp_path: Path) -> None:
-    """A name that is looked up for ever fails its job; the program ends with the others."""
+def test_a_look_up_that_never_ends(server: ScriptedServer, tmp_path: Path) -> None:
+    """The job of that host name fails; the program downloads the other file, and ends."""
     server.play("/a", PLAIN)
     result = run_cli(
         *("-", "-d", tmp_path, "--connect-timeout=1", "--max-retries=1", "--retry-delay=0"),

@@ -1,4 +1,4 @@
-"""Attempts of one downloader over a fake network and a fake disk."""
+"""Attempts of a downloader that has a fake network and a fake disk."""
 
 from __future__ import annotations
 
@@ -15,23 +15,25 @@ from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.models import JobResult
 
 NOON = 1_700_000_000.0
-"""Wall-clock time of all attempts: Tue, 14 Nov 2023 22:13:20 GMT."""
+"""Seconds since the epoch; wall-clock time of all attempts: Tue, 14 Nov 2023 22:13:20 GMT."""
 
 
 class Attempts:
-    """A downloader, and all that it asks of network and disk.
+    """A downloader, and a record of its calls of network and disk.
+
+    The clock advances by a second with each chunk of a body.
 
     Args:
-        replies: Replies of the network, in their order.
-        part: Bytes of V1 that an earlier run has left.
-        there: The existing file `file.bin`, or several by name.
-        existing: The rule for existing files.
-        settings: What replies may bring.
+        replies: Replies of the network, in order.
+        part: Bytes of V1 that an earlier run has left as a part.
+        there: Existing file `file.bin`, or several existing files by name.
+        existing: Rule for existing files.
+        settings: Rules for replies and files.
         failing: Exceptions by the call that raises them: `open`, `create`, `write`, `publish`.
         context: Other fields of the TransferContext.
 
     Attributes:
-        calls: Calls of network and disk, in their order, without the chunks of a reply.
+        calls: Calls of network and disk in order, without the chunks of a reply.
         counted: Sizes of the chunks that were counted as received.
     """
 
@@ -71,34 +73,33 @@ class Attempts:
 
     @property
     def part(self) -> FakePart | None:
-        """The part that is kept."""
+        """Return the part that is kept; None if there is none."""
         return self.disk.part
 
     @property
     def published(self) -> Mapping[str, bytes]:
-        """Contents of the published files by name."""
+        """Return the contents of the published files by name."""
         return self.disk.published
 
     @property
     def ranges(self) -> list[int]:
-        """The first byte that each request asks for."""
+        """Return the offset of the first byte that each request asks for."""
         return self.network.ranges
 
     @property
     def asked(self) -> Sequence[Mapping[str, str]]:
-        """The conditions of each request."""
+        """Return the conditions of each request."""
         return self.network.asked
 
-    def attempt(self, **job: Unpack[JobFields]) -> JobResult:
-        """Make one attempt; it leaves no part open."""
+    def attempt(self, **fields: Unpack[JobFields]) -> JobResult:
+        """Make one attempt of a job with these fields, and check that it closes its part."""
         usual: JobFields = {"url": "http://host/file.bin", "output": "file.bin"}
-        result = self.downloader.attempt(make_job(**(usual | job)))
+        result = self.downloader.attempt(make_job(**(usual | fields)))
         assert self.part is None or not self.part.is_open
         return result
 
     def _note(self, call: str) -> None:
         if call == "chunk":
-            # A chunk takes a second.
             self._clock += 1.0
             return
         self.calls.append(call)

@@ -1,4 +1,4 @@
-"""Digests of data, as users and servers write them."""
+"""Digests of data, in the forms that users and servers write."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from url_downloader.shared.models import Checksum
 
 
 def checksum(name: str, data: bytes) -> Checksum:
-    """Return the checksum of `data` by this algorithm, such as `sha-256`."""
+    """Return the checksum of `data` by an algorithm, such as `sha-256`."""
     return Checksum(name, hashlib.new(name.replace("-", ""), data).hexdigest())
 
 
@@ -19,6 +19,6 @@ def sha256(data: bytes) -> Checksum:
 
 
 def repr_digest(data: bytes, name: str = "sha-256") -> str:
-    """Return the Repr-Digest field of `data` (RFC 9530)."""
+    """Return the value of Repr-Digest for `data` (RFC 9530)."""
     digest = base64.b64encode(hashlib.new(name.replace("-", ""), data).digest())
     return f"{name}=:{digest.decode()}:"

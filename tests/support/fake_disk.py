@@ -1,4 +1,4 @@
-"""A disk in memory: parts with a model of their notes, published files, existing files."""
+"""A fake disk: parts, published files and existing files in memory."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ from url_downloader.shared.models import DownloadJob
 from url_downloader.shared.ports import Chunk, SavedPart
 
 WORTH_KEEPING = 8
-"""Bytes from which on a part is kept for a later attempt."""
+"""Bytes; smallest size of a part that is kept for a later attempt."""
 
 
 @dataclass
 class FakePart:
-    """A part in memory."""
+    """A part in memory.
+
+    Args:
+        disk: Disk that the part is on.
+        data: Bytes of the part.
+        validator: Validator of their version; None if it has none.
+        total: Size of the whole file in bytes; None if it is unknown.
+        is_open: Whether the part can be written to.
+    """
 
     disk: FakeDisk
     data: bytearray = field(default_factory=bytearray)
@@ -56,15 +64,22 @@ class FakePart:
         self.close(is_kept=False)
 
     def close(self, *, is_kept: bool) -> None:
-        """End the part, which happens once."""
-        assert self.is_open, "a part comes to one end only"
+        """Close the part, and check that it was open."""
+        assert self.is_open, "the part was closed before"
         self.is_open = False
         self.disk.part = self if is_kept else None
 
 
 @dataclass
 class FakeFile:
-    """A file that exists before the attempt."""
+    """A file that exists before the attempt.
+
+    Args:
+        data: Bytes of the file.
+        path: Path of the file, for messages.
+        modified: Time of its last change, in seconds since the epoch.
+        etag: Entity tag that is stored with it; None if there is none.
+    """
 
     data: bytes
     path: str = "dir/file.bin"
@@ -83,14 +98,15 @@ class FakeDisk:
     """An output directory in memory, with at most one part.
 
     Args:
-        note: Called with each call, such as `create`; it may raise.
+        note: Function that is called with the name of each call, such as `create`; it may
+            raise.
         files: Existing files by name.
 
     Attributes:
-        part: The part that is open or kept.
-        jobs: The jobs that parts were made or reopened for.
+        part: Part that is open or kept; None if there is none.
+        jobs: Jobs that parts were made or reopened for, in order.
         published: Contents of the published files by name.
-        read_back: Size of the part at each time that its bytes were read again.
+        read_back: Sizes of the part when its bytes were read again, in order.
     """
 
     def __init__(self, *, note: Callable[[str], None], files: Mapping[str, FakeFile]) -> None:

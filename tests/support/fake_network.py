@@ -1,4 +1,4 @@
-"""A network that answers from a script, and the replies of a server that has two versions."""
+"""A fake network that answers from a script, and replies with two versions of a file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from url_downloader.shared.ports import Fields
 
 V1 = bytes(range(40))
 V2 = bytes(range(100, 145))
+"""Two versions of a file."""
 TAGS = {V1: '"v1"', V2: '"v2"'}
-"""Two versions of a file, and their entity tags."""
+"""Entity tags of the versions."""
 CUT = AttemptError(ErrorKind.TRUNCATED, "cut short")
+"""Error of a body that ends too early."""
 
 
 class Request(NamedTuple):
-    """A request as the network gets it."""
+    """A request that the network got."""
 
     url: str
     headers: Fields
@@ -31,12 +33,12 @@ class FakeReply:
     """A reply of the script.
 
     Args:
-        status: Its status code.
-        body: Chunks of its body; an exception among them is raised in its turn.
+        status: Status code.
+        body: Chunks of the body; an exception among them is raised in its place.
         headers: Header fields, with `_` for `-` in their names.
 
     Attributes:
-        is_read: Whether the body was asked for.
+        is_read: Whether the attempt has begun to read the body.
     """
 
     is_length_known = True
@@ -66,14 +68,14 @@ class FakeReply:
 
 
 class FakeNetwork:
-    """A transport that gives the replies in their order.
+    """A transport that returns the replies of a script.
 
     Args:
-        replies: Its script; a request too many fails the test.
-        note: Called with each call, such as `open`; it may raise.
+        replies: Replies in order; a request without a reply fails the test.
+        note: Function that is called with the name of each call, such as `open`; it may raise.
 
     Attributes:
-        requests: All requests so far.
+        requests: Requests in order.
     """
 
     def __init__(self, *replies: FakeReply, note: Callable[[str], None]) -> None:
@@ -83,12 +85,12 @@ class FakeNetwork:
 
     @property
     def asked(self) -> list[Mapping[str, str]]:
-        """The conditions of each request."""
+        """Return the conditions of each request."""
         return [dict(each.conditions) for each in self.requests]
 
     @property
     def ranges(self) -> list[int]:
-        """The first byte that each request asks for."""
+        """Return the offset of the first byte that each request asks for."""
         return [int(fields.get("Range", "bytes=0-")[6:-1]) for fields in self.asked]
 
     def open(
@@ -106,20 +108,20 @@ class FakeNetwork:
 
 
 def full(version: bytes, **headers: str) -> FakeReply:
-    """Return all of a version, in two chunks."""
+    """Return a 200 with a whole version, in two chunks."""
     fields = {"etag": TAGS[version], "content_length": str(len(version))} | headers
     return FakeReply(200, version[:11], version[11:], **fields)
 
 
 def cut(version: bytes, size: int, **headers: str) -> FakeReply:
-    """Return all of a version, but the connection is lost after `size` bytes."""
+    """Return a 200 with a version whose connection is lost after `size` bytes."""
     reply = full(version, **headers)
     reply.body = (version[:size], CUT)
     return reply
 
 
 def piece(version: bytes, first: int, end: int | None = None, **headers: str) -> FakeReply:
-    """Return bytes `first` up to `end` of a version, as a server with ranges sends them."""
+    """Return a 206 with bytes `first` to `end - 1` of a version; by default up to its end."""
     end = len(version) if end is None else end
     span = f"bytes {first}-{end - 1}/{len(version)}"
     fields = {"etag": TAGS[version], "content_range": span, "content_length": str(end - first)}
@@ -127,7 +129,7 @@ def piece(version: bytes, first: int, end: int | None = None, **headers: str) ->
 
 
 def chunked(reply: FakeReply, *body: bytes) -> FakeReply:
-    """Return the same reply without a length, and with this body."""
+    """Return the reply without its length, and with this body, as chunked coding allows."""
     del reply.headers["content-length"]
     reply.body = body
     return reply

@@ -25,15 +25,17 @@ SECRET = "S3CRET"
 
 @contextmanager
 def running_client(
-    settings: ServerSettings, *, is_trusted: bool = False
+    settings: ServerSettings, *, is_trusted: bool = False, max_redirects: int = 20
 ) -> Iterator[HttpClient]:
     """Yield a client, which is closed at the end of the block.
 
     Args:
         settings: Settings of the client.
         is_trusted: Whether redirects are trusted, as with --location-trusted.
+        max_redirects: Number of redirects to follow.
     """
-    context = client_context(settings, TransferSettings(is_location_trusted=is_trusted))
+    transfer = TransferSettings(is_location_trusted=is_trusted, max_redirects=max_redirects)
+    context = client_context(settings, transfer)
     running = HttpClient(
         context, control=AttemptControl(), max_idle=10, look_up=Resolver().look_up
     )

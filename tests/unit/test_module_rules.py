@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,7 @@ from tests.support.syntax import (
 )
 
 MAX_LINES = 300
+MAX_TEST_LINES = 500
 MAX_FUNCTION_LINES = 30
 MAX_ARGUMENTS = 6
 MAX_POSITIONAL = 2
@@ -123,6 +125,14 @@ def test_the_package_keeps_the_rules(check: Check) -> None:
     """No module of the package breaks any rule."""
     broken = [message for module in modules_of_package() for message in check(module)]
     assert not broken, "\n".join(broken)
+
+
+def test_no_test_module_is_long() -> None:
+    """A test module that outgrows its number is split along the seams of its source."""
+    tests = Path(__file__).parents[1]
+    lines = {each: len(each.read_text("utf-8").splitlines()) for each in tests.rglob("*.py")}
+    assert [path.name for path, count in lines.items() if count > MAX_TEST_LINES] == []
+    assert len(lines) > 100
 
 
 def test_every_exception_is_used() -> None:

@@ -34,7 +34,7 @@ class ListSkimmer:
         is_known: Tells whether the parser had this URL before, without options.
         is_valid_origin: Tells whether an origin is valid; the parser rejects other ones.
 
-    Threads: the main thread only.
+    Threads: one, the one that reads the list.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Sizes and media types that the user accepts."""
+"""User's rules for the size and the media type of a file: --max-filesize and --expect-type."""
 
 from __future__ import annotations
 
@@ -28,10 +28,13 @@ STAR_40 = {"content_range": "bytes */40"}
         (39, FakeReply(416, **STAR_40), V1, False),
     ],
 )
-def test_a_file_that_is_too_large(
+def test_a_file_above_the_size_limit(
     limit: int, reply: FakeReply, *, part: bytes, is_read: bool | None
 ) -> None:
-    """It fails as soon as it is seen, before its body where a length tells; no part stays."""
+    """The attempt fails, before it reads the body if the reply states the size; no part stays.
+
+    `is_read` is whether the body was read; None if either is right.
+    """
     attempts = Attempts(reply, part=part, settings=TransferSettings(max_filesize=limit))
     result = attempts.attempt()
     assert (result.kind, attempts.published, attempts.part) == (ErrorKind.TOO_LARGE, {}, None)
@@ -41,8 +44,8 @@ def test_a_file_that_is_too_large(
 
 @pytest.mark.parametrize("limit", [0, 40])
 @pytest.mark.parametrize(("reply", "size"), [(full(V1), 0), (piece(V1, 16), 16)])
-def test_a_file_that_is_just_right(limit: int, reply: FakeReply, *, size: int) -> None:
-    """The limit itself is within; 0 is none."""
+def test_a_file_of_the_size_limit(limit: int, reply: FakeReply, *, size: int) -> None:
+    """A file may be as large as the limit; the limit 0 means no limit."""
     attempts = Attempts(reply, part=V1[:size], settings=TransferSettings(max_filesize=limit))
     assert attempts.attempt().kind is None
 
@@ -51,8 +54,8 @@ TYPES = TransferSettings(expected_types=("application/pdf", "image/*", "text/csv
 
 
 @pytest.mark.parametrize("sent", ["application/pdf", "TEXT/CSV ; charset=x", "image/png"])
-def test_a_type_that_is_expected(sent: str) -> None:
-    """Any of them, in either case, whatever its parameters; `image/*` is all images."""
+def test_an_expected_media_type(sent: str) -> None:
+    """Case and parameters of a media type do not count; `image/*` is any image."""
     assert Attempts(full(V1, content_type=sent), settings=TYPES).attempt().kind is None
 
 
@@ -61,8 +64,8 @@ def test_a_type_that_is_expected(sent: str) -> None:
     ["text/html; x=image/png", "images/png", "a/image/png", "application/*", ""],
 )
 @pytest.mark.parametrize("part", [b"", V1[:16]])
-def test_a_type_that_is_not_expected(sent: str, part: bytes) -> None:
-    """Another type, or none, is WRONG_TYPE: before the body is read, and nothing is kept."""
+def test_an_unexpected_media_type(sent: str, part: bytes) -> None:
+    """Another media type, or none, fails before the body is read, and no part is kept."""
     reply = full(V1, content_type=sent)
     attempts = Attempts(reply, part=part, settings=TYPES)
     result = attempts.attempt()
@@ -70,8 +73,8 @@ def test_a_type_that_is_not_expected(sent: str, part: bytes) -> None:
     assert (reply.is_read, attempts.published, attempts.part) == (False, {}, None)
 
 
-def test_a_206_need_not_repeat_the_type() -> None:
-    """With If-Range a 206 leaves out what the 200 said (RFC 9110 §15.3.7): no wrong type."""
+def test_a_206_without_a_media_type() -> None:
+    """A 206 to an If-Range may omit the type that the 200 had (RFC 9110 §15.3.7)."""
     csv = {"content_type": "text/csv"}
     attempts = Attempts(cut(V1, 16, **csv), piece(V1, 16), full(V1, **csv), settings=TYPES)
     assert [attempts.attempt().kind for _ in range(2)] == [ErrorKind.TRUNCATED, None]

@@ -1,4 +1,4 @@
-"""The words of Content-Encoding: those that name a coding, and those that name none."""
+"""Words of Content-Encoding that name a coding, and words that name none."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from url_downloader.attempt.content_codings import content_codings, non_coding_w
         *("none, utf-8", "identity, binary", "", ","),
     ],
 )
-def test_a_word_that_names_no_coding_changes_nothing(words: str) -> None:
-    """Words that object stores and old scripts write there name no coding."""
+def test_words_that_name_no_coding(words: str) -> None:
+    """Words that object stores and old scripts send, such as a charset, name no coding."""
     assert list(content_codings(words)) == []
 
 
-def test_not_every_word_is_looked_for() -> None:
-    """Of a long list all words beyond a number count as one, as a look-up is slow."""
+def test_a_field_of_many_words() -> None:
+    """All words beyond a limit count as one, because a look-up of each would be slow."""
     assert len(content_codings(",".join(f"x{n}" for n in range(10_000)))) <= 21
 
 
@@ -37,6 +37,6 @@ def test_not_every_word_is_looked_for() -> None:
         ("none," * 1000, "none"),
     ],
 )
-def test_only_words_that_name_no_coding_are_told(value: str, words: str) -> None:
-    """The text for the warning has the words that name no coding, and is short."""
+def test_the_words_for_the_warning(value: str, words: str) -> None:
+    """The warning names each word that names no coding, once and shortened."""
     assert non_coding_words(value) == words

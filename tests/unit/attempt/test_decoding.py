@@ -1,4 +1,4 @@
-"""The choice of decoders for a body: by its codings, its names and its media type."""
+"""Choice of a decoder for a body: by its codings, its names and its media type."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from url_downloader.shared.models import ErrorKind
 
 
 @given(st.binary(max_size=2000), CUTS)
-def test_identity(data: bytes, cuts: list[int]) -> None:
-    """Without a coding the body is stored as it came."""
+def test_a_body_without_a_coding(data: bytes, cuts: list[int]) -> None:
+    """A body without a coding is returned unchanged."""
     assert decoded(Identity(), cut(data, cuts)) == data
 
 
@@ -60,8 +60,8 @@ def test_identity(data: bytes, cuts: list[int]) -> None:
         ("gzip, aws-chunked", gzipped(SAMPLE)),
     ],
 )
-def test_a_coding_that_was_not_asked_for_is_undone(codings: str, body: bytes) -> None:
-    """The codings in the field are undone, in any case; words that name none are skipped."""
+def test_codings_that_are_undone(codings: str, body: bytes) -> None:
+    """Codings are undone, in upper or lower case; words that name no coding are ignored."""
     decoder = decoder_for(codings, paths=["/page.html"], media_type="text/html")
     assert decoded(decoder, [body]) == SAMPLE
 
@@ -77,8 +77,8 @@ def test_a_coding_that_was_not_asked_for_is_undone(codings: str, body: bytes) ->
         "gzip;q=1",
     ],
 )
-def test_a_coding_that_cannot_be_undone_is_refused(codings: str) -> None:
-    """A file in an unknown coding is refused, as its name would not tell the coding."""
+def test_an_unknown_coding(codings: str) -> None:
+    """A body in an unknown coding is refused, as its file name would not show the coding."""
     with pytest.raises(AttemptError, match="Content-Encoding") as caught:
         decoder_for(codings, paths=["/page.html"], media_type="text/html")
     assert caught.value.kind is ErrorKind.CODING
@@ -86,8 +86,8 @@ def test_a_coding_that_cannot_be_undone_is_refused(codings: str) -> None:
 
 
 @given(data=st.binary(max_size=5), cuts=CUTS)
-def test_a_coding_that_was_named_twice(data: bytes, cuts: list[int]) -> None:
-    """A body whose field names gzip twice is decoded, be it compressed once or twice."""
+def test_gzip_that_is_named_twice(data: bytes, cuts: list[int]) -> None:
+    """If the field names gzip twice, a body that was compressed once or twice is decoded."""
     if data.startswith(b"\x1f\x8b") or data == b"\x1f":
         return
     for body in (gzipped(data), gzipped(gzipped(data))):
@@ -96,8 +96,8 @@ def test_a_coding_that_was_named_twice(data: bytes, cuts: list[int]) -> None:
 
 
 @pytest.mark.parametrize("value", ["x" * 10_000, "x," * 5_000, "none," * 2_000 + "gzip"])
-def test_a_refusal_is_short(value: str) -> None:
-    """The message is short, however long the field is."""
+def test_a_refusal_of_a_long_field(value: str) -> None:
+    """The message of a refusal is short, however long the field is."""
     with pytest.raises(AttemptError) as caught:
         decoder_for(value, paths=[], media_type="")
     assert len(caught.value.message) < 200
@@ -112,8 +112,8 @@ def test_a_refusal_is_short(value: str) -> None:
         *("a.vcf.bgz", "a.gzip", "a.taz", "a.zstd"),
     ],
 )
-def test_a_compressed_file_is_stored_as_it_came(codings: str, name: str) -> None:
-    """If one of the names is that of a compressed file, the body is that file."""
+def test_the_name_of_a_compressed_file(codings: str, name: str) -> None:
+    """If one of the names is that of a compressed file, gzip and deflate are not undone."""
     for paths in ([name, "page"], ["/page", name], [name]):
         decoder = decoder_for(codings, paths=paths, media_type="text/plain")
         assert isinstance(decoder, Identity)
@@ -133,8 +133,8 @@ def test_a_compressed_file_is_stored_as_it_came(codings: str, name: str) -> None
         ("bzip2", "/a.bz2", "text/plain"),
     ],
 )
-def test_a_coding_that_is_the_files_own_stays(codings: str, name: str, media_type: str) -> None:
-    """A `.br` file that comes as br is stored as it came."""
+def test_the_coding_that_is_the_files_format(codings: str, name: str, media_type: str) -> None:
+    """A coding that is the format of the file is not undone, such as br of a `.br` file."""
     decoder = decoder_for(codings, paths=[name], media_type=media_type)
     assert isinstance(decoder, Identity)
 
@@ -149,10 +149,8 @@ def test_a_coding_that_is_the_files_own_stays(codings: str, name: str, media_typ
         ("br, gzip", "/a.gz", gzipped(brotli.compress(gzipped(SAMPLE)))),
     ],
 )
-def test_what_was_added_to_a_compressed_file_is_undone(
-    codings: str, name: str, body: bytes
-) -> None:
-    """A `.gz` file that comes as br is stored as the `.gz` file."""
+def test_a_coding_on_top_of_a_compressed_file(codings: str, name: str, body: bytes) -> None:
+    """A `.gz` file that arrives in the coding br is stored as the `.gz` file."""
     decoder = decoder_for(codings, paths=[name], media_type="application/gzip")
     assert b"".join(map(bytes, decoder.feed(body))) == gzipped(SAMPLE)
 
@@ -168,8 +166,8 @@ def test_what_was_added_to_a_compressed_file_is_undone(
         " application/gzip ",
     ],
 )
-def test_a_compressed_media_type_is_stored_as_it_came(media_type: str) -> None:
-    """If the media type is that of a compressed file, the body is that file."""
+def test_the_media_type_of_a_compressed_file(media_type: str) -> None:
+    """If the media type is that of a compressed file, gzip is not undone."""
     decoder = decoder_for("gzip", paths=["/a", "a"], media_type=media_type)
     assert isinstance(decoder, Identity)
 
@@ -187,15 +185,15 @@ def test_a_compressed_media_type_is_stored_as_it_came(media_type: str) -> None:
         ("/a", "text/plain; x=application/gzip"),
     ],
 )
-def test_others_are_decoded(name: str, media_type: str) -> None:
-    """Names and media types that only resemble those of compressed files are not such."""
+def test_names_that_resemble_compressed_files(name: str, media_type: str) -> None:
+    """Names and media types that only resemble those of compressed files do not count."""
     decoder = decoder_for("gzip", paths=[name], media_type=media_type)
     assert isinstance(decoder, Inflater)
 
 
 @pytest.mark.parametrize(("coding", "library"), [("br", "brotli"), ("zstd", "backports")])
-def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, coding: str, library: str) -> None:
-    """The failure names the coding and the package; another attempt would not help."""
+def test_a_missing_library(monkeypatch: pytest.MonkeyPatch, coding: str, library: str) -> None:
+    """The error names the coding and the package to install; the job is not retried."""
     monkeypatch.setitem(sys.modules, library, None)
     monkeypatch.setitem(sys.modules, "compression", None)
     with pytest.raises(AttemptError, match=rf"pip install {library}\b") as caught:

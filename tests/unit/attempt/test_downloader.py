@@ -1,4 +1,4 @@
-"""One attempt: what it asks of network and disk, and the facts of its result."""
+"""Attempts: their calls of network and disk, their results, and their failures."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ GZIP = {"content_encoding": "gzip"}
 FULL = AttemptError(ErrorKind.LOCAL, "disk full")
 
 
-def test_a_success_step_by_step() -> None:
-    """Written chunk by chunk, published, and the reply closed: nothing kept, or discarded."""
+def test_the_calls_of_a_successful_attempt() -> None:
+    """The attempt writes each chunk, publishes the file, and closes the reply."""
     attempts = Attempts(FakeReply(200, b"abc", b"de"))
     attempts.attempt()
     assert attempts.calls == ["open", "create", "write", "write", "publish", "close"]
     assert attempts.published == {"file.bin": b"abcde"}
 
 
-def test_the_job_is_what_is_asked_for() -> None:
-    """URL, headers and limits go to the transport, and the disk gets the job."""
+def test_the_request_for_a_job() -> None:
+    """The transport gets the job's URL, headers and limits; the disk gets the job."""
     attempts = Attempts(full(V1), full(V1))
     headers, limits = (("X-Asked", "yes"),), AttemptLimits(timeout=7)
     attempts.attempt(url="http://h/a", headers=headers, limits=limits)
@@ -39,8 +39,8 @@ def test_the_job_is_what_is_asked_for() -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 203, 204, 205, 226])
 @pytest.mark.parametrize("is_length_known", [True, False])
-def test_the_facts_of_a_success(status: int, is_length_known: bool) -> None:
-    """Status, size, path, seconds, bytes, source, and whether the length was known."""
+def test_the_result_of_a_success(status: int, is_length_known: bool) -> None:
+    """The result has status, size, path, seconds, received bytes, source and known length."""
     reply = FakeReply(status, b"abc", b"de")
     reply.is_length_known = is_length_known
     assert Attempts(reply).attempt() == JobResult(
@@ -71,8 +71,8 @@ def test_the_facts_of_a_success(status: int, is_length_known: bool) -> None:
         (999, ErrorKind.UNEXPECTED_STATUS),
     ],
 )
-def test_a_status_that_is_no_success(status: int, kind: ErrorKind) -> None:
-    """Its body is drained, never stored; no part is even begun."""
+def test_a_status_that_means_failure(status: int, kind: ErrorKind) -> None:
+    """The attempt fails with the status; the body is drained, and no part is made."""
     attempts = Attempts(FakeReply(status, b"sorry"))
     result = attempts.attempt()
     assert (result.kind, result.http_status, result.path) == (kind, status, None)
@@ -84,21 +84,21 @@ def test_a_status_that_is_no_success(status: int, kind: ErrorKind) -> None:
     ("value", "seconds"),
     [
         ("120", 120.0),
-        ("Tue, 14 Nov 2023 22:14:20 GMT", 60.0),  # a minute after NOON
+        ("Tue, 14 Nov 2023 22:14:20 GMT", 60.0),  # NOON is a minute earlier
         ("Tue, 14 Nov 2023 22:12:20 GMT", None),
         ("soon", None),
         (None, None),
     ],
 )
-def test_retry_after_is_a_fact(value: str | None, seconds: float | None) -> None:
-    """How long the server asks to wait is in the result, counted from the reply."""
+def test_retry_after_of_a_reply(value: str | None, seconds: float | None) -> None:
+    """The result has the seconds that the server asks to wait, counted from the reply."""
     headers = {} if value is None else {"retry_after": value}
     assert Attempts(FakeReply(503, **headers)).attempt().retry_after == seconds
 
 
 @pytest.mark.parametrize("chunks", [[], [b""], [b"abc"], [b"abc", b"de", b"f"]])
-def test_bytes_are_counted_as_they_come(chunks: Sequence[bytes]) -> None:
-    """Metrics are told each chunk's bytes, while the attempt goes on."""
+def test_the_count_of_received_bytes(chunks: Sequence[bytes]) -> None:
+    """The bytes of each chunk are counted when it arrives."""
     attempts = Attempts(FakeReply(200, *chunks))
     assert attempts.attempt().kind is None
     assert [count for count in attempts.counted if count] == [len(c) for c in chunks if c]
@@ -133,7 +133,7 @@ FAILURES: list[tuple[str, Callable[[], Attempts], ErrorKind, int]] = [
         len(GZIPPED) - 9,
     ),
     (
-        "a coding never heard of",
+        "unknown coding",
         lambda: Attempts(FakeReply(200, TEXT, content_encoding="rot13")),
         ErrorKind.CODING,
         0,
@@ -146,10 +146,10 @@ FAILURES: list[tuple[str, Callable[[], Attempts], ErrorKind, int]] = [
     [failure[1:] for failure in FAILURES],
     ids=[failure[0] for failure in FAILURES],
 )
-def test_a_failure_of_the_body(
+def test_a_failure_after_the_head(
     make_attempts: Callable[[], Attempts], kind: ErrorKind, received: int
 ) -> None:
-    """It is the result; the part is let go of once, the reply closed."""
+    """The error is the result; the part is kept or discarded once, and the reply is closed."""
     attempts = make_attempts()
     result = attempts.attempt()
     assert (result.kind, result.path, result.http_status) == (kind, None, 200)
@@ -161,22 +161,22 @@ def test_a_failure_of_the_body(
 
 
 @pytest.mark.parametrize(
-    ("failing", "journal", "status"),
+    ("failing", "calls", "status"),
     [
         ({"open": CUT}, ["open"], None),
         ({"create": FULL}, ["open", "create", "close"], 200),
     ],
 )
-def test_a_failure_before_the_body(
-    failing: Mapping[str, AttemptError], journal: list[str], status: int | None
+def test_a_failure_without_a_part(
+    failing: Mapping[str, AttemptError], calls: list[str], status: int | None
 ) -> None:
-    """Without a reply, or without a part, there is nothing to let go of."""
+    """The error is the result; nothing is kept or discarded."""
     attempts = Attempts(FakeReply(200, b"abc"), failing=failing)
     [error] = failing.values()
     result = attempts.attempt()
     assert (result.kind, result.message) == (error.kind, error.message)
     assert result.http_status == status
-    assert attempts.calls == journal
+    assert attempts.calls == calls
     assert sum(attempts.counted) == 0
 
 
@@ -184,8 +184,8 @@ def test_a_failure_before_the_body(
     "error", [RuntimeError("a bug"), OSError("unforeseen"), KeyboardInterrupt()]
 )
 @pytest.mark.parametrize("place", ["chunks", "publish"])
-def test_what_is_not_foreseen_goes_up(error: BaseException, place: str) -> None:
-    """It is no result; and after a bug nothing is kept of what was begun."""
+def test_an_unexpected_exception(error: BaseException, place: str) -> None:
+    """An exception other than AttemptError is raised to the caller; no part is kept."""
     failing = {} if place == "chunks" else {place: error}
     reply = FakeReply(200, b"abc", *([error] if place == "chunks" else []))
     attempts = Attempts(reply, failing=failing)
@@ -197,15 +197,15 @@ def test_what_is_not_foreseen_goes_up(error: BaseException, place: str) -> None:
 
 
 @pytest.mark.parametrize("reply", [FakeReply(200, b"abc"), FakeReply(404)])
-def test_between_attempts_there_is_no_progress(reply: FakeReply) -> None:
-    """An attempt that has ended, well or not, is seen no more."""
+def test_the_progress_after_an_attempt(reply: FakeReply) -> None:
+    """An attempt that has ended, with success or failure, has no progress."""
     attempts = Attempts(reply)
     attempts.attempt()
     assert attempts.control.progress() is None
 
 
-def test_a_failed_attempt_took_time_too() -> None:
-    """The seconds of an attempt are counted whether it succeeds or not."""
+def test_the_seconds_of_a_failed_attempt() -> None:
+    """The result of a failure has the seconds that the attempt took."""
     assert Attempts(FakeReply(200, b"a", b"b", b"c", CUT)).attempt().seconds == 3.0
 
 
@@ -221,8 +221,8 @@ def test_a_failed_attempt_took_time_too() -> None:
     ],
 )
 @pytest.mark.parametrize("step", [1, 7, 10_000])
-def test_an_encoded_body_is_stored_decoded(coding: str, sent: bytes, step: int) -> None:
-    """However it is cut into chunks: the size is the file's, the bytes counted the wire's."""
+def test_a_body_in_a_content_coding(coding: str, sent: bytes, step: int) -> None:
+    """The body is stored decoded; its size is the file's, but encoded bytes are counted."""
     pieces = [sent[start : start + step] for start in range(0, len(sent), step)]
     attempts = Attempts(FakeReply(200, *pieces, content_encoding=coding))
     assert attempts.attempt().size == len(TEXT)
@@ -230,23 +230,8 @@ def test_an_encoded_body_is_stored_decoded(coding: str, sent: bytes, step: int) 
     assert sum(attempts.counted) == len(sent)
 
 
-@pytest.mark.parametrize(
-    ("url", "output", "media_type"),
-    [
-        ("http://h/a.tar.gz?x=1", "b", ""),
-        ("http://h/a", "b.tgz", ""),
-        ("http://h/a", "b", "application/gzip; charset=x"),
-    ],
-)
-def test_a_compressed_file_is_stored_as_it_came(url: str, output: str, media_type: str) -> None:
-    """Where the thing asked for is itself compressed, its coding stays on."""
-    attempts = Attempts(FakeReply(200, GZIPPED, content_type=media_type, **GZIP))
-    attempts.attempt(url=url, output=output)
-    assert attempts.published == {output: GZIPPED}
-
-
-def test_one_downloader_makes_many_attempts() -> None:
-    """A failed attempt leaves nothing behind that spoils the next."""
+def test_an_attempt_after_a_failed_one() -> None:
+    """A failed attempt has no effect on the next attempt of the same downloader."""
     replies = [FakeReply(200, b"abc") for _ in range(2)]
     attempts = Attempts(*replies, failing={"publish": FULL})
     attempts.attempt()
@@ -255,8 +240,8 @@ def test_one_downloader_makes_many_attempts() -> None:
     assert attempts.counted == [3, 3]
 
 
-def test_the_transport_is_closed_with_the_downloader() -> None:
-    """The downloader owns its transport."""
+def test_the_close_of_a_downloader() -> None:
+    """A downloader that is closed closes its transport."""
     attempts = Attempts()
     attempts.downloader.close()
     assert attempts.calls == ["close"]

@@ -1,4 +1,4 @@
-"""Files that exist already: left, compared with the server's, or replaced."""
+"""Rules for existing files, -nc, -c and -N: kept, compared with the server's, or replaced."""
 
 from __future__ import annotations
 
@@ -26,10 +26,13 @@ SINCE = {"If-Modified-Since": NOVEMBER}
         (Existing.SKIP_FILLED, FakeFile(b"", etag='"v1"'), {}),
     ],
 )
-def test_only_if_it_has_changed(
+def test_a_conditional_request(
     existing: Existing, there: FakeFile | None, *, asked: dict[str, str]
 ) -> None:
-    """What is asked, what a 304 to it means, and that a 200 replaces the file."""
+    """-N sends the file's time and tag: a 304 keeps the file, and a 200 replaces it.
+
+    A 304 to a request without conditions is an error.
+    """
     replies = [FakeReply(304, etag='"v1"'), full(V2)]
     attempts = Attempts(*replies, there=there, existing=existing)
     result = attempts.attempt()
@@ -44,8 +47,8 @@ def test_only_if_it_has_changed(
     assert attempts.published == {"file.bin": V2}
 
 
-def test_a_304_to_a_range_is_an_error() -> None:
-    """Who has a part asks for the rest of it; whether the old file is good is not asked."""
+def test_a_304_to_a_range_request() -> None:
+    """With a part, -N requests the rest without these conditions; a 304 to it is an error."""
     there = FakeFile(V2, etag='"v2"')
     attempts = Attempts(FakeReply(304), part=V1[:16], there=there, existing=Existing.COMPARE)
     assert attempts.attempt().kind is ErrorKind.UNEXPECTED_STATUS
@@ -65,10 +68,10 @@ def test_a_304_to_a_range_is_an_error() -> None:
         (Existing.REPLACE, FakeFile(V1), False),
     ],
 )
-def test_a_file_that_is_left_alone(
+def test_an_existing_file_that_is_skipped(
     existing: Existing, there: FakeFile | None, *, is_skipped: bool
 ) -> None:
-    """A skip asks no server; what is empty, or has a wrong checksum, is not finished."""
+    """A skip sends no request; -c downloads an empty file, or one with a wrong checksum."""
     attempts = Attempts(*([] if is_skipped else [full(V1)]), there=there, existing=existing)
     result = attempts.attempt(checksum=sha256(V1))
     if is_skipped:
@@ -81,8 +84,8 @@ def test_a_file_that_is_left_alone(
 
 
 @pytest.mark.parametrize("there", [FakeFile(V2), FakeFile(b"")])
-def test_no_clobber_keeps_to_checksums(there: FakeFile) -> None:
-    """A file that is to be left but has not its checksum is a failure; no server is asked."""
+def test_no_clobber_with_a_wrong_checksum(there: FakeFile) -> None:
+    """-nc fails the job if the file does not have its checksum; no request is sent."""
     attempts = Attempts(there=there, existing=Existing.SKIP)
     result = attempts.attempt(checksum=sha256(V1))
     assert result.kind is ErrorKind.CHECKSUM
@@ -91,15 +94,15 @@ def test_no_clobber_keeps_to_checksums(there: FakeFile) -> None:
 
 
 @pytest.mark.parametrize("there", [FakeFile(b""), FakeFile(V2)])
-def test_no_clobber_leaves_whatever_is_there(there: FakeFile) -> None:
-    """Where no checksum is known, any file is left, also an empty one."""
+def test_no_clobber_without_a_checksum(there: FakeFile) -> None:
+    """-nc keeps any file if no checksum is known, even an empty one."""
     result = Attempts(there=there, existing=Existing.SKIP).attempt()
     assert (result.outcome, result.size) == (Outcome.SKIPPED, there.size)
 
 
 @pytest.mark.parametrize("after", [V1, V2])
-def test_a_304_does_not_vouch_for_a_wrong_checksum(after: bytes) -> None:
-    """-N asks without conditions for a file that has not its checksum."""
+def test_a_comparison_with_a_wrong_checksum(after: bytes) -> None:
+    """-N sends no conditions if the file does not have its checksum: no 304 can keep it."""
     replies = [full(after) for _ in range(2)]
     attempts = Attempts(*replies, there=FakeFile(V2, etag='"v2"'), existing=Existing.COMPARE)
     result = attempts.attempt(checksum=sha256(V1))
@@ -108,7 +111,7 @@ def test_a_304_does_not_vouch_for_a_wrong_checksum(after: bytes) -> None:
 
 
 def test_a_304_for_a_right_checksum() -> None:
-    """-N asks with conditions for a file that has its checksum; the result has the digest."""
+    """-N sends conditions if the file has its checksum; the result has the digest."""
     attempts = Attempts(
         FakeReply(304), there=FakeFile(V1, etag='"v1"'), existing=Existing.COMPARE
     )
@@ -119,8 +122,8 @@ def test_a_304_for_a_right_checksum() -> None:
     assert result.source.digests == (sha256(V1),)
 
 
-def test_the_source_of_what_has_not_changed() -> None:
-    """A 304 says which version is here."""
+def test_the_source_of_a_304() -> None:
+    """The result of a 304 names the URL and the version of the file."""
     attempts = Attempts(
         FakeReply(304, etag=TAGS[V1]), there=FakeFile(V1), existing=Existing.COMPARE
     )

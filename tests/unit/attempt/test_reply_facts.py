@@ -1,4 +1,4 @@
-"""The facts of a reply: its Content-Range."""
+"""Facts that the head of a reply states: its Content-Range."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ BROKEN_RANGES = [
 
 
 @pytest.mark.parametrize("text", BROKEN_RANGES)
-def test_a_broken_content_range_is_none(text: str) -> None:
-    """A Content-Range that is not of the form of RFC 9110 §14.4 names no bytes."""
+def test_a_malformed_content_range(text: str) -> None:
+    """A Content-Range that does not follow RFC 9110 §14.4 states no range."""
     assert content_range(fields(content_range=text)) is None
 
 
-def test_no_content_range_at_all() -> None:
-    """A 206 without a Content-Range names no bytes."""
+def test_a_missing_content_range() -> None:
+    """A reply without a Content-Range states no range."""
     assert content_range(fields()) is None
 
 
@@ -55,6 +55,6 @@ def test_no_content_range_at_all() -> None:
         ("bytes 4294967296-9999999999/10000000000", ContentRange(1 << 32, 10**10, 10**10)),
     ],
 )
-def test_what_a_content_range_names(text: str, expected: ContentRange) -> None:
-    """The last position of a Content-Range is inclusive; the end of the result is not."""
+def test_a_content_range(text: str, expected: ContentRange) -> None:
+    """The last byte of a Content-Range is part of the range; `end` is the offset after it."""
     assert content_range(fields(content_range=text)) == expected

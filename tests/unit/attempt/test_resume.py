@@ -1,4 +1,4 @@
-"""Resuming: the range that is asked for, and the plan that follows from the reply."""
+"""Rules for resuming: the range that is requested, and the plan that follows from the reply."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def span(text: str, **values: str) -> Fields:
 
 RIGHT = "bytes 4-9/10"
 
-# A name, the saved part, status and fields of the reply, and the plan.
+# Name of the case, saved part, status and header fields of the reply, and plan.
 REPLIES: list[Row] = [
-    # A 206 that goes on where the part ends.
+    # A 206 that continues at the end of the part.
     ("right", TAGGED, 206, span(RIGHT), Plan.APPEND),
     ("right, same ETag", TAGGED, 206, span(RIGHT, etag=ETAG), Plan.APPEND),
     ("right, blanks", TAGGED, 206, span(f"  {RIGHT} ", etag=f" {ETAG} "), Plan.APPEND),
@@ -52,7 +52,7 @@ REPLIES: list[Row] = [
     ("another date", TAGGED, 206, span(RIGHT, last_modified=LATER), Plan.APPEND),
     ("same Last-Modified", DATED, 206, span(RIGHT, last_modified=EARLIER), Plan.APPEND),
     ("no Last-Modified", DATED, 206, span(RIGHT), Plan.APPEND),
-    # A 206 of another place or length.
+    # A 206 of another offset or length.
     ("a byte too far", TAGGED, 206, span("bytes 5-9/10"), Plan.START_OVER),
     ("a byte too early", TAGGED, 206, span("bytes 3-9/10"), Plan.START_OVER),
     ("from the first byte", TAGGED, 206, span("bytes 0-9/10"), Plan.START_OVER),
@@ -78,7 +78,7 @@ REPLIES: list[Row] = [
     ("empty ETag", TAGGED, 206, span(RIGHT, etag=""), Plan.START_OVER),
     ("later now", DATED, 206, span(RIGHT, last_modified=LATER), Plan.START_OVER),
     ("older now", DATED, 206, span(RIGHT, last_modified="soon"), Plan.START_OVER),
-    # A 206 whose bytes are not the file's.
+    # A 206 whose body is not bytes of the file.
     ("gzip", TAGGED, 206, span(RIGHT, content_encoding="gzip"), Plan.START_OVER),
     ("br", TAGGED, 206, span(RIGHT, content_encoding=" BR "), Plan.START_OVER),
     (
@@ -96,7 +96,7 @@ REPLIES: list[Row] = [
         Plan.START_OVER,
     ),
     (
-        "multipart, Content-Range all the same (RFC 9110 §15.3.7.2: it must not)",
+        "multipart with Content-Range, which RFC 9110 §15.3.7.2 forbids",
         TAGGED,
         206,
         span(RIGHT, content_type="Multipart/ByteRanges; boundary=x"),
@@ -117,23 +117,23 @@ REPLIES: list[Row] = [
     ("no content", TAGGED, 204, fields(), Plan.TAKE_ALL),
     ("nothing here, 200", None, 200, fields(), Plan.TAKE_ALL),
     ("nothing here, 203", None, 203, fields(), Plan.TAKE_ALL),
-    # A 416: nothing is missing, or the version has changed.
+    # A 416: the part is complete, or the version has changed.
     ("complete", WHOLE, 416, span("bytes */10"), Plan.IS_COMPLETE),
     ("complete, same ETag", WHOLE, 416, span("bytes */10", etag=ETAG), Plan.IS_COMPLETE),
     ("complete, blanks", WHOLE, 416, span(" bytes */10 "), Plan.IS_COMPLETE),
     ("complete, other ETag", WHOLE, 416, span("bytes */10", etag='"v2"'), Plan.START_OVER),
     ("other size", WHOLE, 416, span("bytes */9"), Plan.START_OVER),
-    ("our size, other total", TAGGED, 416, span("bytes */4"), Plan.START_OVER),
-    ("our total, other size", TAGGED, 416, span("bytes */10"), Plan.START_OVER),
+    ("size of the part, other total", TAGGED, 416, span("bytes */4"), Plan.START_OVER),
+    ("total of the part, other size", TAGGED, 416, span("bytes */10"), Plan.START_OVER),
     ("total not remembered", OPEN_ENDED, 416, span("bytes */4"), Plan.START_OVER),
     ("416, no Content-Range", WHOLE, 416, fields(), Plan.START_OVER),
     ("416, of no size", WHOLE, 416, span("bytes */*"), Plan.START_OVER),
     ("416, a 206's range", WHOLE, 416, span("bytes 0-9/10"), Plan.START_OVER),
     ("416, other unit", WHOLE, 416, span("items */10"), Plan.START_OVER),
     ("416, minus", WHOLE, 416, span("bytes */-10"), Plan.START_OVER),
-    # A reply that is no representation of the file.
-    ("206 nobody asked for", None, 206, span("bytes 0-9/10"), Plan.REFUSE),
-    ("416 nobody asked for", None, 416, span("bytes */0"), Plan.REFUSE),
+    # A reply that does not carry the file.
+    ("206 without a request for a range", None, 206, span("bytes 0-9/10"), Plan.REFUSE),
+    ("416 without a request for a range", None, 416, span("bytes */0"), Plan.REFUSE),
     ("304", TAGGED, 304, fields(etag=ETAG), Plan.REFUSE),
     ("304, nothing here", None, 304, fields(), Plan.REFUSE),
     ("412", TAGGED, 412, fields(), Plan.REFUSE),
@@ -148,24 +148,24 @@ REPLIES: list[Row] = [
     ("saved", "status", "headers", "plan"),
     [pytest.param(*row[1:], id=row[0]) for row in REPLIES],
 )
-def test_what_a_reply_means(
+def test_the_plan_for_a_reply(
     saved: SavedPart | None, status: int, *, headers: Fields, plan: Plan
 ) -> None:
-    """One row of the table: the saved part, the reply to its range, and the plan."""
+    """The reply to a request for the rest of a part leads to the plan of the table."""
     assert plan_for(saved, status, headers=headers) is plan
 
 
 @pytest.mark.parametrize(
     "length", ["", "six", "6, 6", "6, 7", "-6", "+6", "6.0", "0x6", "\u00b2", "9" * 5000]
 )
-def test_a_length_that_is_no_number_never_raises(length: str) -> None:
-    """The caller need not have checked the framing; an unreadable length never raises."""
+def test_a_malformed_content_length(length: str) -> None:
+    """A Content-Length that is no number raises no exception."""
     headers = span(RIGHT, content_length=length)
     assert plan_for(TAGGED, 206, headers=headers) in (Plan.APPEND, Plan.START_OVER)
 
 
 @pytest.mark.parametrize(
-    ("saved", "asked"),
+    ("saved", "requested"),
     [
         (None, ()),
         (TAGGED, (("Range", "bytes=4-"), ("If-Range", ETAG))),
@@ -177,9 +177,11 @@ def test_a_length_that_is_no_number_never_raises(length: str) -> None:
         ),
     ],
 )
-def test_what_is_asked_for(saved: SavedPart | None, asked: tuple[tuple[str, str], ...]) -> None:
-    """Everything from the first missing byte on is asked for, of the saved version only."""
-    assert range_headers(saved) == asked
+def test_the_request_for_the_rest_of_a_part(
+    saved: SavedPart | None, requested: tuple[tuple[str, str], ...]
+) -> None:
+    """All bytes from the first missing one on are requested, only of the saved version."""
+    assert range_headers(saved) == requested
 
 
 @pytest.mark.parametrize(
@@ -199,7 +201,7 @@ def test_what_is_asked_for(saved: SavedPart | None, asked: tuple[tuple[str, str]
     ],
 )
 def test_is_encoded(coding: str | None, expected: bool) -> None:
-    """Every coding but identity makes the bytes of the body differ from the file's."""
+    """A body is encoded if its field names a coding; identity and a charset are none."""
     headers = fields() if coding is None else fields(content_encoding=coding)
     assert is_encoded(headers) is expected
 
@@ -229,10 +231,10 @@ PARTS = st.builds(
 
 @given(PARTS, st.sampled_from([200, 206, 206, 206, 304, 404, 416]), HEADERS)
 @example(TAGGED, 206, span(RIGHT, content_length="\xb2"))
-def test_only_what_fits_is_appended(saved: SavedPart, status: int, headers: Fields) -> None:
-    """No reply raises; APPEND is for a 206 that begins where the part ends.
+def test_any_reply_that_is_appended(saved: SavedPart, status: int, headers: Fields) -> None:
+    """No reply raises an exception. APPEND is for a 206 that begins at the end of the part.
 
-    Its total is that of the part, and it names no other version.
+    Its total equals that of the part, and its validator is that of the part or missing.
     """
     if plan_for(saved, status, headers=headers) is not Plan.APPEND:
         return
@@ -249,7 +251,7 @@ def test_only_what_fits_is_appended(saved: SavedPart, status: int, headers: Fiel
 
 
 @given(PARTS, HEADERS)
-def test_only_what_is_whole_is_complete(saved: SavedPart, headers: Fields) -> None:
+def test_any_416_that_completes_a_part(saved: SavedPart, headers: Fields) -> None:
     """A 416 completes a part only if its size, its total and the Content-Range are equal."""
     if plan_for(saved, 416, headers=headers) is Plan.IS_COMPLETE:
         assert saved.size == saved.total
@@ -257,10 +259,10 @@ def test_only_what_is_whole_is_complete(saved: SavedPart, headers: Fields) -> No
 
 
 @given(st.none() | PARTS, st.integers(100, 999), HEADERS)
-def test_without_a_part_nothing_is_appended(
+def test_any_reply_to_a_request_without_a_range(
     saved: SavedPart | None, status: int, headers: Fields
 ) -> None:
-    """APPEND, IS_COMPLETE and START_OVER are for replies to a range, so for a part."""
+    """APPEND, IS_COMPLETE and START_OVER need a part, and a 206 or a 416."""
     plan = plan_for(saved, status, headers=headers)
     assert saved is not None or plan in (Plan.TAKE_ALL, Plan.REFUSE)
     assert status in (206, 416) or plan in (Plan.TAKE_ALL, Plan.REFUSE)

@@ -1,4 +1,4 @@
-"""The bytes of an attempt: they are of one version of the file, or there is no file."""
+"""Transfers: resumed parts, published versions, counted bytes, and the source of a file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ STAR_16, STAR_40 = {"content_range": "bytes */16"}, {"content_range": "bytes */4
 STAR: dict[str, Any] = {"content_range": "bytes 16-19/*"}
 MULTIPART = {"content_range": "", "content_type": "multipart/byteranges; boundary=x"}
 
-# Replies to who has 16 bytes of V1, where the ranges asked for begin, and the file.
+# Name of the case, replies to an attempt that has a part with 16 bytes of V1, offsets that the
+# requests ask for, and published version.
 RESUMES: list[tuple[str, Sequence[FakeReply], list[int], bytes]] = [
     ("right", [piece(V1, 16)], [16], V1),
     ("total *", [piece(V1, 16, content_range="bytes 16-39/*")], [16], V1),
@@ -34,10 +35,10 @@ RESUMES: list[tuple[str, Sequence[FakeReply], list[int], bytes]] = [
         V1,
     ),
     ("shorter, total *", [piece(V1, 16, 20, **STAR), piece(V1, 20)], [16, 20], V1),
-    ("less than it says", [chunked(piece(V1, 16), V1[16:30]), piece(V1, 30)], [16, 30], V1),
-    ("changed", [full(V2)], [16], V2),
-    ("ignores Range", [full(V1)], [16], V1),
-    ("encoded 200", [FakeReply(200, gzip.compress(V2), **GZIP)], [16], V2),
+    ("less than its range", [chunked(piece(V1, 16), V1[16:30]), piece(V1, 30)], [16, 30], V1),
+    ("200, changed", [full(V2)], [16], V2),
+    ("200, unchanged", [full(V1)], [16], V1),
+    ("200, encoded", [FakeReply(200, gzip.compress(V2), **GZIP)], [16], V2),
     ("wrong offset", [piece(V1, 15), full(V1)], [16, 0], V1),
     ("from 0", [piece(V1, 0), full(V1)], [16, 0], V1),
     ("other total", [piece(V2, 16, etag='"v1"'), full(V2)], [16, 0], V2),
@@ -45,7 +46,7 @@ RESUMES: list[tuple[str, Sequence[FakeReply], list[int], bytes]] = [
     ("weak ETag", [piece(V1, 16, etag='W/"v1"'), full(V2)], [16, 0], V2),
     ("encoded 206", [piece(V1, 16, None, **GZIP), full(V2)], [16, 0], V2),
     ("multipart", [piece(V1, 16, None, **MULTIPART), full(V2)], [16, 0], V2),
-    ("length lies", [piece(V1, 16, content_length="9"), full(V2)], [16, 0], V2),
+    ("wrong length", [piece(V1, 16, content_length="9"), full(V2)], [16, 0], V2),
     ("416", [FakeReply(416), full(V2)], [16, 0], V2),
     ("416, total", [FakeReply(416, **STAR_40), full(V1)], [16, 0], V1),
     ("416, size", [FakeReply(416, **STAR_16), full(V2)], [16, 0], V2),
@@ -57,10 +58,10 @@ RESUMES: list[tuple[str, Sequence[FakeReply], list[int], bytes]] = [
 @pytest.mark.parametrize(
     ("replies", "ranges", "version"), [pytest.param(*row[1:], id=row[0]) for row in RESUMES]
 )
-def test_a_part_becomes_one_version(
+def test_a_resumed_part(
     replies: Sequence[FakeReply], ranges: list[int], *, version: bytes
 ) -> None:
-    """One line of the table; and every range is asked for with the validator of the part."""
+    """The published file is one version, and each range is requested with If-Range."""
     attempts = Attempts(*replies, part=V1[:16])
     result = attempts.attempt()
     outcome = DOWNLOADED if replies[-1].status == 200 else RESUMED
@@ -72,8 +73,8 @@ def test_a_part_becomes_one_version(
     assert attempts.part is None
 
 
-def test_what_was_cut_is_continued() -> None:
-    """Between the attempts of one run no byte comes twice, and each counts once."""
+def test_attempts_that_resume_each_other() -> None:
+    """In a run with several attempts, no byte is requested or counted twice."""
     attempts = Attempts(cut(V1, 16), FakeReply(503), piece(V1, 16, 30), piece(V1, 30))
     kinds = [attempts.attempt().kind for _ in range(3)]
     assert kinds == [ErrorKind.TRUNCATED, ErrorKind.SERVER_ERROR, None]
@@ -83,7 +84,7 @@ def test_what_was_cut_is_continued() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "is_continued"),
+    ("first", "is_resumed"),
     [
         (cut(V1, 16), True),
         (cut(V1, 16, etag='W/"v1"'), False),
@@ -95,17 +96,17 @@ def test_what_was_cut_is_continued() -> None:
         (FakeReply(200, gzip.compress(V1)[:20], CUT, etag='"v1"', **GZIP), False),
     ],
 )
-def test_only_a_strong_validator_is_worth_it(first: FakeReply, is_continued: bool) -> None:
-    """Without one, too short, or encoded: start over."""
+def test_the_validator_of_a_part(first: FakeReply, is_resumed: bool) -> None:
+    """A part is resumed only with a strong validator, and if it is long and not encoded."""
     attempts = Attempts(first, full(V1))
     assert attempts.attempt().kind is ErrorKind.TRUNCATED
     assert attempts.attempt().kind is None
-    assert attempts.ranges == [0, 16 if is_continued else 0]
+    assert attempts.ranges == [0, 16 if is_resumed else 0]
     assert attempts.published == {"file.bin": V1}
 
 
-def test_starting_afresh() -> None:
-    """Told not to continue, nobody looks for a part."""
+def test_a_run_that_does_not_resume() -> None:
+    """If parts are not to be resumed, the attempt requests the whole file."""
     attempts = Attempts(full(V2), part=V1[:16], is_resumed=False)
     assert (attempts.attempt().outcome, attempts.ranges) == (DOWNLOADED, [0])
 
@@ -113,8 +114,8 @@ def test_starting_afresh() -> None:
 @pytest.mark.parametrize(
     "body", [[], [b""], [V1[16:], b"!"], [V1[16:] * 2]], ids=["none", "empty", "more", "twice"]
 )
-def test_a_206_that_does_not_keep_its_word(body: list[bytes]) -> None:
-    """It brings nothing or too much: MALFORMED, and the part is not trusted any longer."""
+def test_a_206_with_a_wrong_number_of_bytes(body: list[bytes]) -> None:
+    """A 206 without a byte, or with too many, is malformed; the part is discarded."""
     attempts = Attempts(chunked(piece(V1, 16), *body), full(V1), part=V1[:16])
     result = attempts.attempt()
     assert (result.kind, result.http_status) == (ErrorKind.MALFORMED, 206)
@@ -123,19 +124,19 @@ def test_a_206_that_does_not_keep_its_word(body: list[bytes]) -> None:
     assert attempts.ranges == [16, 0]
 
 
-def test_a_file_in_crumbs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that sends a byte per request holds no attempt for ever; the part is kept."""
+def test_a_file_in_many_small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attempt ends if a server sends a byte per request; the part is kept."""
     monkeypatch.setattr("url_downloader.attempt.transfer.MAX_SMALL_RANGES", 5)
-    crumbs = [piece(V1, at, at + 1) for at in range(16, 40)]
-    attempts = Attempts(*crumbs, part=V1[:16])
+    ranges = [piece(V1, at, at + 1) for at in range(16, 40)]
+    attempts = Attempts(*ranges, part=V1[:16])
     result = attempts.attempt()
     assert (result.kind, attempts.published) == (ErrorKind.MALFORMED, {})
     assert attempts.ranges == [16, 17, 18, 19, 20, 21]
     assert attempts.part is not None
 
 
-def test_a_whole_part_is_published() -> None:
-    """Nothing is missing: a 416 that says so is a success, and no byte is transferred."""
+def test_a_part_that_is_complete() -> None:
+    """A 416 that states the part's size completes the file; no byte is downloaded."""
     attempts = Attempts(FakeReply(416, **STAR_40), part=V1)
     result = attempts.attempt(checksum=sha256(V1))
     assert (result.kind, result.outcome, result.size) == (None, RESUMED, 40)
@@ -146,8 +147,8 @@ def test_a_whole_part_is_published() -> None:
 @pytest.mark.parametrize(
     "reply", [FakeReply(503), FakeReply(404), FakeReply(304), FakeReply(429)]
 )
-def test_a_part_survives_a_refusal(reply: FakeReply) -> None:
-    """A reply that says nothing of the file leaves the part for the next attempt."""
+def test_a_part_after_a_refusal(reply: FakeReply) -> None:
+    """After a reply that does not carry the file, the next attempt resumes the part."""
     attempts = Attempts(reply, piece(V1, 16), part=V1[:16])
     assert attempts.attempt().kind is not None
     assert attempts.attempt().outcome is RESUMED
@@ -155,15 +156,15 @@ def test_a_part_survives_a_refusal(reply: FakeReply) -> None:
 
 
 @pytest.mark.parametrize("length", ["abc", "0, 0", "-1", ""])
-def test_a_length_that_nobody_needs(length: str) -> None:
-    """A 204 has no use for a length (RFC 9110 §8.6): a broken one is no bug of ours."""
+def test_a_malformed_length_of_a_204(length: str) -> None:
+    """A 204 must not have a Content-Length (RFC 9110 §8.6); a malformed one does not crash."""
     result = Attempts(FakeReply(204, content_length=length)).attempt()
     assert result.kind in (None, ErrorKind.MALFORMED)
 
 
 @pytest.mark.parametrize("replies", [[full(V2)], [piece(V1, 0), full(V2)]])
-def test_bytes_of_an_earlier_run_do_not_count(replies: Sequence[FakeReply]) -> None:
-    """They didn't come in this run; those that come instead of them do."""
+def test_the_count_without_bytes_of_an_earlier_run(replies: Sequence[FakeReply]) -> None:
+    """Bytes of an earlier run are not counted; the bytes that replace them are."""
     attempts = Attempts(*replies, part=V1[:16])
     attempts.attempt()
     assert sum(attempts.counted) == len(V2)
@@ -177,10 +178,10 @@ def test_bytes_of_an_earlier_run_do_not_count(replies: Sequence[FakeReply]) -> N
         ([full(V1, repr_digest=repr_digest(V1))], b"", 40, (sha256(V1),)),
     ],
 )
-def test_where_a_file_came_from(
+def test_the_source_of_a_file(
     replies: Sequence[FakeReply], part: bytes, received: int, digests: Sequence[Checksum]
 ) -> None:
-    """The result of a success names the version, and what it took in this attempt."""
+    """The result has the URL, the version, the verified digests and the received bytes."""
     result = Attempts(*replies, part=part).attempt()
     modified = 1_700_000_000.0 if "last-modified" in replies[0].headers else None
     assert result.source == SourceFacts(
@@ -189,14 +190,14 @@ def test_where_a_file_came_from(
     assert result.received == received
 
 
-def test_a_failure_has_no_source() -> None:
-    """Records of failures stay small; the bytes that came count all the same."""
+def test_the_source_of_a_failure() -> None:
+    """A failure has no source, so that records stay small; its received bytes count."""
     result = Attempts(cut(V1, 25)).attempt()
     assert (result.source, result.received) == (None, 25)
 
 
 @pytest.mark.parametrize(
-    ("replies", "part", "places"),
+    ("replies", "part", "positions"),
     [
         ([full(V1)], b"", [(0, 40), (11, 40)]),
         ([chunked(full(V1), V1[:9], V1[9:])], b"", [(0, None), (9, None)]),
@@ -205,13 +206,13 @@ def test_a_failure_has_no_source() -> None:
         ([piece(V1, 15), full(V1)], V1[:16], [(0, 40), (11, 40)]),
     ],
 )
-def test_how_far_a_file_is(
-    replies: Sequence[FakeReply], part: bytes, places: Sequence[tuple[int, int | None]]
+def test_the_progress_of_a_transfer(
+    replies: Sequence[FakeReply], part: bytes, positions: Sequence[tuple[int, int | None]]
 ) -> None:
-    """Others see how much of the file is here, and of how much, as each chunk comes."""
+    """Other threads see the offset of each chunk in the file, and the size of the file."""
     attempts, seen = Attempts(*replies, part=part), []
 
-    def watched(reply: FakeReply) -> Iterator[bytes]:
+    def observed_chunks(reply: FakeReply) -> Iterator[bytes]:
         for chunk in reply.body:
             progress = attempts.control.progress()
             assert progress is not None
@@ -220,6 +221,6 @@ def test_how_far_a_file_is(
             yield chunk
 
     for reply in replies:
-        reply.chunks = functools.partial(watched, reply)  # type: ignore[method-assign]
+        reply.chunks = functools.partial(observed_chunks, reply)  # type: ignore[method-assign]
     attempts.attempt()
-    assert seen == places
+    assert seen == positions

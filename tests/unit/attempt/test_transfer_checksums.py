@@ -1,4 +1,4 @@
-"""Checksums of downloaded files: an attempt against a scripted server and a disk in memory."""
+"""Checksums in a transfer: those that the user gives, and Repr-Digest of the server."""
 
 from __future__ import annotations
 
@@ -22,10 +22,13 @@ from url_downloader.shared.models import ErrorKind, Outcome
     ],
 )
 @pytest.mark.parametrize("part", [b"", V1[:15] + b"!"])
-def test_a_mismatch_is_one_fresh_download(
+def test_a_wrong_checksum(
     second: FakeReply, kind: ErrorKind | None, *, published: dict[str, bytes], part: bytes
 ) -> None:
-    """After a mismatch the next attempt requests the whole file; a wrong one never appears."""
+    """After a wrong checksum, the next attempt requests the whole file.
+
+    A file with a wrong checksum is never published.
+    """
     attempts = Attempts(piece(V1, 16) if part else full(V2), second, part=part)
     results = [attempts.attempt(checksum=sha256(V1)) for _ in range(2)]
     assert [result.kind for result in results] == [ErrorKind.CHECKSUM, kind]
@@ -35,8 +38,8 @@ def test_a_mismatch_is_one_fresh_download(
         assert attempts.part is None
 
 
-def test_a_checksum_over_a_resume() -> None:
-    """The first bytes are read from the part, once; only the others come from the network."""
+def test_the_checksum_of_a_resumed_file() -> None:
+    """The bytes of the part are read from the disk once; only the rest is downloaded."""
     attempts = Attempts(cut(V1, 16), piece(V1, 16, 30), piece(V1, 30))
     results = [attempts.attempt(checksum=sha256(V1)) for _ in range(2)]
     assert [result.kind for result in results] == [ErrorKind.TRUNCATED, None]
@@ -45,15 +48,15 @@ def test_a_checksum_over_a_resume() -> None:
     assert attempts.disk.read_back == [16]
 
 
-def test_what_nobody_asked_for_is_not_hashed() -> None:
-    """Without a checksum the part is not read again."""
+def test_a_resumed_file_without_a_checksum() -> None:
+    """Without a checksum, the part is not read from the disk."""
     attempts = Attempts(piece(V1, 16), part=V1[:16])
     assert attempts.attempt().kind is None
     assert attempts.disk.read_back == []
 
 
 @pytest.mark.parametrize(
-    ("reply", "part", "fits"),
+    ("reply", "part", "is_right"),
     [
         (full(V1, repr_digest=repr_digest(V1)), b"", True),
         (full(V1, repr_digest=repr_digest(V1, "sha-512")), b"", True),
@@ -75,15 +78,15 @@ def test_what_nobody_asked_for_is_not_hashed() -> None:
         (piece(V1, 16, repr_digest=repr_digest(V1[16:])), V1[:16], False),
     ],
 )
-def test_what_a_server_says_of_its_file(reply: FakeReply, part: bytes, *, fits: bool) -> None:
-    """A Repr-Digest that can be verified must fit; any other is ignored."""
+def test_repr_digest(reply: FakeReply, part: bytes, *, is_right: bool) -> None:
+    """The file must have the digest of Repr-Digest, unless the digest can't be verified."""
     attempts = Attempts(reply, FakeReply(404), part=part)
-    assert (attempts.attempt().kind is None) is fits
-    assert attempts.published == ({"file.bin": V1} if fits else {})
+    assert (attempts.attempt().kind is None) is is_right
+    assert attempts.published == ({"file.bin": V1} if is_right else {})
 
 
-def test_a_digest_of_a_416_is_of_its_own_body() -> None:
-    """In a 416 Repr-Digest is of the error's text (RFC 9530, B), and the part is whole."""
+def test_repr_digest_of_a_416() -> None:
+    """In a 416, Repr-Digest covers the error's own body (RFC 9530, B), not the file."""
     headers = {"content_range": "bytes */40", "repr_digest": repr_digest(b"too far")}
     attempts = Attempts(FakeReply(416, b"too far", **headers), part=V1)
     assert attempts.attempt().kind is None

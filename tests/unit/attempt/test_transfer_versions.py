@@ -1,4 +1,4 @@
-"""Versions of a file that changes on the server: what is published is never a mixture."""
+"""Files that change on the server: a published file is exactly one version."""
 
 from __future__ import annotations
 
@@ -10,36 +10,42 @@ from tests.support.fake_network import CUT, V1, V2, FakeReply, chunked, cut, ful
 
 
 def answers(version: bytes, at: int, *, count: int) -> dict[str, FakeReply]:
-    """Return the replies that servers may send to a request for all from `at` on; some lie."""
+    """Return replies to a request for the bytes from `at` on; some of them are wrong.
+
+    Args:
+        version: Version of the file on the server.
+        at: Offset of the first byte that is requested.
+        count: Number of bytes that a reply has too many, too few, or before an error.
+    """
     at = min(at, len(version) - 1)
-    lying = chunked(piece(version, at), version[at:], bytes(count))
+    long = chunked(piece(version, at), version[at:], bytes(count))
     short = piece(version, at, min(at + count, len(version)))
-    torn = chunked(piece(version, at), version[at:][:count])
-    torn.body += (CUT,)
+    truncated = chunked(piece(version, at), version[at:][:count])
+    truncated.body += (CUT,)
     return {
         "right": piece(version, at) if at else full(version),
-        "cut": torn if at else cut(version, 12),
+        "truncated": truncated if at else cut(version, 12),
         "short": short if at else full(version),
-        "long": lying if at else cut(version, 20),
-        "offset": piece(version, max(at - count, 0)),
-        "ignored": full(version),
-        "complete": FakeReply(416, content_range=f"bytes */{at}"),
-        "refused": FakeReply(503),
+        "long": long if at else cut(version, 20),
+        "wrong offset": piece(version, max(at - count, 0)),
+        "ignored range": full(version),
+        "unsatisfied range": FakeReply(416, content_range=f"bytes */{at}"),
+        "unavailable": FakeReply(503),
     }
 
 
-ACTS = st.sampled_from(sorted(answers(V1, 1, count=1)))
+CASES = st.sampled_from(sorted(answers(V1, 1, count=1)))
 
 
 @given(
-    st.lists(st.tuples(ACTS, st.integers(1, 20), st.sampled_from([V1, V1, V2])), max_size=12)
+    st.lists(st.tuples(CASES, st.integers(1, 20), st.sampled_from([V1, V1, V2])), max_size=12)
 )
-def test_never_a_splice(acts: list[tuple[str, int, bytes]]) -> None:
-    """Whatever the server does in replies and between them, the file is exactly one version."""
+def test_any_replies_of_a_changing_file(steps: list[tuple[str, int, bytes]]) -> None:
+    """Each published file is exactly one version, in any order of replies and changes."""
     attempts = Attempts()
-    for act, count, version in acts:
+    for case, count, version in steps:
         at = attempts.part.size if attempts.part else 0
-        lasting = answers(version, 0, count=count)["cut"]
-        attempts.network.replies = [answers(version, at, count=count)[act], lasting, lasting]
+        later = answers(version, 0, count=count)["truncated"]
+        attempts.network.replies = [answers(version, at, count=count)[case], later, later]
         attempts.attempt()
     assert set(attempts.published.values()) <= {V1, V2}

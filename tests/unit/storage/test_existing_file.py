@@ -1,0 +1,43 @@
+"""Existing files that the rules -nc, -c and -N look up by a job's name."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from tests.support.output_directories import prepared, refuse, visible_files
+from url_downloader.config.settings import Existing
+from url_downloader.shared.errors import AttemptError
+
+
+@pytest.mark.parametrize("existing", list(Existing))
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.EMFILE])
+def test_a_file_that_can_t_be_examined(
+    directory: Path, existing: Existing, monkeypatch: pytest.MonkeyPatch, *, number: int
+) -> None:
+    """The file does not count as missing, as it must not be replaced; -N may replace it."""
+    output = prepared(directory, existing=existing)
+    refuse(monkeypatch, "stat", number, of=lambda name: name == b"file.bin")
+    if existing is Existing.COMPARE:
+        assert output.existing("file.bin") is None
+        return
+    with pytest.raises(AttemptError) as caught:
+        output.existing("file.bin")
+    assert str(directory / "file.bin") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["missing", "no/folder", "file/below", "n" * 256, "loop/file", "folder", "link"]
+)
+def test_a_name_without_a_regular_file(directory: Path, name: str) -> None:
+    """A folder, a link or a missing file is None, and the look-up makes no folder."""
+    output = prepared(directory)
+    (directory / "file").write_bytes(b"here")
+    (directory / "folder").mkdir()
+    (directory / "loop").symlink_to("loop")
+    (directory / "link").symlink_to("file")
+    before = visible_files(directory)
+    assert output.existing(name) is None
+    assert visible_files(directory) == before
