@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,26 @@ import pytest
 from tests.support.output_directories import hidden_files, prepared, store
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
+from url_downloader.storage.disk_errors import DiskErrorConverter
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOSPC, ErrorKind.DISK_FULL),
+        (errno.EDQUOT, ErrorKind.DISK_FULL),
+        (errno.EMFILE, ErrorKind.NO_DESCRIPTORS),
+        (errno.ENFILE, ErrorKind.NO_DESCRIPTORS),
+        (errno.EIO, ErrorKind.LOCAL),
+        (errno.EACCES, ErrorKind.LOCAL),
+    ],
+)
+def test_the_kind_of_an_error(number: int, kind: ErrorKind) -> None:
+    """The error number decides the kind; the message has the path and the system's reason."""
+    with pytest.raises(AttemptError) as caught, DiskErrorConverter("out/file"):
+        raise OSError(number, os.strerror(number))
+    assert caught.value.kind is kind
+    assert caught.value.message == f"out/file: {os.strerror(number)}"
 
 
 @contextlib.contextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from tests.support.output_directories import prepared, refuse, visible_files
+from tests.support.output_directories import prepared, refuse, store, visible_files
 from url_downloader.config.settings import Existing
 from url_downloader.shared.errors import AttemptError
 
@@ -41,3 +42,24 @@ def test_a_name_without_a_regular_file(directory: Path, name: str) -> None:
     before = visible_files(directory)
     assert output.existing(name) is None
     assert visible_files(directory) == before
+
+
+@pytest.mark.parametrize("kind", ["FIFO", "link"])
+def test_a_file_that_is_replaced_before_it_is_read(
+    directory: Path, outside: Path, kind: str
+) -> None:
+    """A FIFO that replaces the file does not block; a link that replaces it is not followed."""
+    output = prepared(directory)
+    path = store(output)
+    existing = output.existing("file.bin")
+    assert existing is not None
+    path.unlink()
+    data = bytearray()
+    if kind == "FIFO":
+        os.mkfifo(path)
+        existing.read_into(data.extend)
+    else:
+        path.symlink_to(outside / "victim")
+        with pytest.raises(AttemptError):
+            existing.read_into(data.extend)
+    assert data == b""

@@ -155,7 +155,7 @@ def test_announced_bytes_of_other_files(make: MakeSpace) -> None:
 
 @pytest.mark.usefixtures("disk")
 def test_the_bytes_of_a_refused_file(make: MakeSpace, disk: Disk) -> None:
-    """Of two files that don't fit together, the first check fails, and the other file goes on.
+    """Of two files that don't fit together, the first check fails; the other file is accepted.
 
     The bytes of the refused file count as free until its part is removed.
     """

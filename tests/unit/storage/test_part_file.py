@@ -142,17 +142,8 @@ def test_a_part_after_an_io_error(directory: Path, monkeypatch: pytest.MonkeyPat
     assert hidden_files(directory) == []
 
 
-@pytest.mark.parametrize("number", KINDS)
-@pytest.mark.parametrize("size", [10, 3 << 20])
-def test_an_error_at_the_close(
-    directory: Path, size: int, monkeypatch: pytest.MonkeyPatch, *, number: int
-) -> None:
-    """If a network disk reports an error only at the close, the part is removed."""
-    output = prepared(directory)
-    store(output, data=b"old")
-    part = output.create(JOB)
-    part.begin('"one"', size)
-    part.write(bytes(size))
+def fail_at_close(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Have the close of each duplicate of a descriptor fail with this error number."""
     duplicates: list[int] = []
     real_dup, real_close = os.dup, os.close
 
@@ -163,16 +154,48 @@ def test_an_error_at_the_close(
     def close(descriptor: int) -> None:
         real_close(descriptor)
         if descriptor in duplicates:
+            duplicates.remove(descriptor)
             raise OSError(number, os.strerror(number))
 
+    monkeypatch.setattr(os, "dup", dup)
+    monkeypatch.setattr(os, "close", close)
+
+
+@pytest.mark.parametrize("number", KINDS)
+@pytest.mark.parametrize("size", [10, 3 << 20])
+def test_an_error_at_the_close(
+    directory: Path, size: int, monkeypatch: pytest.MonkeyPatch, *, number: int
+) -> None:
+    """If a network disk reports an error at the close, the file is not published or kept.
+
+    The disk reports the error once, when `publish` closes a duplicate of the descriptor.
+    """
+    output = prepared(directory)
+    store(output, data=b"old")
+    part = output.create(JOB)
+    part.begin('"one"', size)
+    part.write(bytes(size))
     with monkeypatch.context() as patched:
-        patched.setattr(os, "dup", dup)
-        patched.setattr(os, "close", close)
+        fail_at_close(patched, number)
         with pytest.raises(AttemptError) as caught:
             publish(output, part)
-        assert not part.keep()
+    assert not part.keep()
     assert caught.value.kind is KINDS[number]
     assert (directory / "file.bin").read_bytes() == b"old"
+    assert hidden_files(directory) == []
+
+
+@pytest.mark.parametrize("number", KINDS)
+def test_an_error_at_the_close_of_a_kept_part(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """If a network disk reports an error at the close, a part with a note is not kept."""
+    part = prepared(directory).create(JOB)
+    part.begin('"one"', None)
+    part.write(bytes(3 << 20))
+    with monkeypatch.context() as patched:
+        fail_at_close(patched, number)
+        assert not part.keep()
     assert hidden_files(directory) == []
 
 
