@@ -47,6 +47,11 @@ _WITHOUT_PATH = frozenset({"pipe"})
 _KEEPS = frozenset({"unlink", "flock"})
 """Groups without which a run must not remove files; the next run removes what is left."""
 ERRORS = ("ENOSPC", "EDQUOT", "EIO", "EACCES", "EPERM", "EMFILE", "ENOSYS")
+IMPOSSIBLE = ("close", "EMFILE")
+"""Group and error that no system combines: close() needs no descriptor.
+
+An injected error keeps the descriptor open, and with it the lock of a part, until the run ends.
+"""
 POSITIONS = ("early", "middle", "late", "always")
 TIMEOUT = 45.0
 # Random names are the same in each run, so that strace can be given them.
