@@ -14,6 +14,7 @@ __all__ = [
     "EventListener",
     "Existing",
     "FailureLimit",
+    "InputError",
     "JobEvent",
     "JobRecord",
     "JobResult",
@@ -37,7 +38,12 @@ if TYPE_CHECKING:
     from url_downloader.config.settings import Existing, FailureLimit
     from url_downloader.engine.run_limits import StopReason
     from url_downloader.engine.run_summary import RunSummary
-    from url_downloader.shared.errors import ConfigError, OutputError, UrlDownloaderError
+    from url_downloader.shared.errors import (
+        ConfigError,
+        InputError,
+        OutputError,
+        UrlDownloaderError,
+    )
     from url_downloader.shared.models import (
         DownloadJob,
         ErrorKind,

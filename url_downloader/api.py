@@ -26,7 +26,12 @@ from url_downloader.naming.name_claims import NameClaims
 from url_downloader.naming.server_names import ServerNames
 from url_downloader.process_jobs import process_jobs
 from url_downloader.shared.compute_turn import COMPUTE_TURN
-from url_downloader.shared.errors import ConfigError, OutputError, UrlDownloaderError
+from url_downloader.shared.errors import (
+    ConfigError,
+    InputError,
+    OutputError,
+    UrlDownloaderError,
+)
 from url_downloader.shared.models import (
     DownloadJob,
     ErrorKind,
@@ -47,6 +52,7 @@ __all__ = [
     "EventListener",
     "Existing",
     "FailureLimit",
+    "InputError",
     "JobEvent",
     "JobRecord",
     "JobResult",
@@ -92,7 +98,7 @@ def download(
     Raises:
         TypeError: A setting or an option does not exist, or `urls` is a single string.
         ConfigError: A setting is out of its range.
-        OutputError: The output directory can't be written.
+        OutputError, InputError: The directory, or a file of the settings, can't be used.
         KeyboardInterrupt, or an exception of `urls` or `should_stop`: After a clean end.
     """
     chosen = settings_with(settings)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 
 from url_downloader.cli.command_line import parse_command_line
 from url_downloader.cli.std_streams import (
@@ -17,14 +18,14 @@ from url_downloader.cli.std_streams import (
     print_to_stderr,
 )
 
-_REQUIRED = frozenset({"requests", "validators"})
+_REQUIRED = ("requests", "validators")
 """Packages that each run needs: the dependencies in pyproject.toml."""
 _EXIT_LOCAL = 3
 """Exit status EXIT_LOCAL of `cli.exit_status`, whose import fails if a package is missing."""
 
 
-class _MissingPackageError(Exception):
-    """Error for a required package that is not installed; the message is its name."""
+class _MissingPackagesError(Exception):
+    """Error for required packages that are not installed; the message has their names."""
 
 
 def main(
@@ -42,8 +43,8 @@ def main(
     prepare_std_streams()
     try:
         return _main(argv, on_loaded)
-    except _MissingPackageError as error:
-        print_to_stderr(f"url-downloader: needs another package: pip install {error}")
+    except _MissingPackagesError as error:
+        print_to_stderr(f"url-downloader: needs other packages: pip install {error}")
         return _EXIT_LOCAL
     except Exception as error:  # noqa: BLE001 - its text may have a secret of the arguments
         from url_downloader.shared.unexpected import described  # noqa: PLC0415
@@ -61,10 +62,9 @@ def _main(argv: Sequence[str] | None, on_loaded: Callable[[], None]) -> int:
     # need it.
     try:
         from url_downloader.cli.command import run_command  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package in _REQUIRED:
-            raise _MissingPackageError(package) from None
+    except ModuleNotFoundError:
+        if missing := [name for name in _REQUIRED if find_spec(name) is None]:
+            raise _MissingPackagesError(" ".join(missing)) from None
         raise
 
     on_loaded()

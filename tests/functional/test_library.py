@@ -34,7 +34,7 @@ from url_downloader import (
 from url_downloader import (
     api as library,
 )
-from url_downloader.config.overrides import _names_in, settings_with
+from url_downloader.config.overrides import settings_of, settings_with
 from url_downloader.config.settings import Settings
 
 PATIENT = 60.0
@@ -221,12 +221,20 @@ def test_wrong_values(tmp_path: Path) -> None:
 
 def test_settings_are_flat() -> None:
     """The names of settings are unique, and each value reaches its part."""
-    names = [*_names_in(Settings())]
+    names = [field.name for _, field in settings_of(Settings())]
     assert len(names) == len(set(names))
     changed = settings_with({"timeout": 5, "max_workers": 2, "existing": Existing.SKIP})
     assert changed.transfer.limits.timeout == 5
     assert (changed.pool.max_workers, changed.output.existing) == (2, Existing.SKIP)
     assert {field.name for field in fields(Settings())}.isdisjoint(names)
+
+
+def test_paths_of_settings() -> None:
+    """Wherever a setting is a path, a string will do."""
+    paths = settings_with({"directory": "d", "ca_cert": "a", "cert": "c", "key": "k"})
+    assert paths.output.directory == Path("d")
+    server = paths.server
+    assert (server.ca_cert, server.cert, server.key) == (Path("a"), Path("c"), Path("k"))
 
 
 def test_errors_of_the_urls(server: ScriptedServer, tmp_path: Path) -> None:

@@ -248,12 +248,15 @@ def test_always(server: ScriptedServer, tmp_path: Path) -> None:
     assert "━" in result.stderr, result
 
 
-@pytest.mark.parametrize("package", ["requests", "validators"])
-def test_a_missing_requirement(package: str) -> None:
-    """Without a package that every run needs, the program says what to install; status 3."""
-    result = run_cli("-", program=without(package))
+@pytest.mark.parametrize(
+    "packages", [["requests"], ["validators"], ["requests", "validators"]], ids=" ".join
+)
+def test_missing_requirements(packages: list[str]) -> None:
+    """Without packages that every run needs, the program says what to install; status 3."""
+    result = run_cli("-", program=without(*packages))
     assert (result.status, result.stdout) == (3, ""), result
-    assert result.stderr == f"url-downloader: needs another package: pip install {package}\n"
+    needed = " ".join(packages)
+    assert result.stderr == f"url-downloader: needs other packages: pip install {needed}\n"
 
 
 @pytest.mark.parametrize(

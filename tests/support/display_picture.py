@@ -64,7 +64,7 @@ SITE: Mapping[str, tuple[Reply, ...]] = {
     "/later-1.tar": (Reply(body=bytes(MIB)),),
     "/later-2.tar": (Reply(body=bytes(MIB)),),
 }
-"""What the server has, in the order of the list."""
+"""Replies of the server, in the order of the list."""
 ENOUGH = re.compile(r"photos\.tar +6\d\.\d MiB of")
 """A row of the display that is worth a picture."""
 

@@ -1,12 +1,13 @@
 """The parts of the documentation that are written from the program, so that they stay true.
 
-`python -m tests.support.reference` writes the options into docs/options.md, and the fields of
-the report into docs/reports.md.
+`python -m tests.support.reference` writes the options into docs/options.md, the fields of the
+report into docs/reports.md, and the settings of the library into docs/library.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import re
 import textwrap
@@ -16,6 +17,8 @@ from typing import Any
 
 from url_downloader.cli.arguments import argument_parser
 from url_downloader.cli.option_types import invocation
+from url_downloader.config.overrides import settings_of
+from url_downloader.config.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -45,9 +48,31 @@ def descriptions() -> Mapping[str, str]:
     return {name: field["description"] for name, field in all_fields.items()}
 
 
+def settings() -> str:
+    """Return the settings of the library as a Markdown table."""
+    table = ["| setting | type | meaning |", "| --- | --- | --- |"]
+    for part, field in settings_of(Settings()):
+        kind = str(field.type).replace("|", "or")
+        table.append(f"| `{field.name}` | `{kind}` | {meanings(part)[field.name]} |")
+    return "\n".join(table)
+
+
+def meanings(part: object) -> Mapping[str, str]:
+    """Return the meaning of each argument, as the docstring of the part's class says."""
+    text = inspect.getdoc(type(part)) or ""
+    section = re.split(r"\n(?=\S)", text.partition("Args:\n")[2])[0]
+    entries = re.findall(r"^ {4}([\w, ]+): (.*(?:\n {8}.*)*)", section, re.MULTILINE)
+    return {
+        name: " ".join(meaning.split())
+        for names, meaning in entries
+        for name in names.split(", ")
+    }
+
+
 WRITTEN: Mapping[Path, Callable[[], str]] = {
     DOCS / "options.md": reference,
     DOCS / "reports.md": fields,
+    DOCS / "library.md": settings,
 }
 """The files that have a written part, and what makes it."""
 

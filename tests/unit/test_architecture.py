@@ -100,7 +100,7 @@ def check_libraries(module: Module) -> Iterator[str]:
 
 
 def check_pure(module: Module) -> Iterator[str]:
-    """A module that says it is pure does no I/O, and knows no clock, no luck and no lock."""
+    """A module that says it is pure does no I/O and uses no clock, chance or lock."""
     says_so = re.match(r'"""[^"]*\bPure\b', module.source)
     if says_so or module.package in PURE_PACKAGES:
         for each in imports(module):

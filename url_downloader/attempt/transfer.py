@@ -166,7 +166,10 @@ class Transfer:
             # The downloader has applied the rules to this name before the request.
             return None
         checksum = self._context.checksum(job, self._output)
+        # A failure here is about the existing file, not about the reply.
+        self.http_status = None
         skipped = self._context.overwrite_rules.skipped_result(self._output, checksum)
+        self.http_status = reply.status
         if skipped is None:
             return None
         reply.drain()
@@ -261,8 +264,12 @@ class Transfer:
             raise AttemptError(ErrorKind.MALFORMED, message)
         return part.size == (span.total or saved.total)
 
-    def _publish(self, reply: Reply, part: Part) -> JobResult:
+    def _publish(self, reply: Reply, part: Part) -> JobResult | None:
+        """Publish the file; return None if a resumed file is wrong and has to start over."""
         mismatch = self._digester.mismatch() if self._digester else None
+        if mismatch is not None and self._outcome is Outcome.RESUMED:
+            self._discard_part()
+            return None
         if mismatch is not None:
             raise AttemptError(ErrorKind.CHECKSUM, mismatch)
         size = part.size

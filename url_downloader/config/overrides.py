@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import Field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,19 +27,18 @@ def settings_with(values: Mapping[str, object]) -> Settings:
         TypeError: A name is not that of a setting.
         ConfigError: A value is out of its range.
     """
-    if isinstance(directory := values.get("directory"), str):
-        values = {**values, "directory": Path(directory)}
-    check_names(values, [*_names_in(Settings())], what="setting")
+    check_names(values, [field.name for _, field in settings_of(Settings())], what="setting")
     return _changed(Settings(), values)
 
 
-def _names_in(part: object) -> Iterator[str]:
+def settings_of(part: object) -> Iterator[tuple[object, Field[object]]]:
+    """Yield all settings of a part, its own parts included, each with the part that has it."""
     for field in fields(part):  # type: ignore[arg-type]
         value = getattr(part, field.name)
         if _is_part(value):
-            yield from _names_in(value)
+            yield from settings_of(value)
         elif not isinstance(value, _UNUSED):
-            yield field.name
+            yield part, field
 
 
 def _changed(part: SettingsPart, values: Mapping[str, object]) -> SettingsPart:
@@ -49,7 +48,9 @@ def _changed(part: SettingsPart, values: Mapping[str, object]) -> SettingsPart:
         if _is_part(value):
             changes[field.name] = _changed(value, values)
         elif field.name in values:
-            changes[field.name] = values[field.name]
+            value = values[field.name]
+            is_path = isinstance(value, str) and "Path" in str(field.type)
+            changes[field.name] = Path(str(value)) if is_path else value
     return replace(part, **changes)  # type: ignore[type-var]
 
 

@@ -9,6 +9,8 @@ from tests.support.digests import sha256
 from tests.support.fake_disk import FakeFile
 from tests.support.fake_network import TAGS, V1, V2, FakeReply, full
 from url_downloader.config.settings import Existing
+from url_downloader.naming.name_claims import NameClaims
+from url_downloader.naming.server_names import ServerNames
 from url_downloader.shared.models import ErrorKind, JobResult, Outcome, SourceFacts
 
 NOVEMBER = "Tue, 14 Nov 2023 22:13:20 GMT"
@@ -128,3 +130,16 @@ def test_the_source_of_a_304() -> None:
         FakeReply(304, etag=TAGS[V1]), there=FakeFile(V1), existing=Existing.COMPARE
     )
     assert attempts.attempt().source == SourceFacts(url="http://mirror/file.bin", etag=TAGS[V1])
+
+
+def test_no_clobber_with_a_server_name_and_a_wrong_checksum() -> None:
+    """The failure is about the existing file: it has no HTTP status, and no retry follows."""
+    attempts = Attempts(
+        full(V1, content_disposition="filename=x"),
+        there={"x": FakeFile(V2)},
+        existing=Existing.SKIP,
+        names=ServerNames(NameClaims(), {}),
+    )
+    result = attempts.attempt(checksum=sha256(V1))
+    assert (result.kind, result.http_status) == (ErrorKind.CHECKSUM, None)
+    assert attempts.published == {}

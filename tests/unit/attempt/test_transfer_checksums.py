@@ -25,17 +25,28 @@ from url_downloader.shared.models import ErrorKind, Outcome
 def test_a_wrong_checksum(
     second: FakeReply, kind: ErrorKind | None, *, published: dict[str, bytes], part: bytes
 ) -> None:
-    """After a wrong checksum, the next attempt requests the whole file.
+    """After a wrong checksum, the whole file is requested: at once if a part was wrong.
 
-    A file with a wrong checksum is never published.
+    Otherwise, the next attempt requests it. A file with a wrong checksum is never published.
     """
     attempts = Attempts(piece(V1, 16) if part else full(V2), second, part=part)
-    results = [attempts.attempt(checksum=sha256(V1)) for _ in range(2)]
-    assert [result.kind for result in results] == [ErrorKind.CHECKSUM, kind]
+    count = 1 if part else 2
+    results = [attempts.attempt(checksum=sha256(V1)) for _ in range(count)]
+    assert [result.kind for result in results] == [ErrorKind.CHECKSUM, kind][-count:]
     assert attempts.published == published
     assert attempts.ranges == [len(part), 0]
     if kind is ErrorKind.CHECKSUM:
         assert attempts.part is None
+
+
+def test_a_whole_part_with_a_wrong_checksum() -> None:
+    """A part that the server calls complete is downloaded anew if its checksum is wrong."""
+    attempts = Attempts(
+        FakeReply(416, content_range="bytes */40"), full(V1), part=bytes(len(V1))
+    )
+    result = attempts.attempt(checksum=sha256(V1))
+    assert (result.kind, result.outcome) == (None, Outcome.DOWNLOADED)
+    assert attempts.published == {"file.bin": V1}
 
 
 def test_the_checksum_of_a_resumed_file() -> None:
