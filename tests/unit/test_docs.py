@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.jobs import make_record
 from tests.support.reference import BEGIN, DOCS, END, ROOT
 from tests.support.syntax import FUNCTIONS, modules_of_package
 from url_downloader.cli import exit_status
@@ -20,7 +21,7 @@ from url_downloader.engine.retry_policy import RetryIn, decide
 from url_downloader.inputs.list_entry import OPTIONS
 from url_downloader.metrics import MetricsSnapshot
 from url_downloader.reports.metrics_file import MetricsFile
-from url_downloader.shared.models import DownloadJob, ErrorKind, JobRecord, JobResult, JobStatus
+from url_downloader.shared.models import ErrorKind, JobResult, JobStatus
 
 README, CONTRIBUTING = ROOT / "README.md", ROOT / "CONTRIBUTING.md"
 ARCHITECTURE, COMING_FROM = DOCS / "architecture.md", DOCS / "coming-from.md"
@@ -185,12 +186,10 @@ def test_kinds_of_failures() -> None:
     """The page on reports has each kind, and says whether another attempt follows."""
     written = text_of(DOCS / "reports.md").partition(END)[2]
     rows = re.findall(r"^\| `([\w-]+)` \| .* \| (yes|no) \|$", written, re.MULTILINE)
-    job = DownloadJob(job_id=1, url="http://h/", output="a", max_retries=1)
-    record = JobRecord(job, JobStatus.RUNNING, attempts=1, created_at=0.0, since=0.0)
     follows = {
         str(kind): decide(
             RetrySettings(),
-            record,
+            make_record(JobStatus.RUNNING),
             result=JobResult(kind=kind, http_status=200),
             jitter=lambda low, _: low,
         )
