@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,7 @@ from url_downloader import (
     OutputError,
     RunSummary,
     Url,
+    config,
     download,
 )
 from url_downloader import (
@@ -227,6 +228,13 @@ def test_settings_are_flat() -> None:
     assert changed.transfer.limits.timeout == 5
     assert (changed.pool.max_workers, changed.output.existing) == (2, Existing.SKIP)
     assert {field.name for field in fields(Settings())}.isdisjoint(names)
+
+
+def test_the_package_of_settings() -> None:
+    """`url_downloader.config` hands out the classes of all settings under their old names."""
+    for name in config.__all__:
+        assert is_dataclass(getattr(config, name)) or name == "Existing"
+    assert config.Settings is Settings
 
 
 def test_paths_of_settings() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,3 +143,22 @@ def cycle(graph: Mapping[str, Iterable[str]]) -> list[str]:
         return []
 
     return next((found for name in graph if (found := search(name, []))), [])
+
+
+Check = Callable[[Module], Iterator[str]]
+"""A rule: it yields a message for each place of a module that breaks it."""
+Examples = Mapping[Check, Sequence[tuple[str, str, str]]]
+"""For each rule: names of modules, sources that break it, and a part of the message."""
+
+
+def violations(check: Check) -> str:
+    """Return what breaks the rule in the package, one message a line."""
+    return "\n".join(message for module in modules_of_package() for message in check(module))
+
+
+def assert_seen(check: Check, examples: Examples) -> None:
+    """Check that the rule sees each example, and names the module and the reason."""
+    for name, source, reason in examples[check]:
+        (found,) = check(Module(name, source))
+        assert found.startswith(name)
+        assert reason in found

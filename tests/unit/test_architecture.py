@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
-from tests.support.syntax import ROOT, Import, Module, cycle, imports, modules_of_package
+from tests.support.syntax import (
+    ROOT,
+    Check,
+    Examples,
+    Import,
+    Module,
+    assert_seen,
+    cycle,
+    imports,
+    modules_of_package,
+    violations,
+)
 
 LAYERS = (
     {"__main__": "main"},
@@ -67,7 +78,6 @@ OWNERS = {
     for libraries, packages in LIBRARIES.items()
     for library in libraries.split()
 }
-Check = Callable[[Module], Iterator[str]]
 
 
 def foreign(module: Module) -> Iterator[tuple[Import, str]]:
@@ -126,8 +136,7 @@ CHECKS: list[Check] = [check_packages, check_libraries, check_pure, check_thread
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_the_package_keeps_the_rules(check: Check) -> None:
     """No module of the package breaks any rule."""
-    broken = [message for module in modules_of_package() for message in check(module)]
-    assert not broken, "\n".join(broken)
+    assert not violations(check)
 
 
 def test_rules_lead_down() -> None:
@@ -176,7 +185,7 @@ def modules_in(module: Module, modules: Iterable[str]) -> Iterator[str]:
                 yield candidate
 
 
-BAD: dict[Check, list[tuple[str, str, str]]] = {
+BAD: Examples = {
     check_packages: [
         ("novelty.module", "", "has no rule"),
         ("novelty", "", "has no rule"),
@@ -213,10 +222,7 @@ BAD: dict[Check, list[tuple[str, str, str]]] = {
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_a_broken_rule_is_seen(check: Check) -> None:
     """Each check can fail, and says where and why."""
-    for name, source, message in BAD[check]:
-        (found,) = check(Module(name, source))
-        assert found.startswith(name)
-        assert message in found
+    assert_seen(check, BAD)
 
 
 GOOD = [

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.syntax import (
     FUNCTIONS,
+    Check,
+    Examples,
     Module,
+    assert_seen,
     called,
     calls,
     functions,
@@ -18,6 +21,7 @@ from tests.support.syntax import (
     length,
     modules_of_package,
     nesting,
+    violations,
 )
 
 MAX_LINES = 300
@@ -38,8 +42,6 @@ FIXED_SIGNATURES = {
 }
 MAY_NAME_THREAD = {"engine", "shared"}
 """Packages that name the bare class: a StoppableThread is one, and the pool joins them."""
-
-Check = Callable[[Module], Iterator[str]]
 
 
 def check_no_guessing(module: Module) -> Iterator[str]:
@@ -123,8 +125,7 @@ CHECKS: list[Check] = [
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_the_package_keeps_the_rules(check: Check) -> None:
     """No module of the package breaks any rule."""
-    broken = [message for module in modules_of_package() for message in check(module)]
-    assert not broken, "\n".join(broken)
+    assert not violations(check)
 
 
 def test_no_test_module_is_long() -> None:
@@ -153,7 +154,7 @@ DEEP_AFTER_ELIF = (
 )
 FLAT_ELIF = "def _f():\n for a in b:\n  if c:\n   d\n  elif e:\n   if f:\n    g\n"
 
-BAD: dict[Check, list[tuple[str, str, str]]] = {
+BAD: Examples = {
     check_first_words: [
         ("main", '"""What it does."""', "docstring of the module begins with What"),
         ("main", 'class A:\n """Who asks."""', "docstring of A begins with Who"),
@@ -196,10 +197,7 @@ BAD: dict[Check, list[tuple[str, str, str]]] = {
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_a_broken_rule_is_seen(check: Check) -> None:
     """Each check can fail, and says where and why."""
-    for name, source, message in BAD[check]:
-        (found,) = check(Module(name, source))
-        assert found.startswith(name)
-        assert message in found
+    assert_seen(check, BAD)
 
 
 GOOD = [

@@ -68,7 +68,8 @@ class Transfer:
         conditions: Header fields that request the file only if it has changed.
 
     Attributes:
-        http_status: Status code of the last reply; None if none came.
+        http_status: Status code of the last reply; None if none came, or if the failure is
+            about an existing file.
 
     Threads: one, the worker's.
     """

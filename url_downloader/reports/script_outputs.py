@@ -166,6 +166,7 @@ def _add_failed_list(outputs: Outputs, path: Path, *, settings: Settings) -> Non
     check_writable(path)
 
     def end(run: RunEnd) -> bool:
+        """Write the list; return whether that succeeded."""
         texts = _failed_list_text(run, path, settings=settings)
         try:
             write_list(path, texts, gave_up=run.must_hurry)
