@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,9 +58,16 @@ class ReportedDownloads:
         return [self.server.url(f"/{name}") for name in self.names]
 
     def report(self) -> list[dict[str, Any]]:
-        """Return the records of the report so far."""
+        """Return the records of the report, after the end of the run."""
+        return read_report((self.folder / "report").read_text())
+
+    def report_has_lines(self, count: int) -> bool:
+        """Tell whether a running command has written so many lines of its report.
+
+        The last line may still be incomplete: the kernel writes a block page by page.
+        """
         path = self.folder / "report"
-        return read_report(path.read_text()) if path.exists() else []
+        return path.exists() and path.read_bytes().count(b"\n") >= count
 
     def failed(self) -> list[str]:
         """Return the URLs of the failed list."""
@@ -146,7 +153,7 @@ def test_interrupted(
     with RunningCli(*site.arguments(source="-" if is_piped else "")) as run:
         if is_piped:
             run.send("".join(f"{url}\n" for url in site.urls()).encode())
-        wait_until(lambda: len(site.report()) > 3, what="a few lines")
+        wait_until(lambda: site.report_has_lines(4), what="a few lines")
         began = time.monotonic()
         run.signal(number)
         result = run.wait_with_open_stdin()
@@ -172,7 +179,7 @@ def test_signal_in_the_orderly_end(server: ScriptedServer, tmp_path: Path) -> No
         folder.mkdir()
         site = ReportedDownloads(server=server, folder=folder, names=[*names, "missing/1"])
         with RunningCli(*site.arguments()) as run:
-            wait_until(has_lines(folder / "report", len(site.names)), what="the last line")
+            wait_until(lambda: site.report_has_lines(len(site.names)), what="the last line")  # noqa: B023
             threading.Event().wait(0.004 * turn)
             run.signal(signal.SIGTERM)
             result = run.wait()
@@ -182,18 +189,13 @@ def test_signal_in_the_orderly_end(server: ScriptedServer, tmp_path: Path) -> No
         assert site.failed() == site.urls()[-1:]
 
 
-def has_lines(path: Path, count: int) -> Callable[[], bool]:
-    """Return a function that tells whether the file has so many lines."""
-    return lambda: path.exists() and path.read_bytes().count(b"\n") == count
-
-
 @pytest.mark.leaves_parts
 def test_killed(site: ReportedDownloads) -> None:
     """SIGKILL leaves whole lines of jobs that have ended, and the old failed list."""
     (site.folder / "failed").write_text("old")
     for count in (1, 5, 12):
         with RunningCli(*site.arguments()) as run:
-            wait_until(lambda: len(site.report()) >= count, what="lines")  # noqa: B023
+            wait_until(lambda: site.report_has_lines(count), what="lines")  # noqa: B023
             run.signal(signal.SIGKILL)
             assert run.wait().status == -signal.SIGKILL
         ended = site.report()
