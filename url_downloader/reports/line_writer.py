@@ -31,8 +31,7 @@ class LineWriter:
     `write` only queues a function that makes a line. `flush` makes and writes all queued lines
     together: switching threads for each line would take several times as long. Lines that
     can't be written are kept for the next `flush`; if the reader has closed the pipe, they are
-    dropped. A file keeps no part of a line after a failed write. Errors are
-    logged.
+    dropped. A file keeps no part of a line after a failed write. Errors are logged.
 
     Args:
         descriptor: Descriptor to write to; the caller closes it.
