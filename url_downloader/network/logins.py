@@ -24,7 +24,8 @@ class Logins:
 
     Attributes:
         of_host: Function of a host and a user name that returns the login; None if there is
-            none. With None as user name it returns the login of any user.
+            none. With None as user name it returns the login of any user. With
+            `uses_default=False` the default entry, which fits all hosts, is no login.
 
     Threads: any.
     """
@@ -33,13 +34,16 @@ class Logins:
         self._entries = entries
         self.of_host = functools.lru_cache(maxsize=1024)(self._of_host)
 
-    def _of_host(self, host: str, name: bytes | None) -> Login | None:
+    def _of_host(
+        self, host: str, name: bytes | None, *, uses_default: bool = True
+    ) -> Login | None:
         """Return the login for a host, for the attribute `of_host`, which caches it."""
         machine = host.lower().encode()
         for entry in self._entries:
             is_there = entry.machine in (machine, None)
             if is_there and name in (entry.name, None):
-                return entry.name, entry.password
+                is_used = uses_default or entry.machine is not None
+                return (entry.name, entry.password) if is_used else None
         return None
 
 
