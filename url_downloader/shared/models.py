@@ -47,6 +47,7 @@ class ErrorKind(enum.StrEnum):
     """Kind of a failure. The retry policy decides by it, and the summary groups by it."""
 
     DNS = "dns"
+    FORBIDDEN_ADDRESS = "forbidden-address"
     CONNECT = "connect"
     TLS = "tls"
     CERTIFICATE = "certificate"
@@ -228,11 +229,8 @@ class JobResult(NamedTuple):
     @property
     def is_excused(self) -> bool:
         """Tell whether the attempt is excused: not counted, as it failed for a local reason."""
-        return self.kind in (
-            ErrorKind.NO_DESCRIPTORS,
-            ErrorKind.NO_MEMORY,
-            ErrorKind.OUTPUT_GONE,
-        )
+        local = (ErrorKind.NO_DESCRIPTORS, ErrorKind.NO_MEMORY, ErrorKind.OUTPUT_GONE)
+        return self.kind in local
 
     @property
     def cause(self) -> str:
