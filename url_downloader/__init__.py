@@ -8,12 +8,14 @@ The names in `__all__` are for other programs. Everything else may change at any
 from url_downloader.shared.version import __version__
 
 __all__ = [
+    "AddressFamily",
     "ConfigError",
     "DownloadJob",
     "ErrorKind",
     "EventListener",
     "Existing",
     "FailureLimit",
+    "FixedAddress",
     "InputError",
     "JobEvent",
     "JobRecord",
@@ -35,6 +37,7 @@ __all__ = [
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from url_downloader.api import Url, download
+    from url_downloader.config.dial_settings import AddressFamily, FixedAddress
     from url_downloader.config.settings import Existing, FailureLimit
     from url_downloader.engine.run_limits import StopReason
     from url_downloader.engine.run_summary import RunSummary

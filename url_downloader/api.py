@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 
+from url_downloader.config.dial_settings import AddressFamily, FixedAddress
 from url_downloader.config.overrides import check_names, settings_with
 from url_downloader.config.settings import Existing, FailureLimit, Settings
 from url_downloader.engine.run_limits import StopReason
@@ -46,12 +47,14 @@ from url_downloader.shared.models import (
 from url_downloader.storage.output_directory import PARTS_FOLDER
 
 __all__ = [
+    "AddressFamily",
     "ConfigError",
     "DownloadJob",
     "ErrorKind",
     "EventListener",
     "Existing",
     "FailureLimit",
+    "FixedAddress",
     "InputError",
     "JobEvent",
     "JobRecord",

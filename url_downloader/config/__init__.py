@@ -3,6 +3,7 @@
 Entry point: `settings.Settings`. Each module is pure. This package may import only `shared`.
 """
 
+from url_downloader.config.dial_settings import AddressFamily, DialSettings, FixedAddress
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.config.settings import (
     Existing,
@@ -17,8 +18,11 @@ from url_downloader.config.settings import (
 )
 
 __all__ = [
+    "AddressFamily",
+    "DialSettings",
     "Existing",
     "FailureLimit",
+    "FixedAddress",
     "MonitorSettings",
     "OutputSettings",
     "PoolSettings",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from url_downloader.config.dial_settings import DialSettings
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.shared.errors import ConfigError
 from url_downloader.shared.models import AttemptLimits
@@ -224,6 +225,7 @@ class Settings:
     retry: RetrySettings = field(default_factory=RetrySettings)
     transfer: TransferSettings = field(default_factory=TransferSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
+    dial: DialSettings = field(default_factory=DialSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)
     run: RunSettings = field(default_factory=RunSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
