@@ -62,6 +62,11 @@ class Proxy(NamedTuple):
         """Tell whether a SOCKS proxy resolves host names itself."""
         return self.scheme in ("socks5h", "socks4a")
 
+    @property
+    def chooses_address(self) -> bool:
+        """Tell whether the proxy resolves host names itself, so that it chooses the address."""
+        return self.looks_up or not self.is_socks
+
 
 def parse_proxy(text: str) -> Proxy:
     """Parse the URL of a proxy; blanks around it are ignored.
@@ -125,6 +130,16 @@ def proxy_variable(scheme: str, environment: Mapping[str, str]) -> str | None:
         if name is not None and environment[name].strip():
             return name
     return None
+
+
+def proxy_exceptions(environment: Mapping[str, str]) -> str:
+    """Return the value of the NO_PROXY variable; empty if there is none."""
+    return environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+
+
+def excepts_all(exceptions: str) -> bool:
+    """Tell whether a NO_PROXY variable lists every host, by `*` without a port."""
+    return ("*", None) in _entries(exceptions)
 
 
 def is_excepted(origin: Origin, exceptions: str) -> bool:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import functools
 import os
 
-from url_downloader.config.proxies import Proxy, is_excepted, parse_proxy, proxy_variable
+from url_downloader.config.proxies import (
+    Proxy,
+    is_excepted,
+    parse_proxy,
+    proxy_exceptions,
+    proxy_variable,
+)
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
 from url_downloader.shared.url_parts import Origin
@@ -33,9 +39,8 @@ class ProxyRoutes:
         """Find the proxy for an origin, for the attribute `proxy_to`, which caches it."""
         if self._proxy is not None:
             return self._proxy
-        exceptions = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
         name = proxy_variable(origin[0], os.environ)
-        if name is None or is_excepted(origin, exceptions):
+        if name is None or is_excepted(origin, proxy_exceptions(os.environ)):
             return None
         try:
             return parse_proxy(os.environ[name])

@@ -6,8 +6,10 @@ import pytest
 
 from url_downloader.config.proxies import (
     Proxy,
+    excepts_all,
     is_excepted,
     parse_proxy,
+    proxy_exceptions,
     proxy_fields,
     proxy_variable,
 )
@@ -90,6 +92,44 @@ def test_the_login_is_secret() -> None:
     assert SECRET not in repr(proxy)
     assert proxy_fields(proxy) == {"Proxy-Authorization": "Basic bWU6UzNDUkVU/A=="}
     assert proxy_fields(parse_proxy("http://h")) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *[(f"{scheme}://h", True) for scheme in ("http", "https", "socks5h", "socks4a")],
+        *[("socks5://h", False), ("socks4://h", False), ("h:3128", True)],
+    ],
+)
+def test_who_chooses_the_address(text: str, expected: bool) -> None:
+    """All proxies resolve host names themselves but SOCKS in the forms that get an address."""
+    assert parse_proxy(text).chooses_address is expected
+
+
+@pytest.mark.parametrize(
+    ("exceptions", "expected"),
+    [
+        *[(text, True) for text in ("*", "x, *", " * y")],
+        *[(text, False) for text in ("", "x", "*:80", "*.x", ".", "0.0.0.0/0")],
+    ],
+)
+def test_all_hosts_are_exceptions(exceptions: str, expected: bool) -> None:
+    """Only an asterisk without a port stands for all hosts."""
+    assert excepts_all(exceptions) is expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, ""),
+        ({"NO_PROXY": "b"}, "b"),
+        ({"no_proxy": "a", "NO_PROXY": "b"}, "a"),
+        ({"no_proxy": "", "NO_PROXY": "b"}, "b"),
+    ],
+)
+def test_variable_of_exceptions(environment: dict[str, str], expected: str) -> None:
+    """The variable in lower case wins unless it is empty."""
+    assert proxy_exceptions(environment) == expected
 
 
 @pytest.mark.parametrize(
