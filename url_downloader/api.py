@@ -8,6 +8,7 @@ command line. `download` turns the URLs into the lines of a list, parses them, a
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 import time
@@ -18,6 +19,7 @@ from types import FrameType
 
 from url_downloader.config.dial_settings import AddressFamily, FixedAddress
 from url_downloader.config.overrides import check_names, settings_with
+from url_downloader.config.proxy_trust import check_proxy_trust
 from url_downloader.config.settings import Existing, FailureLimit, Settings
 from url_downloader.engine.run_limits import StopReason
 from url_downloader.engine.run_summary import RunSummary
@@ -100,7 +102,7 @@ def download(
 
     Raises:
         TypeError: A setting or an option does not exist, or `urls` is a single string.
-        ConfigError: A setting is out of its range.
+        ConfigError: A setting is out of its range, or contradicts another.
         OutputError, InputError: The directory, or a file of the settings, can't be used.
         KeyboardInterrupt, or an exception of `urls` or `should_stop`: After a clean end.
     """
@@ -157,12 +159,8 @@ class _Source:
 
     def must_end(self) -> bool:
         """Tell whether the run must end early."""
-        self._is_ending = (
-            self._is_ending
-            or self._interrupt.came
-            or self.error is not None
-            or self._is_stop_wanted()
-        )
+        is_over = self._is_ending or self._interrupt.came or self.error is not None
+        self._is_ending = is_over or self._is_stop_wanted()
         return self._is_ending
 
     def _is_stop_wanted(self) -> bool:
@@ -197,6 +195,7 @@ class _Source:
 def _run(
     source: _Source, settings: Settings, *, listeners: Sequence[EventListener]
 ) -> RunSummary:
+    check_proxy_trust(settings.dial, settings.server.proxy, environment=os.environ)
     claims = NameClaims(reserved=[PARTS_FOLDER])
     parser = InputParser(
         source="urls",

@@ -451,3 +451,17 @@ def test_logging_is_the_callers(tmp_path: Path, server: ScriptedServer) -> None:
     result = python(code, tmp_path)
     assert (result.stdout, result.stderr) == ("[] 0\n", "")
     assert logging.getLogger("url_downloader").propagate
+
+
+def test_forbidden_addresses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A proxy that would evade the check of addresses is an error before any request."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    unread = iter(["http://h.test/a"])
+    with pytest.raises(ConfigError, match=r"http_proxy: .*NO_PROXY"):
+        download(unread, directory=tmp_path / "d", is_public_only=True)
+    with pytest.raises(ConfigError, match="--proxy: "):
+        download(unread, directory=tmp_path / "d", proxy="h:1", is_public_only=True)
+    assert [*unread] == ["http://h.test/a"]
+    assert not (tmp_path / "d").exists()
+    run = download([], directory=tmp_path / "d", is_public_only=True, is_proxy_trusted=True)
+    assert run.is_success

@@ -98,3 +98,23 @@ def test_a_file_that_is_not_there(server: ScriptedServer, tmp_path: Path, option
     assert f"{tmp_path / 'none'}" in result.stderr
     assert "No such file" in result.stderr
     assert server.count() == 0
+
+
+def test_forbidden_addresses(server: ScriptedServer, tmp_path: Path) -> None:
+    """A proxy that would evade the check of addresses is a usage error before any request."""
+    options = ("--only-public", "--deny-net", "10.0.0.0/8")
+    proxy = server.url("").replace("//", f"//me:{SECRET}@")
+    refused = download(tmp_path, *options, urls=server.url("/a"), env={"http_proxy": proxy})
+    assert refused.status == 2
+    assert "http_proxy: " in refused.stderr
+    assert "NO_PROXY" in refused.stderr
+    assert "--trust-proxy" in refused.stderr
+    assert not (tmp_path / "out").exists()
+    assert not server.requests()
+    trusted = download(
+        tmp_path,
+        *(*options, "--trust-proxy", "--dry-run"),
+        urls=server.url("/a"),
+        env={"http_proxy": proxy},
+    )
+    assert trusted.status == 0

@@ -10,6 +10,7 @@ from url_downloader.cli.command_settings import (
     CommandSettings,
     ProgressMode,
 )
+from url_downloader.cli.dial_arguments import add_dial_options, dial_settings
 from url_downloader.cli.message_arguments import add_message_options, log_settings
 from url_downloader.cli.option_types import (
     ArgumentParser,
@@ -64,6 +65,7 @@ def argument_parser() -> argparse.ArgumentParser:
     _add_limits(parser.add_argument_group("limits of one attempt"), defaults.transfer)
     _add_retry_options(parser.add_argument_group("retries"), defaults.retry)
     add_server_options(parser.add_argument_group("requests to servers"), defaults)
+    add_dial_options(parser.add_argument_group("addresses of servers"))
     add_report_options(parser.add_argument_group("reports"))
     add_message_options(parser.add_argument_group("messages"), defaults.monitor)
     # Because of -0, argparse would read -1 as an option, not as a number that is out of range.
@@ -264,6 +266,7 @@ def run_settings(arguments: argparse.Namespace) -> Settings:
         ),
         transfer=_transfer_settings(arguments),
         server=server_settings(arguments),
+        dial=dial_settings(arguments),
         run=RunSettings(deadline=arguments.deadline, max_failures=arguments.max_failures),
         pool=PoolSettings(max_workers=arguments.max_workers, queue_size=arguments.queue_size),
         output=OutputSettings(

@@ -9,6 +9,7 @@ import argparse
 import difflib
 import functools
 import itertools
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 
@@ -17,6 +18,7 @@ from url_downloader.cli.command_settings import CommandLine, CommandSettings
 from url_downloader.cli.config_files import expanded
 from url_downloader.cli.message_arguments import check_extras
 from url_downloader.cli.own_files import check_written_files
+from url_downloader.config.proxy_trust import check_proxy_trust
 from url_downloader.config.settings import Settings
 from url_downloader.shared.errors import ConfigError, InputError
 
@@ -28,6 +30,10 @@ _FOREIGN: Mapping[str, str] = {
     "-t": "use --max-retries N",
     "-L": "redirects are followed without it",
     "-s": "use -q",
+    "--bind-address": "use --interface ADDRESS",
+    "--disable-ipv6": "use -4",
+    "--inet4-only": "use -4",
+    "--inet6-only": "use -6",
 }
 """Advice for options of wget, curl and aria2c that this program does not have."""
 
@@ -59,6 +65,7 @@ def parse_command_line(argv: Sequence[str]) -> tuple[CommandSettings, Settings]:
         command = command_settings(arguments, command_line)
         check_written_files(command)
         settings = run_settings(arguments)
+        check_proxy_trust(settings.dial, settings.server.proxy, environment=os.environ)
         check_extras(command)
     except (ConfigError, InputError) as error:
         parser.error(str(error))
@@ -128,7 +135,9 @@ def _unknown(words: Sequence[str], options: Sequence[str]) -> str:
     flag = re.split(r"[\s=]", word)[0].rstrip(":") if word.startswith("--") else word[:2]
     if flag in options:
         return f"{flag}: option and value are one word: make them two words, or two lines"
+    if flag in _FOREIGN:
+        return f"unknown option {flag}: {_FOREIGN[flag]}"
     nearest = difflib.get_close_matches(flag, options, n=1) if len(flag) > 2 else []
     if nearest:
         return f"unknown option {flag}: did you mean {nearest[0]}?"
-    return f"unknown option {flag}: {_FOREIGN.get(flag, '--help lists all')}"
+    return f"unknown option {flag}: --help lists all"

@@ -66,6 +66,11 @@ def test_retry_arguments(
         (["--proxy=socks5://me@h"], "'--proxy=socks5://***@h'"),
         (["--referer", "http://h/a@b"], "--referer http://h/a@b"),
         (["--key", "private.pem"], "--key private.pem"),
+        (["-4", "--resolve", "h:80:[::1],192.0.2.1"], "-4 --resolve 'h:80:[::1],192.0.2.1'"),
+        (
+            ["--only-public", "--allow-net=10.0.0.0/8", "--deny-net", "::1", "--trust-proxy"],
+            "--only-public --allow-net=10.0.0.0/8 --deny-net ::1 --trust-proxy",
+        ),
     ],
 )
 def test_shown_command(words: list[str], shown: str) -> None:
