@@ -6,6 +6,7 @@ The reader here shares no code with the program, and gets the whole message at o
 from __future__ import annotations
 
 import contextlib
+import gzip
 import re
 import socket
 import struct
@@ -15,8 +16,34 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
+from hypothesis import strategies as st
+
 HOST = "127.0.0.1"
 _JOIN_TIMEOUT = 20.0
+
+TEXT = b"Sphinx of black quartz, judge my vow. 0123456789\r\n" * 4
+OK = b"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Type: text/plain\r\n"
+ZIPPED = gzip.compress(TEXT, mtime=0)
+LENGTH = b"Content-Length: %d\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+CHUNKS = b"%x\r\n" % 100 + TEXT[:100] + b"\r\n%x;a=b\r\n" % 100 + TEXT[100:] + b"\r\n0\r\n"
+MESSAGES = {
+    "length": OK + LENGTH % len(TEXT) + b"\r\n" + TEXT,
+    "length twice": OK + LENGTH % len(TEXT) + LENGTH % len(TEXT) + b"\r\n" + TEXT,
+    "chunks": OK + CHUNKED + CHUNKS + b"\r\n",
+    "chunks and a trailer": OK + CHUNKED + CHUNKS + b"Expires: never\r\nX: y\r\n\r\n",
+    "chunks and a length": OK + b"Content-Length: 3\r\n" + CHUNKED + CHUNKS + b"\r\n",
+    "until the close": OK + b"\r\n" + TEXT,
+    "nothing": OK + b"Content-Length: 0\r\n\r\n",
+    "no content": b"HTTP/1.1 204 No Content\r\nServer: x\r\n\r\n",
+    "interim": b"HTTP/1.1 103 Early\r\nLink: </a>\r\n\r\n" + OK + LENGTH % 200 + b"\r\n" + TEXT,
+    "folded": OK + b"X-Folded: a\r\n b\r\n\tc\r\n" + LENGTH % len(TEXT) + b"\r\n" + TEXT,
+    "HTTP/1.0": b"HTTP/1.0 200 OK\r\nContent-Length: 200\r\n\r\n" + TEXT,
+    "gzip": OK + b"Content-Encoding: gzip\r\n" + LENGTH % len(ZIPPED) + b"\r\n" + ZIPPED,
+    "gzip until the close": OK + b"Content-Encoding: gzip\r\n\r\n" + ZIPPED,
+    "error": b"HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nContent-Length: 4\r\n\r\nbusy",
+    "partial": b"HTTP/1.1 206 P\r\nContent-Range: bytes 0-3/9\r\nContent-Length: 4\r\n\r\nabcd",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +105,28 @@ SPOILINGS: dict[str, Callable[[bytes, int, bytes], bytes]] = {
     "swap a line's end": _swap_line_end,
     "change a number": _change_number,
 }
+PIECES = [
+    *[b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b":", b",", b";", b"-", b"0", b"9", b"\xff"],
+    *[b"Content-Length: 7\r\n", b"Content-Encoding: gzip\r\n", b"HTTP/1.1 "],
+    *[b"Transfer-Encoding: gzip\r\n", b"Transfer-Encoding: chunked\r\n"],
+    *[b"\r\n\r\n", b"0\r\n\r\n", b"A" * 70_000],
+]
+
+
+def spoilings(pieces: list[bytes]) -> st.SearchStrategy[list[Spoiling]]:
+    """Return a strategy for the damages to a message, with these pieces and any short ones."""
+    what = st.sampled_from(pieces) | st.binary(min_size=1, max_size=9)
+    # Floats would gather at simple fractions.
+    where = st.sampled_from([place / 1000 for place in range(1001)])
+    one = st.builds(Spoiling, st.sampled_from(sorted(SPOILINGS)), where, what)
+    return st.lists(one, min_size=1, max_size=4)
+
+
+def spoilt(message: bytes, by: list[Spoiling]) -> bytes:
+    """Return a message with all these damages."""
+    for spoiling in by:
+        message = spoiling.applied(message)
+    return message
 
 
 def carried(message: bytes) -> bytes | None:
