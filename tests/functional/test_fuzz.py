@@ -24,6 +24,7 @@ from tests.support.fuzzing import (
     spoilt,
 )
 from tests.support.jobs import make_job
+from tests.support.slow_reader import Ending
 from url_downloader.attempt.downloader import Downloader
 from url_downloader.config.settings import OutputSettings, Settings
 from url_downloader.process_jobs import DownloaderFactory
@@ -86,7 +87,7 @@ def attempts(tmp_path: Path) -> Iterator[SpoiltAttempts]:
 def test_a_message_that_is_not_spoilt(attempts: SpoiltAttempts, name: str, step: int) -> None:
     """It is stored to the byte, in whatever steps it comes; the test's reader agrees."""
     result, stored = attempts.meet(MESSAGES[name], step=step)
-    assert carried(MESSAGES[name]) == CONTENT[name]
+    assert carried(MESSAGES[name], ending=Ending.CLOSED) == CONTENT[name]
     assert stored == CONTENT[name]
     assert (result.kind is None) == (stored is not None)
 
@@ -111,4 +112,5 @@ def test_a_message_that_is_spoilt(
     assert result.kind is not ErrorKind.INTERNAL, result
     assert (result.kind is None) == (stored is not None), result
     if stored is not None:
-        assert stored == carried(message), message
+        ending = Ending.RESET if is_reset else Ending.CLOSED
+        assert stored == carried(message, ending=ending), message

@@ -1,7 +1,4 @@
-"""Replies that are damaged on their way, and the content that they carry by the standards.
-
-The reader here shares no code with the program, and gets the whole message at once.
-"""
+"""Replies that are damaged on their way, and the content that they carry by the standards."""
 
 from __future__ import annotations
 
@@ -17,6 +14,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from hypothesis import strategies as st
+
+from tests.support.slow_reader import Ending, members, read_reply
 
 HOST = "127.0.0.1"
 _JOIN_TIMEOUT = 20.0
@@ -129,79 +128,21 @@ def spoilt(message: bytes, by: list[Spoiling]) -> bytes:
     return message
 
 
-def carried(message: bytes) -> bytes | None:
-    """Return the content of the file in a reply, after which the connection closes.
+def carried(message: bytes, *, ending: Ending) -> bytes | None:
+    """Return the content of the file in a reply, after which the connection ends so.
 
     It is None if there is no file: the message is cut, breaks a rule, or is no plain success.
     """
-    status, fields, rest = _final_head(message)
-    if not 200 <= status < 300 or status == 206:
+    verdict = read_reply(message, ending=ending)
+    if verdict.kind or not 200 <= verdict.status < 300 or verdict.status == 206:
         return None
-    body = _body(status, fields, rest)
-    if body is None or not body:
-        return body
     # Words with a slash are media types, which damage may put there.
-    words = _tokens(fields, "content-encoding")
-    codings = [word for word in words if word != "identity" and "/" not in word]
-    if not codings:
-        return body
+    words = members(verdict.fields, "content-encoding")
+    codings = {word for word in words if word not in ("", "identity") and "/" not in word}
+    if not codings or not verdict.body:
+        return verdict.body
     # Some servers name gzip twice and apply it once.
-    return _unzipped(body) if {*codings} <= {"gzip", "x-gzip"} else None
-
-
-def _final_head(message: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-    """Return status, fields and the rest of the message of the first reply that is not 1xx."""
-    while True:
-        match = re.match(rb"HTTP/1\.\d[ \t]+(\d\d\d)[^\n]*\n", message)
-        block = re.compile(rb"(?:[^\n]+\n)*?\r?\n").match(message, match.end() if match else 0)
-        if match is None or block is None:
-            return 0, [], b""
-        message = message[block.end() :]
-        if not match[1].startswith(b"1"):
-            return int(match[1]), _fields(block[0]), message
-
-
-def _fields(block: bytes) -> list[tuple[str, str]]:
-    unfolded = re.sub(rb"\r?\n[ \t]+", b" ", block)
-    lines = [line.partition(b":") for line in unfolded.splitlines() if line.strip()]
-    fields = ((n.decode("latin-1").lower(), v.decode("latin-1").strip()) for n, _, v in lines)
-    # A field that comes twice with the same value counts once.
-    return list(dict.fromkeys(fields))
-
-
-def _tokens(fields: list[tuple[str, str]], name: str) -> list[str]:
-    values = ",".join(value for known, value in fields if known == name)
-    return [token.strip().lower() for token in values.split(",") if token.strip()]
-
-
-def _body(status: int, fields: list[tuple[str, str]], rest: bytes) -> bytes | None:
-    if status == 204:
-        return b""
-    codings = [
-        coding for coding in _tokens(fields, "transfer-encoding") if coding != "identity"
-    ]
-    if codings:
-        return _unchunked(rest) if set(codings) == {"chunked"} else None
-    lengths = set(_tokens(fields, "content-length"))
-    if not lengths:
-        return rest
-    length = lengths.pop()
-    if lengths or not re.fullmatch("[0-9]+", length) or len(rest) < int(length):
-        return None
-    return rest[: int(length)]
-
-
-def _unchunked(rest: bytes) -> bytes | None:
-    body = b""
-    while match := re.match(rb"([0-9A-Fa-f]+)[ \t]*(?:;[^\n]*)?\r\n", rest):
-        size, start = int(match[1], 16), match.end()
-        if not size:
-            return body
-        body += rest[start : start + size]
-        if rest[start + size : start + size + 2] != b"\r\n":
-            return None
-        rest = rest[start + size + 2 :]
-    return None
+    return _unzipped(verdict.body) if codings <= {"gzip", "x-gzip"} else None
 
 
 def _unzipped(body: bytes) -> bytes | None:
