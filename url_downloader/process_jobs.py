@@ -2,25 +2,28 @@
 
 The story of a run:
 
-1. `process_jobs` makes and opens the OutputDirectory.
-2. It makes a DownloaderFactory, which holds what all attempts share: the settings, the files
-   that they name, the host name resolver and the output directory.
-3. It makes a JobPool with that factory, and calls `run` with the jobs.
-4. The pool starts its threads, and registers and queues the jobs. Each worker calls the factory
-   once, in its own thread, and gets a Downloader with an HttpClient of its own.
-5. The worker calls `Downloader.attempt` for each job that it takes. HttpClient sends the
+1. `process_jobs` makes a DownloaderFactory, which holds what all attempts share: the settings,
+   the files that they name, the connections and the output directory.
+2. It makes a JobPool with that factory, and calls `run` with the jobs.
+3. The pool starts its threads, and registers and queues the jobs. Each worker calls the factory
+   once, in its own thread, and gets a Downloader with an HttpClient of its own. All clients
+   share the connections.
+4. The worker calls `Downloader.attempt` for each job that it takes. HttpClient sends the
    requests and reads the replies. OutputDirectory stores the files and publishes them.
-6. The worker records the result in the pool's registry, which calls the listeners. A failed job
+5. The worker records the result in the pool's registry, which calls the listeners. A failed job
    may be queued again. Meanwhile, the pool's monitors call the observers.
-7. When all jobs have ended, or the run must stop, the pool ends its threads in order. It
+6. When all jobs have ended, or the run must stop, the pool ends its threads in order. It
    returns a RunSummary.
-8. `process_jobs` closes the output directory, which removes parts that no run can resume.
+7. The factory closes the idle connections, and the output directory, which removes parts that
+   no run can resume.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, closing
+from typing import Self
 
 from url_downloader.attempt.downloader import Downloader
 from url_downloader.attempt.transfer_context import TransferContext
@@ -28,10 +31,9 @@ from url_downloader.config.settings import Settings
 from url_downloader.engine.monitor import Observer
 from url_downloader.engine.pool import JobPool
 from url_downloader.engine.run_summary import RunSummary
-from url_downloader.network.client import HttpClient, client_context
-from url_downloader.network.resolver import Resolver
+from url_downloader.network.client import HttpClient
+from url_downloader.network.client_context import client_context
 from url_downloader.shared.attempt_control import AttemptControl
-from url_downloader.shared.descriptors import affordable_idle
 from url_downloader.shared.models import DownloadJob, EventListener
 from url_downloader.shared.once_logger import OnceLogger
 from url_downloader.shared.ports import Naming
@@ -62,57 +64,63 @@ def process_jobs(
     Raises:
         OutputError, InputError: The output directory, or a file of the settings, is unusable.
     """
-    with OutputDirectory(settings.output) as disk:
+    with DownloaderFactory(settings, names=names, stop=should_stop) as factory:
         return JobPool(
             settings,
             listeners=listeners,
             observers=observers,
             should_stop=should_stop,
-            make_downloader=DownloaderFactory(settings, disk, names=names, stop=should_stop),
+            make_downloader=factory,
         ).run(jobs)
 
 
 class DownloaderFactory:
     """Factory of the workers' downloaders, for the real network and the real disk.
 
+    It is a context manager, which opens the output directory, and closes it with the
+    connections at the end.
+
     Args:
         settings: Settings of the run.
-        directory: Output directory of the run.
         names: Names that servers give to files; used only with --content-disposition.
         stop: Function that is called while a file that the settings name is a FIFO without
             data. If it returns True, the wait ends.
 
     Raises:
-        InputError: A file that the settings name can't be used.
+        OutputError, InputError: The output directory, or a file of the settings, is unusable.
 
-    Threads: made in the thread that calls `process_jobs`; called once in each worker's thread.
+    Threads: made and closed in the thread that calls `process_jobs`; called once in each
+    worker's thread.
     """
 
     def __init__(
         self,
         settings: Settings,
-        directory: OutputDirectory,
         *,
         names: Naming | None = None,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._settings = settings
-        self._client = client_context(settings.server, settings.transfer, should_stop=stop)
-        self._directory = directory
         self._names = names if settings.output.takes_server_names else None
+        self._stop = stop
         self._notices = OnceLogger(log)
-        self._resolver = Resolver()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opened:
+            self._directory = opened.enter_context(OutputDirectory(self._settings.output))
+            self._client = client_context(self._settings, should_stop=self._stop)
+            opened.enter_context(closing(self._client))
+            self._opened = opened.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
 
     def __call__(self, control: AttemptControl) -> Downloader:
         """Return a downloader for one worker, whose attempts use this control."""
         output, transfer = self._settings.output, self._settings.transfer
         context = TransferContext(
-            transport=HttpClient(
-                self._client,
-                control=control,
-                max_idle=affordable_idle(self._settings.pool.max_workers),
-                look_up=self._resolver.look_up,
-            ),
+            transport=HttpClient(self._client, control=control),
             disk=self._directory,
             settings=transfer,
             is_resumed=output.is_resumed,

@@ -25,8 +25,8 @@ from tests.support.scripted_server import (
     Stall,
 )
 from tests.support.sizes import sizes_of
-from url_downloader.network import strict_response as http_wire
-from url_downloader.network.strict_response import MIN_PIPED_SIZE
+from url_downloader.network import reply as http_wire
+from url_downloader.network.reply import MIN_PIPED_SIZE
 from url_downloader.shared.models import AttemptLimits, Checksum, ErrorKind, JobResult, Outcome
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "splice"), reason="no splice(2) here")

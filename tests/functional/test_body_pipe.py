@@ -12,14 +12,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
+from tests.support.memory_replies import ROUTE, head, read_head
 from url_downloader.network import splice as body_pipe
+from url_downloader.network.connection import Connection
 from url_downloader.network.splice import (
     MAX_PIPES,
     PIPE_SIZE,
@@ -31,7 +32,9 @@ from url_downloader.shared.descriptors import write_all
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "splice"), reason="no splice(2) here")
 DATA = Random(7).randbytes(100_000)
-BUFFER = 8192
+HEAD = head(b"X: y")
+BUFFER = 65_536 - len(HEAD)
+"""Most bytes of a body that are received together with its head."""
 SHORT = 0.01
 LONG = 60.0
 
@@ -43,29 +46,29 @@ class Transfer:
     Args:
         server: End that sends.
         client: End that receives.
-        stream: Buffered stream of the client's end.
+        connection: Connection over the client's end.
         path: Path of the file.
         descriptor: Descriptor of the file.
     """
 
     server: socket.socket
     client: socket.socket
-    stream: BufferedReader
+    connection: Connection
     path: Path
     descriptor: int
 
     def pipe(self) -> BodyPipe:
-        """Return the client's stream with a pipe."""
-        made = open_body_pipe(self.stream, self.client)
+        """Return a pipe for the connection."""
+        made = open_body_pipe(self.connection)
         assert made is not None
         return made
 
     def has_begun(self) -> BodyPipe:
-        """Return a pipe after the first byte was read, so that the buffer is empty."""
-        self.server.sendall(b"-")
-        made = self.pipe()
-        assert made.read1(PIPE_SIZE) == b"-"
-        return made
+        """Return a pipe after the head alone was read, so that the buffer is empty."""
+        self.server.sendall(HEAD)
+        read_head(self.connection)
+        assert self.connection.buffered == 0
+        return self.pipe()
 
     def content(self) -> bytes:
         """Return the content of the file."""
@@ -80,20 +83,19 @@ def link(tmp_path: Path) -> Iterator[Transfer]:
         client = stack.enter_context(socket.create_connection(listener.getsockname()))
         server = stack.enter_context(listener.accept()[0])
         for end in (client, server):
-            end.settimeout(LONG)
-        stream = stack.enter_context(
-            BufferedReader(cast("Any", client.makefile("rb", 0)), BUFFER)
-        )
+            end.setblocking(True)
+        connection = Connection(client, client, route=ROUTE)
+        connection.set_timeout(LONG)
         path = tmp_path / "file"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
         stack.callback(os.close, descriptor)
-        yield Transfer(server, client, stream, path, descriptor)
+        yield Transfer(server, client, connection, path, descriptor)
 
 
 def written(pipe: BodyPipe, descriptor: int) -> list[type]:
     """Write the body to the file; return the types of its chunks."""
     types: list[type] = []
-    while chunk := pipe.read1(PIPE_SIZE):
+    while chunk := pipe.read(PIPE_SIZE):
         types.append(type(chunk))
         if isinstance(chunk, bytes):
             write_all(descriptor, chunk)
@@ -119,19 +121,29 @@ def refusing(error: int, *, at: Callable[[int, int], bool], after: int = 0) -> A
     return splice
 
 
-@pytest.mark.parametrize("size", [1, BUFFER - 1, BUFFER, BUFFER + 1, 65_537, len(DATA)])
-@pytest.mark.parametrize("is_begun", [False, True])
-def test_every_byte_in_its_place(link: Transfer, size: int, is_begun: bool) -> None:
-    """The bytes in the stream's buffer come first, however many there are."""
-    link.server.sendall(DATA[:size])
+@pytest.mark.parametrize("size", [1, BUFFER - 1, BUFFER, BUFFER + 1, len(DATA)])
+def test_every_byte_in_its_place(link: Transfer, size: int) -> None:
+    """The bytes that came with the head are the first, however many there are."""
+    link.server.sendall(HEAD + DATA[:size])
     link.server.close()
-    if is_begun:
-        assert link.stream.peek(1)
+    read_head(link.connection)
+    buffered = link.connection.buffered
     with closing(link.pipe()) as pipe:
         types = written(pipe, link.descriptor)
     assert link.content() == DATA[:size]
+    assert types[0] is bytes
     assert set(types[1:]) <= {PipedBytes}
-    assert PipedBytes in types or size <= BUFFER or not is_begun
+    assert (PipedBytes in types) == (buffered < size)
+
+
+@pytest.mark.parametrize("size", [1, 65_537, len(DATA)])
+def test_bytes_after_an_empty_buffer(link: Transfer, size: int) -> None:
+    """If nothing came with the head, no byte is read."""
+    with closing(link.has_begun()) as pipe:
+        link.server.sendall(DATA[:size])
+        link.server.close()
+        assert set(written(pipe, link.descriptor)) == {PipedBytes}
+    assert link.content() == DATA[:size]
 
 
 def test_what_has_arrived(link: Transfer) -> None:
@@ -139,9 +151,9 @@ def test_what_has_arrived(link: Transfer) -> None:
     with closing(link.has_begun()) as pipe:
         for piece in (b"a", b"bc", b"def"):
             link.server.sendall(piece)
-            assert bytes(pipe.read1(PIPE_SIZE)) == piece
+            assert bytes(pipe.read(PIPE_SIZE)) == piece
         link.server.sendall(b"123456")
-        assert [bytes(pipe.read1(size)) for size in (1, 2, 3)] == [b"1", b"23", b"456"]
+        assert [bytes(pipe.read(size)) for size in (1, 2, 3)] == [b"1", b"23", b"456"]
 
 
 def wakes_at(link: Transfer) -> int:
@@ -165,10 +177,10 @@ def test_a_fast_server_is_given_a_moment(
         link.server.sendall(DATA[: few - 1])
         more = threading.Timer(SHORT, link.server.sendall, args=[DATA[:1]])
         more.start()
-        assert bytes(pipe.read1(few + 1)) == DATA[: few - 1] + DATA[:1]
+        assert bytes(pipe.read(few + 1)) == DATA[: few - 1] + DATA[:1]
         more.join()
         link.server.sendall(b"end")
-        assert bytes(pipe.read1(few)) == b"end"
+        assert bytes(pipe.read(few)) == b"end"
 
 
 def test_a_slow_server_is_given_none_again(
@@ -178,7 +190,7 @@ def test_a_slow_server_is_given_none_again(
     with closing(link.has_begun()) as pipe:
         for piece in (DATA[: few - 1], b"b"):
             link.server.sendall(piece)
-            assert bytes(pipe.read1(PIPE_SIZE)) == piece
+            assert bytes(pipe.read(PIPE_SIZE)) == piece
             assert wakes_at(link) == 1
             monkeypatch.setattr(body_pipe, "BATCH_SECONDS", LONG)
 
@@ -187,7 +199,7 @@ def test_the_next_reply_is_waited_for_as_ever(link: Transfer, few: int) -> None:
     """After a body the socket wakes its reader for one byte again."""
     with closing(link.has_begun()) as pipe:
         link.server.sendall(DATA[: few + 1])
-        assert bytes(pipe.read1(few + 1)) == DATA[: few + 1]
+        assert bytes(pipe.read(few + 1)) == DATA[: few + 1]
         assert wakes_at(link) == few
     assert wakes_at(link) == 1
 
@@ -202,7 +214,7 @@ def test_what_is_read_the_ordinary_way_is_waited_for_as_ever(
         )
         monkeypatch.setattr(os, "splice", from_socket)
         link.server.sendall(DATA[: few + 1])
-        assert pipe.read1(few + 1) == DATA[: few + 1]
+        assert pipe.read(few + 1) == DATA[: few + 1]
         assert wakes_at(link) == 1
 
 
@@ -214,11 +226,11 @@ def test_what_a_file_only_takes_written_is_waited_for_as_ever(
     monkeypatch.setattr(os, "splice", at_file)
     with closing(link.has_begun()) as pipe:
         link.server.sendall(DATA[: few + 1])
-        chunk = pipe.read1(PIPE_SIZE)
+        chunk = pipe.read(PIPE_SIZE)
         assert isinstance(chunk, PipedBytes)
         chunk.write_to(link.descriptor)
         link.server.sendall(b"end")
-        assert pipe.read1(PIPE_SIZE) == b"end"
+        assert pipe.read(PIPE_SIZE) == b"end"
         assert wakes_at(link) == 1
 
 
@@ -226,7 +238,7 @@ def test_a_look_at_what_is_in_a_pipe(link: Transfer) -> None:
     """A chunk in a pipe can be looked at several times, and still be written."""
     with closing(link.has_begun()) as pipe:
         link.server.sendall(b"abc")
-        chunk = pipe.read1(PIPE_SIZE)
+        chunk = pipe.read(PIPE_SIZE)
         assert isinstance(chunk, PipedBytes)
         assert [len(chunk), bytes(chunk), bytes(chunk)] == [3, b"abc", b"abc"]
         chunk.write_to(link.descriptor)
@@ -241,29 +253,37 @@ def test_nothing_is_left_in_a_pipe(link: Transfer, more: int) -> None:
     """A read before the last chunk was taken is an error."""
     with closing(link.has_begun()) as pipe:
         link.server.sendall(b"abc")
-        assert len(pipe.read1(PIPE_SIZE)) == 3
+        assert len(pipe.read(PIPE_SIZE)) == 3
         link.server.sendall(b"def")
         with pytest.raises(RuntimeError, match="3 bytes were left"):
-            pipe.read1(more)
+            pipe.read(more)
 
 
-def test_silence(link: Transfer) -> None:
-    """No byte within the socket's timeout raises TimeoutError, as for other readers."""
+@pytest.mark.parametrize("is_spliced", [True, False])
+def test_silence(link: Transfer, monkeypatch: pytest.MonkeyPatch, *, is_spliced: bool) -> None:
+    """No byte within the timeout raises TimeoutError, also where bytes have to be read."""
     with closing(link.has_begun()) as pipe:
-        link.client.settimeout(SHORT)
+        if not is_spliced:
+            at_socket = refusing(
+                errno.EINVAL, at=lambda source, _: source == link.client.fileno()
+            )
+            monkeypatch.setattr(os, "splice", at_socket)
+            link.server.sendall(b"a")
+            assert pipe.read(PIPE_SIZE) == b"a"
+        link.connection.set_timeout(SHORT)
         with pytest.raises(TimeoutError):
-            pipe.read1(PIPE_SIZE)
+            pipe.read(PIPE_SIZE)
 
 
 @pytest.mark.parametrize("timeout", [LONG, None])
 def test_the_end(link: Transfer, timeout: float | None) -> None:
     """At the end of the stream each read returns no bytes."""
-    link.client.settimeout(timeout)
+    link.connection.set_timeout(timeout)
     with closing(link.has_begun()) as pipe:
         link.server.sendall(b"abc")
         link.server.close()
-        assert bytes(pipe.read1(PIPE_SIZE)) == b"abc"
-        assert [pipe.read1(PIPE_SIZE) for _ in range(2)] == [b"", b""]
+        assert bytes(pipe.read(PIPE_SIZE)) == b"abc"
+        assert [pipe.read(PIPE_SIZE) for _ in range(2)] == [b"", b""]
 
 
 def test_a_reset(link: Transfer) -> None:
@@ -273,13 +293,13 @@ def test_a_reset(link: Transfer) -> None:
         link.server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         link.server.close()
         with pytest.raises(ConnectionResetError):
-            pipe.read1(PIPE_SIZE)
+            pipe.read(PIPE_SIZE)
 
 
 @pytest.mark.parametrize("timeout", [LONG, None])
 def test_urgent_data(link: Transfer, timeout: float | None) -> None:
     """Urgent data, which can't be moved, neither ends the body nor causes a busy loop."""
-    link.client.settimeout(timeout)
+    link.connection.set_timeout(timeout)
     with closing(link.has_begun()) as pipe:
         link.server.sendall(b"abc")
         link.server.send(b"!", socket.MSG_OOB)
@@ -325,11 +345,11 @@ def test_a_file_that_only_grows(link: Transfer) -> None:
     """The kernel moves nothing into files that are open for appending; bytes are written."""
     with closing(link.has_begun()) as pipe, link.path.open("ab") as file:
         link.server.sendall(b"abc")
-        chunk = pipe.read1(PIPE_SIZE)
+        chunk = pipe.read(PIPE_SIZE)
         assert isinstance(chunk, PipedBytes)
         chunk.write_to(file.fileno())
         link.server.sendall(b"def")
-        assert pipe.read1(PIPE_SIZE) == b"def"
+        assert pipe.read(PIPE_SIZE) == b"def"
     assert link.content() == b"abc"
 
 
@@ -337,7 +357,7 @@ def test_a_file_that_takes_nothing(link: Transfer) -> None:
     """A full disk raises the same error as for written bytes."""
     with closing(link.has_begun()) as pipe, Path("/dev/full").open("wb") as full:
         link.server.sendall(b"abc")
-        chunk = pipe.read1(PIPE_SIZE)
+        chunk = pipe.read(PIPE_SIZE)
         assert isinstance(chunk, PipedBytes)
         with pytest.raises(OSError, match="No space left on device"):
             chunk.write_to(full.fileno())
@@ -348,7 +368,8 @@ def test_no_pipe_over_tls(link: Transfer) -> None:
     context = ssl.create_default_context()
     context.check_hostname = False
     with context.wrap_socket(link.client, do_handshake_on_connect=False) as secure:
-        assert open_body_pipe(link.stream, secure) is None
+        for base in (secure, link.client):  # the second one as with TLS within TLS
+            assert open_body_pipe(Connection(secure, base, route=ROUTE)) is None
 
 
 def fails(error: int) -> Callable[..., Any]:
@@ -374,24 +395,24 @@ def test_no_pipe_to_be_had(
     with monkeypatch.context() as patch:
         patch.setattr(module, name, fails(error))
         for _ in range(MAX_PIPES + 1):
-            assert open_body_pipe(link.stream, link.client) is None
+            assert open_body_pipe(link.connection) is None
     link.pipe().close()
 
 
 def test_no_splice(link: Transfer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Systems without splice use no pipe."""
     monkeypatch.delattr(os, "splice")
-    assert open_body_pipe(link.stream, link.client) is None
+    assert open_body_pipe(link.connection) is None
 
 
 def test_many_pipes(link: Transfer) -> None:
     """The number of pipes is bounded; a closed pipe, also one closed twice, frees one place."""
     pipes = [link.pipe() for _ in range(MAX_PIPES)]
-    assert open_body_pipe(link.stream, link.client) is None
+    assert open_body_pipe(link.connection) is None
     for _ in range(2):
         pipes[0].close()
     pipes[0] = link.pipe()
-    assert open_body_pipe(link.stream, link.client) is None
+    assert open_body_pipe(link.connection) is None
     for pipe in pipes:
         pipe.close()
 
@@ -407,5 +428,5 @@ def test_the_size_of_a_pipe(link: Transfer, monkeypatch: pytest.MonkeyPatch) -> 
     with closing(link.has_begun()) as pipe:
         link.server.sendall(b"abc")
         monkeypatch.setattr(os, "splice", splice)
-        assert pipe.read1(PIPE_SIZE) == b"abc"
+        assert pipe.read(PIPE_SIZE) == b"abc"
     assert sizes == [PIPE_SIZE]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,6 @@ from url_downloader.config.settings import OutputSettings, Settings
 from url_downloader.process_jobs import DownloaderFactory
 from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.models import AttemptLimits, ErrorKind, JobResult
-from url_downloader.storage.output_directory import OutputDirectory
 
 CASES = int(os.environ.get("URL_DOWNLOADER_FUZZ_CASES", "500"))
 CONTENT = {
@@ -75,11 +75,12 @@ class SpoiltAttempts:
 def attempts(tmp_path: Path) -> Iterator[SpoiltAttempts]:
     """Yield attempts of one downloader, so that leftovers of a case disturb the next one."""
     given_settings = Settings(output=OutputSettings(directory=tmp_path))
-    with Spoiler() as spoiler, OutputDirectory(given_settings.output) as output:
-        make = DownloaderFactory(given_settings, directory=output)
-        downloader = make(AttemptControl())
+    with (
+        Spoiler() as spoiler,
+        DownloaderFactory(given_settings) as make,
+        closing(make(AttemptControl())) as downloader,
+    ):
         yield SpoiltAttempts(tmp_path, spoiler, downloader)
-        downloader.close()
 
 
 @pytest.mark.parametrize("step", [0, 1, 7])

@@ -88,11 +88,11 @@ HEADERS: Mapping[str, Raw] = {
     "a folded header without end": endless(OK + b"X-Header: x\r\n", b" x\r\n"),
     "a header name without end": endless(OK, b"x" * 4096),
     "a status line without end": endless(b"HTTP/1.1 200 ", b"x" * 4096),
-    "a header of 100 KB": Raw(OK + b"X: " + b"x" * 100_000 + b"\r\n" + b"\r\n"),
-    "a Location of 100 KB": Raw(
-        b"HTTP/1.1 302 Found\r\nLocation: /" + b"x" * 100_000 + b"\r\n\r\n"
+    "a header of 300 KB": Raw(OK + b"X: " + b"x" * 300_000 + b"\r\n" + b"\r\n"),
+    "a Location of 300 KB": Raw(
+        b"HTTP/1.1 302 Found\r\nLocation: /" + b"x" * 300_000 + b"\r\n\r\n"
     ),
-    "many headers": Raw(OK + b"X: x\r\n" * 5000 + b"\r\n"),
+    "many headers": Raw(OK + b"X: x\r\n" * 50_000 + b"\r\n"),
     "10000 interim replies": Raw(INTERIM * 10_000 + WHOLE.message),
     "10000 times 100": Raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000 + WHOLE.message),
     "interim replies without end": endless(b"", INTERIM),
@@ -286,13 +286,14 @@ TALKS = {
 @pytest.fixture
 def late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have each connection wait until its server has sent something."""
-    connect = socket.socket.connect
+    connect = socket.socket.connect_ex
 
-    def connect_and_wait(self: socket.socket, address: tuple[str, int]) -> None:
-        connect(self, address)
+    def connect_and_wait(self: socket.socket, address: tuple[str, int]) -> int:
+        code = connect(self, address)
         select.select([self], [], [], PATIENT)
+        return code
 
-    monkeypatch.setattr(socket.socket, "connect", connect_and_wait)
+    monkeypatch.setattr(socket.socket, "connect_ex", connect_and_wait)
 
 
 @pytest.mark.usefixtures("late")

@@ -22,6 +22,7 @@ from tests.support.raw_tcp import HOST, Talker, relay, unanswered_port
 from tests.support.scripted_server import (
     Answer,
     Cut,
+    Delivery,
     Framing,
     Hold,
     Raw,
@@ -166,13 +167,10 @@ def test_a_trickling_reply_within_the_limits(run: Run, server: ScriptedServer) -
     """A slow reply that exceeds no limit is complete, even if it takes longer than each."""
     small = Reply(body=BODY[:50])
     head = len(small.head)
-    hop = Reply(status=302, headers={"Location": "/end"}, body=BODY[:50])
     answers: dict[str, Answer] = {
         "headers": Raw(small.message, Trickle(EVERY)),
         "body": Raw(small.message, Trickle(EVERY, head)),
-        "body of a redirect": Raw(hop.message, Trickle(EVERY, len(hop.head)), keep_alive=True),
     }
-    server.play("/end", small)
     limits = AttemptLimits(timeout=LIMIT, speed_limit=5, speed_time=LIMIT)
     run.workers = len(answers)
     urls = urls_for(server, answers)
@@ -381,3 +379,16 @@ def test_a_look_up_that_never_ends(server: ScriptedServer, tmp_path: Path) -> No
     )
     assert (result.status, result.causes) == (1, {"timeout": 1}), result
     assert not result.has_traceback, result
+
+
+HOP = Reply(status=302, headers={"Location": "/end"}, body=BODY)
+
+
+@pytest.mark.parametrize("delivery", [Stall(len(HOP.head)), Trickle(EVERY, len(HOP.head))])
+def test_the_body_of_a_redirect(run: Run, server: ScriptedServer, delivery: Delivery) -> None:
+    """The body of a redirect, which nobody needs, is not waited for."""
+    server.play("/a", Raw(HOP.message, delivery))
+    server.play("/end", PLAIN)
+    limits = AttemptLimits(timeout=0, speed_limit=0)
+    run.work([run.job("a", server.url("/a"), limits=limits)], until=after(GRACE + LIMIT))
+    assert run.files == {"a": BODY}

@@ -7,28 +7,25 @@ import ssl
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 import trustme
 
-from tests.support.http_clients import LIMITS, PATIENT, SECRET, failure, get, running_client
+from tests.support.http_clients import PATIENT, SECRET, failure, get, running_client
 from tests.support.jobs import make_record
 from tests.support.proxies import Proxy, http_proxy, socks_proxy
+from tests.support.raw_tcp import Talker
 from tests.support.replies import Reply
 from tests.support.scripted_server import ScriptedServer
-from url_downloader.config.proxies import parse_proxy
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.config.settings import RetrySettings
 from url_downloader.engine.retry_policy import GiveUp, RetryIn, decide
-from url_downloader.network.connection_cache import ConnectionCache, ConnectionKey
-from url_downloader.network.resolver import Resolver
-from url_downloader.network.tls import TlsConfig
-from url_downloader.shared.attempt_control import AttemptControl
+from url_downloader.network import connection, connector
+from url_downloader.shared.compute_turn import ComputeTurn
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind, JobResult, JobStatus
-from url_downloader.shared.url_parts import origin_of
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
 BODY = b"0123456789"
@@ -82,6 +79,41 @@ def test_virtual_hosts(
         assert starts == [b"GET /a HTTP/1.1"] * 2
 
 
+class SeenTurn(ComputeTurn):
+    """Compute turn that shows whether it is taken; for tests with one thread that computes."""
+
+    is_taken = False
+
+    def acquire(self) -> None:
+        super().acquire()
+        self.is_taken = True
+
+    def release(self) -> None:
+        super().release()
+        self.is_taken = False
+
+
+def test_a_handshake_in_a_tunnel_leaves_the_turn_to_others(
+    ca_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a worker waits for TLS through a proxy, the others can compute."""
+    turn, seen = SeenTurn(), list[bool]()
+    for module in (connection, connector):
+        monkeypatch.setattr(module, "COMPUTE_TURN", turn)
+
+    def talk(client: socket.socket, _: threading.Event) -> None:
+        client.recv(1 << 16)
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        client.recv(1 << 16)
+        # The client waits for the answer to its ClientHello.
+        seen.append(turn.is_taken)
+
+    with Talker(talk) as proxy:
+        settings = ServerSettings(proxy=proxy.url(""), ca_cert=ca_bundle)
+        failure(settings, "https://127.0.0.1:9/")
+    assert seen == [False]
+
+
 def origin_name(url: str) -> str:
     """Return host and port of a URL."""
     return url.split("/")[2]
@@ -105,22 +137,11 @@ def test_targets_come_as_they_are(
     site: ScriptedServer, tls_context: ssl.SSLContext, ca_bundle: Path, kind: str
 ) -> None:
     """No byte of path and query changes on the way to the origin."""
-    origin = origin_of(site.url("/"))
-    control = AttemptControl()
-    connections = ConnectionCache(
-        control,
-        Resolver().look_up,
-        tls=TlsConfig(bundle=ca_bundle),
-        max_idle=1,
-    )
-    with KINDS[kind](tls_context) as proxy, closing(connections):
-        key = ConnectionKey(origin, False, parse_proxy(proxy.url(scheme=kind)))
-        for target in TARGETS:
-            reply, let_go = connections.exchange(target, {}, key=key, limits=LIMITS)
-            while reply.read1(1000):
-                pass
-            let_go()
-        control.release()
+    with KINDS[kind](tls_context) as proxy:
+        settings = ServerSettings(proxy=proxy.url(scheme=kind), ca_cert=ca_bundle)
+        with running_client(settings) as running:
+            for target in TARGETS:
+                get(running, site.url("") + target)
     assert [request.target for request in site.requests()] == TARGETS
 
 
@@ -137,8 +158,8 @@ def test_a_login_is_bytes(server: ScriptedServer, kind: str) -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        *[(status, ErrorKind.PROXY_REFUSED) for status in (400, 403, 404, 407, 429)],
-        *[(status, ErrorKind.PROXY) for status in (302, 500, 502, 503, 504)],
+        *[(status, ErrorKind.PROXY_REFUSED) for status in (302, 400, 403, 404, 407, 429)],
+        *[(status, ErrorKind.PROXY) for status in (500, 502, 503, 504)],
     ],
 )
 def test_a_proxy_that_makes_no_tunnel(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from typing import Any
 
 import pytest
 
@@ -93,14 +94,26 @@ def test_too_little_memory_for_an_attempt() -> None:
     assert (summary.counts[JobStatus.SUCCESS], summary.metrics.retries) == (5, 1)
 
 
+def never() -> None:
+    """Stand for the check of a caller that does not wait."""
+    raise AssertionError("waited for a look-up")
+
+
 def test_no_thread_for_a_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The calling thread makes the look-up of a host name itself, with each call."""
+    """The calling thread looks up a host name itself, and the answer is kept as ever."""
     FewThreads(monkeypatch, 0, "resolver-")
+    real, threads = socket.getaddrinfo, []
+
+    def getaddrinfo(host: str, port: int, **options: Any) -> Any:
+        if not options["flags"]:
+            threads.append(threading.current_thread())
+        return real(host, port, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     resolver = Resolver()
-    for _ in range(2):
-        answer = resolver.look_up("localhost", 80)
-        assert answer.wait(0)
-        assert answer.addresses()
+    for port in (80, 80, 81):
+        assert resolver.addresses(("localhost", port), check=never)
+    assert threads == [threading.current_thread()] * 2
 
 
 def test_a_broken_look_up_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,8 +126,6 @@ def test_a_broken_look_up_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> N
     resolver = Resolver()
     with monkeypatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", broken)
-        answer = resolver.look_up("localhost", 80)
-        assert answer.wait(0)
         with pytest.raises(MemoryError):
-            answer.addresses()
-    assert resolver.look_up("localhost", 80).addresses()
+            resolver.addresses(("localhost", 80), check=never)
+    assert resolver.addresses(("localhost", 80), check=never)

@@ -11,8 +11,8 @@ from tests.support.http_clients import SECRET, fetch, get, running_client
 from tests.support.scripted_server import Reply, ScriptedServer
 from url_downloader import __version__
 from url_downloader.config.server_settings import ServerSettings
-from url_downloader.config.settings import TransferSettings
-from url_downloader.network.client import client_context
+from url_downloader.config.settings import Settings
+from url_downloader.network.client_context import client_context
 from url_downloader.shared.errors import InputError
 from url_downloader.shared.ports import Fields
 
@@ -217,7 +217,7 @@ def test_a_file_that_is_no_use(
         path.write_text(content)
     settings: dict[str, Path] = {option: path}
     with pytest.raises(InputError) as caught:
-        client_context(ServerSettings(**settings), TransferSettings())  # type: ignore[arg-type]
+        client_context(Settings(server=ServerSettings(**settings)))  # type: ignore[arg-type]
     assert str(path) in str(caught.value)
     assert words in str(caught.value)
     assert SECRET not in str(caught.value)

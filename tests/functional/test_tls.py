@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import ssl
 import subprocess
 import threading
@@ -16,11 +17,12 @@ from cryptography.hazmat.primitives import serialization
 
 from tests.support.http_clients import SECRET, failure, fetch, get, running_client
 from tests.support.nginx import Nginx, running_nginx
+from tests.support.raw_tcp import Talker
 from tests.support.scripted_server import Reply, ScriptedServer
 from url_downloader.config.server_settings import ServerSettings
-from url_downloader.config.settings import TransferSettings
+from url_downloader.config.settings import Settings
 from url_downloader.network import tls
-from url_downloader.network.client import client_context
+from url_downloader.network.client_context import client_context
 from url_downloader.network.tls import TlsConfig, tls_config
 from url_downloader.shared.errors import InputError
 from url_downloader.shared.models import ErrorKind
@@ -45,6 +47,24 @@ def test_whom_to_trust(tmp_path: Path, ca_bundle: Path) -> None:
         assert fetch(ServerSettings(is_verified=False), host) == BODY
         for settings in (ServerSettings(), ServerSettings(ca_cert=ca_bundle)):
             assert failure(settings, url).kind is ErrorKind.CERTIFICATE
+
+
+def test_the_protocol_within_tls(ca: trustme.CA, ca_bundle: Path) -> None:
+    """A server that speaks HTTP/2, too, is told to speak HTTP/1.1 (RFC 7301)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("127.0.0.1").configure_cert(context)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    chosen: list[str | None] = []
+
+    def talk(connected: socket.socket, _: threading.Event) -> None:
+        with context.wrap_socket(connected, server_side=True) as secure:
+            chosen.append(secure.selected_alpn_protocol())
+            secure.recv(1 << 16)
+            secure.sendall(Reply(body=BODY).message)
+
+    with Talker(talk) as server:
+        assert fetch(ServerSettings(ca_cert=ca_bundle), server.url(scheme="https")) == BODY
+    assert chosen == ["http/1.1"]
 
 
 TRUSTED = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -167,7 +187,7 @@ def test_an_encrypted_key(ca: trustme.CA, tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(sealed)
     settings = ServerSettings(cert=tmp_path / "cert", key=tmp_path / "key")
     with pytest.raises(InputError, match="is encrypted; openssl pkey -in"):
-        client_context(settings, TransferSettings())
+        client_context(Settings(server=settings))
 
 
 def test_certificates_without_a_descriptor(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
 import ssl
-from collections import Counter
-from typing import Any
 
 import pytest
 import trustme
 
 from tests.support.http_requests import body_of, error_of, open_reply, receive, redirect
+from tests.support.jobs import make_job
 from tests.support.scripted_server import Cut, Endless, Framing, Raw, Reply, ScriptedServer
 from url_downloader.network.client import HttpClient
-from url_downloader.network.connection import AbortableConnection
-from url_downloader.network.strict_response import StrictResponse
 from url_downloader.shared.models import ErrorKind
 
 BODY = b"0123456789"
@@ -37,6 +37,7 @@ def test_keep_alive(server: ScriptedServer, client: HttpClient, reply: Reply) ->
     [
         *[(Reply(body=BODY), False), (CHUNKED, False)],
         (Reply(body=bytes(1 << 20)), True),
+        (Reply(body=bytes(1 << 20), framing=Framing.CHUNKED), True),
         (Reply(body=BODY, framing=Framing.CLOSE, delivery=Endless()), True),
         (Reply(body=BODY, keep_alive=False), True),
         (Reply(body=BODY, delivery=Cut(5)), True),
@@ -54,6 +55,27 @@ def test_a_body_that_was_not_read_to_its_end(
     opened.close()
     assert receive(client, server.url("/b")).body == b"next"
     assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "count"),
+    [
+        (Reply(body=bytes(1000)), 1000),
+        (Reply(body=bytes(1000), keep_alive=False), 0),
+        (Reply(body=bytes(1000), framing=Framing.CLOSE), 0),
+        (Reply(body=bytes(1 << 20)), 0),
+    ],
+)
+def test_what_is_drained(
+    server: ScriptedServer, client: HttpClient, reply: Reply, count: int
+) -> None:
+    """A body is only read for nothing if the connection can be used again after it."""
+    server.play("/a", reply)
+    client.control.begin(make_job())
+    open_reply(client, server.url("/a")).drain()
+    progress = client.control.progress()
+    assert progress is not None
+    assert progress.received == count
 
 
 def test_a_reply_that_is_closed_twice(server: ScriptedServer, client: HttpClient) -> None:
@@ -119,30 +141,20 @@ def test_the_certificate_of_a_server(
             assert server.count() == 0
 
 
-def test_the_methods_that_the_libraries_call(
-    client: HttpClient, any_server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+def test_a_want_of_descriptors(
+    any_server: ScriptedServer, client: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """urllib3 and http.client still call all methods that are overridden, also private ones.
-
-    Otherwise a connection could not be aborted, or a broken reply would count as complete.
-    """
-    calls: Counter[str] = Counter()
-
-    def spy(owner: type, name: str) -> None:
-        original = getattr(owner, name)
-
-        def counted(*args: Any, **kwargs: Any) -> Any:
-            calls[name] += 1
-            return original(*args, **kwargs)
-
-        monkeypatch.setattr(owner, name, counted)
-
-    for name in ("_new_conn", "request", "read_response"):
-        spy(AbortableConnection, name)
-    for name in ("begin", "read1"):
-        spy(StrictResponse, name)
+    """If there is no descriptor for a new connection, the idle ones give theirs back."""
     any_server.play("/a", Reply(body=BODY))
-    for _ in range(2):
-        receive(client, any_server.url("/a"))
-    assert calls.pop("read1") >= 2
-    assert calls == {"_new_conn": 1, "request": 2, "read_response": 2, "begin": 2}
+    receive(client, any_server.url("/a"))
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "socket", refuse)
+        error = error_of(client, any_server.url("/a").replace("127.0.0.1", "localhost"))
+    assert error.kind is ErrorKind.NO_DESCRIPTORS
+    assert receive(client, any_server.url("/a")).body == BODY
+    assert any_server.connections == 2
+
+
+def refuse(*_: object) -> None:
+    """Raise the system's error for too many open files."""
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

@@ -43,7 +43,11 @@ def with_fields(lines: bytes) -> Raw:
         (Raw(b"HTTP/1.1 100 C\r\n\r\nHTTP/1.1 102 P\r\n\r\n" + CHUNKED.message), True),
         (with_fields(b"Content-Length: 10, 10"), True),
         (with_fields(b"Content-Length: 10\r\nContent-Length: 10"), True),
-        (with_fields(b"Folded: a\r\n b\r\nLong: %b" % (b"x" * 60_000)), False),
+        (with_fields(b"Folded: a\r\n b\r\nLong: %b" % (b"x" * 250_000)), False),
+        (with_fields(b"\r\n".join([b"Many: x"] * 300)), False),
+        (with_fields(b"Spaced : x\r\nTab\t: x\r\nContent-Length: 10"), True),
+        (Raw(CHUNKED.message.replace(b"\r\n", b"\n")), True),
+        (Raw(CHUNKED.head + b"000000000000000000000a;x\n0123456789\n0\n\n"), True),
         (Raw(CHUNKED.head.replace(b"\r\n", b"\r\nContent-Length: 3\r\n", 1) + CHUNKS), True),
         # The body is complete even if the trailer section is not.
         *[(Raw(CHUNKED.head + CHUNKS + end), True) for end in (b"", b"X: y", b"X: y\r\n\r\n")],
@@ -73,13 +77,24 @@ def test_a_body_that_arrives_in_pieces(
 
 
 MALFORMED_HEADERS = [
-    *[b"no field line", b"Spaced : x", b"Nul: \0", b"Carriage: a\rb", b"Content-Length:"],
-    *[b"Content-Length: -1", b"Content-Length: ten", b"Content-Length: 10, 11"],
+    *[
+        b"no field line",
+        b"Content-Length : 10",
+        b"Nul: \0",
+        b"Carriage: a\rb",
+        b"Content-Length:",
+    ],
+    *[
+        b"Content-Length:",
+        b"Content-Length: -1",
+        b"Content-Length: ten",
+        b"Content-Length: 10, 11",
+    ],
     *[b"Content-Length: 10\r\nContent-Length: 9", b"Transfer-Encoding: gzip, chunked"],
 ]
 LARGE_HEADERS = [
-    *[b"Long: " + b"x" * 70_000, b"\r\n".join([b"Many: " + b"x" * 60_000] * 5)],
-    b"\r\n".join([b"Many: x"] * 300),
+    *[b"Long: " + b"x" * 270_000, b"\r\n".join([b"Many: " + b"x" * 60_000] * 5)],
+    b"\r\n".join([b"Many: x"] * 30_000),
 ]
 MALFORMED_CHUNKS = [
     *[b"-5\r\n01234\r\n0\r\n\r\n", b"0x5\r\n01234\r\n0\r\n\r\n", b"\r\n", b"f" * 16 + b"\r\n"],

@@ -100,9 +100,9 @@ def target(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def servers() -> Iterator[Sequence[ScriptedServer]]:
-    """Yield more servers than a worker can have connections."""
+    """Yield more servers than a limit of 64 descriptors allows connections."""
     with ExitStack() as running:
-        yield [running.enter_context(ScriptedServer()) for _ in range(20)]
+        yield [running.enter_context(ScriptedServer()) for _ in range(64)]
 
 
 def body(number: int) -> bytes:
@@ -206,7 +206,7 @@ def test_many_servers(servers: Sequence[ScriptedServer], target: Path) -> None:
         lines.append(server.url(f"/{number}\n"))
     url_list = "".join(lines).encode()
     result = run_cli(
-        *("-", "-d", target, "-w32", *ONE_ATTEMPT), program=limited(64), stdin=url_list
+        *("-", "-d", target, "-w64", *ONE_ATTEMPT), program=limited(64), stdin=url_list
     )
     assert_complete(result, target, FILES)
     assert result.totals is not None

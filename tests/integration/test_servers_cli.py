@@ -118,3 +118,21 @@ def test_forbidden_addresses(server: ScriptedServer, tmp_path: Path) -> None:
         env={"http_proxy": proxy},
     )
     assert trusted.status == 0
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
+def test_an_address_of_another_machine(
+    server: ScriptedServer, tmp_path: Path, address: str
+) -> None:
+    """An --interface that this machine does not have ends the run at its start, status 3."""
+    result = download(tmp_path, "--interface", address, urls=server.url("/a"))
+    assert result.status == 3
+    assert f"--interface: no connection can come from {address}: " in result.stderr
+    assert server.count() == 0
+
+
+def test_an_address_of_this_machine(server: ScriptedServer, tmp_path: Path) -> None:
+    """An address that the machine has is accepted for --interface."""
+    server.play("/a", Reply(body=BODY))
+    result = download(tmp_path, "--interface", "127.0.0.1", urls=server.url("/a"))
+    assert result.status == 0

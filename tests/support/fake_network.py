@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from requests.structures import CaseInsensitiveDict
-
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import AttemptLimits, ErrorKind
 from url_downloader.shared.ports import Fields
@@ -38,6 +36,7 @@ class FakeReply:
         headers: Header fields, with `_` for `-` in their names.
 
     Attributes:
+        length: Length of the body in bytes; None if the head does not state it.
         is_read: Whether the attempt has begun to read the body.
     """
 
@@ -45,9 +44,9 @@ class FakeReply:
     url = "http://user:secret@mirror/file.bin"
 
     def __init__(self, status: int, *body: bytes | BaseException, **headers: str) -> None:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.status = status
-        self.headers = CaseInsensitiveDict[str](named)
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.length = _length(self.headers.get("content-length"))
         self.body = body
         self.is_read = False
         self.note: Callable[[str], None] = lambda call: None
@@ -65,6 +64,10 @@ class FakeReply:
 
     def close(self) -> None:
         self.note("close")
+
+
+def _length(text: str | None) -> int | None:
+    return None if text is None else int(text)
 
 
 class FakeNetwork:
@@ -131,5 +134,6 @@ def piece(version: bytes, first: int, end: int | None = None, **headers: str) ->
 def chunked(reply: FakeReply, *body: bytes) -> FakeReply:
     """Return the reply without its length, and with this body, as chunked coding allows."""
     del reply.headers["content-length"]
+    reply.length = None
     reply.body = body
     return reply

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
+from url_downloader.config.dial_settings import DialSettings
 from url_downloader.config.server_settings import ServerSettings
-from url_downloader.config.settings import TransferSettings
-from url_downloader.network.client import HttpClient, client_context
-from url_downloader.network.resolver import Resolver
+from url_downloader.config.settings import Settings, TransferSettings
+from url_downloader.network.client import HttpClient
+from url_downloader.network.client_context import client_context
 from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import AttemptLimits
@@ -25,22 +26,25 @@ SECRET = "S3CRET"
 
 @contextmanager
 def running_client(
-    settings: ServerSettings, *, is_trusted: bool = False, max_redirects: int = 20
+    settings: ServerSettings,
+    *,
+    dial: DialSettings = DialSettings(),  # noqa: B008 - frozen
+    is_trusted: bool = False,
+    max_redirects: int = 20,
 ) -> Iterator[HttpClient]:
     """Yield a client, which is closed at the end of the block.
 
     Args:
         settings: Settings of the client.
+        dial: Settings of how servers are reached.
         is_trusted: Whether redirects are trusted, as with --location-trusted.
         max_redirects: Number of redirects to follow.
     """
     transfer = TransferSettings(is_location_trusted=is_trusted, max_redirects=max_redirects)
-    context = client_context(settings, transfer)
-    running = HttpClient(
-        context, control=AttemptControl(), max_idle=10, look_up=Resolver().look_up
-    )
-    yield running
-    running.close()
+    with closing(client_context(Settings(server=settings, transfer=transfer, dial=dial))) as it:
+        running = HttpClient(it, control=AttemptControl())
+        yield running
+        running.close()
 
 
 def get(client: HttpClient, url: str, headers: Fields = ()) -> tuple[int, bytes]:

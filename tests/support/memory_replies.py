@@ -1,20 +1,27 @@
-"""Replies in memory: sockets and streams for code that reads HTTP/1.1 without a network."""
+"""Replies in memory: connections over streams without a network, and readers of replies."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import pytest
 from hypothesis import strategies as st
 
-from url_downloader.network.message_head import ExchangeError
-from url_downloader.network.strict_response import StrictResponse
+from url_downloader.network import reply_body
+from url_downloader.network.connection import Connection
+from url_downloader.network.reply_body import Body
+from url_downloader.network.reply_head import ReplyHead
+from url_downloader.network.route import Route
+from url_downloader.shared.attempt_control import AttemptControl
+from url_downloader.shared.compute_turn import COMPUTE_TURN
+from url_downloader.shared.errors import AttemptError
 
 OK = b"HTTP/1.1 200 OK\r\n"
 BIG = 1 << 20
 NEXT = b"HTTP/1.1 500 of the next reply\r\n\r\n"
+ROUTE = Route(("http", "h", 80))
+UNNEEDED = AssertionError("waited for bytes that were not needed")
+"""Error of streams whose end no reader may wait for."""
 
 _VALUES = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=40)
 FIELDS = st.lists(
@@ -25,60 +32,78 @@ FIELDS = st.lists(
 """Lines of header fields, with all values that a field may have."""
 
 
-class Stream(io.BytesIO):
-    """Bytes that a server sends; then the end of the stream, or an error in its place.
+class MemoryStream:
+    """Stream that receives the given pieces, one by one; then its end, or an error instead.
+
+    Args:
+        pieces: Pieces that arrive, of which none is empty.
+        error: Error that is raised in place of the end.
+        send_error: Error that `sendall` raises.
+        descriptor: Descriptor that `fileno` returns.
 
     Attributes:
-        position: Bytes that were read when the stream was closed.
+        sent: Bytes that were sent.
+        timeouts: Values of `settimeout`, in order.
+        is_closed: Whether the stream was closed.
     """
 
-    def __init__(self, data: bytes = b"", error: BaseException | None = None) -> None:
-        super().__init__(data)
-        self.position = 0
+    def __init__(
+        self,
+        *pieces: bytes,
+        error: BaseException | None = None,
+        send_error: OSError | None = None,
+        descriptor: int = 0,
+    ) -> None:
+        self._pieces = [piece for piece in pieces if piece]
         self._error = error
+        self._send_error = send_error
+        self._descriptor = descriptor
+        self.sent = b""
+        self.timeouts: list[float | None] = []
+        self.is_closed = False
 
-    def readline(self, size: int | None = -1, /) -> bytes:
-        line = super().readline(size)
-        return line if line.endswith(b"\n") else self._end() or line
-
-    def read1(self, size: int | None = -1, /) -> bytes:
-        return super().read1(-1 if size is None else size) or self._end()
-
-    def peek(self, _: int = 0) -> bytes:
-        return self.getvalue()[self.tell() :] or self._end()
-
-    def close(self) -> None:
-        if not self.closed:
-            self.position = self.tell()
-        super().close()
-
-    def _end(self) -> bytes:
+    def recv(self, size: int, /) -> bytes:
+        if self._pieces:
+            piece = self._pieces.pop(0)
+            if piece[size:]:
+                self._pieces.insert(0, piece[size:])
+            return piece[:size]
         if self._error is not None:
             raise self._error
         return b""
 
+    def sendall(self, data: bytes, /) -> None:
+        if self._send_error is not None:
+            raise self._send_error
+        self.sent += data
 
-class MemorySocket:
-    """The methods of a connected socket that a request needs.
+    def settimeout(self, seconds: float | None, /) -> None:
+        self.timeouts.append(seconds)
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class MemoryReply(NamedTuple):
+    """Reply whose head has been read.
 
     Args:
-        stream: Stream that `makefile` returns.
-        error: Error that `sendall` raises.
+        head: Head of the reply.
+        body: Body, unread.
+        connection: Connection of the reply.
     """
 
-    def __init__(self, stream: io.BufferedIOBase, error: BaseException | None = None) -> None:
-        self._stream = stream
-        self._error = error
+    head: ReplyHead
+    body: Body
+    connection: Connection
 
-    def sendall(self, _: object) -> None:
-        if self._error is not None:
-            raise self._error
 
-    def makefile(self, *_: object) -> io.BufferedIOBase:
-        return self._stream
-
-    def __getattr__(self, _: str) -> Callable[..., Any]:
-        return lambda *_: None
+def connection_over(stream: MemoryStream) -> Connection:
+    """Return a connection over a stream in memory."""
+    return Connection(stream, cast("Any", stream), route=ROUTE)
 
 
 def head(*fields: bytes, status: bytes = OK) -> bytes:
@@ -86,33 +111,49 @@ def head(*fields: bytes, status: bytes = OK) -> bytes:
     return b"".join([status, *(field + b"\r\n" for field in fields), b"\r\n"])
 
 
-def reply(data: bytes | io.BufferedIOBase) -> StrictResponse:
+def read_head(connection: Connection, control: AttemptControl | None = None) -> ReplyHead:
+    """Return the head of a connection's next reply."""
+    try:
+        return connection.read_head(control or AttemptControl())
+    finally:
+        # Another thread may need it before this one reads on.
+        COMPUTE_TURN.release()
+
+
+def reply(data: bytes | MemoryStream | Connection) -> MemoryReply:
     """Return the reply that begins with this header block."""
-    stream = Stream(data) if isinstance(data, bytes) else data
-    response = StrictResponse(cast("Any", MemorySocket(stream)), method="GET")
-    response.begin()
-    return response
+    stream = MemoryStream(data) if isinstance(data, bytes) else data
+    connection = connection_over(stream) if isinstance(stream, MemoryStream) else stream
+    found = read_head(connection)
+    return MemoryReply(found, reply_body.body_of(found, connection), connection)
 
 
-def body_of(response: StrictResponse, size: int = BIG) -> bytes:
+def body_of(whole: MemoryReply, size: int = BIG) -> bytes:
     """Return the body, read in pieces of at most this size."""
     pieces: list[bytes] = []
-    while piece := response.read1(size):
-        assert len(piece) <= size or size < 0
+    while piece := whole.body.read(size):
+        assert len(piece) <= size
         pieces.append(bytes(piece))
     return b"".join(pieces)
 
 
-def refusal(data: bytes) -> str:
+def refusal(data: bytes | MemoryStream) -> str:
     """Return kind and message of the error that reading this reply, head and body, raises."""
-    with pytest.raises(ExchangeError) as caught:
+    with pytest.raises(AttemptError) as caught:
         body_of(reply(data))
     return f"{caught.value.kind}: {caught.value.message}"
 
 
-def assert_malformed(data: bytes, *words: str, kind: str = "malformed-reply") -> None:
+def assert_malformed(
+    data: bytes | MemoryStream, *words: str, kind: str = "malformed-reply"
+) -> None:
     """Check that this reply raises a short error of this kind, with these words."""
     error = refusal(data)
-    assert error.startswith(f"{kind}: ")
-    assert all(word in error for word in words)
+    assert error.startswith(f"{kind}: "), error
+    assert all(word in error for word in words), error
     assert len(error) < 300
+
+
+def in_pieces(data: bytes, size: int) -> list[bytes]:
+    """Return the bytes in pieces of this size; the last one may be shorter."""
+    return [data[start : start + size] for start in range(0, len(data), size)]

@@ -144,15 +144,16 @@ def _send_slowly(
 
 
 @contextlib.contextmanager
-def unanswered_port() -> Iterator[int]:
+def unanswered_port(host: str = HOST) -> Iterator[int]:
     """Yield a port that neither accepts nor refuses connections, as its backlog is full."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with contextlib.ExitStack() as sockets:
-        listener = sockets.enter_context(socket.socket())
-        listener.bind((HOST, 0))
+        listener = sockets.enter_context(socket.socket(family))
+        listener.bind((host, 0))
         listener.listen(0)
         is_taken = True
         while is_taken:
-            filler = sockets.enter_context(socket.socket())
+            filler = sockets.enter_context(socket.socket(family))
             filler.setblocking(False)
             filler.connect_ex(listener.getsockname())
             is_taken = bool(select.select([], [filler], [], _FILLED_AFTER)[1])

@@ -35,6 +35,7 @@ WHOLE: list[tuple[bytes, bytes, bool]] = [
     (b"HTTP/1.1 200\r\n" + FIVE + b"\r\nabcde", b"abcde", True),
     (b"HTTP/1.1   200 \r\n" + FIVE + b"\r\nabcde", b"abcde", True),
     (b"HTTP/1.1 200\tO\x01\xff\r\n" + FIVE + b"\r\nabcde", b"abcde", True),
+    (b"HTTP/1.1 \t200 OK\r\n" + FIVE + b"\r\nabcde", b"abcde", True),
     (b"HTTP/1.9 200 OK\r\n" + FIVE + b"\r\nabcde", b"abcde", True),
     (OK + b"X \t: y\r\n" + FIVE + b"\r\nabcde", b"abcde", True),
     (OK + b"!#$%&'*+-.^_`|~9:\x01\xff\r\n" + FIVE + b"\r\nabcde", b"abcde", True),
@@ -108,7 +109,7 @@ UNFINISHED = [
 NOT_HTTP = [
     *[b"x", b"HTX", b"http/1.1 200 OK", b" HTTP/1.1 200 OK", b"\r\nHTTP/1.1 200 OK\r\n\r\n"],
     *[b"HTTP/2 200\r\n", b"HTTP/2.0 200 OK\r\n", b"HTTP/1.10 200 OK\r\n", b"HTTP/\n"],
-    *[b"HTTP/1.1\t200 OK\r\n", b"HTTP/1.1 \t200 OK\r\n", b"HTTP/1.1 200OK\r\n"],
+    *[b"HTTP/1.1\x0b200 OK\r\n", b"HTTP/1.1 \xa0200 OK\r\n", b"HTTP/1.1 200OK\r\n"],
     *[b"HTTP/1.1 2000 OK\r\n", b"HTTP/1.1 099 OK\r\n", b"HTTP/1.1 20 OK\r\n"],
     *[b"HTTP/1.1 \xb200 OK\r\n", b"HTTP/1.1 200 O\rK\r\n", b"HTTP/1.1 200 OK\r\r\n"],
     *[b"HTTP/1.1 200 \0\r\n", b"HTTP/1.1\r\n" + b"X: y\r\n" * 50_000],

@@ -22,7 +22,7 @@ MAX_TRAILER = 1 << 16
 """Bytes of a trailer, its empty line included."""
 MAX_LENGTH_DIGITS = 18
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) +([1-9][0-9][0-9])(?:[ \t][^\r\n\0]*)?")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9])[ \t]+([1-9][0-9][0-9])(?:[ \t][^\r\n\0]*)?")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)([ \t]*):([^\r\n\0]*)")
 _FOLD = re.compile(rb"[ \t][^\r\n\0]*")
 _SIZE = re.compile(rb"([0-9A-Fa-f]+)[ \t]*(?:;[^\r\n\0]*)?")

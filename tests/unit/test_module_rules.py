@@ -35,8 +35,6 @@ MAX_LINES_WITHOUT_DOCSTRING = 5
 VAGUE_WORDS = {"What", "Who", "Whose", "Those", "Whether", "Where", "How", "Why", "That"}
 
 FIXED_SIGNATURES = {
-    # urllib3's has these.
-    "AbortableConnection.request",
     # Exceptions are pickled by position.
     "TransitionError.__init__",
 }

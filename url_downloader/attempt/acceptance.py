@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from url_downloader.attempt.reply_facts import length_of, span_of
+from url_downloader.attempt.reply_facts import span_of
 from url_downloader.config.settings import TransferSettings
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
@@ -17,7 +17,7 @@ def check_head(settings: TransferSettings, reply: Reply) -> None:
         AttemptError: The media type or the announced size is not accepted.
     """
     expected = settings.expected_types
-    media_type = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    media_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
     span = span_of(reply)
     # A 206 may omit the type (RFC 9110 §15.3.7).
     is_type_known = media_type or span is None
@@ -25,7 +25,7 @@ def check_head(settings: TransferSettings, reply: Reply) -> None:
         shown = media_type[:60] or "no type"
         message = f"the server sent {shown}, not {' or '.join(expected)} (--expect-type)"
         raise AttemptError(ErrorKind.WRONG_TYPE, message)
-    check_size(settings, span.end if span else length_of(reply.headers) or 0)
+    check_size(settings, span.end if span else reply.length or 0)
 
 
 def check_size(settings: TransferSettings, size: int) -> None:

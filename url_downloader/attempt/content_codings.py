@@ -33,7 +33,8 @@ def content_codings(value: str) -> Sequence[str]:
 
     Words that name no coding, such as a charset or `aws-chunked`, are ignored.
     """
-    return [word for word in _words(value) if not _is_no_coding(word)]
+    # Nearly all replies have no such field.
+    return [word for word in _words(value) if not _is_no_coding(word)] if value else ()
 
 
 def non_coding_words(value: str) -> str:
@@ -56,8 +57,6 @@ def _words(value: str) -> Sequence[str]:
 
     Words beyond the limit become one unknown word, so that the field is refused.
     """
-    if not value:
-        return ()
     words = [part.strip().lower() for part in value.split(",", _MAX_WORDS)]
     return words if len(words) <= _MAX_WORDS else [*words[:-1], "..."]
 

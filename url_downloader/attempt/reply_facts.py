@@ -46,13 +46,6 @@ def span_of(reply: Reply) -> ContentRange | None:
     return content_range(reply.headers) if reply.status == PARTIAL else None
 
 
-def length_of(headers: Mapping[str, str]) -> int | None:
-    """Return the length of the body in bytes; None if the reply does not state it."""
-    length = headers.get("Content-Length", "")
-    # In a reply without a body (204), the field may have any value.
-    return int(length) if length.isascii() and length.isdecimal() and len(length) < 19 else None
-
-
 def total_of(reply: Reply, saved: SavedPart | None) -> int | None:
     """Return the length of the whole file in bytes, before decoding; None if it is unknown.
 
@@ -62,7 +55,7 @@ def total_of(reply: Reply, saved: SavedPart | None) -> int | None:
     """
     span = span_of(reply)
     if span is None:
-        return length_of(reply.headers)
+        return reply.length
     return span.total if span.total is not None or saved is None else saved.total
 
 
@@ -76,15 +69,15 @@ def source_of(reply: Reply, *, digests: tuple[Checksum, ...] = ()) -> SourceFact
     headers = file_headers(reply)
     return SourceFacts(
         url=without_credentials(reply.url),
-        etag=headers.get("ETag"),
-        modified=http_date(headers.get("Last-Modified", "")),
+        etag=headers.get("etag"),
+        modified=http_date(headers.get("last-modified", "")),
         digests=digests,
     )
 
 
 def content_range(headers: Mapping[str, str]) -> ContentRange | None:
     """Return the range that Content-Range states (RFC 9110 §14.4); None if it states none."""
-    match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
+    match = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
     if match is None:
         return None
     total = None if match[3] == "*" else int(match[3])

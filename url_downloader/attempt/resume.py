@@ -55,19 +55,19 @@ def plan_for(saved: SavedPart | None, status: int, *, headers: Mapping[str, str]
 
 def is_encoded(headers: Mapping[str, str]) -> bool:
     """Tell whether the body has a content coding, so that its bytes are not the file's."""
-    return bool(content_codings(headers.get("Content-Encoding", "")))
+    return bool(content_codings(headers.get("content-encoding", "")))
 
 
 def _continues(saved: SavedPart, headers: Mapping[str, str]) -> bool:
     """Tell whether a 206 carries the bytes that follow the part, of the same version."""
     span = content_range(headers)
-    if headers.get("Content-Type", "").lower().startswith("multipart/byteranges"):
+    if headers.get("content-type", "").lower().startswith("multipart/byteranges"):
         return False
     if span is None or is_encoded(headers) or not _is_same_version(saved, headers):
         return False
     total = saved.total if span.total is None else span.total
     is_same_total = saved.total is None or total == saved.total
-    length = headers.get("Content-Length", str(span.end - span.first)).strip()
+    length = headers.get("content-length", str(span.end - span.first)).strip()
     is_framed_so = length == str(span.end - span.first)
     is_next = total is not None and saved.size == span.first < span.end <= total
     return is_next and is_same_total and is_framed_so
@@ -75,7 +75,7 @@ def _continues(saved: SavedPart, headers: Mapping[str, str]) -> bool:
 
 def _was_complete(saved: SavedPart, headers: Mapping[str, str]) -> bool:
     """Tell whether a 416 means that the part is the whole file."""
-    match = _UNSATISFIED_RANGE.fullmatch(headers.get("Content-Range", "").strip())
+    match = _UNSATISFIED_RANGE.fullmatch(headers.get("content-range", "").strip())
     is_whole = match is not None and int(match[1]) == saved.size == saved.total
     return is_whole and _is_same_version(saved, headers)
 
@@ -83,5 +83,5 @@ def _was_complete(saved: SavedPart, headers: Mapping[str, str]) -> bool:
 def _is_same_version(saved: SavedPart, headers: Mapping[str, str]) -> bool:
     """Tell whether the reply's validator equals the saved one, or is missing."""
     if saved.validator.startswith('"'):
-        return headers.get("ETag", saved.validator).strip() == saved.validator
-    return headers.get("Last-Modified", saved.validator).strip() == saved.validator
+        return headers.get("etag", saved.validator).strip() == saved.validator
+    return headers.get("last-modified", saved.validator).strip() == saved.validator

@@ -29,7 +29,6 @@ from url_downloader.attempt.acceptance import check_head, check_size
 from url_downloader.attempt.reply_facts import (
     ContentRange,
     file_headers,
-    length_of,
     source_of,
     span_of,
     total_of,
@@ -161,7 +160,7 @@ class Transfer:
         names, job = self._context.names, self._job
         if names is None:
             return None
-        disposition = file_headers(reply).get("Content-Disposition", "")
+        disposition = file_headers(reply).get("content-disposition", "")
         self._output = names.name(job, suggested_name(disposition))
         if self._output == job.output:
             # The downloader has applied the rules to this name before the request.
@@ -178,7 +177,7 @@ class Transfer:
 
     def _refusal(self, reply: Reply) -> JobResult:
         kind, message = status_failure(reply.status, reply.headers)
-        retry_after = reply.headers.get("Retry-After")
+        retry_after = reply.headers.get("retry-after")
         wait = retry_after_seconds(retry_after, utc_now=self._context.utc_now())
         reply.drain()
         return JobResult(kind=kind, message=message, http_status=reply.status, retry_after=wait)
@@ -191,7 +190,7 @@ class Transfer:
         encoded = is_encoded(headers)
         part.begin(
             None if encoded else strong_validator(headers),
-            None if encoded else length_of(headers),
+            None if encoded else reply.length,
         )
         self._digester = Digester(self._expected_checksums(headers))
         return part
@@ -211,7 +210,7 @@ class Transfer:
         wanted = [checksum] if checksum else []
         # Repr-Digest covers the encoded bytes (RFC 9530 §3), but the decoded ones are stored.
         if not is_encoded(headers):
-            wanted += digests_of(headers.get("Repr-Digest", ""))
+            wanted += digests_of(headers.get("repr-digest", ""))
         return wanted
 
     def _store(self, reply: Reply, part: Part) -> JobResult | None:
@@ -277,8 +276,8 @@ class Transfer:
         path = self._context.disk.publish(
             part,
             self._output,
-            modified=http_date(file_headers(reply).get("Last-Modified", "")),
-            etag=file_headers(reply).get("ETag"),
+            modified=http_date(file_headers(reply).get("last-modified", "")),
+            etag=file_headers(reply).get("etag"),
         )
         return JobResult(
             http_status=reply.status,

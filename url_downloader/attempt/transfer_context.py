@@ -63,7 +63,7 @@ class TransferContext:
         Raises:
             AttemptError: The body has a coding that this installation can't decode.
         """
-        value = reply.headers.get("Content-Encoding", "")
+        value = reply.headers.get("content-encoding", "")
         if not value:
             return None
         # Imported here, because few replies are encoded.
@@ -72,7 +72,7 @@ class TransferContext:
         if ignored := non_coding_words(value):
             self.notices.warning("Content-Encoding %s names no coding: ignored", ignored)
         urls = (urlsplit(job.url).path, urlsplit(reply.url).path)
-        media_type = reply.headers.get("Content-Type", "")
+        media_type = reply.headers.get("content-type", "")
         return decoder_for(value, paths=(*urls, job.output, output), media_type=media_type)
 
     def checksum(self, job: DownloadJob, output: str) -> Checksum | None:

@@ -1,7 +1,8 @@
 """HTTP requests and replies: connections, proxies, TLS, cookies, logins and look-ups of hosts.
 
-Entry point: `client.HttpClient`, of which each worker has one. A reply has two layers: a
-`StrictResponse` reads it from the connection, and an `HttpReply` presents it to the caller.
+Entry point: `client.HttpClient`, of which each worker has one. All clients share the
+`client_context.ClientContext`, which has the pool of connections. The caller gets an
+`HttpReply`, which reads its body from a `Connection`.
 
 This is the only package that imports requests and urllib3. It is independent of jobs and files.
 It may import only `config` and `shared`.

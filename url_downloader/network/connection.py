@@ -1,276 +1,258 @@
-"""A connection that other threads can abort, and that connects within one limit of time.
+"""A connection: a socket, and a buffer with the bytes that have arrived and are not read.
 
-It sends requests and reads the heads of replies, over urllib3's class for connections. Look-ups
-of host names run in other threads, so that it can stop waiting for them.
+It sends the head of a request, and reads the head of the reply. `reply_body` reads the body
+through `read` and `read_line`. Independent of redirects and retries.
 """
 
 from __future__ import annotations
 
+import math
 import select
 import socket
 import ssl
-import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from http.client import HTTPException
-from types import MappingProxyType
-from typing import Any
-from urllib.parse import urlsplit
+import struct
+from http import HTTPStatus
+from typing import Protocol
 
-from urllib3.connection import HTTPConnection
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NameResolutionError,
-    NewConnectionError,
-    ProxyError,
+from url_downloader.network.reply_head import (
+    ReplyHead,
+    find_head,
+    parse_plain_head,
+    too_large_error,
 )
-from urllib3.util.ssltransport import SSLTransport
-
-from url_downloader.network.message_head import ExchangeError, header_block, request_line
-from url_downloader.network.strict_response import StrictResponse
+from url_downloader.network.route import Route
 from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.compute_turn import COMPUTE_TURN
-from url_downloader.shared.http_semantics import status_failure
+from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
-from url_downloader.shared.ports import Address, LookUp, Phase
+from url_downloader.shared.ports import Phase
 
-_POLL_SECONDS = 0.05
-"""Seconds between two checks, during a look-up, whether the attempt has been aborted."""
-_MIN_CONNECT_SECONDS = 0.01
-"""Seconds; least value of the remaining time, because a timeout of 0 would not wait at all."""
+MAX_INTERIM = 100
+"""Upper bound for the number of interim replies (1xx) before one final reply."""
+_RECEIVE_SIZE = 64 * 1024
+"""Bytes to receive together with a head: a small file comes with its head."""
+_TIMEVAL = struct.Struct("ll")
+"""Seconds and microseconds, as SO_RCVTIMEO takes them (socket(7))."""
 
 
-class AbortableConnection(HTTPConnection):
-    """Connection whose socket an AttemptControl can shut down; its replies are strict.
+class Stream(Protocol):
+    """The methods of a socket that a connection uses; TLS within TLS is no real socket."""
 
-    The attributes are set after construction, because urllib3 fixes the arguments of __init__.
+    def recv(self, size: int, /) -> bytes: ...
+    def sendall(self, data: bytes, /) -> None: ...
+    def settimeout(self, seconds: float | None, /) -> None: ...
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
 
-    Attributes:
-        control: Control of the worker's attempts.
-        look_up: Function that starts a look-up of a host.
-        tunnel_fields: Header fields of the request for a tunnel, besides Host.
 
-    Threads: one at a time; `control` aborts from any thread.
+class StaleConnectionError(AttemptError):
+    """Error for a connection that ended before the first byte of a reply.
+
+    Args:
+        reason: Reason of the end, one line.
     """
 
-    control: AttemptControl
-    look_up: LookUp
-    tunnel_fields: Mapping[str, str | bytes] = MappingProxyType({})
-    # The fields of the last request with their bytes: most requests use the same object.
-    _last_fields: Mapping[str, str | bytes] | None = None
-    _last_block = b""
+    def __init__(self, reason: str) -> None:
+        super().__init__(ErrorKind.RESET, reason)
 
-    def connect(self) -> None:
-        """Look up the host, connect, and do the TLS handshake.
 
-        `timeout` limits the first two steps together; the watchdog limits all three.
+class Connection:
+    """Connection to a server or an HTTP proxy.
 
-        Raises:
-            ExchangeError: The server sent bytes before the request, or the proxy refuses the
-                tunnel.
-            OSError, HTTPError: No connection was made.
-        """
-        self.control.enter(Phase.CONNECTING)
-        try:
-            super().connect()
-        except (OSError, HTTPError) as error:
-            if self.proxy is not None and not self.has_connected_to_proxy:
-                raise ProxyError("no connection to the proxy", error) from error
-            if isinstance(error, TimeoutError):
-                raise ConnectTimeoutError(self, "TLS handshake timed out") from error
-            raise
-        self.control.enter(Phase.WAITING)
-        # With TLS, early bytes are normal: session tickets.
-        if not isinstance(self.sock, ssl.SSLSocket | SSLTransport):
-            _reject_early_bytes(self.sock)
-        self._poll = _poll_of(self.sock)
+    Args:
+        stream: Connected socket, or TLS over one.
+        base: Socket at the bottom, which an abort shuts down.
+        route: Route of the connection.
+
+    Attributes:
+        base: The same socket.
+        route: The same route.
+        is_reusable: Whether another request can follow the present reply. Any code that finds
+            a reason against it sets this to False.
+        is_cut_off: Whether TLS ended without a closure alert.
+
+    Threads: one at a time.
+    """
+
+    def __init__(self, stream: Stream, base: socket.socket, *, route: Route) -> None:
+        self._stream = stream
+        self.base = base
+        self.route = route
+        self._buffer: bytes | bytearray = b""
+        self._start = 0
+        self._timeout: float | None = -1.0
+        self._poll = select.poll()
+        self._poll.register(stream.fileno(), select.POLLIN)
+        self._has_ended = False
+        self.is_reusable = True
+        self.is_cut_off = False
 
     @property
-    def is_connected(self) -> bool:
-        """Tell whether the connection can be used: it is open and has no unrequested bytes."""
-        return self.sock is not None and not self._poll.poll(0)
+    def is_idle(self) -> bool:
+        """Tell whether the connection is open, without bytes that nobody asked for."""
+        # Bytes that TLS has decrypted are not visible at the socket.
+        return not self._poll.poll(0) and not getattr(self._stream, "pending", int)()
 
-    def request(  # type: ignore[override]
-        self,
-        method: str,
-        url: str,
-        body: None = None,
-        headers: Mapping[str, str | bytes] | None = None,
-        **_: Any,
-    ) -> None:
-        """Send a request, after connecting if that is necessary.
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether the bytes at the socket are those of the messages: without TLS."""
+        return self._stream is self.base and type(self.base) is socket.socket
 
-        It takes one system call, and a tenth of the time of `http.client`.
+    @property
+    def timeout(self) -> float | None:
+        """Return the seconds after which a wait for bytes fails; None if never."""
+        return self._timeout
+
+    def set_timeout(self, seconds: float | None) -> None:
+        """Set after how many seconds without a byte a wait fails; None for no limit."""
+        # Each change is a system call, or two.
+        if seconds == self._timeout:
+            return
+        self._timeout = seconds
+        if not self.is_plain:
+            self._stream.settimeout(seconds)
+            return
+        # By the kernel: with socket.settimeout, Python would poll before each call.
+        value = _TIMEVAL.pack(*divmod(math.ceil((seconds or 0) * 1_000_000), 1_000_000))
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self.base.setsockopt(socket.SOL_SOCKET, option, value)
+
+    def send(self, data: bytes) -> None:
+        """Send a request. If the server has closed the connection, its reply is still read.
+
+        Raises:
+            OSError: The connection is lost.
+        """
+        try:
+            self._stream.sendall(data)
+        except BlockingIOError:
+            raise TimeoutError("timed out") from None
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+            # TLS reports a reset connection as the end of the stream.
+            pass
+
+    def read_head(self, control: AttemptControl) -> ReplyHead:
+        """Read the head of the reply. The last reply must have been read to its end.
 
         Args:
-            method: Method of the request.
-            url: Path and query; an absolute URL for a proxy that forwards the request.
-            body: Always None: requests have no body.
-            headers: Header fields; Host is added if it is missing.
-        """
-        self.control.enter(Phase.WAITING)
-        if self.sock is None:
-            with COMPUTE_TURN.released():
-                self.connect()
-        # An SSLTransport, for TLS within the TLS of a proxy, is not a socket but has one.
-        self.control.hold(getattr(self.sock, "socket", self.sock))
-        head = request_line(method, url) + self._header_block(headers or {}, url)
-        # The server may have sent a reply before it closed the connection.
-        with suppress(BrokenPipeError, ConnectionResetError):
-            self.sock.sendall(head)
-
-    def read_response(self) -> StrictResponse:
-        """Return the response, whose head has been read.
-
-        The caller must read its body before the next request.
+            control: Control of the attempt, which gets the progress.
 
         Raises:
-            OSError, HTTPException: No valid head arrived.
+            StaleConnectionError: The server closed the connection before the first byte.
+            AttemptError: The head is invalid.
+            OSError: The connection is lost, or the timeout has passed.
         """
-        # Setting the timeout is a system call, so it is set only if it differs.
-        if self.sock.gettimeout() != self.timeout:
-            self.sock.settimeout(self.timeout)
-        response = self.response_class(self.sock, method="GET")
-        try:
-            response.begin()
-        except BaseException:
-            response.close()
-            raise
-        if response.will_close:
-            # The response keeps the socket open until its body is read.
-            self.close()
-        return response
+        self._buffer, self._start = self._receive_first(), 0
+        COMPUTE_TURN.acquire()
+        head = parse_plain_head(self._buffer)
+        if head is None:
+            head = self._read_odd_head(control)
+        else:
+            self._start = head.size
+        if head.is_last:
+            self.is_reusable = False
+        return head
 
-    def _header_block(self, fields: Mapping[str, str | bytes], url: str) -> bytes:
-        if fields is not self._last_fields:
-            has_host = any(name.lower() == "host" for name in fields)
-            host = {} if has_host else {"Host": self._host_field(url)}
-            self._last_block = header_block({**host, **fields})
-            self._last_fields = fields
-        return self._last_block
-
-    def _host_field(self, url: str) -> str:
-        """Return the value of the Host field (RFC 9110 §7.2)."""
-        if not url.startswith("/"):
-            return urlsplit(url).netloc
-        # With a tunnel, `host` and `port` are those of the proxy.
-        name, port = self._tunnel_host or self.host, self._tunnel_port or self.port
-        host = f"[{name}]" if ":" in name and not name.startswith("[") else name
-        return host if port == self.default_port else f"{host}:{port}"
-
-    def response_class(self, *args: Any, **kwargs: Any) -> StrictResponse:  # type: ignore[override]
-        """Return a response that reads from this connection; urllib3 expects this name."""
-        return StrictResponse(
-            *args, on_begun=self._on_begun, on_bytes=self.control.add_other_bytes, **kwargs
-        )
-
-    def _on_begun(self) -> None:
-        self.control.enter(Phase.REPLYING)
-
-    def _tunnel(self) -> None:
-        """Request a tunnel from the proxy (RFC 9110 §9.3.6).
+    def read(self, size: int) -> bytes:
+        """Wait for bytes and return at most `size`; none at the end of the stream.
 
         Raises:
-            ProxyError: The proxy gave no valid reply.
-            ExchangeError: The proxy refuses, now or for good; the kind says which.
+            OSError: The connection is lost, or the timeout has passed.
         """
-        name, port = self._tunnel_host or "", self._tunnel_port
-        authority = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
-        fields = header_block({"Host": authority, **self.tunnel_fields})
-        try:
-            self.sock.sendall(request_line("CONNECT", authority) + fields)
-            response = StrictResponse(self.sock, method="CONNECT")
-            try:
-                response.begin()
-            finally:
-                response.close()
-        except (OSError, HTTPException) as error:
-            raise ProxyError("no tunnel", error) from error
-        if not 200 <= response.status < 300:
-            kind, reason = status_failure(response.status, response.headers)
-            is_final = kind in (ErrorKind.CLIENT_ERROR, ErrorKind.PROXY_REFUSED)
-            raise ExchangeError(
-                ErrorKind.PROXY_REFUSED if is_final else ErrorKind.PROXY,
-                f"the proxy makes no tunnel: {reason}",
-            )
+        start, buffer = self._start, self._buffer
+        if start == len(buffer):
+            COMPUTE_TURN.release()
+            return self._receive(size)
+        self._start = end = start + size
+        if end >= len(buffer):
+            # An idle connection needs no memory.
+            self._buffer, self._start = b"", 0
+        return bytes(buffer[start:end])
 
-    def _new_conn(self) -> socket.socket:
-        timeout = self.timeout if isinstance(self.timeout, int | float) else None
-        try:
-            return self._connect_to_any(time.monotonic() + timeout if timeout else None)
-        except socket.gaierror as error:
-            raise NameResolutionError(self.host, self, error) from error
-        except TimeoutError as error:
-            raise ConnectTimeoutError(self, "connecting timed out") from error
-        except OSError as error:
-            raise NewConnectionError(self, "no connection") from error
+    def read_line(self, limit: int) -> bytes:
+        """Return the next line with its end, or its first `limit` bytes if it is longer.
 
-    def _connect_to_any(self, deadline: float | None) -> socket.socket:
-        """Return a socket connected to the first address that accepts a connection.
+        At the end of the stream, the line may lack its end.
 
-        Each address but the last may take half of the remaining time.
+        Raises:
+            OSError: The connection is lost, or the timeout has passed.
         """
-        addresses = self._addresses(deadline)
-        for address in addresses[:-1]:
-            rest = _seconds_left(deadline)
-            try:
-                return self._connect_to(address, rest and rest / 2)
-            except OSError:
-                if self.control.failure():
-                    raise
-        return self._connect_to(addresses[-1], _seconds_left(deadline))
+        start = self._start
+        end = self._buffer.find(b"\n", start, start + limit) + 1
+        if end:
+            self._start = end
+            return bytes(self._buffer[start:end])
+        line = b""
+        while not line.endswith(b"\n") and len(line) < limit:
+            if self._start == len(self._buffer):
+                COMPUTE_TURN.release()
+                self._buffer, self._start = self._receive(_RECEIVE_SIZE), 0
+                if not self._buffer:
+                    break
+            start = self._start
+            end = self._buffer.find(b"\n", start) + 1 or len(self._buffer)
+            self._start = end = min(end, start + limit - len(line))
+            line += self._buffer[start:end]
+        return line
 
-    def _addresses(self, deadline: float | None) -> Sequence[Address]:
-        return self._resolve(self._dns_host.strip("[]"), self.port, deadline=deadline)
+    @property
+    def buffered(self) -> int:
+        """Return the number of bytes that have been received and not read."""
+        return len(self._buffer) - self._start
 
-    def _resolve(self, host: str, port: int, *, deadline: float | None) -> Sequence[Address]:
-        pending = self.look_up(host, port)
-        while not pending.wait(_POLL_SECONDS):
-            if deadline is not None and time.monotonic() > deadline:
-                raise TimeoutError
-            if (failure := self.control.failure()) is not None:
-                raise OSError(str(failure))
-        return pending.addresses()
+    @property
+    def can_be_kept(self) -> bool:
+        """Tell whether another request can follow, after the reply was read to its end."""
+        return self.is_reusable and not self._has_ended and not self.buffered
 
-    def _connect_to(self, address: Address, seconds: float | None) -> socket.socket:
-        sock = self._socket_for(address)
+    def close(self) -> None:
+        """Close the connection. No AttemptControl may hold it any more."""
+        self._buffer, self._start = b"", 0
+        self._stream.close()
+
+    def _receive_first(self) -> bytes:
+        COMPUTE_TURN.release()
         try:
-            for option in self.socket_options or ():
-                sock.setsockopt(*option)
-            # Held before connect(), so that an abort ends the connecting, too.
-            self.control.hold(sock)
-            sock.settimeout(seconds)
-            sock.connect(self._endpoint(address))
-        except BaseException:
-            self.control.release()
-            sock.close()
-            raise
-        return sock
+            data = self._receive(_RECEIVE_SIZE)
+        except ConnectionResetError as error:
+            raise StaleConnectionError(f"connection lost: {error.strerror}") from error
+        if not data:
+            raise StaleConnectionError("connection closed before the reply")
+        return data
 
-    def _socket_for(self, address: Address) -> socket.socket:
-        family, kind, protocol, _, _ = address
-        return socket.socket(family, kind, protocol)
+    def _receive(self, size: int) -> bytes:
+        self._has_ended = True
+        try:
+            data = self._stream.recv(size)
+        except BlockingIOError:
+            raise TimeoutError("timed out") from None
+        except ssl.SSLEOFError:
+            self.is_cut_off = True
+            data = b""
+        self._has_ended = not data
+        return data
 
-    def _endpoint(self, address: Address) -> Any:
-        """Return the argument for `connect` of a socket for this address."""
-        return address[4]
-
-
-def _seconds_left(deadline: float | None) -> float | None:
-    return None if deadline is None else max(_MIN_CONNECT_SECONDS, deadline - time.monotonic())
-
-
-def _poll_of(sock: socket.socket) -> select.poll:
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return poll
-
-
-def _reject_early_bytes(sock: socket.socket) -> None:
-    """Raise an ExchangeError if the server sent bytes before the request."""
-    # A readable socket without bytes was closed by the server; the request will fail then.
-    if _poll_of(sock).poll(0) and sock.recv(1, socket.MSG_PEEK):
-        raise ExchangeError(
-            ErrorKind.PREMATURE_REPLY, "the server sent bytes before the request"
-        )
+    def _read_odd_head(self, control: AttemptControl) -> ReplyHead:
+        """Read a head that is incomplete, unusual, or follows interim replies (1xx)."""
+        self._buffer = data = bytearray(self._buffer)
+        start = scanned = interim = 0
+        control.enter(Phase.REPLYING)
+        while True:
+            head = find_head(data, start, scanned=scanned)
+            if head is not None and head.status >= HTTPStatus.OK:
+                self._start = start + head.size
+                return head
+            if head is not None:
+                interim, start = interim + 1, start + head.size
+                if interim > MAX_INTERIM:
+                    raise too_large_error(f"more than {MAX_INTERIM} interim replies (1xx)")
+                continue
+            scanned = len(data)
+            COMPUTE_TURN.release()
+            piece = self._receive(_RECEIVE_SIZE)
+            COMPUTE_TURN.acquire()
+            if not piece:
+                message = "connection closed inside the header block"
+                raise AttemptError(ErrorKind.TRUNCATED, message)
+            control.add_other_bytes(len(piece))
+            data += piece

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from url_downloader.network.netrc import NetrcEntry, NetrcError, parse_netrc
+from url_downloader.config.netrc import NetrcEntry, NetrcError, parse_netrc
 from url_downloader.shared.errors import InputError
 from url_downloader.shared.url_parts import Login
 from url_downloader.shared.user_files import lines_of

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http import HTTPStatus
+from math import inf
 
-from url_downloader.network.errors import LIBRARY_ERRORS, attempt_error
-from url_downloader.network.splice import PIPE_SIZE
-from url_downloader.network.strict_response import StrictResponse
+from url_downloader.network.connection import Connection
+from url_downloader.network.errors import TRANSFER_ERRORS, transfer_error
+from url_downloader.network.reply_body import CountedBody, UnboundedBody, body_of
+from url_downloader.network.reply_head import ReplyHead
+from url_downloader.network.splice import PIPE_SIZE, BodyPipe, open_body_pipe
 from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.errors import AttemptError
@@ -15,44 +20,60 @@ from url_downloader.shared.ports import Chunk, Phase
 
 CHUNK_SIZE = 256 * 1024
 """Bytes per read; twice as fast as 64 KiB for large bodies."""
+MIN_PIPED_SIZE = 1024 * 1024
+"""Bytes; shortest body that the kernel moves to the file: as much as fits into a pipe."""
 _MAX_DRAINED_SIZE = 64 * 1024
 """Bytes; longest body that is discarded to keep a connection open."""
+_DRAIN_SECONDS = 1.0
+"""Seconds; longest wait for such a body. A new connection takes less time than this."""
 
 
 class HttpReply:
     """Final reply to a GET: its head, and its body, which is still to be read.
 
-    It implements `shared.ports.Reply` on top of a StrictResponse, which reads from the
-    connection. It sets the phase of the attempt, and raises each failure as an AttemptError.
+    It implements `shared.ports.Reply`. It sets the phase of the attempt, and raises each
+    failure as an AttemptError.
 
     Args:
-        response: Response whose head has been read.
+        head: Head of the reply.
+        connection: Connection, whose next byte is the first of the body.
         url: URL that answered, after redirects.
-        on_closed: Called once, when the reply is closed; the body may be unread.
+        on_closed: Called once, when the reply is closed, with whether the connection can carry
+            another request.
         control: Control of the attempt.
 
     Attributes:
+        head: The same head.
         status: Status code.
-        headers: Header fields.
+        headers: Header fields; the names are in lower case.
+        length: Length of the body in bytes; None if the head does not state it.
         url: The same URL.
+
+    Raises:
+        AttemptError: The framing of the body is invalid.
 
     Threads: used only in the worker's thread.
     """
 
     def __init__(
         self,
-        response: StrictResponse,
-        url: str,
+        head: ReplyHead,
+        connection: Connection,
         *,
-        on_closed: Callable[[], None],
+        url: str,
+        on_closed: Callable[[Connection, bool], None],
         control: AttemptControl,
     ) -> None:
-        self.status = response.status
-        self.headers = response.headers
+        self._body = body_of(head, connection)
+        self.length = self._body.left if isinstance(self._body, CountedBody) else None
+        self.head = head
+        self.status = head.status
+        self.headers = head.fields
         self.url = url
-        self._response = response
-        self._on_closed = on_closed
+        self._connection = connection
+        self._on_closed: Callable[[Connection, bool], None] | None = on_closed
         self._control = control
+        self._pipe: BodyPipe | None = None
         # The attempt processes the head now: the server is not slow in this time.
         control.enter(Phase.WORKING)
 
@@ -62,8 +83,7 @@ class HttpReply:
 
         If not, a body that was cut off looks complete.
         """
-        has_length = "Content-Length" in self.headers or bool(self._response.chunked)
-        return has_length or self.status == HTTPStatus.NO_CONTENT
+        return not isinstance(self._body, UnboundedBody) or self.status == HTTPStatus.NO_CONTENT
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the body as it arrives, still in its content coding.
@@ -73,43 +93,67 @@ class HttpReply:
         Raises:
             AttemptError: The body is incomplete, malformed or late, or the attempt was aborted.
         """
-        self._control.enter(Phase.REPLYING)
-        size = PIPE_SIZE if self._response.pipe_body() else CHUNK_SIZE
-        while chunk := self._read(size):
+        body, size = self._body, CHUNK_SIZE
+        is_here = self.length is not None and self.length <= self._connection.buffered
+        if not is_here:
+            self._control.enter(Phase.REPLYING)
+        if isinstance(body, CountedBody) and body.left >= MIN_PIPED_SIZE:
+            self._pipe = open_body_pipe(self._connection)
+            if self._pipe is not None:
+                body.source, size = self._pipe, PIPE_SIZE
+        while not body.is_complete and (chunk := self._read(size)):
             yield chunk
-        self._control.enter(Phase.WORKING)
-        COMPUTE_TURN.acquire()
+        if not is_here:
+            self._control.enter(Phase.WORKING)
+            COMPUTE_TURN.acquire()
 
     def drain(self) -> None:
         """Discard a short body, so that the connection can be used again; then close.
 
-        A failure is ignored: the body is not needed.
+        A failure is ignored: the body is not needed. A body is not read if the connection
+        has to be closed anyway.
         """
+        if not self._connection.is_reusable or self._is_long:
+            self.close()
+            return
         self._control.enter(Phase.REPLYING)
-        left = _MAX_DRAINED_SIZE
-        try:
-            while left > 0 and (data := self._read(left)):
-                left -= len(data)
-                self._control.add_other_bytes(len(data))
-        except AttemptError:
-            pass
+        with suppress(AttemptError):
+            self._discard(_MAX_DRAINED_SIZE, deadline=time.monotonic() + _DRAIN_SECONDS)
         self._control.enter(Phase.WORKING)
         COMPUTE_TURN.acquire()
         self.close()
 
+    @property
+    def _is_long(self) -> bool:
+        return isinstance(self._body, CountedBody) and self._body.left > _MAX_DRAINED_SIZE
+
+    def _discard(self, size: int, *, deadline: float) -> None:
+        connection = self._connection
+        while size > 0 and time.monotonic() < deadline:
+            if not connection.buffered:
+                connection.set_timeout(min(connection.timeout or inf, _DRAIN_SECONDS))
+            data = self._read(size)
+            if not data:
+                return
+            size -= len(data)
+            self._control.add_other_bytes(len(data))
+
     def close(self) -> None:
         """Release the connection; a later request uses it if the body was read to its end."""
         # Only once, because later the connection may carry the next request.
-        on_closed, self._on_closed = self._on_closed, lambda: None
-        on_closed()
-        self._control.release_closed()
+        on_closed, self._on_closed = self._on_closed, None
+        if on_closed is None:
+            return
+        if self._pipe is not None:
+            self._pipe.close()
+        on_closed(self._connection, self._body.is_complete and self._connection.can_be_kept)
 
     def _read(self, size: int) -> Chunk:
         try:
-            data = self._response.read1(size)
-        except LIBRARY_ERRORS as error:
+            data = self._body.read(size)
+        except (AttemptError, *TRANSFER_ERRORS) as error:
             self.close()
-            raise self._control.failure() or attempt_error(error) from error
+            raise self._control.failure() or transfer_error(error) from error
         # After an abort the connection looks as if the server had closed it.
         if (failure := self._control.failure()) is not None:
             self.close()

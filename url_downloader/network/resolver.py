@@ -1,137 +1,168 @@
-"""A resolver of host names that uses one thread per look-up, to keep callers interruptible.
+"""A resolver of host names, which caches answers and keeps its callers interruptible.
 
-socket.getaddrinfo can't be interrupted. A caller waits for the result as long as it wants, and
-leaves the thread behind if it stops waiting.
+socket.getaddrinfo can't be interrupted. So each look-up has a thread. A caller waits for it as
+long as it wants, and leaves the thread behind if it stops waiting.
 """
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from math import inf
+from typing import Any
 
-from url_downloader.shared.ports import Address, PendingLookUp
 from url_downloader.shared.threads import StoppableThread
 
 Host = tuple[str, int]
-"""Host name and TCP port."""
+"""Host name or address, and TCP port."""
+Address = tuple[Any, Any, int, str, Any]
+"""Address of a host, as socket.getaddrinfo returns it."""
+
+MAX_ANSWERS = 1024
+"""Upper bound for the cached answers."""
+ANSWER_SECONDS = 60.0
+"""Seconds; time that an answer is cached. The system does not tell the time to live."""
+NO_NAME_SECONDS = 5.0
+"""Seconds; time that a name counts as unknown: it may be a new one."""
+_CHECK_SECONDS = 0.05
+"""Seconds between two calls of the check while a caller waits."""
+_NO_NAME = {getattr(socket, name, None) for name in ("EAI_NONAME", "EAI_NODATA")}
+"""Errors of getaddrinfo for names that do not exist, or that have no address."""
 
 
-class LookUpFuture:
-    """Future result of a look-up: the addresses of a host, or an error.
+class Resolver:
+    """Resolver that starts a thread for each look-up; equal look-ups share one.
 
-    It implements `shared.ports.PendingLookUp`.
+    Args:
+        family: Family of the addresses to look for; AF_UNSPEC for all.
+        fixed: Addresses of hosts that are not looked up. The name `*` stands for all hosts.
+        now: Monotonic clock, seconds.
 
-    Threads: `set_addresses` or `set_error` once, from one thread; other methods from any.
+    Threads: all methods from any thread.
     """
 
-    def __init__(self) -> None:
-        self._is_done = threading.Event()
-        self._addresses: Sequence[Address] = ()
-        self._error: BaseException | None = None
+    def __init__(
+        self,
+        *,
+        family: int = socket.AF_UNSPEC,
+        fixed: Mapping[Host, Sequence[str]] | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._family = family
+        self._fixed = fixed or {}
+        self._now = now
+        # Guards _look_ups: those that go on, and those that ended; the oldest is first.
+        self._lock = threading.Lock()
+        self._look_ups: OrderedDict[Host, LookUpThread] = OrderedDict()
 
-    def set_addresses(self, addresses: Sequence[Address]) -> None:
-        """End the look-up with addresses."""
-        self._addresses = addresses
-        self._is_done.set()
+    def addresses(self, host: Host, *, check: Callable[[], None]) -> Sequence[Address]:
+        """Return the addresses of a host.
 
-    def set_error(self, error: BaseException) -> None:
-        """End the look-up with an error."""
-        self._error = error
-        self._is_done.set()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until the look-up has ended, `seconds` at most; return whether it has ended."""
-        return self._is_done.wait(seconds)
-
-    def addresses(self) -> Sequence[Address]:
-        """Return the addresses, after the look-up has ended.
+        Args:
+            host: The host.
+            check: Called often during a look-up; an error that it raises ends the wait.
 
         Raises:
             OSError: The look-up failed.
             UnicodeError: The host name is invalid.
         """
-        if self._error is not None:
-            raise self._error
-        return self._addresses
-
-
-class Resolver:
-    """Resolver that starts a thread for each look-up; equal look-ups share one while it runs.
-
-    Threads: `look_up` from any thread.
-    """
-
-    def __init__(self) -> None:
-        # Guards _running, which has the look-ups that have not ended.
-        self._lock = threading.Lock()
-        self._running: dict[Host, LookUpFuture] = {}
-
-    def look_up(self, name: str, port: int) -> PendingLookUp:
-        """Start the look-up of a host, or return the one that is running already.
-
-        This blocks only if the system can't start another thread: the look-up then runs in the
-        caller's thread.
-        """
-        future = LookUpFuture()
-        try:
+        name, port = host
+        key = name.lower().removesuffix("."), port
+        fixed = self._fixed.get(key) or self._fixed.get(("*", port))
+        found: list[Address] = []
+        for each in fixed or (name,):
             # An IP address needs no thread, because the system does not query DNS for it.
-            future.set_addresses(_addresses((name, port), socket.AI_NUMERICHOST))
-        except (OSError, UnicodeError):
-            return self._start_or_join((name, port), future)
-        return future
+            with suppress(OSError, UnicodeError):
+                found += self._find((each, port), socket.AI_NUMERICHOST)
+        if fixed and not found:
+            raise socket.gaierror(socket.EAI_NONAME, "--resolve gives no usable address")
+        return found or self._start_or_join(host).addresses(check)
 
-    def _start_or_join(self, host: Host, future: LookUpFuture) -> LookUpFuture:
+    def forget(self, host: Host) -> None:
+        """Remove the answer for a host, because none of its addresses can be reached."""
         with self._lock:
-            running = self._running.setdefault(host, future)
-        if running is future:
-            thread = LookUpThread(host, future, on_ended=self._remove)
-            if not thread.try_start():
-                # A look-up that can't be interrupted is better than none.
-                thread.run()
-        return running
+            self._look_ups.pop(host, None)
 
-    def _remove(self, host: Host) -> None:
+    def _start_or_join(self, host: Host) -> LookUpThread:
         with self._lock:
-            del self._running[host]
+            known = self._look_ups.get(host)
+            if known is not None and self._now() < known.expires:
+                return known
+            thread = LookUpThread(host, find=self._find, now=self._now)
+            self._look_ups[host] = thread
+            self._look_ups.move_to_end(host)
+            if len(self._look_ups) > MAX_ANSWERS:
+                self._look_ups.popitem(last=False)
+        if not thread.try_start():
+            # A look-up that can't be interrupted is better than none.
+            thread.run()
+        return thread
+
+    def _find(self, host: Host, flags: int = 0) -> Sequence[Address]:
+        kind = socket.SOCK_STREAM
+        return socket.getaddrinfo(*host, family=self._family, type=kind, flags=flags)
 
 
 class LookUpThread(StoppableThread):
-    """Thread that looks up one host.
+    """Thread that looks up one host, and keeps the answer.
 
     Args:
         host: Host to look up.
-        future: Future that gets the result.
-        on_ended: Called with the host when the look-up has ended, before `future` is set.
+        find: Function that looks up a host.
+        now: Monotonic clock, seconds.
 
-    Threads: all methods in this thread; in that of the caller if this one could not start.
+    Attributes:
+        expires: Monotonic time until which the answer counts; infinite during the look-up.
+
+    Threads: `addresses` from any thread. All others in this thread; in that of the caller if
+    this one could not start.
     """
 
     def __init__(
-        self, host: Host, future: LookUpFuture, *, on_ended: Callable[[Host], None]
+        self,
+        host: Host,
+        *,
+        find: Callable[[Host], Sequence[Address]],
+        now: Callable[[], float],
     ) -> None:
         super().__init__(name=f"resolver-{host[0]}", on_crash=self._fail)
         self._host = host
-        self._future = future
-        self._on_ended = on_ended
+        self._find = find
+        self._now = now
+        self._has_ended = threading.Event()
+        self._addresses: Sequence[Address] = ()
+        self._failure: BaseException | None = None
+        self.expires = inf
 
     def run_once(self) -> bool:
-        """Look up the host, and end the future; return False, because there is one round."""
+        """Look up the host; return False, because there is one round."""
         try:
-            addresses = _addresses(self._host)
+            self._addresses = self._find(self._host)
         except (OSError, UnicodeError) as error:
             self._fail(error)
         else:
-            self._on_ended(self._host)
-            self._future.set_addresses(addresses)
+            self._end(ANSWER_SECONDS)
         return False
+
+    def addresses(self, check: Callable[[], None]) -> Sequence[Address]:
+        """Wait for the end of the look-up, and return the addresses; see `Resolver`."""
+        while not self._has_ended.wait(_CHECK_SECONDS):
+            check()
+        if self._failure is not None:
+            # A cached error would collect the traceback of each caller.
+            raise self._failure.with_traceback(None)
+        return self._addresses
 
     def _fail(self, error: BaseException) -> None:
         """End the look-up with an error, even an unexpected one, so that no attempt hangs."""
-        self._on_ended(self._host)
-        self._future.set_error(error)
+        self._failure = error
+        is_no_name = isinstance(error, socket.gaierror) and error.errno in _NO_NAME
+        self._end(NO_NAME_SECONDS if is_no_name else 0.0)
 
-
-def _addresses(host: Host, flags: int = 0) -> Sequence[Address]:
-    name, port = host
-    return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=flags)
+    def _end(self, seconds: float) -> None:
+        self.expires = self._now() + seconds
+        self._has_ended.set()

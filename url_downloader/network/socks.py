@@ -1,18 +1,14 @@
-"""A connection through a SOCKS proxy that other threads can abort."""
+"""SOCKS: a tunnel through a proxy, made by PySocks over a connected socket."""
 
 from __future__ import annotations
 
+import functools
 import socket
-from collections.abc import Sequence
 from typing import Any
 
-from urllib3.exceptions import NewConnectionError, ProxyError
-
 from url_downloader.config.proxies import Proxy
-from url_downloader.network.connection import AbortableConnection
-from url_downloader.network.message_head import ExchangeError
+from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
-from url_downloader.shared.ports import Address
 
 _NO_LOGIN = (
     "the SOCKS proxy refuses the user and password; put the right ones into --proxy or its"
@@ -20,72 +16,72 @@ _NO_LOGIN = (
 )
 
 
-class SocksConnection(AbortableConnection):
-    """Connection to a SOCKS proxy, which in turn connects to the host.
+def make_socks_tunnel(
+    sock: socket.socket, proxy: Proxy, *, destination: tuple[str, int]
+) -> socket.socket:
+    """Ask a proxy to connect to a host; return the same connection as another socket.
 
-    Attributes:
-        socks_proxy: Proxy to connect to; set after construction.
+    Args:
+        sock: Socket that is connected to the proxy. It is closed, even in a failure.
+        proxy: The proxy.
+        destination: Host name or address, and TCP port.
 
-    Threads: one at a time; `control` aborts from any thread.
+    Raises:
+        AttemptError: The proxy refused, or failed to connect to the host.
+        OSError: The connection to the proxy is lost, or the timeout has passed.
     """
-
-    socks_proxy: Proxy
-    _destination: str
-
-    def _new_conn(self) -> socket.socket:
-        """Connect through the proxy.
-
-        Raises:
-            ProxyError: The proxy can't be reached.
-            ExchangeError: The proxy refused, or failed to connect to the host.
-        """
-        try:
-            return super()._new_conn()
-        except NewConnectionError as error:
-            if isinstance(error.__cause__, OSError):
-                _explain(error.__cause__)
-            raise ProxyError("no connection through SOCKS", error) from error
-
-    def _addresses(self, deadline: float | None) -> Sequence[Address]:
-        """Return the addresses of the proxy.
-
-        Set `_destination`, too: the host's name, or the host's address if the proxy does not
-        look up names.
-        """
-        self._destination = self._dns_host.strip("[]")
-        if not self.socks_proxy.looks_up:
-            found = self._resolve(self._destination, self.port, deadline=deadline)
-            self._destination = found[0][4][0]
-        return self._resolve(self.socks_proxy.host, self.socks_proxy.port, deadline=deadline)
-
-    def _socket_for(self, address: Address) -> socket.socket:
-        import socks  # noqa: PLC0415 - an extra of requests, installed if this class is used
-
-        family, kind, protocol, _, endpoint = address
-        sock: socket.socket = socks.socksocket(family, kind, protocol)
-        is_4 = self.socks_proxy.scheme.startswith("socks4")
-        version = socks.PROXY_TYPE_SOCKS4 if is_4 else socks.PROXY_TYPE_SOCKS5
-        login = self.socks_proxy.login or (None, None)
+    kind, version, seconds = _negotiator_class(), _version(proxy), sock.gettimeout()
+    with kind(sock.family, sock.type, sock.proto, fileno=sock.detach()) as negotiator:
+        negotiator.settimeout(seconds)
+        login = proxy.login or (None, None)
         # Not with set_proxy, which accepts only UTF-8 in user name and password.
-        sock.proxy = (version, *endpoint[:2], True, *login)  # type: ignore[attr-defined]
-        return sock
+        negotiator.proxy = (version, proxy.host, proxy.port, True, *login)
+        try:
+            negotiator.connect(destination)
+        except OSError as error:
+            raise _explained(error) from error
+        tunnel = socket.socket(fileno=negotiator.detach())
+    tunnel.settimeout(seconds)
+    return tunnel
 
-    def _endpoint(self, address: Address) -> Any:
-        return self._destination, self.port
+
+@functools.cache
+def _negotiator_class() -> Any:
+    """Return a class of sockets whose `connect` only negotiates, over a connected socket."""
+    import socks  # noqa: PLC0415 - an extra of requests, imported if it is used
+
+    class Connected(socket.socket):
+        """Socket that is connected already."""
+
+        def connect(self, _: object) -> None:
+            """Do nothing."""
+
+    class Negotiator(socks.socksocket, Connected):  # type: ignore[misc]  # without types
+        """Socket of PySocks whose base class does not connect."""
+
+    return Negotiator
 
 
-def _explain(error: OSError) -> None:
-    """Raise an ExchangeError if PySocks reports that the proxy refused."""
+def _version(proxy: Proxy) -> int:
+    import socks  # noqa: PLC0415 - as above
+
+    is_4 = proxy.scheme.startswith("socks4")
+    return int(socks.PROXY_TYPE_SOCKS4 if is_4 else socks.PROXY_TYPE_SOCKS5)
+
+
+def _explained(error: OSError) -> Exception:
+    """Return the error to raise for one of PySocks."""
     import socks  # noqa: PLC0415 - as above
 
     # Errors of PySocks wrap each other.
     while isinstance(inner := getattr(error, "socket_err", None), OSError):
         error = inner
     if isinstance(error, socks.SOCKS5AuthError):
-        raise ExchangeError(ErrorKind.PROXY_REFUSED, _NO_LOGIN) from None
+        return AttemptError(ErrorKind.PROXY_REFUSED, _NO_LOGIN)
     if isinstance(error, socks.SOCKS5Error | socks.SOCKS4Error):
         # The message is a code with its meaning from a table of PySocks: safe to show.
-        reason = f"the SOCKS proxy makes no connection: {error.msg}"
-        raise ExchangeError(ErrorKind.PROXY, reason) from None
+        message = f"the SOCKS proxy makes no connection: {error.msg}"
+        return AttemptError(ErrorKind.PROXY, message)
     if isinstance(error, socks.ProxyError):
-        raise ExchangeError(ErrorKind.PROXY, "the proxy's answer is not SOCKS") from None
+        return AttemptError(ErrorKind.PROXY, "the proxy's answer is not SOCKS")
+    return error

@@ -1,4 +1,4 @@
-"""A stream of a body whose bytes the kernel moves from the socket to a file.
+"""A pipe through which the kernel moves the bytes of a body from the socket to a file.
 
 Linux's splice(2) moves bytes from a socket into a pipe, and from the pipe into a file. This
 saves one of two copies. Where splice(2) does not work, bytes are read and written as usual.
@@ -14,8 +14,9 @@ import select
 import socket
 import threading
 from contextlib import ExitStack, suppress
-from io import BufferedReader
 
+from url_downloader.network.connection import Connection
+from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.descriptors import write_all
 from url_downloader.shared.ports import Chunk
 
@@ -71,11 +72,10 @@ class PipedBytes:
 
 
 class BodyPipe:
-    """Stream that moves the bytes of a socket into a pipe, instead of reading them.
+    """Pipe into which the bytes of a connection are moved, instead of being read.
 
     Args:
-        stream: Buffered stream of the socket; its buffer may contain the first bytes.
-        sock: Socket of the stream, without TLS.
+        connection: Connection without TLS; its buffer may contain the first bytes.
         ends: Descriptors of the pipe: to read and to write.
         resources: Resources that `close` releases; the descriptors are among them.
 
@@ -84,26 +84,24 @@ class BodyPipe:
 
     def __init__(
         self,
-        stream: BufferedReader,
-        sock: socket.socket,
+        connection: Connection,
         *,
         ends: tuple[int, int],
         resources: ExitStack,
     ) -> None:
-        self._stream = stream
-        self._sock = sock
+        self._connection = connection
+        self._sock = connection.base
         self._reader, self._writer = ends
         self._resources = resources
         self._poll = select.poll()
-        self._poll.register(sock, select.POLLIN)
-        self._is_buffer_empty = False
+        self._poll.register(self._sock, select.POLLIN)
         self._can_splice = True
         self._is_fast = True
         self._low_water_mark = 1
         self._piped_size = 0
 
-    def read1(self, n: int, /) -> Chunk:
-        """Wait for bytes and return at most `n`; none at the end of the stream.
+    def read(self, size: int) -> Chunk:
+        """Wait for bytes and return at most `size`; none at the end of the stream.
 
         The caller must use them before the next call.
 
@@ -113,16 +111,15 @@ class BodyPipe:
         """
         if self._piped_size:
             raise RuntimeError(f"{self._piped_size} bytes were left in the pipe")
-        if n and self._can_splice and self._is_buffer_empty:
-            self._piped_size = self._splice_in(n)
+        if self._can_splice and not self._connection.buffered:
+            COMPUTE_TURN.release()
+            self._piped_size = self._splice_in(size)
             if self._piped_size:
                 return PipedBytes(self, self._piped_size)
             self._can_splice = False
         # The rest of the body, or the next reply, may be shorter than a batch.
         self._set_low_water_mark(1)
-        # The first call empties the buffer, because `n` is larger. Later calls don't fill it.
-        self._is_buffer_empty = True
-        return self._stream.read1(n)
+        return self._connection.read(size)
 
     def read_all(self) -> bytes:
         """Return the bytes in the pipe, which is empty then."""
@@ -178,7 +175,7 @@ class BodyPipe:
                 return
             self._is_fast = False
         self._set_low_water_mark(1)
-        timeout = self._sock.gettimeout()
+        timeout = self._connection.timeout
         if not self._poll.poll(timeout and timeout * 1000):
             raise TimeoutError("timed out")
 
@@ -189,14 +186,13 @@ class BodyPipe:
             self._low_water_mark = count
 
 
-def open_body_pipe(stream: BufferedReader, sock: socket.socket) -> BodyPipe | None:
-    """Return a body pipe for the stream of a socket.
+def open_body_pipe(connection: Connection) -> BodyPipe | None:
+    """Return a body pipe for a connection.
 
     Returns:
         None if splice(2) can't move these bytes, or if enough pipes are open already.
     """
-    # TLS sockets and other wrappers of sockets have other types.
-    if type(sock) is not socket.socket or not hasattr(os, "splice"):
+    if not connection.is_plain or not hasattr(os, "splice"):
         return None
     if not _pipe_slots.acquire(blocking=False):
         return None
@@ -210,4 +206,4 @@ def open_body_pipe(stream: BufferedReader, sock: socket.socket) -> BodyPipe | No
         except OSError:
             return None
         ends = reader, writer
-        return BodyPipe(stream, sock, ends=ends, resources=resources.pop_all())
+        return BodyPipe(connection, ends=ends, resources=resources.pop_all())

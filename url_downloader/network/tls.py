@@ -9,12 +9,11 @@ import ssl
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-import urllib3
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.exceptions import InsecureRequestWarning
 from urllib3.util.ssl_ import create_urllib3_context
+from urllib3.util.ssltransport import SSLTransport
 
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError, InputError
@@ -51,6 +50,31 @@ class TlsConfig(NamedTuple):
         return self._replace(cert=None, key=None)
 
 
+class TlsWithinTls(SSLTransport):
+    """TLS to a server within the TLS of a proxy. The handshake is done when it is made.
+
+    Args:
+        outer: TLS connection to the proxy, in which a tunnel to the server begins.
+        context: TLS context for the server.
+        name: Name of the server, as its certificate has it.
+
+    Threads: one at a time.
+    """
+
+    def __init__(self, outer: ssl.SSLSocket, context: ssl.SSLContext, *, name: str) -> None:
+        super().__init__(outer, context, server_hostname=name, suppress_ragged_eofs=False)
+        self._outer = outer
+
+    def recv(self, size: int = 1024, flags: int = 0) -> bytes:
+        """Wait for bytes and return at most `size`; none at the end of the stream."""
+        # Without a buffer to fill, the result is never a number.
+        return cast("bytes", super().recv(size, flags))
+
+    def pending(self) -> int:
+        """Return the number of bytes that were taken from the socket, and not read yet."""
+        return self.sslobj.pending() + self.incoming.pending + self._outer.pending()
+
+
 def tls_config(
     settings: ServerSettings, *, should_stop: Callable[[], bool] = lambda: False
 ) -> TlsConfig:
@@ -77,8 +101,6 @@ def tls_config(
                 raise InputError(str(error)) from error
         except OSError as error:
             raise InputError(f"the certificates can't be read: {error.strerror}") from error
-    if not settings.is_verified:
-        urllib3.disable_warnings(InsecureRequestWarning)
     return tls
 
 
@@ -115,6 +137,7 @@ def ssl_context(tls: TlsConfig) -> ssl.SSLContext:
 @functools.lru_cache(maxsize=16)
 def _ssl_context(tls: TlsConfig) -> ssl.SSLContext:
     context = create_urllib3_context()
+    context.set_alpn_protocols(["http/1.1"])
     if tls.is_verified:
         _load_authorities(context, tls)
     else:

@@ -7,7 +7,6 @@ shutdown. They call no other object of the attempt.
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import time
@@ -46,12 +45,10 @@ class AttemptControl:
         self._phase = (Phase.WAITING, now())
         self._received = self._other_bytes = 0
         self._position: tuple[int, int | None] = (0, None)
-        # Used by the worker alone.
-        self._held: socket.socket | None = None
-        # Guards _handle, _number, _expiry and _is_aborted. A handle is closed, replaced and
-        # shut down under this lock. Afterwards its descriptor number may mean another socket.
+        # Guards all fields below. A socket is shut down under this lock, and released before it
+        # is closed. Otherwise its descriptor number might mean another socket by then.
         self._lock = threading.Lock()
-        self._handle: socket.socket | None = None
+        self._held: socket.socket | None = None
         self._number = 0
         self._expiry: str | None = None
         self._is_aborted = False
@@ -133,39 +130,24 @@ class AttemptControl:
                 self._shut_down()
 
     def hold(self, sock: socket.socket) -> None:
-        """Set the socket that an abort shuts down, even if TLS is put on top of it later.
+        """Set the socket that an abort shuts down; after an abort, shut it down at once.
 
-        After an abort, the socket is shut down at once.
-
-        Raises:
-            OSError: Too many files are open.
+        The caller must release the socket before it is closed, or lent to another thread. A
+        socket that is still connecting can be shut down, but not one before `connect`.
         """
-        if sock is self._held:
-            return
-        copy = os.dup(sock.fileno())
-        self._replace(socket.socket(sock.family, sock.type, sock.proto, fileno=copy))
-        self._held = sock
+        with self._lock:
+            self._held = sock
+            if self._is_aborted or self._expiry:
+                self._shut_down()
 
     def release(self) -> None:
         """Release the socket, so that no abort shuts it down."""
-        self._replace(None)
-        self._held = None
-
-    def release_closed(self) -> None:
-        """Release the socket if its owner closed it; the handle would keep it half open."""
-        if self._held is not None and self._held.fileno() < 0:
-            self.release()
-
-    def _replace(self, handle: socket.socket | None) -> None:
         with self._lock:
-            old, self._handle = self._handle, handle
-            if self._is_aborted or self._expiry:
-                self._shut_down()
-        if old is not None:
-            old.close()
+            self._held = None
 
     def _shut_down(self) -> None:
         """Shut the held socket down. The caller holds the lock."""
-        if self._handle is not None:
+        if self._held is not None:
             with suppress(OSError):
-                self._handle.shutdown(socket.SHUT_RDWR)
+                # Not the method of a subclass: that of TLS would also end its session.
+                socket.socket.shutdown(self._held, socket.SHUT_RDWR)

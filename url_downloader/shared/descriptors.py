@@ -12,10 +12,10 @@ from contextlib import suppress
 log = logging.getLogger(__package__)
 
 PER_WORKER = 6
-"""Descriptors that a worker needs: a connection and its handle for aborts, a part and its part
-note, and two more for a look-up or the ends of a pipe."""
-MAX_IDLE = 10
-"""Upper bound for the idle connections of a worker."""
+"""Descriptors that a worker needs: a connection, a part and its part note, and three more for
+other attempts to connect, or for the ends of a pipe."""
+MAX_IDLE = 256
+"""Upper bound for the idle connections of a run."""
 RESERVED = 26
 """Descriptors for the rest of the program: standard streams, the list, logs, the output
 directory and its folders, and files that libraries open for a moment."""
@@ -28,7 +28,7 @@ def affordable_workers(wanted: int) -> int:
         wanted: Number of workers that the user wants; the result is from 1 to this number.
     """
     limit = _raised_limit()
-    affordable = max(1, min(wanted, (limit - RESERVED) // PER_WORKER))
+    affordable = _affordable_workers(wanted, limit=limit)
     if affordable < wanted:
         log.warning(
             "only %d of %d workers run: the limit of open files is %d (see ulimit -n)",
@@ -37,10 +37,19 @@ def affordable_workers(wanted: int) -> int:
     return affordable
 
 
-def affordable_idle(workers: int) -> int:
-    """Return the number of idle connections that each of so many workers may keep."""
-    share = (_raised_limit() - RESERVED) // workers
-    return max(1, min(MAX_IDLE, share - PER_WORKER))
+def affordable_connections(wanted: int) -> int:
+    """Return how many connections, in use and idle, a run may have open.
+
+    Args:
+        wanted: Number of workers that the user wants.
+    """
+    limit = _raised_limit()
+    workers = _affordable_workers(wanted, limit=limit)
+    return workers + max(1, min(MAX_IDLE, limit - RESERVED - PER_WORKER * workers))
+
+
+def _affordable_workers(wanted: int, *, limit: int) -> int:
+    return max(1, min(wanted, (limit - RESERVED) // PER_WORKER))
 
 
 def is_regular(descriptor: int) -> bool:

@@ -60,7 +60,7 @@ def status_failure(status: int, headers: Mapping[str, str]) -> tuple[ErrorKind, 
     if 500 <= status < 600:
         return ErrorKind.SERVER_ERROR, reason
     if status == HTTPStatus.PARTIAL_CONTENT:
-        content_range = headers.get("Content-Range", "no Content-Range")
+        content_range = headers.get("content-range", "no Content-Range")
         return (
             ErrorKind.UNEXPECTED_STATUS,
             f"{reason}, which was not asked for ({content_range})",
@@ -86,11 +86,11 @@ def _phrase(status: int) -> str:
 
 def strong_validator(headers: Mapping[str, str]) -> str | None:
     """Return the ETag or Last-Modified that If-Range may have (RFC 9110 §8.8.2.2), or None."""
-    etag = headers.get("ETag", "").strip()
+    etag = headers.get("etag", "").strip()
     if etag:
         return etag if _STRONG_ETAG.fullmatch(etag) else None
-    modified = headers.get("Last-Modified", "").strip()
-    modified_at, date = http_date(modified), http_date(headers.get("Date", ""))
+    modified = headers.get("last-modified", "").strip()
+    modified_at, date = http_date(modified), http_date(headers.get("date", ""))
     is_strong = modified_at is not None and date is not None and modified_at <= date - 1
     return modified if is_strong else None
 

@@ -7,13 +7,10 @@ these packages imports another one.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, Protocol
 
 from url_downloader.shared.models import AttemptLimits, Checksum, DownloadJob
-
-Address = tuple[Any, Any, int, str, Any]
-"""Address of a host, as socket.getaddrinfo returns it."""
 
 Fields = tuple[tuple[str, str], ...]
 """Header fields as (name, value) pairs."""
@@ -72,28 +69,6 @@ class Progress(NamedTuple):
     since: float = 0.0
 
 
-class PendingLookUp(Protocol):
-    """Look-up of a host's addresses, which may still be running in another thread."""
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until the look-up has ended, `seconds` at most; return whether it has ended."""
-
-    def addresses(self) -> Sequence[Address]:
-        """Return the addresses, after the look-up has ended.
-
-        Raises:
-            OSError: The look-up failed.
-            UnicodeError: The host name is invalid.
-        """
-
-
-LookUp = Callable[[str, int], PendingLookUp]
-"""Function that starts the look-up of a host name and TCP port.
-
-It blocks only if the system can't start another thread.
-"""
-
-
 class UnreadBytes(Protocol):
     """Bytes of a body that the kernel holds, and that can go to a file without a copy.
 
@@ -119,10 +94,16 @@ class Reply(Protocol):
     @property
     def status(self) -> int: ...
     @property
-    def headers(self) -> Mapping[str, str]: ...
+    def headers(self) -> Mapping[str, str]:
+        """Return the header fields; their names are in lower case."""
+
     @property
     def url(self) -> str:
         """Return the URL that answered, after redirects."""
+
+    @property
+    def length(self) -> int | None:
+        """Return the length of the body in bytes; None if the head does not state it."""
 
     @property
     def is_length_known(self) -> bool:

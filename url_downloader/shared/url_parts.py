@@ -26,9 +26,17 @@ def login_of(url: str) -> Login | None:
     return _login_of_start(_start(url))
 
 
-@functools.lru_cache(maxsize=256)
+def split_target(url: str) -> tuple[str, str]:
+    """Return the start of an absolute URL, and the path and query after it.
+
+    Many URLs have the same start, so a cache by it is of use.
+    """
+    scheme, _, authority, rest = url.split("/", 3)
+    return f"{scheme}//{authority}", f"/{rest}"
+
+
 def _start(url: str) -> str:
-    """Return the URL up to its path, for the caches below: many URLs have the same start."""
+    """Return the URL up to its path."""
     return "/".join(url.split("/", 3)[:3])
 
 

@@ -155,13 +155,6 @@ def test_a_part_after_a_refusal(reply: FakeReply) -> None:
     assert attempts.published == {"file.bin": V1}
 
 
-@pytest.mark.parametrize("length", ["abc", "0, 0", "-1", ""])
-def test_a_malformed_length_of_a_204(length: str) -> None:
-    """A 204 must not have a Content-Length (RFC 9110 §8.6); a malformed one does not crash."""
-    result = Attempts(FakeReply(204, content_length=length)).attempt()
-    assert result.kind in (None, ErrorKind.MALFORMED)
-
-
 @pytest.mark.parametrize("replies", [[full(V2)], [piece(V1, 0), full(V2)]])
 def test_the_count_without_bytes_of_an_earlier_run(replies: Sequence[FakeReply]) -> None:
     """Bytes of an earlier run are not counted; the bytes that replace them are."""

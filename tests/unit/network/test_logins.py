@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from url_downloader.config.netrc import NetrcEntry
 from url_downloader.network.logins import Logins
-from url_downloader.network.netrc import NetrcEntry
 
 LOGINS = Logins(
     [

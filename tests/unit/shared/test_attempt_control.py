@@ -75,34 +75,12 @@ def test_a_released_connection_is_safe(lines: list[Line], control: AttemptContro
     assert is_open(lines[0])
 
 
-def test_a_connection_that_is_closed_is_let_go(
-    lines: list[Line], control: AttemptControl
-) -> None:
-    """The control does not keep a closed connection open, and leaves an open one alone."""
-    near, far = lines[0]
-    control.hold(near)
-    control.release_closed()
-    assert is_open(lines[0])
-    near.close()
-    control.release_closed()
-    assert far.recv(1) == b""
-
-
 def test_only_the_last_connection_is_held(lines: list[Line], control: AttemptControl) -> None:
     """A new connection takes the place of the one before."""
     for near, _ in lines:
         control.hold(near)
     control.abort()
     assert [is_open(line) for line in lines] == [True, False]
-
-
-def test_the_hold_outlives_a_new_owner(lines: list[Line], control: AttemptControl) -> None:
-    """A socket that moves to another object, as with TLS, can still be aborted."""
-    near, far = lines[0]
-    control.hold(near)
-    with socket.socket(fileno=near.detach()):
-        control.abort()
-        assert far.recv(1) == b""
 
 
 def test_a_cut_of_what_is_closed_is_nothing(lines: list[Line], control: AttemptControl) -> None:

@@ -87,7 +87,7 @@ def test_a_bad_status_says_what_it_is(status: int, kind: ErrorKind, words: str) 
 
 def test_an_unasked_206_shows_its_range() -> None:
     """The reason for a 206 that was not asked for shows its Content-Range."""
-    _, reason = status_failure(206, {"Content-Range": "bytes 0-4/9"})
+    _, reason = status_failure(206, {"content-range": "bytes 0-4/9"})
     assert "bytes 0-4/9" in reason
 
 

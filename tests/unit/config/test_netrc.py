@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from url_downloader.network.netrc import NetrcEntry, NetrcError, parse_netrc
+from url_downloader.config.netrc import NetrcEntry, NetrcError, parse_netrc
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,121 @@
+"""The objects that all clients of a run share, and the function that makes them."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from url_downloader.config.dial_settings import AddressFamily, DialSettings
+from url_downloader.config.server_settings import ServerSettings
+from url_downloader.config.settings import Settings
+from url_downloader.network.address_guard import AddressGuard
+from url_downloader.network.connection_pool import ConnectionPool
+from url_downloader.network.connector import Connector
+from url_downloader.network.cookies import Cookies, read_cookies
+from url_downloader.network.dialler import Dialler
+from url_downloader.network.logins import Logins, find_logins, read_logins
+from url_downloader.network.proxy_routes import ProxyRoutes
+from url_downloader.network.request_plans import RequestPlans
+from url_downloader.network.resolver import Resolver
+from url_downloader.network.tls import tls_config
+from url_downloader.shared.descriptors import affordable_connections
+from url_downloader.shared.errors import InputError
+
+log = logging.getLogger(__package__)
+
+_FAMILIES = {
+    AddressFamily.ANY: socket.AF_UNSPEC,
+    AddressFamily.IPV4: socket.AF_INET,
+    AddressFamily.IPV6: socket.AF_INET6,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientContext:
+    """Configuration and state that all clients of a run share.
+
+    Args:
+        max_redirects: Upper bound for the redirects of one call.
+        is_location_trusted: Whether redirects to other origins keep the user's header fields
+            and credentials.
+        plans: Plans of requests.
+        cookies: Cookies of the run.
+        pool: Connections of the run.
+        connector: Connector for new connections.
+
+    Threads: any.
+    """
+
+    max_redirects: int
+    is_location_trusted: bool
+    plans: RequestPlans
+    cookies: Cookies
+    pool: ConnectionPool
+    connector: Connector
+
+    def close(self) -> None:
+        """Close all idle connections; each that becomes idle later is closed, too."""
+        self.pool.close()
+
+
+def client_context(
+    settings: Settings, *, should_stop: Callable[[], bool] = lambda: False
+) -> ClientContext:
+    """Return the context for the settings of a run; read all files that they name.
+
+    Args:
+        settings: Settings of the run.
+        should_stop: Called while a FIFO has no data; after True the file counts as empty.
+
+    Raises:
+        InputError: A file, or the address of --interface, can't be used.
+    """
+    server, workers = settings.server, settings.pool.max_workers
+    if not server.is_verified:
+        log.warning("--insecure: certificates are not checked; anyone can pose as a server")
+    tls = tls_config(server, should_stop=should_stop)
+    cookies = read_cookies(server.cookies, should_stop=should_stop) if server.cookies else ()
+    logins, routes = _logins(server, should_stop), ProxyRoutes(server.proxy)
+    max_open = affordable_connections(workers)
+    return ClientContext(
+        max_redirects=settings.transfer.max_redirects,
+        is_location_trusted=settings.transfer.is_location_trusted,
+        plans=RequestPlans(server, proxy_routes=routes, logins=logins),
+        cookies=Cookies(cookies, keeps=server.keeps_cookies),
+        pool=ConnectionPool(max_open=max_open, max_idle_per_route=workers),
+        connector=Connector(_dialler(settings.dial), tls),
+    )
+
+
+def _dialler(settings: DialSettings) -> Dialler:
+    family = _FAMILIES[settings.family]
+    if settings.interface is not None:
+        # From an IPv4 address, only IPv4 addresses can be reached.
+        family = socket.AF_INET6 if ":" in settings.interface else socket.AF_INET
+        _check_interface(settings.interface, family=family)
+    fixed = {(host.removesuffix("."), port): found for host, port, found in settings.resolve}
+    return Dialler(
+        Resolver(family=family, fixed=fixed),
+        guard=AddressGuard(settings),
+        source=settings.interface,
+    )
+
+
+def _check_interface(address: str, *, family: socket.AddressFamily) -> None:
+    """Raise an InputError if this machine does not have the address."""
+    try:
+        with socket.socket(family) as sock:
+            sock.bind((address, 0))
+    except OSError as error:
+        message = f"--interface: no connection can come from {address}: {error.strerror}"
+        raise InputError(message) from error
+
+
+def _logins(settings: ServerSettings, should_stop: Callable[[], bool]) -> Logins:
+    if not settings.uses_netrc:
+        return Logins()
+    if settings.netrc is not None:
+        return read_logins(settings.netrc, should_stop=should_stop)
+    return find_logins(should_stop=should_stop)
