@@ -132,9 +132,10 @@ def hit(server: ScriptedServer, arguments: Sequence[str | Path], moment: Moment)
 
 def is_interpreters_own(result: CliResult) -> bool:
     """Tell whether Ctrl-C came before the first line of the program."""
+    # So early, even the traceback may be missing.
+    own = "(?s)(Fatal Python error|KeyboardInterrupt$|.*Traceback .*KeyboardInterrupt)"
     return (
-        re.match("(?s)(Fatal Python error|.*Traceback .*KeyboardInterrupt)", result.stderr)
-        is not None
+        re.match(own, result.stderr.rstrip()) is not None
         and result.totals is None
         and "INFO" not in result.stderr
         and "url_downloader/main.py" not in result.stderr
