@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.support.http_clients import PATIENT, SECRET, failure, get, running_client
+from tests.support.http_clients import PATIENT, SECRET, failure, fetch, get, running_client
 from tests.support.jobs import make_record
 from tests.support.proxies import Proxy, http_proxy, socks_proxy
 from tests.support.raw_tcp import Talker
 from tests.support.replies import Reply
 from tests.support.scripted_server import ScriptedServer
+from url_downloader.config.dial_settings import DialSettings, parse_fixed_address
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.config.settings import RetrySettings
 from url_downloader.engine.retry_policy import GiveUp, RetryIn, decide
@@ -32,9 +33,12 @@ BODY = b"0123456789"
 KINDS: dict[str, Callable[..., AbstractContextManager[Proxy]]] = {
     "http": lambda _, **options: http_proxy(**options),
     "https": http_proxy,
-    "socks5": lambda _, **options: socks_proxy(**options),
-    "socks5h": lambda _, **options: socks_proxy(**options),
+    **dict.fromkeys(
+        ("socks4", "socks4a", "socks5", "socks5h"), lambda _, **options: socks_proxy(**options)
+    ),
 }
+LONG_NAME = ".".join(["a" * 39] * 5) + "a"
+"""Host name of 200 bytes, more than a length of seven bits can tell."""
 
 
 def is_retried(error: AttemptError) -> bool:
@@ -175,6 +179,34 @@ def test_a_proxy_that_makes_no_tunnel(
     assert tls_server.connections == 0
 
 
+@pytest.mark.parametrize("host", [LONG_NAME, "2001:db8::1", "192.0.2.1"])
+def test_a_long_login_and_each_kind_of_host(server: ScriptedServer, host: str) -> None:
+    """Names and passwords of 200 bytes reach the proxy, even if its answers come in bytes."""
+    server.play("/a", Reply(body=BODY))
+    origin = f"[{host}]" if ":" in host else host
+    password = "p" * 200
+    with socks_proxy(
+        password=password.encode(), hosts={host: "127.0.0.1"}, is_slow=True
+    ) as proxy:
+        settings = ServerSettings(proxy=proxy.url(password=password))
+        assert fetch(settings, server.url("/a").replace("127.0.0.1", origin)) == BODY
+    assert proxy.served == [f"CONNECT {host}:{server.port}"]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "asked"), [("socks4", "192.0.2.1"), ("socks5", "2001:db8::1")]
+)
+def test_a_host_that_is_looked_up_here(server: ScriptedServer, scheme: str, asked: str) -> None:
+    """A proxy for SOCKS 5 gets the first address of the host, one for SOCKS 4 that of IPv4."""
+    server.play("/a", Reply(body=BODY))
+    fixed = parse_fixed_address(f"h.test:{server.port}:[2001:db8::1],192.0.2.1")
+    with socks_proxy(hosts={asked: "127.0.0.1"}) as proxy:
+        settings = ServerSettings(proxy=proxy.url(scheme=scheme))
+        with running_client(settings, dial=DialSettings(resolve=(fixed,))) as running:
+            assert get(running, server.url("/a").replace("127.0.0.1", "h.test")) == (200, BODY)
+    assert proxy.served == [f"CONNECT {asked}:{server.port}"]
+
+
 @pytest.mark.parametrize(("code", "words"), [(1, "0x01"), (2, "not allowed"), (5, "refused")])
 def test_a_socks_proxy_that_makes_no_connection(
     server: ScriptedServer, code: int, words: str
@@ -197,7 +229,7 @@ def test_a_socks_login_that_is_none(server: ScriptedServer, password: str | None
 
 
 @pytest.mark.parametrize("reply", [b"", b"220 ftp\r\n", b"HTTP/1.1 200", b"\0" * 9])
-@pytest.mark.parametrize("scheme", ["http", "https", "socks5h"])
+@pytest.mark.parametrize("scheme", ["http", "https", "socks4a", "socks5h"])
 def test_what_is_no_proxy(scheme: str, reply: bytes) -> None:
     """A server that is no proxy counts as a failing proxy, and the job is retried."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -264,7 +296,7 @@ def test_a_proxy_is_gone_through(
         settings = ServerSettings(proxy=proxy.url(scheme=scheme), ca_cert=ca_bundle)
         with running_client(settings) as running:
             assert get(running, url) == get(running, url) == (200, BODY)
-    host = "127.0.0.1" if scheme == "socks5" else "localhost"
+    host = "127.0.0.1" if scheme in ("socks4", "socks5") else "localhost"
     is_asked = not is_tls and scheme in ("http", "https")
     called = f"GET {url}" if is_asked else f"CONNECT {host}:{site.port}"
     assert proxy.served == [called] * (2 if is_asked else 1)

@@ -1,4 +1,4 @@
-"""Real forward proxies on loopback ports, HTTP with CONNECT and SOCKS 5, that need a login.
+"""Real forward proxies on loopback ports, HTTP with CONNECT and SOCKS, that need a login.
 
 They record each request that they make for a client, and the first bytes of each tunnel.
 """
@@ -13,8 +13,9 @@ import select
 import socket
 import socketserver
 import ssl
+import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,6 +36,8 @@ class Proxy:
         port: Port that it listens on.
         password: Password that it needs.
         refusal: Status of all its replies; 0 = it serves. In SOCKS, a reply code.
+        hosts: In SOCKS, addresses to connect to in place of some hosts.
+        is_slow: In SOCKS, whether the bytes of its answers are sent one by one.
         asked: All requests that came, with a valid login or without.
         served: Requests that it served: `GET URL`, `CONNECT host:port`.
         heads: Heads of the requests that it made for clients, as they came, and the first
@@ -45,6 +48,8 @@ class Proxy:
     port: int
     password: bytes = PASSWORD.encode()
     refusal: int = 0
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    is_slow: bool = False
     asked: list[str] = field(default_factory=list)
     served: list[str] = field(default_factory=list)
     heads: list[bytes] = field(default_factory=list)
@@ -67,7 +72,7 @@ def http_proxy(tls: ssl.SSLContext | None = None, **options: Any) -> Iterator[Pr
 
 @contextmanager
 def socks_proxy(**options: Any) -> Iterator[Proxy]:
-    """Yield a proxy for SOCKS 5 (RFC 1928) with passwords (RFC 1929)."""
+    """Yield a proxy for SOCKS 5 (RFC 1928) with passwords (RFC 1929), and SOCKS 4 and 4a."""
     server = socketserver.ThreadingTCPServer((HOST, 0), _SocksHandler)
     with _running(server, "socks5h", **options) as proxy:
         yield proxy
@@ -146,32 +151,74 @@ class _HttpHandler(BaseHTTPRequestHandler):
 
 
 class _SocksHandler(socketserver.StreamRequestHandler):
+    disable_nagle_algorithm = True
+
     def handle(self) -> None:
-        proxy: Proxy = self.server.proxy  # type: ignore[attr-defined]
-        _, count = self.rfile.read(2)
-        proxy.asked.append("greeting")
-        if 2 not in self.rfile.read(count):
-            self.wfile.write(b"\5\xff")
-            return
-        self.wfile.write(b"\5\2")
+        if self.rfile.read(1) == b"\4":
+            self._handle_4()
+        elif self._lets_in():
+            self._handle_5()
+
+    def _handle_4(self) -> None:
+        _, port, address, user = *self._read("!BH4s"), self._terminated()
+        is_name = address[:3] == bytes(3)
+        host = self._terminated().decode() if is_name else socket.inet_ntoa(address)
+        self._proxy.asked.append("request")
+        is_welcome = user == USER.encode()
+        code = self._proxy.refusal or (0x5A if is_welcome else 0x5B)
+        self._serve(host, port, reply=bytes([0, code]) + bytes(6), is_granted=code == 0x5A)
+
+    def _lets_in(self) -> bool:
+        methods = self._counted()
+        self._proxy.asked.append("greeting")
+        if 2 not in methods:
+            self._say(b"\5\xff")
+            return False
+        self._say(b"\5\2")
         assert self.rfile.read(1) == b"\1"
-        is_welcome = [self._counted(), self._counted()] == [USER.encode(), proxy.password]
-        self.wfile.write(b"\1\0" if is_welcome else b"\1\1")
-        if not is_welcome:
-            return
+        is_welcome = [self._counted(), self._counted()] == [USER.encode(), self._proxy.password]
+        self._say(b"\1\0" if is_welcome else b"\1\1")
+        return is_welcome
+
+    def _handle_5(self) -> None:
         *_, kind = self.rfile.read(4)
-        host = self._counted().decode() if kind == 3 else socket.inet_ntoa(self.rfile.read(4))
-        port = int.from_bytes(self.rfile.read(2), "big")
-        if proxy.refusal:
-            self.wfile.write(bytes([5, proxy.refusal, 0, 1]) + bytes(6))
+        if kind == 3:
+            host = self._counted().decode()
+        else:
+            family, size = {1: (socket.AF_INET, 4), 4: (socket.AF_INET6, 16)}[kind]
+            host = socket.inet_ntop(family, self.rfile.read(size))
+        (port,) = self._read("!H")
+        code = self._proxy.refusal
+        self._serve(host, port, reply=bytes([5, code, 0, 1]) + bytes(6), is_granted=not code)
+
+    def _serve(self, host: str, port: int, *, reply: bytes, is_granted: bool) -> None:
+        if not is_granted:
+            self._say(reply)
             return
-        proxy.served.append(f"CONNECT {host}:{port}")
-        with socket.create_connection((host, port)) as remote:
-            self.wfile.write(b"\5\0\0\1" + bytes(6))
-            _relay(self.connection, remote, heads=proxy.heads)
+        self._proxy.served.append(f"CONNECT {host}:{port}")
+        address = self._proxy.hosts.get(host, host)
+        with socket.create_connection((address, port)) as remote:
+            self._say(reply)
+            _relay(self.connection, remote, heads=self._proxy.heads)
+
+    def _say(self, answer: bytes) -> None:
+        size = 1 if self._proxy.is_slow else len(answer)
+        for start in range(0, len(answer), size):
+            self.wfile.write(answer[start : start + size])
+
+    def _read(self, form: str) -> tuple[Any, ...]:
+        return struct.unpack(form, self.rfile.read(struct.calcsize(form)))
 
     def _counted(self) -> bytes:
         return self.rfile.read(self.rfile.read(1)[0])
+
+    def _terminated(self) -> bytes:
+        return b"".join(iter(lambda: self.rfile.read(1), b"\0"))
+
+    @property
+    def _proxy(self) -> Proxy:
+        proxy: Proxy = self.server.proxy  # type: ignore[attr-defined]
+        return proxy
 
 
 def _relay(one: socket.socket, other: socket.socket, *, heads: list[bytes]) -> None:

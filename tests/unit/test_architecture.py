@@ -48,7 +48,7 @@ LAYERS = (
 """Each package, or module of the top level, with the packages that it imports: lower ones."""
 
 LIBRARIES = {
-    "requests urllib3 ssl socks": "network",
+    "requests urllib3 ssl": "network",
     "validators": "input_parser",
     "idna": "shared",
     "rich": "display",

@@ -133,27 +133,26 @@ class _Opening:
         return sock
 
     def _open_through_socks(self, proxy: Proxy) -> socket.socket:
-        _, name, port = self._route.origin
-        destination = name or "", port
-        if not proxy.looks_up:
-            found = self._dialler.addresses(
-                destination, control=self._control, deadline=self._deadline
-            )
-            destination = found[0][4][:2]
+        destination = self._socks_destination(proxy)
         with _proxy_errors():
             sock = self._dial((proxy.host, proxy.port), is_proxy=True)
             sock.settimeout(self._seconds_left())
-            with sock.dup() as handle:
-                # Held in the place of the socket, which is replaced, or closed in a failure.
-                self._control.hold(handle)
-                try:
-                    tunnel = make_socks_tunnel(sock, proxy, destination=destination)
-                finally:
-                    self._control.release()
-            self._opened.callback(tunnel.close)
-        self._control.hold(tunnel)
-        tunnel.settimeout(None)
-        return tunnel
+            make_socks_tunnel(sock, proxy, destination=destination)
+        sock.settimeout(None)
+        return sock
+
+    def _socks_destination(self, proxy: Proxy) -> Host:
+        """Return what a SOCKS proxy is asked for: name or address of the server, and port."""
+        _, name, port = self._route.origin
+        host = name or "", port
+        if proxy.looks_up:
+            return host
+        found = self._dialler.addresses(host, control=self._control, deadline=self._deadline)
+        if proxy.scheme == "socks4":
+            # It has no IPv6.
+            found = sorted(found, key=lambda address: address[0] != socket.AF_INET)
+        chosen: Host = found[0][4][:2]
+        return chosen
 
     def _open_to_http_proxy(self, proxy: Proxy, tls: TlsConfig) -> socket.socket:
         with _proxy_errors():
