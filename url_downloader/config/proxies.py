@@ -9,7 +9,6 @@ import ipaddress
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -72,8 +71,7 @@ def parse_proxy(text: str) -> Proxy:
     """Parse the URL of a proxy; blanks around it are ignored.
 
     Raises:
-        ValueError: The text is not the URL of a proxy, or SOCKS is not installed. The message
-            does not show the text.
+        ValueError: The text is not the URL of a proxy. The message does not show the text.
     """
     match = re.fullmatch(_URL, text.strip())
     if match is None:
@@ -81,8 +79,6 @@ def parse_proxy(text: str) -> Proxy:
     scheme = (match["scheme"] or "http").lower()
     if scheme not in _DEFAULT_PORTS:
         raise ValueError(f"its scheme is unknown; {_SHOWN_SCHEMES} are known")
-    if scheme.startswith("socks") and find_spec("socks") is None:
-        raise ValueError("SOCKS needs another package: pip install 'requests[socks]'")
     port = int(match["port"] or _DEFAULT_PORTS[scheme])
     if not 0 < port < 1 << 16:
         raise ValueError("its port is not from 1 to 65535")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -103,15 +102,6 @@ def test_bad_line_of_headers(capsys: pytest.CaptureFixture[str], tmp_path: Path)
         assert f"{tmp_path / 'h'}:2: " in message
         assert words in message
         assert SECRET not in message
-
-
-def test_socks_without_package(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without the package for SOCKS, the message says what to install."""
-    monkeypatch.setattr("url_downloader.config.proxies.find_spec", lambda _: None)
-    assert "pip install 'requests[socks]'" in refusal(capsys, "--proxy", "socks5h://h")
-    assert importlib.util.find_spec("socks"), "the tests go through a SOCKS proxy"
 
 
 def test_contradictions(capsys: pytest.CaptureFixture[str]) -> None:
