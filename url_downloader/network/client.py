@@ -90,8 +90,8 @@ class HttpClient:
         if (failure := self.control.failure()) is not None:
             raise failure
         cookie, cookies = b"", self._context.cookies
-        if (found := cookies.of_host(origin[1] or "")) and not plan.has_cookie:
-            cookie = header_block(cookies.field(found, scheme=origin[0], target=target))
+        if not plan.has_cookie and (field := cookies.field(origin, target=target)):
+            cookie = header_block(field)
         line = request_line("GET", plan.prefix + target)
         request = b"%b%b%b\r\n" % (line, plan.fields, cookie)
         connection, head = self._exchange(request, plan=plan, limits=limits)

@@ -74,27 +74,16 @@ class Cookies:
             if not all(cookie.is_host_only for cookie in cookies)
         )
 
-    def of_host(self, host: str) -> tuple[Cookie, ...]:
-        """Return the cookies for a host: its own, and those of its parent domains."""
-        if not self._shared_domains:
-            return self._of_domain.get(host, ())
-        return tuple(
-            cookie
-            for domain in domains_of(host)
-            for cookie in self._of_domain.get(domain, ())
-            if domain == host or not cookie.is_host_only
-        )
-
-    def field(
-        self, cookies: Iterable[Cookie], *, scheme: str, target: str
-    ) -> Mapping[str, str]:
+    def field(self, origin: Origin, *, target: str) -> Mapping[str, str]:
         """Return the Cookie field for a request; an empty mapping if no cookie fits.
 
         Args:
-            cookies: Cookies for the host, as `of_host` returns them.
-            scheme: Scheme of the URL.
-            target: Path and query of the URL.
+            origin: Origin of the request.
+            target: Path and query of the request.
         """
+        scheme, host, _ = origin
+        if not (cookies := self._of_host(host or "")):
+            return {}
         path, now = _path_of(target), self._now()
         fitting = [c for c in cookies if c.is_for(path, is_secure=scheme == "https", now=now)]
         # RFC 6265 §5.4: cookies with longer paths come first.
@@ -120,6 +109,17 @@ class Cookies:
             # A reply without TLS can be forged; it must not set a cookie for TLS.
             if cookie is not None and (scheme == "https" or not cookie.is_secure):
                 self._store(cookie, host or "", now=now)
+
+    def _of_host(self, host: str) -> tuple[Cookie, ...]:
+        """Return the cookies for a host: its own, and those of its parent domains."""
+        if not self._shared_domains:
+            return self._of_domain.get(host, ())
+        return tuple(
+            cookie
+            for domain in domains_of(host)
+            for cookie in self._of_domain.get(domain, ())
+            if domain == host or not cookie.is_host_only
+        )
 
     def _store(self, cookie: Cookie, host: str, *, now: float) -> None:
         if cookie.domain not in self._shared_domains or is_address(host):

@@ -37,9 +37,7 @@ SECRET = "S3CRET"
 
 def header(cookies: Cookies, url: str) -> str | None:
     """Return the Cookie field of a request for this URL."""
-    parts = urlsplit(url)
-    found = cookies.of_host(parts.hostname or "")
-    return cookies.field(found, scheme=parts.scheme, target=parts.path).get("Cookie")
+    return cookies.field(origin_of(url), target=urlsplit(url).path).get("Cookie")
 
 
 def reply(cookies: Cookies, url: str, *fields: str) -> None:
