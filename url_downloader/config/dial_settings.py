@@ -129,7 +129,7 @@ def _normal_host(host: str, port: str) -> str:
     except ValueError:
         message = f"must have a host name, and a port from 1 to 65535, not {host}:{port}"
         raise ValueError(message) from None
-    return ANY_HOST if is_any else origin_of(start)[1] or ""
+    return ANY_HOST if is_any else origin_of(start)[1]
 
 
 def parse_address(text: str) -> str:

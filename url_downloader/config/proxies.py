@@ -147,7 +147,7 @@ def is_excepted(origin: Origin, exceptions: str) -> bool:
             and networks, each with an optional port. `*` is every host.
     """
     _, host, port = origin
-    name = (host or "").lower().rstrip(".")
+    name = host.lower().rstrip(".")
     address = _network(name)
     for pattern, only_port in _entries(exceptions):
         if only_port and int(only_port) != port:

@@ -109,7 +109,7 @@ class _Opening:
         (scheme, host, port), proxy, shows_cert = self._route
         base: socket.socket
         if proxy is None:
-            base = self._dial((host or "", port))
+            base = self._dial((host, port))
         elif proxy.is_socks:
             base = self._open_through_socks(proxy)
         else:
@@ -118,9 +118,9 @@ class _Opening:
         if scheme == "https":
             context = ssl_context(tls if shows_cert else tls.anonymous)
             if isinstance(base, ssl.SSLSocket):
-                stream = TlsWithinTls(base, context, name=_tls_name(host or ""))
+                stream = TlsWithinTls(base, context, name=_tls_name(host))
             else:
-                stream = base = self._secured(base, context, host=host or "")
+                stream = base = self._secured(base, context, host=host)
         connection = Connection(stream, base, route=self._route)
         _reject_early_bytes(connection)
         return connection
@@ -143,8 +143,7 @@ class _Opening:
 
     def _socks_destination(self, proxy: Proxy) -> Host:
         """Return what a SOCKS proxy is asked for: name or address of the server, and port."""
-        _, name, port = self._route.origin
-        host = name or "", port
+        host = self._route.origin[1:]
         if proxy.looks_up:
             return host
         found = self._dialler.addresses(host, control=self._control, deadline=self._deadline)
@@ -166,7 +165,7 @@ class _Opening:
     def _make_tunnel(self, sock: socket.socket, proxy: Proxy) -> None:
         """Request a tunnel from an HTTP proxy (RFC 9110 §9.3.6)."""
         _, host, port = self._route.origin
-        authority = f"[{host}]:{port}" if ":" in (host or "") else f"{host}:{port}"
+        authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         fields = header_block({"Host": authority, **proxy_fields(proxy)})
         connection = Connection(sock, sock, route=self._route)
         connection.set_timeout(self._seconds_left())

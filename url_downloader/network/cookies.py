@@ -82,7 +82,7 @@ class Cookies:
             target: Path and query of the request.
         """
         scheme, host, _ = origin
-        if not (cookies := self._of_host(host or "")):
+        if not (cookies := self._of_host(host)):
             return {}
         path, now = _path_of(target), self._now()
         fitting = [c for c in cookies if c.is_for(path, is_secure=scheme == "https", now=now)]
@@ -105,10 +105,10 @@ class Cookies:
         now = self._now()
         # More can't be kept; the last ones count.
         for text in list(fields)[-MAX_PER_HOST:]:
-            cookie = parse_set_cookie(text, host=host or "", path=_path_of(target), now=now)
+            cookie = parse_set_cookie(text, host=host, path=_path_of(target), now=now)
             # A reply without TLS can be forged; it must not set a cookie for TLS.
             if cookie is not None and (scheme == "https" or not cookie.is_secure):
-                self._store(cookie, host or "", now=now)
+                self._store(cookie, host, now=now)
 
     def _of_host(self, host: str) -> tuple[Cookie, ...]:
         """Return the cookies for a host: its own, and those of its parent domains."""

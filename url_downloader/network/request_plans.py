@@ -147,8 +147,8 @@ class RequestPlans:
         if (login is not None and login[1] is not None) or hop.is_downgraded:
             return login
         name = login[0] if login is not None else None
-        host = hop.origin[1] or ""
-        return self._logins.of_host(host, name, uses_default=hop.is_first_origin) or login
+        found = self._logins.of_host(hop.origin[1], name, uses_default=hop.is_first_origin)
+        return found or login
 
 
 def _login_fields(login: Login) -> dict[str, str | bytes]:

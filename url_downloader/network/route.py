@@ -7,7 +7,7 @@ from typing import NamedTuple
 from url_downloader.config.proxies import Proxy
 from url_downloader.shared.url_parts import Origin
 
-_ANY_ORIGIN: Origin = ("", None, 0)
+_ANY_ORIGIN: Origin = ("", "", 0)
 """Origin in routes to an HTTP proxy that forwards requests to any origin."""
 
 

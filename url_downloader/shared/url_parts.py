@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 _USERINFO = r"(?i)^((?:[a-z][a-z0-9+.-]*:)?//)?[^/?#\\]*@"
 
 
-Origin = tuple[str, str | None, int]
+Origin = tuple[str, str, int]
 """Scheme, host and port."""
 Login = tuple[bytes, bytes | None]
 """User name and password. A missing password is None; an empty one was given as empty."""
@@ -44,7 +44,7 @@ def _start(url: str) -> str:
 def _origin_of_start(start: str) -> Origin:
     parts = urlsplit(start)
     default = 443 if parts.scheme == "https" else 80
-    return parts.scheme, parts.hostname, parts.port or default
+    return parts.scheme, parts.hostname or "", parts.port or default
 
 
 @functools.lru_cache(maxsize=256)
@@ -59,7 +59,7 @@ def _login_of_start(start: str) -> Login | None:
 def url_of(origin: Origin) -> str:
     """Return the URL of an origin, without a path."""
     scheme, host, port = origin
-    shown_host = f"[{host}]" if host and ":" in host else host
+    shown_host = f"[{host}]" if ":" in host else host
     shown_port = "" if port == (443 if scheme == "https" else 80) else f":{port}"
     return f"{scheme}://{shown_host}{shown_port}"
 
