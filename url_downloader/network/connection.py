@@ -70,6 +70,8 @@ class Connection:
         is_reusable: Whether another request can follow the present reply. Any code that finds
             a reason against it sets this to False.
         is_cut_off: Whether TLS ended without a closure alert.
+        timeout: Seconds without a byte after which a wait fails; None for no limit. Only
+            `set_timeout` changes it.
 
     Threads: one at a time.
     """
@@ -80,7 +82,8 @@ class Connection:
         self.route = route
         self._buffer: bytes | bytearray = b""
         self._start = 0
-        self._timeout: float | None = -1.0
+        # No timeout yet: the first one that is set differs from it.
+        self.timeout: float | None = -1.0
         self._poll = select.poll()
         self._poll.register(stream.fileno(), select.POLLIN)
         self._has_ended = False
@@ -89,7 +92,7 @@ class Connection:
 
     @property
     def is_idle(self) -> bool:
-        """Tell whether the connection is open, without bytes that nobody asked for."""
+        """Tell whether the connection is open, and no bytes have arrived."""
         # Bytes that TLS has decrypted are not visible at the socket.
         return not self._poll.poll(0) and not getattr(self._stream, "pending", int)()
 
@@ -98,17 +101,12 @@ class Connection:
         """Tell whether the bytes at the socket are those of the messages: without TLS."""
         return self._stream is self.base and type(self.base) is socket.socket
 
-    @property
-    def timeout(self) -> float | None:
-        """Return the seconds after which a wait for bytes fails; None if never."""
-        return self._timeout
-
     def set_timeout(self, seconds: float | None) -> None:
         """Set after how many seconds without a byte a wait fails; None for no limit."""
         # Each change is a system call, or two.
-        if seconds == self._timeout:
+        if seconds == self.timeout:
             return
-        self._timeout = seconds
+        self.timeout = seconds
         if not self.is_plain:
             self._stream.settimeout(seconds)
             return
@@ -177,6 +175,7 @@ class Connection:
         Raises:
             OSError: The connection is lost, or the timeout has passed.
         """
+        # Nearly always, the line is in the buffer.
         start = self._start
         end = self._buffer.find(b"\n", start, start + limit) + 1
         if end:
@@ -221,6 +220,7 @@ class Connection:
         return data
 
     def _receive(self, size: int) -> bytes:
+        # Also if an error ends the wait.
         self._has_ended = True
         try:
             data = self._stream.recv(size)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from http import HTTPStatus
 from math import inf
 
 from url_downloader.network.connection import Connection
@@ -38,8 +37,8 @@ class HttpReply:
         head: Head of the reply.
         connection: Connection, whose next byte is the first of the body.
         url: URL that answered, after redirects.
-        on_closed: Called once, when the reply is closed, with whether the connection can carry
-            another request.
+        on_closed: Called once, when the reply is closed, with the connection and whether it
+            can carry another request.
         control: Control of the attempt.
 
     Attributes:
@@ -83,7 +82,7 @@ class HttpReply:
 
         If not, a body that was cut off looks complete.
         """
-        return not isinstance(self._body, UnboundedBody) or self.status == HTTPStatus.NO_CONTENT
+        return not isinstance(self._body, UnboundedBody)
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the body as it arrives, still in its content coding.
@@ -113,22 +112,20 @@ class HttpReply:
         A failure is ignored: the body is not needed. A body is not read if the connection
         has to be closed anyway.
         """
-        if not self._connection.is_reusable or self._is_long:
+        is_long = isinstance(self._body, CountedBody) and self._body.left > _MAX_DRAINED_SIZE
+        if is_long or not self._connection.is_reusable:
             self.close()
             return
         self._control.enter(Phase.REPLYING)
         with suppress(AttemptError):
-            self._discard(_MAX_DRAINED_SIZE, deadline=time.monotonic() + _DRAIN_SECONDS)
+            self._discard()
         self._control.enter(Phase.WORKING)
         COMPUTE_TURN.acquire()
         self.close()
 
-    @property
-    def _is_long(self) -> bool:
-        return isinstance(self._body, CountedBody) and self._body.left > _MAX_DRAINED_SIZE
-
-    def _discard(self, size: int, *, deadline: float) -> None:
-        connection = self._connection
+    def _discard(self) -> None:
+        connection, size = self._connection, _MAX_DRAINED_SIZE
+        deadline = time.monotonic() + _DRAIN_SECONDS
         while size > 0 and time.monotonic() < deadline:
             if not connection.buffered:
                 connection.set_timeout(min(connection.timeout or inf, _DRAIN_SECONDS))

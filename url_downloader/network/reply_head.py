@@ -82,7 +82,7 @@ def elements_of(value: str) -> list[str]:
 
 
 def parse_plain_head(data: bytes) -> ReplyHead | None:
-    """Return the head that `data` begins with; None if another parser has to judge it."""
+    """Return the head that `data` begins with; None if `find_head` has to judge it."""
     match = _PLAIN_HEAD.match(data, 0, MAX_PLAIN_HEAD)
     if match is None:
         return None
@@ -104,7 +104,9 @@ def find_head(data: bytes | bytearray, start: int, *, scanned: int) -> ReplyHead
     Raises:
         AttemptError: The bytes are no head of HTTP/1, or the heads are too large.
     """
-    check_start(bytes(data[start : start + 5]))
+    first = bytes(data[start : start + 5])
+    if not b"HTTP/".startswith(first):
+        raise _not_http_error(first)
     status_line = _STATUS_LINE.match(data, start)
     if status_line is None and (end_of_line := data.find(b"\n", start)) >= 0:
         raise _not_http_error(bytes(data[start:end_of_line]))
@@ -156,16 +158,6 @@ def _head(
 def _without_repeats(lines: Lines) -> Lines:
     once = dict.fromkeys(line for line in lines if line[0] not in _REPEATABLE)
     return [line for line in lines if line[0] in _REPEATABLE or once.pop(line, True) is None]
-
-
-def check_start(data: bytes) -> None:
-    """Check that the first bytes of a reply are those of HTTP; a single byte is enough.
-
-    Raises:
-        AttemptError: The server uses another protocol.
-    """
-    if not data.startswith(b"HTTP/"[: len(data)]):
-        raise _not_http_error(data)
 
 
 def _not_http_error(data: bytes) -> AttemptError:
