@@ -108,7 +108,7 @@ def parse_fixed_address(text: str) -> FixedAddress:
         host=_normal_host(match["host"], match["port"]),
         port=int(match["port"]),
         addresses=tuple(
-            parse_address(re.sub(_BRACKETS, r"\1", each))
+            _parse_address(re.sub(_BRACKETS, r"\1", each))
             for each in match["addresses"].split(",")
         ),
     )
@@ -132,7 +132,7 @@ def _normal_host(host: str, port: str) -> str:
     return ANY_HOST if is_any else origin_of(start)[1]
 
 
-def parse_address(text: str) -> str:
+def _parse_address(text: str) -> str:
     """Return an IP address in normal form.
 
     Raises:
@@ -151,7 +151,7 @@ def parse_interface(text: str) -> str:
         ValueError: The text is not an IP address.
     """
     try:
-        return parse_address(text)
+        return _parse_address(text)
     except ValueError as error:
         raise ValueError(f"{error}; names of interfaces and hosts are not looked up") from None
 
@@ -178,7 +178,7 @@ def _check_fixed_address(fixed: FixedAddress) -> None:
         shown_host = f"[{fixed.host}]" if ":" in fixed.host else fixed.host
         host = _normal_host(shown_host, str(fixed.port))
         for address in fixed.addresses or ("",):
-            parse_address(address)
+            _parse_address(address)
     except ValueError as error:
         raise ConfigError(f"--resolve: {error}") from None
     if host != fixed.host:

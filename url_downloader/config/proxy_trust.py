@@ -16,8 +16,6 @@ from url_downloader.config.proxies import (
 )
 from url_downloader.shared.errors import ConfigError
 
-_SCHEMES = ("http", "https")
-
 
 def check_proxy_trust(
     dial: DialSettings, proxy: str | None, *, environment: Mapping[str, str]
@@ -52,7 +50,7 @@ def _refused_variable(environment: Mapping[str, str]) -> str | None:
     """Return the name of a variable with a proxy that looks up names itself; None if none."""
     if excepts_all(proxy_exceptions(environment)):
         return None
-    for scheme in _SCHEMES:
+    for scheme in ("http", "https"):
         name = proxy_variable(scheme, environment)
         if name is not None and _chooses_address(environment[name]):
             return name

@@ -92,11 +92,6 @@ class AddressGuard:
         self._settings = settings
         self._refusal = functools.lru_cache(maxsize=1024)(self._find_refusal)
 
-    @property
-    def is_active(self) -> bool:
-        """Tell whether there is any rule."""
-        return self._settings.guard_flag is not None
-
     def check(self, host: str, addresses: Iterable[str]) -> None:
         """Check that all addresses of a host may be dialled.
 
@@ -110,7 +105,7 @@ class AddressGuard:
         Raises:
             AttemptError: One of the addresses is forbidden.
         """
-        if not self.is_active:
+        if self._settings.guard_flag is None:
             return
         for address in addresses:
             refusal = self._refusal(address)
@@ -147,7 +142,7 @@ class AddressGuard:
         if not self._settings.is_public_only:
             return None
         for each in targets:
-            purpose = special_purpose(each)
+            purpose = _special_purpose(each)
             is_allowed = _network_of(each, self._settings.allowed_nets) is not None
             if purpose is not None and not is_allowed:
                 rule = "(--only-public; --allow-net makes exceptions)"
@@ -155,7 +150,7 @@ class AddressGuard:
         return None
 
 
-def special_purpose(address: _Address) -> str | None:
+def _special_purpose(address: _Address) -> str | None:
     """Return the purpose of an address, with its RFC; None if it is global unicast."""
     for block, purpose in _SPECIAL_BLOCKS:
         if address in block:

@@ -16,7 +16,6 @@ from url_downloader.network.connector import Connector
 from url_downloader.network.cookies import Cookies, read_cookies
 from url_downloader.network.dialler import Dialler
 from url_downloader.network.logins import Logins, find_logins, read_logins
-from url_downloader.network.proxy_routes import ProxyRoutes
 from url_downloader.network.request_plans import RequestPlans
 from url_downloader.network.resolver import Resolver
 from url_downloader.network.tls import tls_config
@@ -77,12 +76,11 @@ def client_context(
         log.warning("--insecure: certificates are not checked; anyone can pose as a server")
     tls = tls_config(server, should_stop=should_stop)
     cookies = read_cookies(server.cookies, should_stop=should_stop) if server.cookies else ()
-    logins, routes = _logins(server, should_stop), ProxyRoutes(server.proxy)
     max_open = affordable_connections(workers)
     return ClientContext(
         max_redirects=settings.transfer.max_redirects,
         is_location_trusted=settings.transfer.is_location_trusted,
-        plans=RequestPlans(server, proxy_routes=routes, logins=logins),
+        plans=RequestPlans(server, _logins(server, should_stop)),
         cookies=Cookies(cookies, keeps=server.keeps_cookies),
         pool=ConnectionPool(max_open=max_open, max_idle_per_route=workers),
         connector=Connector(_dialler(settings.dial), tls),

@@ -115,14 +115,9 @@ def parse_set_cookie(text: str, *, host: str, path: str, now: float) -> Cookie |
 
 
 def _path(attribute: str, request_path: str) -> str:
-    """Return the Path attribute; the default path if the attribute is missing or invalid."""
+    """Return the Path attribute; without a valid one, the default path (§5.1.4)."""
     if attribute.startswith("/") and len(attribute) <= _MAX_SIZE:
         return attribute
-    return _default_path(request_path)
-
-
-def _default_path(request_path: str) -> str:
-    """Return the request's path up to its last `/`, for a cookie without a Path (§5.1.4)."""
     return request_path.rpartition("/")[0] or "/"
 
 

@@ -44,7 +44,7 @@ class Hop(NamedTuple):
 
 @functools.lru_cache(maxsize=1024)
 def first_hop(start: str) -> Hop:
-    """Return the hop to a URL that begins so, with its login."""
+    """Return the hop to a URL with this start, up to its path; a login may be in it."""
     return Hop(origin_of(f"{start}/"), login_of(f"{start}/"))
 
 
@@ -91,8 +91,7 @@ class RequestPlans:
     """Plans of the requests of a run.
 
     Args:
-        settings: Settings for the communication with servers.
-        proxy_routes: Proxies for origins.
+        settings: Settings for the communication with servers, with those of the proxy.
         logins: Logins from a netrc file.
 
     Attributes:
@@ -103,16 +102,14 @@ class RequestPlans:
     Threads: any.
     """
 
-    def __init__(
-        self, settings: ServerSettings, *, proxy_routes: ProxyRoutes, logins: Logins
-    ) -> None:
+    def __init__(self, settings: ServerSettings, logins: Logins) -> None:
         self._settings = settings
-        self._proxy_routes = proxy_routes
+        self._proxy_to = ProxyRoutes(settings.proxy).proxy_to
         self._logins = logins
         self.plan = functools.lru_cache(maxsize=1024)(self._plan)
 
     def _plan(self, hop: Hop, headers: Fields, *, conditions: Fields) -> RequestPlan:
-        proxy = self._proxy_routes.proxy_to(hop.origin)
+        proxy = self._proxy_to(hop.origin)
         shows_cert = hop.is_trusted and self._settings.cert is not None
         route = route_to(hop.origin, proxy=proxy, shows_cert=shows_cert)
         fields = combine_fields(

@@ -10,7 +10,6 @@ import pytest
 from url_downloader.config.netrc import NetrcEntry
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.network.logins import Logins
-from url_downloader.network.proxy_routes import ProxyRoutes
 from url_downloader.network.request_plans import Hop, RequestPlan, RequestPlans, next_hop
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import ErrorKind
@@ -41,9 +40,7 @@ def plan_for(
 ) -> RequestPlan:
     """Return the plan of a request."""
     settings = settings or ServerSettings()
-    plans = RequestPlans(
-        settings, proxy_routes=ProxyRoutes(settings.proxy), logins=logins or Logins()
-    )
+    plans = RequestPlans(settings, logins or Logins())
     return plans.plan(each, headers, conditions=conditions)
 
 
@@ -288,7 +285,7 @@ def test_an_invalid_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_equal_requests_share_a_plan() -> None:
     """A plan is made once for equal requests, and another one for each difference."""
-    plans = RequestPlans(ServerSettings(), proxy_routes=ProxyRoutes(None), logins=Logins())
+    plans = RequestPlans(ServerSettings(), Logins())
     first = plans.plan(FIRST, (), conditions=())
     assert plans.plan(FIRST, (), conditions=()) is first
     assert plans.plan(Hop(HTTP, (b"ann", b"1")), (), conditions=()) != first
