@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from tests.support.http_requests import error_of, receive, redirect
@@ -137,3 +139,13 @@ def test_an_invalid_location(server: ScriptedServer, client: HttpClient, locatio
     assert errors[0].message.isprintable()
     assert len(errors[0].message) < 300
     assert server.count() == 3
+
+
+def test_a_failure_after_a_redirect(server: ScriptedServer, client: HttpClient) -> None:
+    """The message names the origin that failed, which is not in the URL of the list."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    server.play("/a", redirect(f"http://127.0.0.1:{port}/b"))
+    error = error_of(client, server.url("/a"))
+    assert error.kind is ErrorKind.CONNECT
+    assert error.message == f"connection refused (redirected to http://127.0.0.1:{port})"

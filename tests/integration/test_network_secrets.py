@@ -90,14 +90,14 @@ TROUBLES = {
         env={"http_proxy": f"http://u:{SECRET}#x@h"}, words="http_proxy: the proxy's URL"
     ),
     "proxy-not-there": Trouble(
-        env={"http_proxy": f"http://u:{SECRET}@127.0.0.1:9"}, words="the proxy failed"
+        env={"http_proxy": f"http://u:{SECRET}@127.0.0.1:9"}, words="the proxy 127.0.0.1:"
     ),
     "proxy-socks-not-there": Trouble(
-        env={"all_proxy": f"socks5h://u:{SECRET}@127.0.0.1:9"}, words="the proxy failed"
+        env={"all_proxy": f"socks5h://u:{SECRET}@127.0.0.1:9"}, words="the proxy 127.0.0.1:"
     ),
     "proxy-unknown-host": Trouble(
         env={"http_proxy": f"http://u:{SECRET}@no-such-host.invalid:9"},
-        words="the proxy failed",
+        words="the proxy no-such-host.invalid:9 failed",
     ),
     "login": Trouble(url=f"http://u:{SECRET}@127.0.0.1:9/a", words="connection refused"),
     "login-tls": Trouble(url=f"https://u:{SECRET}@127.0.0.1:{{port}}/a", words="1 failed"),

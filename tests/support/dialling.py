@@ -153,7 +153,8 @@ class Diallers:
     ) -> Connect:
         """Return the function that connects with a new dialler."""
         guard = AddressGuard(settings or DialSettings())
-        made = Dialler(self._resolver, guard=guard, source=source)
+        endpoint = None if source is None else (source, 0)
+        made = Dialler(self._resolver, guard=guard, source=endpoint)
 
         def connect(
             host: str = NAME, /, *, seconds: float = PATIENT, is_proxy: bool = False

@@ -41,7 +41,8 @@ def add_server_options(group: Group, defaults: Settings) -> None:
     text = "ignore cookies that servers set"
     group.add_argument("--no-cookies", action="store_true", help=text)
     _add_netrc_options(group.add_mutually_exclusive_group())
-    text = "proxy for all URLs: http, https, socks5 or socks5h (default: from environment)"
+    kinds = "http, https, socks5, socks5h, socks4 or socks4a"
+    text = f"proxy for all URLs: {kinds} (default: from environment)"
     group.add_argument("--proxy", metavar="URL", type=proxy_url, help=text)
     _add_tls_options(group)
     _add_redirect_options(group, defaults)

@@ -24,6 +24,8 @@ _FIXED = (
     r"(?a)(?P<host>\*|\[[^\[\]]*\]|(?![+-])[^:/?#@*\[\]\\\s]+):(?P<port>[0-9]{1,5}):"
     r"(?P<addresses>\S+)"
 )
+_MAPPED_PREFIX = 96
+"""Bits before the IPv4 address in a mapped IPv6 address."""
 _BRACKETS = r"^\[(.*)\]$"
 
 
@@ -76,7 +78,11 @@ class DialSettings:
     is_proxy_trusted: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.family, AddressFamily):
+            raise ConfigError(f"family: must be an AddressFamily, not {self.family!r}")
         for fixed in self.resolve:
+            if not isinstance(fixed, FixedAddress):
+                raise ConfigError(f"--resolve: must be a FixedAddress, not {fixed!r}")
             _check_fixed_address(fixed)
         if self.interface is not None:
             _check_interface(self.interface, self.family)
@@ -151,7 +157,7 @@ def parse_interface(text: str) -> str:
         ValueError: The text is not an IP address.
     """
     try:
-        return _parse_address(text)
+        return _parse_address(re.sub(_BRACKETS, r"\1", text))
     except ValueError as error:
         raise ValueError(f"{error}; names of interfaces and hosts are not looked up") from None
 
@@ -166,10 +172,18 @@ def parse_network(text: str) -> IpNetwork:
     """
     try:
         if "%" not in text:  # a zone is not part of a network
-            return ipaddress.ip_network(text, strict=False)
+            return _unmapped(ipaddress.ip_network(text, strict=False))
     except ValueError:
         pass
     raise ValueError(f"must be a network such as 10.0.0.0/8, or an address, not {text!r}")
+
+
+def _unmapped(network: IpNetwork) -> IpNetwork:
+    """Return the IPv4 network that a network of mapped addresses stands for (RFC 4291)."""
+    inner = network.network_address.ipv4_mapped if network.version == 6 else None
+    if inner is None or network.prefixlen < _MAPPED_PREFIX:
+        return network
+    return ipaddress.ip_network((inner, network.prefixlen - _MAPPED_PREFIX))
 
 
 def _check_fixed_address(fixed: FixedAddress) -> None:

@@ -17,7 +17,7 @@ from url_downloader.shared.url_parts import Origin
 _DEFAULT_PORTS = {"http": 80, "https": 443} | dict.fromkeys(
     ("socks4", "socks4a", "socks5", "socks5h"), 1080
 )
-_SHOWN_SCHEMES = "http, https, socks5 and socks5h"
+_SHOWN_SCHEMES = "http, https, socks5, socks5h, socks4 and socks4a"
 _FORM = (
     "it should read http://user:password@host:3128, with % # / ? @ and blanks in the password"
     " written as %25 %23 %2F %3F %40 %20"

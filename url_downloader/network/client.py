@@ -29,7 +29,7 @@ from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import AttemptLimits, ErrorKind
 from url_downloader.shared.ports import Fields, Phase
 from url_downloader.shared.text import printable
-from url_downloader.shared.url_parts import Origin, split_target
+from url_downloader.shared.url_parts import Origin, split_target, url_of
 from url_downloader.shared.urls import resolve, without_secrets
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -60,8 +60,7 @@ class HttpClient:
         """Send a GET, follow its redirects, and return the final reply with its body unread.
 
         Args:
-            url: URL in normal form (`shared.urls`); credentials in it are sent as Basic
-                authentication.
+            url: URL in normal form (`shared.urls`); its login is sent as Basic authentication.
             headers: Header fields of the job. By default other origins do not get them.
             conditions: Header fields for ranges and preconditions. All origins get them.
             limits: Limits, of which the client applies those for connecting and for silence.
@@ -71,16 +70,18 @@ class HttpClient:
         """
         start, target = split_target(url)
         hop = first = first_hop(start)
-        trusts_all = self._context.is_location_trusted
         for _ in range(self._context.max_redirects + 1):
             plan = self._context.plans.plan(hop, headers, conditions=conditions)
-            reply = self._get(hop.origin, target, plan=plan, limits=limits)
+            try:
+                reply = self._get(hop.origin, target, plan=plan, limits=limits)
+            except AttemptError as error:
+                raise error if hop is first else _redirected(error, hop.origin) from error
             if not _is_redirect(reply):
                 return reply
             reply.drain()
-            url = _redirect_target(url, reply)
-            start, target = split_target(url)
-            hop = next_hop(hop, start, first=first, trusts_all=trusts_all)
+            start, target = split_target(_redirect_target(reply))
+            trusts = self._context.is_location_trusted
+            hop = next_hop(hop, start, first=first, trusts_all=trusts)
         message = f"more than {self._context.max_redirects} redirects (--max-redirects)"
         raise AttemptError(ErrorKind.REDIRECT, message)
 
@@ -183,13 +184,18 @@ class HttpClient:
         connection.close()
 
 
+def _redirected(error: AttemptError, origin: Origin) -> AttemptError:
+    """Return the error with the origin, which is not in the URL of the list."""
+    return AttemptError(error.kind, f"{error.message} (redirected to {url_of(origin)})")
+
+
 def _is_redirect(reply: HttpReply) -> bool:
     """Tell whether a reply is a redirect; a 300 is one if it has a Location."""
     is_choice = reply.status == HTTPStatus.MULTIPLE_CHOICES
     return reply.status in _REDIRECTS or (is_choice and "location" in reply.headers)
 
 
-def _redirect_target(url: str, reply: HttpReply) -> str:
+def _redirect_target(reply: HttpReply) -> str:
     """Return the URL that a redirect leads to; raise an AttemptError without a usable one."""
     locations = dict.fromkeys(reply.head.values("location"))
     if len(locations) > 1:
@@ -200,7 +206,7 @@ def _redirect_target(url: str, reply: HttpReply) -> str:
         raise AttemptError(ErrorKind.REDIRECT, f"HTTP {reply.status} without a Location")
     # In practice, non-ASCII bytes of a Location are UTF-8.
     text = location.encode("latin-1").decode("utf-8", "surrogateescape")
-    target = resolve(url, text)
+    target = resolve(reply.url, text)
     if target is None:
         shown = printable(without_secrets(text)[:200])
         raise AttemptError(ErrorKind.REDIRECT, f"redirect to an unusable URL: {shown}")

@@ -14,7 +14,7 @@ from url_downloader.network.address_guard import AddressGuard
 from url_downloader.network.connection_pool import ConnectionPool
 from url_downloader.network.connector import Connector
 from url_downloader.network.cookies import Cookies, read_cookies
-from url_downloader.network.dialler import Dialler
+from url_downloader.network.dialler import Dialler, Endpoint
 from url_downloader.network.logins import Logins, find_logins, read_logins
 from url_downloader.network.request_plans import RequestPlans
 from url_downloader.network.resolver import Resolver
@@ -88,24 +88,27 @@ def client_context(
 
 
 def _dialler(settings: DialSettings) -> Dialler:
-    family = _FAMILIES[settings.family]
+    family, source = _FAMILIES[settings.family], None
     if settings.interface is not None:
         # From an IPv4 address, only IPv4 addresses can be reached.
         family = socket.AF_INET6 if ":" in settings.interface else socket.AF_INET
-        _check_interface(settings.interface, family=family)
+        source = _source(settings.interface, family=family)
     fixed = {(host.removesuffix("."), port): found for host, port, found in settings.resolve}
     return Dialler(
         Resolver(family=family, fixed=fixed),
         guard=AddressGuard(settings),
-        source=settings.interface,
+        source=source,
     )
 
 
-def _check_interface(address: str, *, family: socket.AddressFamily) -> None:
-    """Raise an InputError if this machine does not have the address."""
+def _source(address: str, *, family: socket.AddressFamily) -> Endpoint:
+    """Return what to bind sockets to; raise an InputError if the address is not there."""
     try:
+        # Not (address, 0), which would lose the zone of a link-local address.
+        endpoint = socket.getaddrinfo(address, 0, family, flags=socket.AI_NUMERICHOST)[0][4]
         with socket.socket(family) as sock:
-            sock.bind((address, 0))
+            sock.bind(endpoint)
+            return endpoint
     except OSError as error:
         message = f"--interface: no connection can come from {address}: {error.strerror}"
         raise InputError(message) from error

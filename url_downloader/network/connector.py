@@ -70,7 +70,7 @@ class Connector:
             try:
                 connection = opening.run(self._tls)
             except (AttemptError, *TRANSFER_ERRORS) as error:
-                raise control.failure() or connect_error(error) from error
+                raise control.failure() or connect_error(error, seconds=seconds) from error
             finally:
                 # Before `opened` closes the sockets.
                 control.release()
@@ -134,7 +134,7 @@ class _Opening:
 
     def _open_through_socks(self, proxy: Proxy) -> socket.socket:
         destination = self._socks_destination(proxy)
-        with _proxy_errors():
+        with _proxy_errors(proxy):
             sock = self._dial((proxy.host, proxy.port), is_proxy=True)
             sock.settimeout(self._seconds_left())
             make_socks_tunnel(sock, proxy, destination=destination)
@@ -154,7 +154,7 @@ class _Opening:
         return chosen
 
     def _open_to_http_proxy(self, proxy: Proxy, tls: TlsConfig) -> socket.socket:
-        with _proxy_errors():
+        with _proxy_errors(proxy):
             sock = self._dial((proxy.host, proxy.port), is_proxy=True)
             if proxy.scheme == "https":
                 sock = self._secured(sock, ssl_context(tls.anonymous), host=proxy.host)
@@ -221,9 +221,9 @@ def _reject_early_bytes(connection: Connection) -> None:
 
 
 @contextmanager
-def _proxy_errors() -> Iterator[None]:
+def _proxy_errors(proxy: Proxy) -> Iterator[None]:
     """Raise errors in the block as those of a proxy."""
     try:
         yield
     except (AttemptError, *TRANSFER_ERRORS) as error:
-        raise proxy_error(error) from error
+        raise proxy_error(error, proxy) from error

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import chain, zip_longest
 from math import inf
+from typing import Any
 
 from url_downloader.network.address_guard import AddressGuard
 from url_downloader.network.resolver import Address, Host, Resolver
@@ -37,19 +38,23 @@ _IP_BIND_ADDRESS_NO_PORT = 24
 """Option of Linux: the port of a bound socket is chosen when it connects (ip(7))."""
 
 
+Endpoint = tuple[Any, ...]
+"""Address of a socket, as `bind` and `connect` take it."""
+
+
 class Dialler:
     """Dialler of hosts, which remembers the address that answered last.
 
     Args:
         resolver: Resolver of host names.
         guard: Rules for the addresses of servers.
-        source: Address of this machine to connect from; None for any.
+        source: Address of this machine to connect from, with port 0; None for any.
 
     Threads: any.
     """
 
     def __init__(
-        self, resolver: Resolver, *, guard: AddressGuard, source: str | None = None
+        self, resolver: Resolver, *, guard: AddressGuard, source: Endpoint | None = None
     ) -> None:
         self._resolver = resolver
         self._guard = guard
@@ -123,12 +128,12 @@ class _Race:
 
     Args:
         addresses: Addresses in the order of their attempts.
-        source: Address of this machine to connect from; None for any.
+        source: Address of this machine to connect from, with port 0; None for any.
         control: Control whose abort ends the race.
     """
 
     def __init__(
-        self, addresses: Sequence[Address], *, source: str | None, control: AttemptControl
+        self, addresses: Sequence[Address], *, source: Endpoint | None, control: AttemptControl
     ) -> None:
         self._waiting = deque(addresses)
         self._source = source
@@ -199,7 +204,7 @@ class _Race:
             if self._source is not None:
                 with suppress(OSError):
                     sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
-                sock.bind((self._source, 0))
+                sock.bind(self._source)
         except BaseException:
             sock.close()
             raise

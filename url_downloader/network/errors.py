@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 
+from url_downloader.config.proxies import Proxy
 from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError
 from url_downloader.shared.models import ErrorKind
 
@@ -43,22 +44,29 @@ def transfer_error(error: Exception) -> AttemptError:
     raise error
 
 
-def connect_error(error: Exception) -> AttemptError:
-    """Return the AttemptError for an error during the look-up, the connecting or TLS."""
+def connect_error(error: Exception, *, seconds: float) -> AttemptError:
+    """Return the AttemptError for an error during the look-up, the connecting or TLS.
+
+    Args:
+        error: The error.
+        seconds: Upper bound for the time of these steps, for the message.
+    """
     if isinstance(error, TimeoutError):
-        return AttemptError(ErrorKind.TIMEOUT, "no connection within --connect-timeout")
+        message = f"no connection within --connect-timeout {seconds:g} s"
+        return AttemptError(ErrorKind.TIMEOUT, message)
     return transfer_error(error)
 
 
-def proxy_error(error: Exception) -> AttemptError:
+def proxy_error(error: Exception, proxy: Proxy) -> AttemptError:
     """Return the AttemptError for an error on the way to a proxy, or in the talk with it."""
-    found = connect_error(error)
+    found = transfer_error(error)
     if found.kind in (ErrorKind.NO_DESCRIPTORS, ErrorKind.PROXY, ErrorKind.PROXY_REFUSED):
         return found
     if found.kind is ErrorKind.CERTIFICATE:
         return AttemptError(found.kind, f"the proxy: {found.message}")
     reason = found.message if isinstance(error, AttemptError) else _reason(error)
-    return AttemptError(ErrorKind.PROXY, f"the proxy failed: {reason}")
+    message = f"the proxy {proxy.host}:{proxy.port} failed: {reason}"
+    return AttemptError(ErrorKind.PROXY, message)
 
 
 def _reason(error: Exception) -> str:

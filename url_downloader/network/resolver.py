@@ -30,8 +30,10 @@ NO_NAME_SECONDS = 5.0
 """Seconds; time that a name counts as unknown: it may be a new one."""
 _CHECK_SECONDS = 0.05
 """Seconds between two calls of the check while a caller waits."""
-_NO_NAME = {getattr(socket, name, None) for name in ("EAI_NONAME", "EAI_NODATA")}
-"""Errors of getaddrinfo for names that do not exist, or that have no address."""
+_NO_NAME = {
+    getattr(socket, name, None) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")
+}
+"""Errors of getaddrinfo for names that do not exist, or that have no address of a family."""
 
 
 class Resolver:
@@ -79,7 +81,9 @@ class Resolver:
             with suppress(OSError, UnicodeError):
                 found += self._find((each, port), socket.AI_NUMERICHOST)
         if fixed and not found:
-            raise socket.gaierror(socket.EAI_NONAME, "--resolve gives no usable address")
+            raise socket.gaierror(
+                socket.EAI_NONAME, "--resolve gives no address of this family"
+            )
         return found or self._start_or_join(host).addresses(check)
 
     def forget(self, host: Host) -> None:
@@ -104,7 +108,14 @@ class Resolver:
 
     def _find(self, host: Host, flags: int = 0) -> Sequence[Address]:
         kind = socket.SOCK_STREAM
-        return socket.getaddrinfo(*host, family=self._family, type=kind, flags=flags)
+        try:
+            return socket.getaddrinfo(*host, family=self._family, type=kind, flags=flags)
+        except socket.gaierror as error:
+            if self._family == socket.AF_UNSPEC or error.errno not in _NO_NAME:
+                raise
+            family = "IPv6" if self._family == socket.AF_INET6 else "IPv4"
+            message = f"no {family} address, which -4, -6 or --interface asks for"
+            raise socket.gaierror(error.errno, message) from None
 
 
 class LookUpThread(StoppableThread):

@@ -117,16 +117,17 @@ def test_bad_network(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("192.0.2.1", "192.0.2.1"), ("FE80:0::1%eth0", "fe80::1%eth0"), ("::", "::")],
+    [
+        *[("192.0.2.1", "192.0.2.1"), ("FE80:0::1%eth0", "fe80::1%eth0"), ("::", "::")],
+        ("[::1]", "::1"),
+    ],
 )
 def test_interface(text: str, expected: str) -> None:
     """The source of connections is an IP address."""
     assert parse_interface(text) == expected
 
 
-@pytest.mark.parametrize(
-    "text", ["", "eth0", "lo", "h.test", "if!eth0", "192.0.2.1/24", "[::1]"]
-)
+@pytest.mark.parametrize("text", ["", "eth0", "lo", "h.test", "if!eth0", "192.0.2.1/24", "[h]"])
 def test_bad_interface(text: str) -> None:
     """A name is an error, which says that an address is needed."""
     with pytest.raises(ValueError, match=r"must be an IP address, not .*names of interfaces"):

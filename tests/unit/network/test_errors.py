@@ -7,6 +7,7 @@ real handshake between two buffers.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import socket
 import ssl
@@ -16,6 +17,7 @@ import pytest
 import trustme
 
 from tests.support.memory_replies import MemoryStream, body_of, connection_over, reply
+from url_downloader.config.proxies import Proxy
 from url_downloader.network.connection import StaleConnectionError
 from url_downloader.network.errors import (
     TRANSFER_ERRORS,
@@ -30,6 +32,8 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 Translation = Callable[[Exception], AttemptError]
+in_connecting = functools.partial(connect_error, seconds=9)
+of_proxy = functools.partial(proxy_error, proxy=Proxy("http", "proxy.test", 3128))
 
 
 def system_error(number: int) -> OSError:
@@ -82,19 +86,19 @@ def reading_error(stream: MemoryStream) -> AttemptError:
         (
             TimeoutError("timed out"),
             ErrorKind.TIMEOUT,
-            "no connection within --connect-timeout",
+            "no connection within --connect-timeout 9 s",
         ),
         (
             system_error(errno.ETIMEDOUT),
             ErrorKind.TIMEOUT,
-            "no connection within --connect-timeout",
+            "no connection within --connect-timeout 9 s",
         ),
         (UnicodeError("label too long"), ErrorKind.INVALID_URL, "invalid host name"),
     ],
 )
 def test_connecting(error: Exception, kind: ErrorKind, message: str) -> None:
     """Name, refusal, route and time have their kinds, and the message of the system."""
-    found = connect_error(error)
+    found = in_connecting(error)
     assert (found.kind, found.message) == (kind, message)
 
 
@@ -228,7 +232,7 @@ def test_a_handshake_that_fails(
     words: str,
 ) -> None:
     """A certificate that is not trusted, or another's, has another kind than broken TLS."""
-    found = connect_error(handshake(host, peer))
+    found = in_connecting(handshake(host, peer))
     assert found.kind is kind
     assert words in found.message
 
@@ -237,15 +241,15 @@ def test_a_handshake_that_fails(
     ("peer", "kind", "words"),
     [
         ("stranger", ErrorKind.CERTIFICATE, "the proxy: certificate not accepted: unable to"),
-        ("plain", ErrorKind.PROXY, "the proxy failed: "),
-        ("leaving", ErrorKind.PROXY, "the proxy failed: UNEXPECTED_EOF"),
+        ("plain", ErrorKind.PROXY, "the proxy proxy.test:3128 failed: "),
+        ("leaving", ErrorKind.PROXY, "the proxy proxy.test:3128 failed: UNEXPECTED_EOF"),
     ],
 )
 def test_a_handshake_with_a_proxy_that_fails(
     handshake: Callable[[str, str], OSError], peer: str, kind: ErrorKind, words: str
 ) -> None:
     """The certificate of a proxy is as final as that of a server; the rest may pass."""
-    found = proxy_error(handshake("localhost", peer))
+    found = of_proxy(handshake("localhost", peer))
     assert found.kind is kind
     assert found.message.startswith(words)
 
@@ -262,32 +266,38 @@ def test_a_handshake_with_a_proxy_that_fails(
 )
 def test_a_handshake_that_is_cut_off(error: OSError, kind: ErrorKind) -> None:
     """A close, a reset or silence within the handshake is never a certificate error."""
-    assert connect_error(error).kind is kind
+    assert in_connecting(error).kind is kind
 
 
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (NO_NAME, "the proxy failed: Name or service not known"),
-        (REFUSED, "the proxy failed: Connection refused"),
-        (NO_ROUTE, "the proxy failed: No route to host"),
-        (system_error(errno.ECONNRESET), "the proxy failed: Connection reset by peer"),
-        (TimeoutError("timed out"), "the proxy failed: no answer in time"),
-        (tls_error(ssl.SSLError, "BAD_RECORD_MAC"), "the proxy failed: BAD_RECORD_MAC"),
+        (NO_NAME, "the proxy proxy.test:3128 failed: Name or service not known"),
+        (REFUSED, "the proxy proxy.test:3128 failed: Connection refused"),
+        (NO_ROUTE, "the proxy proxy.test:3128 failed: No route to host"),
+        (
+            system_error(errno.ECONNRESET),
+            "the proxy proxy.test:3128 failed: Connection reset by peer",
+        ),
+        (TimeoutError("timed out"), "the proxy proxy.test:3128 failed: no answer in time"),
+        (
+            tls_error(ssl.SSLError, "BAD_RECORD_MAC"),
+            "the proxy proxy.test:3128 failed: BAD_RECORD_MAC",
+        ),
         (
             StaleConnectionError("connection closed before the reply"),
-            "the proxy failed: connection closed before the reply",
+            "the proxy proxy.test:3128 failed: connection closed before the reply",
         ),
         (
             AttemptError(ErrorKind.NOT_HTTP, "not an HTTP/1 status line: b'SSH'"),
-            "the proxy failed: not an HTTP/1 status line: b'SSH'",
+            "the proxy proxy.test:3128 failed: not an HTTP/1 status line: b'SSH'",
         ),
         (AttemptError(ErrorKind.PROXY, "no tunnel"), "no tunnel"),
     ],
 )
 def test_a_proxy_that_fails(error: Exception, message: str) -> None:
     """An error on the way to the proxy, or in the talk with it, is the proxy's."""
-    found = proxy_error(error)
+    found = of_proxy(error)
     assert (found.kind, found.message) == (ErrorKind.PROXY, message)
 
 
@@ -301,14 +311,14 @@ def test_a_proxy_that_fails(error: Exception, message: str) -> None:
 )
 def test_errors_with_a_proxy_that_keep_their_kind(error: Exception) -> None:
     """A lack of descriptors is no fault of the proxy; a refusal is final."""
-    found = proxy_error(error)
+    found = of_proxy(error)
     assert (found.kind, found.message) == (
-        connect_error(error).kind,
-        connect_error(error).message,
+        in_connecting(error).kind,
+        in_connecting(error).message,
     )
 
 
-@pytest.mark.parametrize("translation", [transfer_error, connect_error, proxy_error])
+@pytest.mark.parametrize("translation", [transfer_error, in_connecting, of_proxy])
 def test_an_error_of_the_attempt_passes(translation: Translation) -> None:
     """An error that is an AttemptError already is not translated again."""
     refused = AttemptError(ErrorKind.PROXY_REFUSED, "no")
@@ -330,13 +340,13 @@ def test_an_error_of_the_attempt_passes(translation: Translation) -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-@pytest.mark.parametrize("translation", [transfer_error, connect_error, proxy_error])
+@pytest.mark.parametrize("translation", [transfer_error, in_connecting, of_proxy])
 def test_no_text_of_an_exception_is_shown(error: Exception, translation: Translation) -> None:
     """Texts of exceptions are not shown: they may quote passwords, headers or unread bytes."""
     assert "S3CRET" not in translation(error).message
 
 
-@pytest.mark.parametrize("translation", [transfer_error, connect_error, proxy_error])
+@pytest.mark.parametrize("translation", [transfer_error, in_connecting, of_proxy])
 def test_a_bug_is_not_explained_away(translation: Translation) -> None:
     """An error that no system raises is raised again as it is."""
     bug = KeyError("ours")
