@@ -10,7 +10,7 @@ For each request, `HttpClient.open` goes through these steps:
    is returned as an HttpReply, whose body the caller reads.
 4. When the reply is closed, its connection goes back to the pool, or is closed.
 
-Another thread can abort each step through the AttemptControl. Independent of jobs and files.
+Another thread can abort each step through the AttemptControl.
 """
 
 from __future__ import annotations
@@ -116,9 +116,10 @@ class HttpClient:
         """Send a request; return the connection and the head of the reply."""
         idle = self._context.pool.take(plan.route)
         try:
-            head = self._ask_idle(idle, request, limits=limits) if idle is not None else None
-            if idle is not None and head is not None:
-                return idle, head
+            if idle is not None:
+                head = self._ask_idle(idle, request, limits=limits)
+                if head is not None:
+                    return idle, head
             connection = self._context.connector.connect(
                 plan.route, control=self.control, seconds=limits.connect_seconds
             )
@@ -126,7 +127,8 @@ class HttpClient:
         except BaseException as error:
             self._context.pool.leave()
             if isinstance(error, AttemptError) and error.kind is ErrorKind.NO_DESCRIPTORS:
-                # Otherwise they might be the cause for ever: nothing succeeds until then.
+                # Idle connections have descriptors, too: until they are closed, each attempt
+                # might fail.
                 self._context.pool.close_idle()
             raise
 
@@ -166,7 +168,7 @@ class HttpClient:
             raise
 
     def close(self) -> None:
-        """Release what an abort could shut down; the connections belong to the run."""
+        """Release the socket of the last request; its connection belongs to the run."""
         self.control.release()
 
     def _release(self, connection: Connection, is_kept: bool) -> None:

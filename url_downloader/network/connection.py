@@ -14,12 +14,7 @@ import struct
 from http import HTTPStatus
 from typing import Protocol
 
-from url_downloader.network.reply_head import (
-    ReplyHead,
-    find_head,
-    parse_plain_head,
-    too_large_error,
-)
+from url_downloader.network.reply_head import ReplyHead, find_head, parse_plain_head
 from url_downloader.network.route import Route
 from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.compute_turn import COMPUTE_TURN
@@ -245,7 +240,8 @@ class Connection:
             if head is not None:
                 interim, start = interim + 1, start + head.size
                 if interim > MAX_INTERIM:
-                    raise too_large_error(f"more than {MAX_INTERIM} interim replies (1xx)")
+                    message = f"more than {MAX_INTERIM} interim replies (1xx)"
+                    raise AttemptError(ErrorKind.HEADERS_TOO_LARGE, message)
                 continue
             scanned = len(data)
             COMPUTE_TURN.release()

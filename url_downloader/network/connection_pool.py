@@ -40,7 +40,7 @@ class ConnectionPool:
         self._max_open = max_open
         self._max_idle_per_route = max_idle_per_route
         self._now = now
-        # Leaf lock; guards all fields below. Connections are closed after it is released.
+        # Guards all fields below. Connections are closed after it is released.
         self._lock = threading.Lock()
         self._is_closed = False
         self._places = 0

@@ -3,7 +3,8 @@
 The steps of `Connector.connect`:
 
 1. The dialler connects to the server, or to the proxy. With an HTTPS proxy, TLS follows.
-2. A SOCKS proxy, or the CONNECT of an HTTP proxy, makes a tunnel to the server.
+2. A SOCKS proxy, or the CONNECT of an HTTP proxy, makes a tunnel to the server. An HTTP proxy
+   that forwards the requests, those for http origins, needs none.
 3. For an https origin, TLS follows; within the TLS of an HTTPS proxy, if there is one.
 """
 

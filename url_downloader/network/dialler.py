@@ -59,9 +59,10 @@ class Dialler:
         self._resolver = resolver
         self._guard = guard
         self._source = source
-        # Guards _winners, of which the oldest is first.
+        # Guards changes of _winners: by host, the address that answered last; the oldest is
+        # first. To read one takes no lock.
         self._lock = threading.Lock()
-        self._winners: OrderedDict[Host, object] = OrderedDict()
+        self._winners: OrderedDict[Host, Address] = OrderedDict()
 
     def connect(
         self, host: Host, *, control: AttemptControl, deadline: float, is_proxy: bool = False

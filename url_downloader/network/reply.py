@@ -78,20 +78,11 @@ class HttpReply:
 
     @property
     def is_length_known(self) -> bool:
-        """Tell whether the framing shows where the body ends (RFC 9112 §6.3).
-
-        If not, a body that was cut off looks complete.
-        """
+        """Tell whether the framing shows where the body ends (RFC 9112 §6.3)."""
         return not isinstance(self._body, UnboundedBody)
 
     def chunks(self) -> Iterator[Chunk]:
-        """Yield the body as it arrives, still in its content coding.
-
-        The caller writes or reads each chunk completely before it asks for the next one.
-
-        Raises:
-            AttemptError: The body is incomplete, malformed or late, or the attempt was aborted.
-        """
+        """Yield the body, still in its content coding; see `shared.ports.Reply.chunks`."""
         body, size = self._body, CHUNK_SIZE
         is_here = self.length is not None and self.length <= self._connection.buffered
         if not is_here:

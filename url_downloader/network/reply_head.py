@@ -112,7 +112,8 @@ def find_head(data: bytes | bytearray, start: int, *, scanned: int) -> ReplyHead
         raise _not_http_error(bytes(data[start:end_of_line]))
     end = _HEAD_END.search(data, max(start, scanned - 2))
     if (len(data) + 1 if end is None else end.end()) > MAX_HEAD_BYTES:
-        raise too_large_error(f"header block over {MAX_HEAD_BYTES // 1024} KiB")
+        message = f"header block over {MAX_HEAD_BYTES // 1024} KiB"
+        raise AttemptError(ErrorKind.HEADERS_TOO_LARGE, message)
     if end is None or status_line is None:
         return None
     if int(status_line[2]) == HTTPStatus.SWITCHING_PROTOCOLS:
@@ -176,8 +177,3 @@ def _line_error(line: str) -> AttemptError:
 def malformed_error(message: str) -> AttemptError:
     """Return the error for a reply that is malformed."""
     return AttemptError(ErrorKind.MALFORMED, message)
-
-
-def too_large_error(message: str) -> AttemptError:
-    """Return the error for a reply whose head exceeds a bound."""
-    return AttemptError(ErrorKind.HEADERS_TOO_LARGE, message)

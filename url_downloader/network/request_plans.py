@@ -12,9 +12,8 @@ from requests.structures import CaseInsensitiveDict
 from url_downloader.config.proxies import proxy_fields
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.network.logins import Logins
-from url_downloader.network.proxy_routes import ProxyRoutes
 from url_downloader.network.request_head import combine_fields, header_block
-from url_downloader.network.route import Route, route_to
+from url_downloader.network.route import Route, proxy_finder, route_to
 from url_downloader.shared.ports import Fields
 from url_downloader.shared.url_parts import Login, Origin, login_of, origin_of, url_of
 
@@ -104,7 +103,7 @@ class RequestPlans:
 
     def __init__(self, settings: ServerSettings, logins: Logins) -> None:
         self._settings = settings
-        self._proxy_to = ProxyRoutes(settings.proxy).proxy_to
+        self._proxy_to = proxy_finder(settings.proxy)
         self._logins = logins
         self.plan = functools.lru_cache(maxsize=1024)(self._plan)
 

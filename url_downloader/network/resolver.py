@@ -15,6 +15,7 @@ from contextlib import suppress
 from math import inf
 from typing import Any
 
+from url_downloader.config.dial_settings import ANY_HOST
 from url_downloader.shared.threads import StoppableThread
 
 Host = tuple[str, int]
@@ -41,10 +42,11 @@ class Resolver:
 
     Args:
         family: Family of the addresses to look for; AF_UNSPEC for all.
-        fixed: Addresses of hosts that are not looked up. The name `*` stands for all hosts.
+        fixed: Addresses of hosts that are not looked up. The name ANY_HOST stands for all
+            hosts.
         now: Monotonic clock, seconds.
 
-    Threads: all methods from any thread.
+    Threads: any.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class Resolver:
         """
         name, port = host
         key = name.lower().removesuffix("."), port
-        fixed = self._fixed.get(key) or self._fixed.get(("*", port))
+        fixed = self._fixed.get(key) or self._fixed.get((ANY_HOST, port))
         found: list[Address] = []
         for each in fixed or (name,):
             # An IP address needs no thread, because the system does not query DNS for it.
@@ -129,16 +131,12 @@ class LookUpThread(StoppableThread):
     Attributes:
         expires: Monotonic time until which the answer counts; infinite during the look-up.
 
-    Threads: `addresses` from any thread. All others in this thread; in that of the caller if
-    this one could not start.
+    Threads: `addresses` and `expires` from any thread; `run_once` in this one, or in that of
+    the caller if this one could not start.
     """
 
     def __init__(
-        self,
-        host: Host,
-        *,
-        find: Callable[[Host], Sequence[Address]],
-        now: Callable[[], float],
+        self, host: Host, *, find: Callable[[Host], Sequence[Address]], now: Callable[[], float]
     ) -> None:
         super().__init__(name=f"resolver-{host[0]}", on_crash=self._fail)
         self._host = host

@@ -16,6 +16,7 @@ _NO_LOGIN = (
     " variable"
 )
 _GRANTED_5, _GRANTED_4 = 0x00, 0x5A
+"""Reply codes of success."""
 _REFUSALS = {
     0x01: "general failure of the proxy",
     0x02: "not allowed by the rules of the proxy",
@@ -29,7 +30,7 @@ _REFUSALS = {
     0x5C: "the proxy gets no user name from an identd on this machine",
     0x5D: "the user name is not that of the identd on this machine",
 }
-"""Meanings of the reply codes of SOCKS 5 (RFC 1928 §6), then of SOCKS 4."""
+"""Meanings of the codes of failure of SOCKS 5 (RFC 1928 §6), then of SOCKS 4."""
 _NO_AUTHENTICATION, _PASSWORD, _NO_METHOD = 0x00, 0x02, 0xFF
 """Methods of authentication (RFC 1928 §3)."""
 _ADDRESS_SIZES = {1: 4, 4: 16}

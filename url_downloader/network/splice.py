@@ -83,11 +83,7 @@ class BodyPipe:
     """
 
     def __init__(
-        self,
-        connection: Connection,
-        *,
-        ends: tuple[int, int],
-        resources: ExitStack,
+        self, connection: Connection, *, ends: tuple[int, int], resources: ExitStack
     ) -> None:
         self._connection = connection
         self._sock = connection.base

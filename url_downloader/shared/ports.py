@@ -142,7 +142,7 @@ class Transport(Protocol):
         """
 
     def close(self) -> None:
-        """Close all connections."""
+        """Release what the transport holds. The caller has closed its replies."""
 
 
 class Decoder(Protocol):
