@@ -37,6 +37,8 @@ VAGUE_WORDS = {"What", "Who", "Whose", "Those", "Whether", "Where", "How", "Why"
 FIXED_SIGNATURES = {
     # Exceptions are pickled by position.
     "TransitionError.__init__",
+    # As in queue.Queue.
+    "HostQueue.put",
 }
 MAY_NAME_THREAD = {"engine", "shared"}
 """Packages that name the bare class: a StoppableThread is one, and the pool joins them."""

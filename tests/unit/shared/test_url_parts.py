@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.shared.url_parts import login_of, origin_of, without_credentials
+from url_downloader.shared.url_parts import (
+    login_of,
+    origin_of,
+    origin_text,
+    url_of,
+    without_credentials,
+)
 
 STARTS = {
     "http://a": ("http", "a", 80),
@@ -32,6 +38,18 @@ def test_what_follows_the_origin_is_no_part_of_it(start: str, rest: str) -> None
     assert origin_of(start + rest) == STARTS[start]
     login = (b"me", b"word") if urlsplit(start).username else None
     assert login_of(start + rest) == login
+
+
+@pytest.mark.parametrize("login", ["", "me@", "me:word@", ":@", "a%2Fb:c%40d@"])
+@pytest.mark.parametrize("rest", ["/", "/x/y", "/a@b?c=/d@e", "//f@g:3"])
+@pytest.mark.parametrize(
+    "start", ["http://a", "https://a.b:80", "http://a.:81", "http://[::1]", "https://[::1]:8"]
+)
+def test_an_origin_as_text(start: str, rest: str, login: str) -> None:
+    """URLs in normal form have the same text if, and only if, they have the same origin."""
+    scheme, _, host = start.partition("://")
+    text = origin_text(f"{scheme}://{login}{host}{rest}")
+    assert text == start == url_of(origin_of(f"{start}{rest}"))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,180 @@
+"""The order of hosts: fewest running attempts, turns, retries first, and what is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.jobs import make_job
+from url_downloader.engine.host_order import REST_SECONDS, HostOrder
+from url_downloader.shared.models import DownloadJob
+
+HOSTS = "abc"
+
+
+def job_of(host: str, number: int = 1) -> DownloadJob:
+    """Return a job of this host."""
+    return make_job(number, url=f"http://{host}/{number}")
+
+
+def order_of(hosts: str, *, is_by_host: bool = True) -> HostOrder:
+    """Return an order with a job for each letter, whose name is the letter and its place."""
+    order = HostOrder(is_by_host=is_by_host)
+    for number, host in enumerate(hosts):
+        order.add(job_of(host, number))
+    return order
+
+
+def take(order: HostOrder) -> DownloadJob | None:
+    """Start the next job, if there is one."""
+    host = order.first()
+    return order.start(host) if host is not None else None
+
+
+def taken(order: HostOrder, count: int) -> str:
+    """Start jobs; return their hosts and numbers."""
+    jobs = [take(order) for _ in range(count)]
+    return " ".join(f"{job.url[7]}{job.job_id}" for job in jobs if job is not None)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "order"),
+    [
+        ("", ""),
+        ("aaa", "a0 a1 a2"),
+        ("aabb", "a0 b2 a1 b3"),
+        ("aaaabc", "a0 b4 c5 a1 a2 a3"),
+        ("cba", "c0 b1 a2"),
+        ("aabbcc", "a0 b2 c4 a1 b3 c5"),
+    ],
+)
+def test_hosts_take_turns(hosts: str, order: str) -> None:
+    """The next job is one of a host with the fewest running ones, in turns among equals."""
+    assert taken(order_of(hosts), 6) == order
+
+
+def test_hosts_are_told_apart_only_if_wanted() -> None:
+    """Without hosts, the jobs keep the order of the list."""
+    order = order_of("aabbac", is_by_host=False)
+    assert taken(order, 6) == "a0 a1 b2 b3 a4 c5"
+    order.done(job_of("b"), now=0.0)
+    assert order.active(9.0) == 1
+
+
+def test_a_single_worker_changes_between_hosts() -> None:
+    """With one job at a time, the hosts take turns."""
+    order = order_of("aaabbc")
+    seen = ""
+    while (job := take(order)) is not None:
+        seen += job.url[7]
+        order.done(job, now=0.0)
+    assert seen == "abcaba"
+
+
+@pytest.mark.parametrize(
+    ("urls", "hosts"),
+    [
+        (["http://h/a", "http://h/b?x", "http://h/a/b"], 1),
+        (["http://h/", "https://h/", "http://h:81/", "http://g/"], 4),
+        (["http://h/", "http://user:secret@h/", "http://other@h/"], 1),
+        (["http://[::1]:81/", "http://[::1]:82/", "http://u@[::1]:81/"], 2),
+    ],
+)
+def test_a_host_is_an_origin(urls: Sequence[str], hosts: int) -> None:
+    """URLs with the same scheme, host name and port are of one host, with any login."""
+    order = HostOrder(is_by_host=True)
+    for url in urls:
+        order.add(make_job(url=url))
+    assert order.active(0.0) == hosts
+
+
+def test_retries_come_first_within_their_host() -> None:
+    """A host's retries come before its other jobs, in their own order."""
+    order = order_of("aabb")
+    for number in (7, 8):
+        order.add_retry(job_of("a", number))
+    assert (order.listed, order.retries) == (4, 2)
+    assert taken(order, 4) == "a7 b2 a8 b3"
+    assert (order.listed, order.retries) == (2, 0)
+    assert taken(order, 2) == "a0 a1"
+
+
+def test_a_host_is_active_for_a_second_without_jobs() -> None:
+    """A host counts as active while a job waits or runs, and for a second after; then not."""
+    order = order_of("ab")
+    assert (taken(order, 2), order.active(99.0)) == ("a0 b1", 2)
+    order.done(job_of("a"), now=100.0)
+    order.done(job_of("b"), now=100.5)
+    assert order.next_rest_end() == 100.0 + REST_SECONDS
+    assert [order.active(now) for now in (100.9, 101.0, 101.4, 101.5)] == [2, 1, 1, 0]
+    assert order.next_rest_end() is None
+
+
+def test_a_job_ends_the_rest() -> None:
+    """A host that gets a job within the second stays active."""
+    order = order_of("a")
+    for number in range(3):
+        job = take(order)
+        assert job is not None
+        order.done(job, now=float(number))
+        order.add(job_of("a", number))
+        assert (order.next_rest_end(), order.active(number + 0.5)) == (None, 1)
+    assert order.active(1000.0) == 1
+
+
+def test_hosts_without_jobs_are_forgotten() -> None:
+    """A run over many hosts remembers only those of the last second."""
+    order = HostOrder(is_by_host=True)
+    for number in range(1000):
+        order.add(job_of(f"h{number}"))
+        job = take(order)
+        assert job is not None
+        order.done(job, now=number * REST_SECONDS / 10)
+    assert len(order._hosts) <= 11
+
+
+class Model:
+    """The order as the rules say it, by looking at all jobs."""
+
+    def __init__(self) -> None:
+        self.listed: list[DownloadJob] = []
+        self.retries: list[DownloadJob] = []
+        self.running: list[DownloadJob] = []
+
+    def start(self, job: DownloadJob) -> None:
+        """Check that this job may be the next one, and start it."""
+        of_host = [each for each in (*self.retries, *self.listed) if each.url[7] == job.url[7]]
+        assert of_host[0] is job
+        loads = {each.url[7]: 0 for each in (*self.retries, *self.listed)}
+        for each in self.running:
+            if each.url[7] in loads:
+                loads[each.url[7]] += 1
+        assert loads[job.url[7]] == min(loads.values())
+        (self.retries if job in self.retries else self.listed).remove(job)
+        self.running.append(job)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["add", "retry", "start", "done"]), st.integers(0, 99)))
+)
+def test_any_sequence_of_calls_keeps_the_rules(calls: list[tuple[str, int]]) -> None:
+    """After any calls, the next job is the one that a look at all jobs gives."""
+    order, model = HostOrder(is_by_host=True), Model()
+    for number, (call, choice) in enumerate(calls):
+        job = job_of(HOSTS[choice % 3], number)
+        if call == "add":
+            order.add(job)
+            model.listed.append(job)
+        elif call == "retry":
+            order.add_retry(job)
+            model.retries.append(job)
+        elif call == "done" and model.running:
+            order.done(model.running.pop(choice % len(model.running)), now=float(number))
+        elif (found := take(order)) is not None:
+            model.start(found)
+        else:
+            assert not model.listed + model.retries
+    assert (order.listed, order.retries) == (len(model.listed), len(model.retries))
