@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.jobs import BUSY, NOT_FOUND, OK, make_jobs
+from tests.support.jobs import BUSY, NOT_FOUND, OK, make_job, make_jobs
 from tests.support.racing import frequent_switches
 from tests.support.scripted_pool import (
     PATIENT,
@@ -42,7 +42,14 @@ from url_downloader.shared.models import (
         (raise_bug, JobStatus.FAILED, 1),
     ],
 )
-@pytest.mark.parametrize("pool", [PoolSettings(), PoolSettings(max_workers=32, queue_size=1)])
+@pytest.mark.parametrize(
+    "pool",
+    [
+        PoolSettings(),
+        PoolSettings(max_workers=32, queue_size=1),
+        PoolSettings(max_workers=32, queue_size=1, look_ahead=0),
+    ],
+)
 def test_each_job_ends_once(
     script: Script, status: JobStatus, attempts: int, pool: PoolSettings
 ) -> None:
@@ -68,7 +75,8 @@ def test_none_in_the_list() -> None:
     assert ended_jobs(ScriptedPool(raise_bug).run([])) == 0
 
 
-def test_backpressure() -> None:
+@pytest.mark.parametrize("look_ahead", [0, 20])
+def test_backpressure(look_ahead: int) -> None:
     """While all workers are busy and the queue is full, the producer reads no more jobs."""
     is_released = threading.Event()
     taken: list[DownloadJob] = []
@@ -91,9 +99,9 @@ def test_backpressure() -> None:
         is_released.wait(PATIENT)
         return OK
 
-    settings = PoolSettings(max_workers=3, queue_size=7)
+    settings = PoolSettings(max_workers=3, queue_size=7, look_ahead=look_ahead)
     ScriptedPool(script, pool=settings, should_stop=should_stop).run(jobs())
-    assert 7 < counts[-1] <= 3 + 7 + 1
+    assert 7 + look_ahead < counts[-1] <= 3 + 7 + look_ahead + 1
 
 
 def test_the_order_of_retries() -> None:
@@ -154,18 +162,21 @@ def test_workers_while_retries_wait() -> None:
 
 
 @pytest.mark.parametrize("stop_after", [None, 300])
-def test_a_run_with_many_races(stop_after: int | None) -> None:
+@pytest.mark.parametrize("look_ahead", [0, 20])
+def test_a_run_with_many_races(stop_after: int | None, look_ahead: int) -> None:
     """With many threads, a short queue and random results, all counts of the run agree."""
     chance = random.Random(7)
     results = [OK, OK, NOT_FOUND, BUSY, BUSY, JobResult(kind=ErrorKind.TRUNCATED)]
     pool = ScriptedPool(
         lambda *_: chance.choice(results),
-        pool=PoolSettings(max_workers=32, queue_size=2),
+        pool=PoolSettings(max_workers=32, queue_size=2, look_ahead=look_ahead),
         retry=RetrySettings(delay=0.0001),
         should_stop=lambda: stop_after is not None and len(pool.attempts) > stop_after,
     )
     with frequent_switches():
-        summary = pool.run(make_jobs(600, max_retries=3))
+        summary = pool.run(
+            [make_job(n, url=f"http://h{n % 4}/", max_retries=3) for n in range(1, 601)]
+        )
     counts, metrics = summary.counts, summary.metrics
     assert (summary.crash, pool.permits) == (None, ended_jobs(summary))
     assert summary.was_stopped is (stop_after is not None)

@@ -223,7 +223,8 @@ def test_the_rest_is_not_requested(site: ScriptedServer, target: Path) -> None:
     gate = Hold(site.stopping)
     site.play("/stuck", Reply(body=b"late", delivery=gate))
     entries = urls(site, "missing*2", "stuck", "ok*1000")
-    result = run_cli("-", "-d", target, "-w1", "--max-failures=2", stdin=entries, timeout=SOON)
+    options = ("-w1", "--look-ahead=0", "--max-failures=2")
+    result = run_cli("-", "-d", target, *options, stdin=entries, timeout=SOON)
     found = assert_stopped(result, MAX_FAILURES)
     assert (found.downloaded, site.count("/ok")) == (0, 0)
     assert found.total < 100

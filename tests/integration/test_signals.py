@@ -413,7 +413,7 @@ def test_full_pipe(server: ScriptedServer, target: Path, *, number: signal.Signa
     """A signal ends a run whose queue has no room for the rest of the list."""
     server.play("/x", STALLS["body"])
     urls = "".join(f"{server.url(f'/x?{n}')}\n" for n in range(1000)).encode()
-    with RunningCli("-", "-d", target, "--queue-size=1", OFTEN) as run:
+    with RunningCli("-", "-d", target, "--queue-size=1", "--look-ahead=0", OFTEN) as run:
         run.send(urls)
         server.wait_for_requests(4)
         wait_for_output(run, "tasks 1, .*in flight 4 ")

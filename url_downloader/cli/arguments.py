@@ -17,18 +17,17 @@ from url_downloader.cli.option_types import (
     Group,
     HelpFormatter,
     add_number,
-    failure_limit,
     in_range,
     media_types,
     status_codes,
 )
 from url_downloader.cli.report_arguments import add_report_options, report_settings
+from url_downloader.cli.run_arguments import add_run_options, pool_settings
 from url_downloader.cli.server_arguments import add_server_options, server_settings
 from url_downloader.config.settings import (
     Existing,
     MonitorSettings,
     OutputSettings,
-    PoolSettings,
     RetrySettings,
     RunSettings,
     Settings,
@@ -59,7 +58,7 @@ def argument_parser() -> argparse.ArgumentParser:
         formatter_class=HelpFormatter,
     )
     _add_list(parser.add_argument_group("the list"))
-    _add_run_options(parser.add_argument_group("the run"), defaults)
+    add_run_options(parser.add_argument_group("the run"), defaults)
     _add_file_options(parser.add_argument_group("files"), defaults)
     _add_existing_options(parser.add_argument_group("existing files"))
     _add_limits(parser.add_argument_group("limits of one attempt"), defaults.transfer)
@@ -81,25 +80,6 @@ def _add_list(group: Group) -> None:
         action="store_true",
         help="send no request; check the list, and print each URL, a tab and the path of its"
         " file",
-    )
-
-
-def _add_run_options(group: Group, defaults: Settings) -> None:
-    pool, run = defaults.pool, defaults.run
-    workers = ("-w", "--max_workers", "--max-workers")
-    text = "number of downloads at the same time"
-    add_number(group, *workers, metavar="N", default=pool.max_workers, text=text)
-    text = "number of URLs to read ahead of the downloads"
-    add_number(group, "--queue-size", metavar="N", default=pool.queue_size, text=text)
-    text = "stop the run cleanly after this time; 0 = never"
-    add_number(group, "--deadline", metavar="TIME", default=run.deadline, text=text)
-    group.add_argument(
-        "--max-failures",
-        metavar="N|N%",
-        type=in_range("--max-failures", failure_limit),
-        default=run.max_failures,
-        help="stop the run cleanly when N URLs, or N percent of the list, have failed;"
-        " 0 = never (default: 0)",
     )
 
 
@@ -268,7 +248,7 @@ def run_settings(arguments: argparse.Namespace) -> Settings:
         server=server_settings(arguments),
         dial=dial_settings(arguments),
         run=RunSettings(deadline=arguments.deadline, max_failures=arguments.max_failures),
-        pool=PoolSettings(max_workers=arguments.max_workers, queue_size=arguments.queue_size),
+        pool=pool_settings(arguments),
         output=OutputSettings(
             directory=arguments.dir,
             existing=arguments.existing,

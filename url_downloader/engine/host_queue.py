@@ -118,7 +118,7 @@ class HostQueue(queue.Queue[DownloadJob | None]):
     def note_end_of_list(self) -> None:
         """Note that no more jobs of the list will come."""
         with self.mutex:
-            self._is_list_read = self._knows_hosts = True
+            self._is_list_read = True
             self._wake_worker()
 
     def get(self, block: bool = True, timeout: float | None = None) -> DownloadJob | None:

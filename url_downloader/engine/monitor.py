@@ -16,7 +16,8 @@ class PoolState(NamedTuple):
     """State of a run at one moment.
 
     Args:
-        tasks: Number of jobs in the task queue.
+        tasks: Number of jobs in the task queue beyond the look-ahead.
+        parked: Number of the other jobs in the task queue.
         retries: Number of jobs in the retry queue.
         counts: Number of jobs in the registry, by status.
         metrics: Snapshot of the counters.
@@ -24,6 +25,7 @@ class PoolState(NamedTuple):
     """
 
     tasks: int
+    parked: int
     retries: int
     counts: Mapping[JobStatus, int]
     metrics: MetricsSnapshot
@@ -32,7 +34,8 @@ class PoolState(NamedTuple):
     def __str__(self) -> str:
         counts, metrics = self.counts, self.metrics
         return (
-            f"tasks {self.tasks}, retries {self.retries}, in flight {metrics.in_flight} | "
+            f"tasks {self.tasks}, parked {self.parked}, retries {self.retries}, "
+            f"in flight {metrics.in_flight} | "
             f"done {counts[JobStatus.SUCCESS]}, failed {counts[JobStatus.FAILED]}, "
             f"retrying {counts[JobStatus.RETRY_SCHEDULED]}, "
             f"pending {counts[JobStatus.PENDING]} of {sum(counts.values())} | "

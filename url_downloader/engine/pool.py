@@ -6,6 +6,7 @@ thread. A run has five phases:
 1. `start` starts the retry scheduler, the watchdog and one monitor per observer.
 2. The producer adds each job to the registry, then puts it on the bounded task queue. It starts
    one worker for each of the first jobs. While the queue is full, it waits (backpressure).
+   `host_queue` explains how hosts share the workers.
 3. `await_ended_jobs` takes one permit of a semaphore for each registered job. The registry
    releases a permit when a job ends.
 4. `shutdown` ends all threads.
@@ -20,8 +21,9 @@ The shutdown takes these steps, in an order that must not change:
 
 1. If the run is not complete, abort all attempts, so that no worker goes on waiting for a
    server.
-2. End the scheduler before the workers, so that no job follows the end markers on the queue.
-3. End the workers. Each records the result of its attempt, then takes one end marker.
+2. End the scheduler, so that jobs that wait for a retry go on waiting.
+3. End the workers. Each records the result of its attempt, then takes one end marker, which
+   comes before the jobs on the queue.
 4. Fail the jobs that are still RUNNING: their workers have crashed or did not end in time.
 5. End the watchdog and the monitors last, so that each observer's last call shows the final
    state.
@@ -36,15 +38,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
-from url_downloader.config.settings import Settings
+from url_downloader.config.settings import PoolSettings, Settings
+from url_downloader.engine.host_queue import HostQueue
 from url_downloader.engine.monitor import Monitor, Observer, PoolState
-from url_downloader.engine.producer import Producer
-from url_downloader.engine.retry_scheduler import (
-    POLL_SECONDS,
-    RetryQueue,
-    RetryScheduler,
-    TaskQueue,
-)
+from url_downloader.engine.producer import POLL_SECONDS, Producer
+from url_downloader.engine.retry_scheduler import RetryQueue, RetryScheduler
 from url_downloader.engine.run_limits import RunLimits, StopReason
 from url_downloader.engine.run_summary import UNSUCCESSFUL, RunSummary
 from url_downloader.engine.watchdog import Watchdog
@@ -114,7 +112,8 @@ class JobPool:
         self._cancel_deadline: float | None = None
         self._is_complete = False
         self._limits = RunLimits(settings.run, now=clock.now)
-        self._tasks: TaskQueue = queue.Queue(settings.pool.queue_size)
+        self._size = affordable_workers(settings.pool.max_workers)
+        self._tasks = self._make_tasks(settings.pool)
         self._retries: RetryQueue = queue.PriorityQueue()
         self._ended_jobs = threading.Semaphore(0)
         self.metrics = Metrics(now=clock.now)
@@ -126,6 +125,10 @@ class JobPool:
         self._producer = self._make_producer()
         self._watchdog = Watchdog(self._workers.controls(), on_crash=self._on_crash)
         self._observers = [Monitor(it, view=self, on_crash=self._on_crash) for it in observers]
+
+    def _make_tasks(self, pool: PoolSettings) -> HostQueue:
+        ahead, size = pool.jobs_ahead, self._size
+        return HostQueue(pool.queue_size, look_ahead=ahead, workers=size, now=self._clock.now)
 
     def _make_registry(self, listeners: Sequence[EventListener]) -> JobRegistry:
         return JobRegistry(
@@ -148,8 +151,7 @@ class JobPool:
             is_cancelled=self._is_cancelled,
             clock=self._clock,
         )
-        size = affordable_workers(settings.pool.max_workers)
-        return WorkerGroup(context, size=size, on_crash=self._on_crash)
+        return WorkerGroup(context, size=self._size, on_crash=self._on_crash)
 
     def _make_producer(self) -> Producer:
         return Producer(
@@ -225,6 +227,7 @@ class JobPool:
         """Return the state of the run at this moment."""
         return PoolState(
             tasks=self._tasks.qsize(),
+            parked=self._tasks.parked(),
             retries=self._retries.qsize(),
             counts=self.registry.counts(),
             metrics=self.metrics.snapshot(),
@@ -249,8 +252,7 @@ class JobPool:
         self._workers.abort()
 
     def _stop_workers(self) -> None:
-        deadline = self._deadline()
-        self._workers.send_end_markers(should_stop=lambda: time.monotonic() > deadline)
+        self._workers.send_end_markers()
         self._join(self._workers.members)
 
     def _fail_running_jobs(self) -> None:

@@ -6,7 +6,7 @@ import logging
 import queue
 from collections.abc import Callable, Iterable
 
-from url_downloader.engine.retry_scheduler import TaskQueue, put_interruptibly
+from url_downloader.engine.host_queue import HostQueue
 from url_downloader.engine.run_limits import RunLimits, StopReason
 from url_downloader.engine.worker_group import WorkerGroup
 from url_downloader.shared.compute_turn import COMPUTE_TURN
@@ -14,6 +14,13 @@ from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import DownloadJob
 
 log = logging.getLogger(__package__)
+
+POLL_SECONDS = 0.1
+"""Seconds between two checks for a stop while the main thread waits for queue or semaphore."""
+JOBS_PER_TURN = 20
+"""Jobs after which the producer releases the compute turn; they take less than a millisecond.
+
+Without that, it would keep the turn until the look-ahead is full."""
 
 
 class Producer:
@@ -38,7 +45,7 @@ class Producer:
         self,
         *,
         registry: JobRegistry,
-        tasks: TaskQueue,
+        tasks: HostQueue,
         workers: WorkerGroup,
         limits: RunLimits,
         must_stop: Callable[[], bool],
@@ -77,12 +84,15 @@ class Producer:
                 self._registry.add(job)
                 self.registered += 1
                 self._enqueue(job)
+                if self.registered % JOBS_PER_TURN == 0:
+                    COMPUTE_TURN.release()
             # Checked before the next job is drawn: a job that was drawn but not registered
             # would be lost.
             if self._must_stop():
                 return
         self.is_list_read = True
         self._limits.note_end_of_list()
+        self._tasks.note_end_of_list()
 
     def _enqueue(self, job: DownloadJob) -> None:
         if self._workers.has_unstarted:
@@ -110,3 +120,25 @@ class Producer:
             *(workers.started, len(workers.members), StopReason.NO_THREADS),
         )
         workers.stop_starting()
+
+
+def put_interruptibly(
+    tasks: HostQueue, job: DownloadJob, *, should_stop: Callable[[], bool]
+) -> bool:
+    """Put the job on the queue, and wait for room if it is full.
+
+    Args:
+        tasks: Queue to put the job on.
+        job: Job of the list.
+        should_stop: Function that ends the wait when it returns True.
+
+    Returns:
+        Whether the job was put.
+    """
+    while not should_stop():
+        try:
+            tasks.put(job, timeout=POLL_SECONDS)
+        except queue.Full:
+            continue
+        return True
+    return False

@@ -13,16 +13,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from url_downloader.engine.host_queue import HostQueue
 from url_downloader.shared.models import DownloadJob
 from url_downloader.shared.threads import StoppableThread
 
 log = logging.getLogger(__package__)
-
-POLL_SECONDS = 0.1
-"""Seconds between two checks for a stop while a thread waits for a queue or a semaphore."""
-
-TaskQueue = queue.Queue[DownloadJob | None]
-"""Queue of the jobs that are ready for an attempt; None is an end marker for one worker."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,7 +44,7 @@ class RetryScheduler(StoppableThread):
 
     Args:
         retries: Queue of the waiting jobs; only the scheduler takes from it.
-        tasks: Bounded queue that due jobs are put on.
+        tasks: Task queue that due jobs are put on, even if it is full.
         now: Monotonic clock, seconds.
         on_crash: Function called with an error that escapes from the thread.
 
@@ -61,7 +56,7 @@ class RetryScheduler(StoppableThread):
         self,
         *,
         retries: RetryQueue,
-        tasks: TaskQueue,
+        tasks: HostQueue,
         now: Callable[[], float],
         on_crash: Callable[[BaseException], None],
     ) -> None:
@@ -96,7 +91,7 @@ class RetryScheduler(StoppableThread):
         return True
 
     def release_due(self) -> float | None:
-        """Put all due jobs back; block while the task queue is full.
+        """Put all due jobs back. Never blocks.
 
         Returns:
             Seconds until the next job is due; None if no job waits.
@@ -111,26 +106,4 @@ class RetryScheduler(StoppableThread):
                 self._retries.put(entry)
                 return remaining
             log.debug("job %d: due again", entry.job.job_id)
-            put_interruptibly(self._tasks, entry.job, should_stop=self._stopping.is_set)
-
-
-def put_interruptibly(
-    tasks: TaskQueue, item: DownloadJob | None, *, should_stop: Callable[[], bool]
-) -> bool:
-    """Put the item on the queue, and wait for room if it is full.
-
-    Args:
-        tasks: Queue to put the item on.
-        item: Job, or None as an end marker for a worker.
-        should_stop: Function that ends the wait when it returns True.
-
-    Returns:
-        Whether the item was put.
-    """
-    while not should_stop():
-        try:
-            tasks.put(item, timeout=POLL_SECONDS)
-        except queue.Full:
-            continue
-        return True
-    return False
+            self._tasks.put_retry(entry.job)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from url_downloader.config.settings import RetrySettings
+from url_downloader.engine.host_queue import HostQueue
 from url_downloader.engine.retry_policy import Done, GiveUp, RetryIn, decide
-from url_downloader.engine.retry_scheduler import TaskQueue
 from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.errors import TransitionError
@@ -76,7 +76,7 @@ class WorkerContext:
     Threads: any; the fields never change.
     """
 
-    tasks: TaskQueue
+    tasks: HostQueue
     registry: JobRegistry
     retry: RetrySettings
     make_downloader: JobDownloaderFactory
@@ -121,8 +121,11 @@ class Worker(StoppableThread):
         job = self._next_job()
         if job is None:
             return False
-        if not self._pool.is_cancelled():
-            self._process(job)
+        try:
+            if not self._pool.is_cancelled():
+                self._process(job)
+        finally:
+            self._pool.tasks.done(job)
         return True
 
     def teardown(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from url_downloader.engine.retry_scheduler import TaskQueue, put_interruptibly
 from url_downloader.engine.worker import Worker, WorkerContext
 from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.ports import Progress
@@ -29,7 +28,7 @@ class WorkerGroup:
     def __init__(
         self, context: WorkerContext, *, size: int, on_crash: Callable[[BaseException], None]
     ) -> None:
-        self._tasks: TaskQueue = context.tasks
+        self._tasks = context.tasks
         self.members = [
             Worker(name=f"worker-{index}", pool=context, on_crash=on_crash)
             for index in range(size)
@@ -71,13 +70,9 @@ class WorkerGroup:
         for _, control in self.controls():
             control.abort()
 
-    def send_end_markers(self, *, should_stop: Callable[[], bool]) -> None:
-        """Put one end marker on the task queue for each worker that runs.
-
-        Args:
-            should_stop: Function that ends the wait for room on the queue when it returns True.
-        """
+    def send_end_markers(self) -> None:
+        """Put one end marker on the task queue for each worker that runs. Never blocks."""
         # Counted once: a worker that takes an end marker may end before the next one is put.
         alive = sum(worker.is_alive() for worker in self.members)
         for _ in range(alive):
-            put_interruptibly(self._tasks, None, should_stop=should_stop)
+            self._tasks.put(None)

@@ -16,7 +16,11 @@ from url_downloader.shared.models import DownloadJob, JobRecord, JobStatus
 from url_downloader.shared.ports import Phase, Progress
 
 STATE = PoolState(
-    tasks=0, retries=3, counts=dict.fromkeys(JobStatus, 1), metrics=MetricsSnapshot()
+    tasks=0,
+    parked=0,
+    retries=3,
+    counts=dict.fromkeys(JobStatus, 1),
+    metrics=MetricsSnapshot(),
 )
 
 

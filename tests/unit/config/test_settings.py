@@ -41,6 +41,7 @@ LIMITS: list[tuple[Part, str, str, float, float]] = [
     (TransferSettings, "max_filesize", "--max-filesize", 0, 2**60),
     (PoolSettings, "max_workers", "--max-workers", 1, 1024),
     (PoolSettings, "queue_size", "--queue-size", 1, 1_000_000),
+    (PoolSettings, "look_ahead", "--look-ahead", 0, 1_000_000),
     (MonitorSettings, "interval", "--monitor-interval", 0.01, DAY),
 ]
 LIMIT_IDS = [flag for _, _, flag, _, _ in LIMITS]
@@ -130,3 +131,12 @@ def test_parts_are_not_shared_between_settings() -> None:
     """New settings do not change others."""
     assert Settings(pool=PoolSettings(max_workers=8)).pool.max_workers == 8
     assert Settings().pool.max_workers == 4
+
+
+@pytest.mark.parametrize(
+    ("look_ahead", "workers", "jobs"),
+    [(None, 1, 4000), (None, 100, 5000), (0, 4, 0), (7, 9, 7)],
+)
+def test_the_look_ahead(look_ahead: int | None, workers: int, jobs: int) -> None:
+    """By default it is 4,000 jobs, or 50 for each worker if that is more."""
+    assert PoolSettings(max_workers=workers, look_ahead=look_ahead).jobs_ahead == jobs

@@ -42,6 +42,7 @@ def run_of(
     """Return a run, 50 seconds old, with these attempts."""
     state = PoolState(
         tasks=0,
+        parked=0,
         retries=0,
         counts=dict.fromkeys(JobStatus, 0) | (counts or {}),
         metrics=MetricsSnapshot(seconds=50.0, received=3 * MIB, rate=2048.0),

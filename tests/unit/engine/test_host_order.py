@@ -102,6 +102,17 @@ def test_retries_come_first_within_their_host() -> None:
     assert taken(order, 2) == "a0 a1"
 
 
+def test_a_host_keeps_no_empty_queue() -> None:
+    """A host whose last job was taken takes little memory."""
+    order = order_of("a")
+    order.add_retry(job_of("a"))
+    host = order.first()
+    assert host is not None
+    order.start(host)
+    order.start(host)
+    assert (host.retries, host.listed) == (None, None)
+
+
 def test_a_host_is_active_for_a_second_without_jobs() -> None:
     """A host counts as active while a job waits or runs, and for a second after; then not."""
     order = order_of("ab")

@@ -221,12 +221,14 @@ def test_jobs_within_the_share_leave_the_others_idle(bench: VirtualQueue) -> Non
         found.append((bench.wait(), bench.since(began)))
         bench.done("q")
         found.append((bench.wait(), bench.since(began)))
+        found.append((bench.wait(), bench.since(began)))
 
     bench.at(began + 0.02, work)
-    for n in (1, 2, 3):
-        bench.at(began + 0.03 * n, lambda: bench.put("q"))
+    bench.at(began + 0.03, lambda: bench.put("q"))
+    bench.at(began + 1.0, lambda: bench.put("c"))
     bench.wait()
-    assert found == [("q", 0.03), ("a", IDLE_SECONDS)]
+    # The worker that exceeds the share counts as the one that was idle first.
+    assert found == [("q", 0.03), ("a", IDLE_SECONDS), ("a", 0.03 + IDLE_SECONDS)]
 
 
 def test_the_timeout_of_an_idle_worker(bench: VirtualQueue) -> None:
@@ -267,6 +269,33 @@ def test_the_end_of_priming_wakes_the_last_idle_worker() -> None:
     assert bench.take_all() == "a"
     assert bench.wait() == "a"
     assert (bench.since(0.0), len(bench.waits)) == (IDLE_SECONDS, 1)
+
+
+def test_a_worker_that_gives_up_lets_another_one_keep_the_time() -> None:
+    """If the worker that would wake at the next time leaves before, another one wakes then."""
+    bench = VirtualQueue(8)
+    bench.put("a")
+    assert bench.take() == "a"
+    ends: list[tuple[str, float]] = []
+    bench.at(0.001, lambda: ends.append((bench.wait(timeout=0.01), bench.clock)))
+    bench.at(0.002, lambda: bench.put("aa"))
+    assert bench.wait() == "a"
+    assert ends == [("", 0.011)]
+    assert bench.since(0.002) == IDLE_SECONDS
+
+
+def test_many_hosts_that_end_cost_few_looks(bench: VirtualQueue) -> None:
+    """While 100 quick hosts cease to be active, a worker that waits wakes 20 times a second."""
+    bench.put("a" * 20 + "b")
+    assert bench.take_all() == "abaaa"
+    for n in range(100):
+        bench.queue.put_nowait(job_of(f"quick{n}"))
+        assert bench.take() == "q"
+        bench.queue.done(job_of(f"quick{n}"))
+        bench.clock += 0.005
+    bench.done("b")
+    assert bench.wait() == "a"
+    assert len(bench.waits) <= 1.0 / IDLE_SECONDS + 2
 
 
 @pytest.mark.parametrize("event", ["put", "retry", "done", "end of list", "full", "end marker"])

@@ -25,6 +25,7 @@ def state(tasks: int = 7) -> PoolState:
     """Return the state of a pool in which all numbers differ."""
     return PoolState(
         tasks=tasks,
+        parked=8,
         retries=6,
         counts=COUNTS,
         metrics=MetricsSnapshot(
@@ -69,8 +70,8 @@ def watched() -> SteppedMonitor:
 def test_the_line() -> None:
     """The line has queues, running attempts, jobs by state, bytes, and the current rate."""
     assert str(state()) == (
-        "tasks 7, retries 6, in flight 5 | done 20, failed 2, retrying 3, pending 10 of 39 | "
-        "5.0 MiB, 1.5 KiB/s"
+        "tasks 7, parked 8, retries 6, in flight 5 | "
+        "done 20, failed 2, retrying 3, pending 10 of 39 | 5.0 MiB, 1.5 KiB/s"
     )
 
 

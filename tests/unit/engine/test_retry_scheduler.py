@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import queue
 import random
 import threading
@@ -14,12 +13,11 @@ import pytest
 
 from tests.support.jobs import make_job
 from url_downloader.engine import retry_scheduler
+from url_downloader.engine.host_queue import HostQueue
 from url_downloader.engine.retry_scheduler import (
     RetryEntry,
     RetryQueue,
     RetryScheduler,
-    TaskQueue,
-    put_interruptibly,
 )
 from url_downloader.shared.models import DownloadJob
 
@@ -36,38 +34,14 @@ class StepEvent(threading.Event):
         return self.is_set()
 
 
-class CrowdedQueue(queue.Queue[DownloadJob | None]):
-    """A full queue whose put raises Full at once where it would wait for room.
-
-    Args:
-        on_full: Function that is called with the number of each such put, from 1.
-    """
-
-    def __init__(self, on_full: Callable[[int], object]) -> None:
-        super().__init__(1)
-        super().put(None)
-        self._on_full = on_full
-        self._vain = itertools.count(1)
-
-    def put(
-        self, item: DownloadJob | None, block: bool = True, timeout: float | None = None
-    ) -> None:
-        assert block
-        assert timeout is not None, "a put without a timeout can't be stopped"
-        if self.full():
-            self._on_full(next(self._vain))
-            raise queue.Full
-        super().put(item, block, timeout)
-
-
 class SchedulerBench:
     """A scheduler whose thread is not started, with its queues and a clock."""
 
-    def __init__(self, tasks: TaskQueue | None = None) -> None:
+    def __init__(self) -> None:
         self.clock = 100.0
         self.on_look: Callable[[], object] = lambda: None
         self.crashes: list[BaseException] = []
-        self.tasks: TaskQueue = queue.Queue() if tasks is None else tasks
+        self.tasks = HostQueue(1, look_ahead=0, workers=1)
         self.retries: RetryQueue = queue.PriorityQueue()
         self.scheduler = RetryScheduler(
             retries=self.retries,
@@ -83,8 +57,12 @@ class SchedulerBench:
 
     def released(self) -> list[int]:
         """Return the ids of the jobs that came back since the last call."""
-        found = [self.tasks.get_nowait() for _ in range(self.tasks.qsize())]
-        return [each.job_id for each in found if each is not None]
+        taken = []
+        for _ in range(self.tasks.parked()):
+            job = self.tasks.get_nowait()
+            assert job is not None
+            taken.append(job.job_id)
+        return taken
 
     def _now(self) -> float:
         self.on_look()
@@ -222,41 +200,16 @@ def test_a_stopped_scheduler_releases_nothing(wake: StepEvent) -> None:
     bench.schedule(90.0, 95.0)
     bench.scheduler.stop()
     bench.scheduler.stop()
-    bench.scheduler.run_once()
     bench.scheduler.run()
     assert (bench.released(), wake.waits) == ([], [])
 
 
-def test_a_put_on_a_full_queue_waits_for_room() -> None:
-    """If the task queue is full, a due job waits until there is room."""
-    bench = SchedulerBench(CrowdedQueue(lambda vain: bench.released() if vain == 3 else None))
-    bench.schedule(100.0)
+def test_a_full_queue_is_no_obstacle() -> None:
+    """Due jobs come back at once, even if the task queue is full."""
+    bench = SchedulerBench()
+    bench.tasks.put_nowait(make_job(100))
+    with pytest.raises(queue.Full):
+        bench.tasks.put_nowait(make_job(101))
+    bench.schedule(99.0, 98.0)
     assert bench.scheduler.release_due() is None
-    assert bench.released() == [1]
-
-
-def test_a_put_on_a_full_queue_gives_up_on_stop() -> None:
-    """A scheduler that waits for room ends when it is stopped; the queue is as it was."""
-    bench = SchedulerBench(
-        CrowdedQueue(lambda vain: bench.scheduler.stop() if vain == 2 else None)
-    )
-    bench.schedule(90.0, 91.0, 500.0)
-    bench.scheduler.run()
-    assert bench.tasks.qsize() == 1
-    assert bench.released() == []
-    assert bench.crashes == []
-
-
-@pytest.mark.parametrize("item", [make_job(1), None])
-def test_put_interruptibly_puts(item: DownloadJob | None) -> None:
-    """With room, the item is put once, and the result is True."""
-    tasks: TaskQueue = queue.Queue(1)
-    assert put_interruptibly(tasks, item, should_stop=lambda: False)
-    assert (tasks.qsize(), tasks.get_nowait()) == (1, item)
-
-
-def test_put_interruptibly_stops_first() -> None:
-    """If `should_stop` is true already, nothing is put, even with room."""
-    tasks: TaskQueue = queue.Queue()
-    assert not put_interruptibly(tasks, make_job(1), should_stop=lambda: True)
-    assert tasks.qsize() == 0
+    assert bench.released() == [2, 1]

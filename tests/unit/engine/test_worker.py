@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import queue
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
 from tests.support.jobs import BUSY, NOT_FOUND, OK, make_job
 from url_downloader.config.settings import RetrySettings
-from url_downloader.engine.retry_scheduler import TaskQueue
+from url_downloader.engine.host_queue import HostQueue
 from url_downloader.engine.worker import Clock, Worker, WorkerContext
 from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.errors import TransitionError
@@ -20,6 +20,18 @@ from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult, JobS
 URL = "http://user:secret@host/file"
 
 Outcome = JobResult | BaseException | Callable[[], JobResult]
+
+
+class WatchedQueue(HostQueue):
+    """A plain queue that notes the jobs that are done."""
+
+    def __init__(self) -> None:
+        super().__init__(100, look_ahead=0, workers=1)
+        self.finished: list[int] = []
+
+    def done(self, job: DownloadJob) -> None:
+        super().done(job)
+        self.finished.append(job.job_id)
 
 
 class WorkerBench:
@@ -40,7 +52,7 @@ class WorkerBench:
         self.scheduled: list[tuple[int, float, JobStatus, float | None]] = []
         self.crashes: list[BaseException] = []
         self.calls: list[str] = []
-        self.tasks: TaskQueue = queue.Queue()
+        self.tasks = WatchedQueue()
         self.registry = JobRegistry(now=lambda: self.clock)
         self._outcomes: Iterator[Outcome] = iter(outcomes)
         context = WorkerContext(
@@ -217,6 +229,17 @@ def test_after_a_cancel_queued_jobs_are_skipped() -> None:
     assert not bench.worker.run_once()
     assert bench.attempted == []
     assert {bench.status(1), bench.status(2)} == {JobStatus.PENDING}
+
+
+@pytest.mark.parametrize("outcome", [OK, BUSY, RuntimeError("boom"), KeyboardInterrupt()])
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_the_queue_learns_the_end_of_each_attempt(outcome: Outcome, is_cancelled: bool) -> None:
+    """Each job that was taken is reported as done, however its attempt ends."""
+    bench = WorkerBench(outcome)
+    bench.is_cancelled = is_cancelled
+    with suppress(KeyboardInterrupt):
+        bench.step(make_job(1))
+    assert bench.tasks.finished == [1]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("boom"), KeyError("boom"), OSError("boom")])
