@@ -20,6 +20,10 @@ from url_downloader.shared.url_parts import origin_text
 REST_SECONDS = 1.0
 """Seconds for which a host without any job stays active: its next job may come soon."""
 
+Jobs = DownloadJob | deque[DownloadJob] | None
+"""Jobs in their order: none, one, or several. For many hosts a queue with one job would take
+most of the memory: 760 bytes."""
+
 
 class Host:
     """Jobs of an origin: those that wait, and the number of those that run.
@@ -32,9 +36,8 @@ class Host:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        # None instead of an empty queue, which takes 760 bytes.
-        self.listed: deque[DownloadJob] | None = None
-        self.retries: deque[DownloadJob] | None = None
+        self.listed: Jobs = None
+        self.retries: Jobs = None
         self.running = 0
 
 
@@ -63,17 +66,13 @@ class HostOrder:
     def add(self, job: DownloadJob) -> None:
         """Add a job of the list."""
         host = self._host_in_level(job)
-        if host.listed is None:
-            host.listed = deque()
-        host.listed.append(job)
+        host.listed = _with_last(host.listed, job)
         self.listed += 1
 
     def add_retry(self, job: DownloadJob) -> None:
         """Add a job whose retry is due."""
         host = self._host_in_level(job)
-        if host.retries is None:
-            host.retries = deque()
-        host.retries.append(job)
+        host.retries = _with_last(host.retries, job)
         self.retries += 1
 
     def first(self) -> Host | None:
@@ -85,13 +84,11 @@ class HostOrder:
         """Remove the first waiting job of a host, count it as running, and return it."""
         self._leave_level(host)
         if host.retries:
-            job = host.retries.popleft()
-            host.retries = host.retries or None
+            job, host.retries = _without_first(host.retries)
             self.retries -= 1
         else:
             assert host.listed
-            job = host.listed.popleft()
-            host.listed = host.listed or None
+            job, host.listed = _without_first(host.listed)
             self.listed -= 1
         host.running += 1
         if host.listed or host.retries:
@@ -150,3 +147,21 @@ class HostOrder:
             if end > now:
                 return
             del self._resting[host], self._hosts[host.name]
+
+
+def _with_last(jobs: Jobs, job: DownloadJob) -> Jobs:
+    """Return the jobs and, after them, one more."""
+    if jobs is None:
+        return job
+    if not isinstance(jobs, deque):
+        return deque((jobs, job))
+    jobs.append(job)
+    return jobs
+
+
+def _without_first(jobs: DownloadJob | deque[DownloadJob]) -> tuple[DownloadJob, Jobs]:
+    """Return the first job, and the others."""
+    if not isinstance(jobs, deque):
+        return jobs, None
+    job = jobs.popleft()
+    return job, jobs or None
