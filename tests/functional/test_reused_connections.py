@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support.http_clients import PATIENT
 from tests.support.http_requests import body_of, error_of, open_reply, receive
 from tests.support.raw_tcp import Talker
 from tests.support.replies import Reply
@@ -105,3 +106,30 @@ def test_the_end_of_a_body_in_tls(
             assert error_of(client, url).kind is ErrorKind.TRUNCATED
         else:
             assert receive(client, url) == (BODY, url, False)
+
+
+@pytest.mark.parametrize("is_tls", [False, True])
+def test_a_forged_reply_on_an_idle_connection(
+    client: HttpClient, tls_context: ssl.SSLContext, *, is_tls: bool
+) -> None:
+    """Bytes that arrive on an idle connection are not the reply to the next request."""
+    may_forge, is_forged = threading.Event(), threading.Event()
+
+    def talk(connected: socket.socket, _: threading.Event) -> None:
+        stream = connected
+        if is_tls:
+            stream = tls_context.wrap_socket(connected, server_side=True)
+        with stream:
+            stream.recv(1 << 16)
+            stream.sendall(Reply(body=BODY).message)
+            assert may_forge.wait(PATIENT)
+            if not is_forged.is_set():
+                stream.sendall(Reply(body=b"forged").message)
+                is_forged.set()
+
+    with Talker(talk) as talker:
+        url = talker.url("/a", scheme="https" if is_tls else "http")
+        assert receive(client, url).body == BODY
+        may_forge.set()
+        assert is_forged.wait(PATIENT)
+        assert receive(client, url).body == BODY
