@@ -1,4 +1,4 @@
-"""Fixtures for tests of the transport: a client, and servers with and without TLS."""
+"""Fixtures for tests of the network: a client, servers with and without TLS, and look-ups."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.dialling import System, slow_look_ups
 from tests.support.http_clients import running_client
 from tests.support.scripted_server import ScriptedServer
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.network.client import HttpClient
+from url_downloader.network.resolver import Resolver
 
 
 @pytest.fixture
@@ -29,3 +31,16 @@ def any_server(request: pytest.FixtureRequest) -> ScriptedServer:
     name = "server" if request.param == "http" else "tls_server"
     running: ScriptedServer = request.getfixturevalue(name)
     return running
+
+
+@pytest.fixture
+def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
+    """Yield the look-ups of the system."""
+    with slow_look_ups(monkeypatch) as it:
+        yield it
+
+
+@pytest.fixture
+def resolver() -> Resolver:
+    """Return a resolver."""
+    return Resolver()

@@ -21,7 +21,6 @@ from tests.support.dialling import (
     Starts,
     System,
     aborting,
-    slow_look_ups,
 )
 from tests.support.jobs import make_job
 from tests.support.raw_tcp import HOST, unanswered_port
@@ -42,19 +41,6 @@ SHORT_GAP = 0.02
 """Seconds between two starts, so that a race with many of them is short."""
 
 needs_ipv6 = pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="no IPv6 here")
-
-
-@pytest.fixture
-def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
-    """Yield the look-ups of the system."""
-    with slow_look_ups(monkeypatch) as it:
-        yield it
-
-
-@pytest.fixture
-def resolver() -> Resolver:
-    """Return a resolver."""
-    return Resolver()
 
 
 @pytest.fixture

@@ -4,26 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
 
 import pytest
 
-from tests.support.dialling import NAME, PATIENT, System, slow_look_ups
+from tests.support.dialling import NAME, PATIENT, System
 from tests.support.raw_tcp import HOST
 from url_downloader.network.resolver import Resolver
-
-
-@pytest.fixture
-def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
-    """Yield the look-ups of the system."""
-    with slow_look_ups(monkeypatch) as it:
-        yield it
-
-
-@pytest.fixture
-def resolver() -> Resolver:
-    """Return a resolver."""
-    return Resolver()
 
 
 class Caller(threading.Thread):
