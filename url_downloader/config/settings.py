@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from url_downloader.config.dial_settings import DialSettings
+from url_downloader.config.host_settings import HostSettings
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.shared.errors import ConfigError
 from url_downloader.shared.models import AttemptLimits
@@ -214,10 +215,14 @@ class RunSettings:
     Args:
         deadline: Seconds for the whole run; 0 = no limit.
         max_failures: Limit of failed jobs.
+        limit_rate: Bytes per second that all workers together receive; 0 = no limit.
+        max_total_size: Bytes of files that are received in all; 0 = no limit.
     """
 
     deadline: float = 0.0
     max_failures: FailureLimit = field(default_factory=FailureLimit)
+    limit_rate: float = 0.0
+    max_total_size: int = 0
 
     def __post_init__(self) -> None:
         check_range("--deadline", self.deadline)
@@ -246,6 +251,7 @@ class Settings:
     server: ServerSettings = field(default_factory=ServerSettings)
     dial: DialSettings = field(default_factory=DialSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)
+    hosts: HostSettings = field(default_factory=HostSettings)
     run: RunSettings = field(default_factory=RunSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
