@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         ConfigError,
         InputError,
         OutputError,
+        Rejection,
         UrlDownloaderError,
     )
     from url_downloader.shared.models import (
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
         JobResult,
         JobStatus,
         Outcome,
-        Rejection,
     )
 
 

@@ -33,6 +33,7 @@ from url_downloader.shared.errors import (
     ConfigError,
     InputError,
     OutputError,
+    Rejection,
     UrlDownloaderError,
 )
 from url_downloader.shared.models import (
@@ -44,7 +45,6 @@ from url_downloader.shared.models import (
     JobResult,
     JobStatus,
     Outcome,
-    Rejection,
 )
 from url_downloader.storage.output_directory import PARTS_FOLDER
 

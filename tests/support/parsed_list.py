@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from url_downloader.input_parser import InputParser
 from url_downloader.naming.name_claims import NameClaims
-from url_downloader.shared.models import AttemptLimits, Rejection
+from url_downloader.shared.errors import Rejection
+from url_downloader.shared.models import AttemptLimits
 
 
 class ParsedList:

@@ -55,7 +55,11 @@ class Downloader:
             result = self._attempt(job)
         finally:
             control.end()
-        return result._replace(seconds=self._now() - began, received=control.received)
+        return result._replace(
+            seconds=self._now() - began,
+            received=control.received,
+            contact=result.contact or control.contact(),
+        )
 
     def _attempt(self, job: DownloadJob) -> JobResult:
         try:
@@ -86,7 +90,12 @@ class Downloader:
             result = transfer.run()
         except AttemptError as error:
             status = transfer.http_status if transfer else None
-            return JobResult(kind=error.kind, message=error.message, http_status=status)
+            return JobResult(
+                kind=error.kind,
+                message=error.message,
+                http_status=status,
+                contact=self._context.control.contact(error),
+            )
         if result.outcome is Outcome.NOT_MODIFIED and existing is not None:
             source, checksum = result.source, self._context.checksum(job, job.output)
             if source is not None and checksum is not None:

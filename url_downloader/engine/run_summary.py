@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from url_downloader.engine.run_limits import StopReason
 from url_downloader.metrics import MetricsSnapshot
-from url_downloader.shared.models import ErrorKind, JobStatus, Rejection
+from url_downloader.shared.errors import Rejection
+from url_downloader.shared.models import ErrorKind, JobStatus
 from url_downloader.shared.record_packing import Records
 
 UNSUCCESSFUL = frozenset(JobStatus) - {JobStatus.SUCCESS}

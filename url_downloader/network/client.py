@@ -29,7 +29,7 @@ from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import AttemptLimits, ErrorKind
 from url_downloader.shared.ports import Fields, Phase
 from url_downloader.shared.text import printable
-from url_downloader.shared.url_parts import Origin, split_target, url_of
+from url_downloader.shared.url_parts import Origin, origin_text, split_target, url_of
 from url_downloader.shared.urls import resolve, without_secrets
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -72,6 +72,8 @@ class HttpClient:
         hop = first = first_hop(start)
         for _ in range(self._context.max_redirects + 1):
             plan = self._context.plans.plan(hop, headers, conditions=conditions)
+            is_elsewhere = hop.origin != first.origin
+            self.control.ask(origin_text(f"{start}/") if is_elsewhere else None)
             try:
                 reply = self._get(hop.origin, target, plan=plan, limits=limits)
             except AttemptError as error:
@@ -96,6 +98,7 @@ class HttpClient:
         line = request_line("GET", plan.prefix + target)
         request = b"%b%b%b\r\n" % (line, plan.fields, cookie)
         connection, head = self._exchange(request, plan=plan, limits=limits)
+        self.control.note_reply(head.status)
         if "set-cookie" in head.fields:
             cookies.store(head.values("set-cookie"), origin=origin, target=target)
         try:
@@ -161,6 +164,8 @@ class HttpClient:
             connection.send(request)
             return connection.read_head(control)
         except (AttemptError, *TRANSFER_ERRORS) as error:
+            if connection.buffered:
+                control.note_bytes()
             self._close(connection)
             raise control.failure() or transfer_error(error) from error
         except BaseException:
@@ -188,7 +193,8 @@ class HttpClient:
 
 def _redirected(error: AttemptError, origin: Origin) -> AttemptError:
     """Return the error with the origin, which is not in the URL of the list."""
-    return AttemptError(error.kind, f"{error.message} (redirected to {url_of(origin)})")
+    message = f"{error.message} (redirected to {url_of(origin)})"
+    return AttemptError(error.kind, message, error.trouble)
 
 
 def _is_redirect(reply: HttpReply) -> bool:

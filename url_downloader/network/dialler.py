@@ -25,6 +25,7 @@ from math import inf
 from typing import Any
 
 from url_downloader.network.address_guard import AddressGuard
+from url_downloader.network.errors import LookUpTimeoutError
 from url_downloader.network.resolver import Address, Host, Resolver
 from url_downloader.shared.attempt_control import AttemptControl
 
@@ -99,7 +100,7 @@ class Dialler:
             if (failure := control.failure()) is not None:
                 raise failure
             if time.monotonic() > deadline:
-                raise TimeoutError("timed out")
+                raise LookUpTimeoutError("timed out")
 
         found = self._resolver.addresses(host, check=check)
         if not is_proxy:

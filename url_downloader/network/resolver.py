@@ -16,6 +16,7 @@ from math import inf
 from typing import Any
 
 from url_downloader.config.dial_settings import ANY_HOST
+from url_downloader.network.errors import NO_NAME
 from url_downloader.shared.threads import StoppableThread
 
 Host = tuple[str, int]
@@ -27,14 +28,11 @@ MAX_ANSWERS = 1024
 """Upper bound for the cached answers."""
 ANSWER_SECONDS = 60.0
 """Seconds; time that an answer is cached. The system does not tell the time to live."""
-NO_NAME_SECONDS = 5.0
-"""Seconds; time that a name counts as unknown: it may be a new one."""
+NO_NAME_SECONDS = 2.0
+"""Seconds; time that a name counts as unknown. It is not longer than the time until the first
+probe of a host that seems to be down: the probe looks the name up again."""
 _CHECK_SECONDS = 0.05
 """Seconds between two calls of the check while a caller waits."""
-_NO_NAME = {
-    getattr(socket, name, None) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")
-}
-"""Errors of getaddrinfo for names that do not exist, or that have no address of a family."""
 
 
 class Resolver:
@@ -113,7 +111,7 @@ class Resolver:
         try:
             return socket.getaddrinfo(*host, family=self._family, type=kind, flags=flags)
         except socket.gaierror as error:
-            if self._family == socket.AF_UNSPEC or error.errno not in _NO_NAME:
+            if self._family == socket.AF_UNSPEC or error.errno not in NO_NAME:
                 raise
             family = "IPv6" if self._family == socket.AF_INET6 else "IPv4"
             message = f"no {family} address, which -4, -6 or --interface asks for"
@@ -169,7 +167,7 @@ class LookUpThread(StoppableThread):
     def _fail(self, error: BaseException) -> None:
         """End the look-up with an error, even an unexpected one, so that no attempt hangs."""
         self._failure = error
-        is_no_name = isinstance(error, socket.gaierror) and error.errno in _NO_NAME
+        is_no_name = isinstance(error, socket.gaierror) and error.errno in NO_NAME
         self._end(NO_NAME_SECONDS if is_no_name else 0.0)
 
     def _end(self, seconds: float) -> None:

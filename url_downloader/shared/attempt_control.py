@@ -13,9 +13,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from url_downloader.shared.contact import Contact, Trouble
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import DownloadJob, ErrorKind
 from url_downloader.shared.ports import Phase, Progress
+
+_UNANSWERED = Contact(is_answered=False)
+_ANSWERED = Contact()
 
 
 class AttemptControl:
@@ -26,6 +30,10 @@ class AttemptControl:
     Args:
         on_bytes: Called in the worker's thread with the size of each chunk of a file, in bytes
             as received.
+        on_visit: Called before each request of an attempt except the first, with the job and
+            the host. It raises an AttemptError if the host must not be asked now. None as the
+            host stands for that of the job's URL.
+        on_reply: Called with the job, the host and the status of each reply.
         now: Monotonic clock, seconds.
 
     Threads: `progress`, `failure`, `expire` and `abort` from any thread; all other methods in
@@ -36,15 +44,20 @@ class AttemptControl:
         self,
         *,
         on_bytes: Callable[[int], None] = lambda _: None,
+        on_visit: Callable[[DownloadJob, str | None], None] = lambda _, __: None,
+        on_reply: Callable[[DownloadJob, str | None, int], None] = lambda _, __, ___: None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._on_bytes = on_bytes
+        self._on_visit = on_visit
+        self._on_reply = on_reply
         self._now = now
         # References that the worker replaces and other threads read without a lock.
         self._current: Progress | None = None
         self._phase = (Phase.WAITING, now())
         self._received = self._other_bytes = 0
         self._position: tuple[int, int | None] = (0, None)
+        self._contact: Contact | None = None
         # Guards all fields below. A socket is shut down under this lock, and released before it
         # is closed. Otherwise its descriptor number might mean another socket by then.
         self._lock = threading.Lock()
@@ -63,6 +76,7 @@ class AttemptControl:
         self.enter(Phase.WAITING)
         self._received = self._other_bytes = 0
         self._position = (0, None)
+        self._contact = None
         with self._lock:
             self._number += 1
             self._expiry = None
@@ -75,6 +89,38 @@ class AttemptControl:
     def enter(self, phase: Phase) -> None:
         """Set the phase of the attempt."""
         self._phase = (phase, self._now())
+
+    def ask(self, host: str | None) -> None:
+        """Note that the next request goes to a host: its origin; None for that of the job.
+
+        Raises:
+            AttemptError: The host must not be asked now.
+        """
+        if self._contact is not None and self._current is not None:
+            self._on_visit(self._current.job, host)
+        self._contact = _UNANSWERED if host is None else Contact(host, is_answered=False)
+
+    def note_bytes(self) -> None:
+        """Note that the host has sent a byte, even if no valid head of a reply follows."""
+        host = self._contact.host if self._contact else None
+        self._contact = _ANSWERED if host is None else Contact(host)
+
+    def note_reply(self, status: int) -> None:
+        """Note that the head of a reply has come."""
+        self.note_bytes()
+        if self._current is not None and self._contact is not None:
+            self._on_reply(self._current.job, self._contact.host, status)
+
+    def contact(self, error: AttemptError | None = None) -> Contact | None:
+        """Return the last host that the attempt asked; None if it asked none.
+
+        Args:
+            error: Failure of the attempt, if it has failed.
+        """
+        contact = self._contact
+        if error is None or contact is None:
+            return contact
+        return contact._replace(trouble=error.trouble)
 
     def add_bytes(self, count: int) -> None:
         """Count bytes of the file, as received: before any decoding."""
@@ -109,7 +155,9 @@ class AttemptControl:
         with self._lock:
             if self._is_aborted:
                 return AttemptError(ErrorKind.INTERRUPTED, "interrupted")
-            return AttemptError(ErrorKind.TIMEOUT, self._expiry) if self._expiry else None
+            if self._expiry is None:
+                return None
+            return AttemptError(ErrorKind.TIMEOUT, self._expiry, Trouble.SILENCE)
 
     def abort(self) -> None:
         """Abort the current attempt and all later ones. Never blocks."""

@@ -1,4 +1,4 @@
-"""Errors that this program raises on purpose, in one tree.
+"""Errors that this program raises on purpose, in one tree, and Rejection.
 
 Each message says what failed, where, and what the user can do. Each error survives pickling.
 """
@@ -6,7 +6,9 @@ Each message says what failed, where, and what the user can do. Each error survi
 from __future__ import annotations
 
 import errno
+from dataclasses import dataclass
 
+from url_downloader.shared.contact import Trouble
 from url_downloader.shared.models import ErrorKind, JobStatus
 
 NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
@@ -24,8 +26,26 @@ class ConfigError(UrlDownloaderError):
 class InputError(UrlDownloaderError):
     """Error for a list, or a file that a setting names, that can't be read.
 
-    A line of the list that can't be used is a `models.Rejection` instead.
+    A line of the list that can't be used is a Rejection instead.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Line of the list that led to no job.
+
+    Args:
+        source: Name of the list.
+        line: Number of the line, from 1.
+        reason: Reason for the user: printable, without user names and passwords.
+    """
+
+    source: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}: {self.reason}"
 
 
 class OutputError(UrlDownloaderError):
@@ -59,12 +79,14 @@ class AttemptError(UrlDownloaderError):
     Args:
         kind: Kind of the failure; the retry policy decides by it, the summary groups by it.
         message: One line for the user, without credentials.
+        trouble: Cause of the failure, if it tells about a host or the network.
     """
 
-    def __init__(self, kind: ErrorKind, message: str) -> None:
-        super().__init__(kind, message)
+    def __init__(self, kind: ErrorKind, message: str, trouble: Trouble | None = None) -> None:
+        super().__init__(kind, message, trouble)
         self.kind = kind
         self.message = message
+        self.trouble = trouble
 
     def __str__(self) -> str:
         return self.message

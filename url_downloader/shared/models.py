@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from url_downloader.shared.contact import Contact
 from url_downloader.shared.url_parts import without_credentials
 
 CONNECT_TIMEOUT = 10.0
@@ -77,8 +78,21 @@ class ErrorKind(enum.StrEnum):
     NO_DESCRIPTORS = "too-many-open-files"
     NO_MEMORY = "out-of-memory"
     OUTPUT_GONE = "output-gone"
+    NO_NETWORK = "no-network"
+    HOST_BUSY = "host-busy"
+    HOST_DOWN = "host-down"
+    HOST_THROTTLED = "host-throttled"
     INTERRUPTED = "interrupted"
     INTERNAL = "internal"
+
+
+EXCUSED_KINDS = frozenset(
+    {
+        *(ErrorKind.NO_DESCRIPTORS, ErrorKind.NO_MEMORY, ErrorKind.OUTPUT_GONE),
+        *(ErrorKind.NO_NETWORK, ErrorKind.HOST_BUSY),
+    }
+)
+"""Failures of attempts that are not counted: the reason is local, or a limit of a host."""
 
 
 class Outcome(enum.StrEnum):
@@ -163,24 +177,6 @@ class DownloadJob(NamedTuple):
         return without_credentials(self.url)
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """Line of the list that led to no job.
-
-    Args:
-        source: Name of the list.
-        line: Number of the line, from 1.
-        reason: Reason for the user: printable, without user names and passwords.
-    """
-
-    source: str
-    line: int
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.source}:{self.line}: {self.reason}"
-
-
 class SourceFacts(NamedTuple):
     """Origin and version of a file.
 
@@ -212,6 +208,7 @@ class JobResult(NamedTuple):
         received: Bytes of the file received in this attempt, before any decoding.
         is_length_known: False if only the close of the connection ended the body.
         source: Origin and version of the file; None for a failure.
+        contact: Last host that the attempt asked; None if it asked none.
     """
 
     kind: ErrorKind | None = None
@@ -225,12 +222,12 @@ class JobResult(NamedTuple):
     received: int = 0
     is_length_known: bool = True
     source: SourceFacts | None = None
+    contact: Contact | None = None
 
     @property
     def is_excused(self) -> bool:
-        """Tell whether the attempt is excused: not counted, as it failed for a local reason."""
-        local = (ErrorKind.NO_DESCRIPTORS, ErrorKind.NO_MEMORY, ErrorKind.OUTPUT_GONE)
-        return self.kind in local
+        """Tell whether the attempt is not counted, as it failed for a local reason."""
+        return self.kind in EXCUSED_KINDS
 
     @property
     def cause(self) -> str:

@@ -155,7 +155,8 @@ def _names(fields: Iterable[str], *, without: Iterable[str] = ()) -> Sequence[st
 _RECORD = _names(JobRecord._fields, without=("job", "status", "result"))
 _JOB = _names(DownloadJob._fields, without=("limits", "checksum"))
 _LIMITS = [field.name for field in fields(AttemptLimits)]
-_RESULT = _names(JobResult._fields, without=("kind", "outcome", "source"))
+# The contact of an ended job is of no use any more.
+_RESULT = _names(JobResult._fields, without=("kind", "outcome", "source", "contact"))
 _SOURCE = _names(SourceFacts._fields, without=("digests",))
 _of_record = attrgetter(*_RECORD)
 _of_job = attrgetter(*_JOB)

