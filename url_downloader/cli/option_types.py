@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from url_downloader.config.proxies import parse_proxy
-from url_downloader.config.settings import FailureLimit, range_of
+from url_downloader.config.ranges import range_of
+from url_downloader.config.settings import FailureLimit
 from url_downloader.config.values import (
     UNSENT,
     is_field_value,
@@ -62,7 +63,7 @@ def add_number(group: Group, *flags: str, metavar: str, default: float, text: st
 
     Args:
         group: Group of the option.
-        flags: Flags of the option; the last one has the range in `config.settings`.
+        flags: Flags of the option; the last one has the range in `config.ranges`.
         metavar: Kind of the number: N, TIME or SIZE.
         default: Default of the option.
         text: Help text, without the default.

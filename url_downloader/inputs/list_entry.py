@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from url_downloader.config.settings import RANGES, range_of
+from url_downloader.config.ranges import RANGES, range_of
 from url_downloader.config.values import parse_field, parse_seconds, parse_size
 from url_downloader.naming.filenames import safe_relative_path
 from url_downloader.shared.checksums import parse_checksum

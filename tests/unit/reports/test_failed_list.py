@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.jobs import make_job, make_record
-from url_downloader.config.settings import RANGES, RetrySettings, Settings, TransferSettings
+from url_downloader.config.ranges import RANGES
+from url_downloader.config.settings import RetrySettings, Settings, TransferSettings
 from url_downloader.input_parser import InputParser, normal_url
 from url_downloader.naming.filenames import fold, name_from_url
 from url_downloader.naming.name_claims import NameClaims
