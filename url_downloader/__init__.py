@@ -16,6 +16,7 @@ __all__ = [
     "Existing",
     "FailureLimit",
     "FixedAddress",
+    "HostRule",
     "InputError",
     "JobEvent",
     "JobRecord",
@@ -38,6 +39,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from url_downloader.api import Url, download
     from url_downloader.config.dial_settings import AddressFamily, FixedAddress
+    from url_downloader.config.host_settings import HostRule
     from url_downloader.config.settings import Existing, FailureLimit
     from url_downloader.engine.run_limits import StopReason
     from url_downloader.engine.run_summary import RunSummary

@@ -18,6 +18,7 @@ from dataclasses import replace
 from types import FrameType
 
 from url_downloader.config.dial_settings import AddressFamily, FixedAddress
+from url_downloader.config.host_settings import HostRule
 from url_downloader.config.overrides import check_names, settings_with
 from url_downloader.config.proxy_trust import check_proxy_trust
 from url_downloader.config.settings import Existing, FailureLimit, Settings
@@ -57,6 +58,7 @@ __all__ = [
     "Existing",
     "FailureLimit",
     "FixedAddress",
+    "HostRule",
     "InputError",
     "JobEvent",
     "JobRecord",

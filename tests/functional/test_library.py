@@ -24,6 +24,7 @@ from url_downloader import (
     ConfigError,
     ErrorKind,
     Existing,
+    HostRule,
     JobEvent,
     JobStatus,
     OutputError,
@@ -35,6 +36,7 @@ from url_downloader import (
 from url_downloader import (
     api as library,
 )
+from url_downloader.config.host_settings import HostLimits
 from url_downloader.config.overrides import settings_of, settings_with
 from url_downloader.config.settings import Settings
 
@@ -188,7 +190,7 @@ def test_urls_are_read_lazily(server: ScriptedServer, tmp_path: Path) -> None:
     [
         ({"max_worker": 3}, "no setting 'max_worker'; did you mean 'max_workers'?"),
         ({"retry": None}, "no setting 'retry'"),
-        ({"interval": 1}, "no setting 'interval'"),
+        ({"monitor": None}, "no setting 'monitor'"),
     ],
 )
 def test_unknown_settings(settings: dict[str, object], message: str) -> None:
@@ -228,6 +230,15 @@ def test_settings_are_flat() -> None:
     assert changed.transfer.limits.timeout == 5
     assert (changed.pool.max_workers, changed.output.existing) == (2, Existing.SKIP)
     assert {field.name for field in fields(Settings())}.isdisjoint(names)
+
+
+def test_settings_of_hosts() -> None:
+    """Limits of hosts, and rules for some, are settings like others."""
+    rule = HostRule(pattern="*.test", connections=0)
+    settings = settings_with({"connections": 2, "rules": [rule], "outage_wait": 0}).hosts
+    assert settings.limits_for(("http", "h", 80)) == HostLimits(connections=2)
+    assert settings.limits_for(("http", "h.test", 80)) == HostLimits()
+    assert settings.outage_wait == 0
 
 
 def test_the_package_of_settings() -> None:

@@ -11,6 +11,7 @@ from url_downloader.cli.command_settings import (
     ProgressMode,
 )
 from url_downloader.cli.dial_arguments import add_dial_options, dial_settings
+from url_downloader.cli.host_arguments import add_host_options, host_settings
 from url_downloader.cli.message_arguments import add_message_options, log_settings
 from url_downloader.cli.option_types import (
     ArgumentParser,
@@ -63,6 +64,7 @@ def argument_parser() -> argparse.ArgumentParser:
     _add_existing_options(parser.add_argument_group("existing files"))
     _add_limits(parser.add_argument_group("limits of one attempt"), defaults.transfer)
     _add_retry_options(parser.add_argument_group("retries"), defaults.retry)
+    add_host_options(parser.add_argument_group("hosts"), defaults.hosts)
     add_server_options(parser.add_argument_group("requests to servers"), defaults)
     add_dial_options(parser.add_argument_group("addresses of servers"))
     add_report_options(parser.add_argument_group("reports"))
@@ -220,6 +222,7 @@ def command_settings(
     return CommandSettings(
         list_name=arguments.list,
         checksums=arguments.checksums,
+        host_rules=arguments.host_rules,
         is_dry_run=arguments.dry_run,
         lock=arguments.lock,
         metrics_file=arguments.metrics_file,
@@ -237,18 +240,13 @@ def run_settings(arguments: argparse.Namespace) -> Settings:
         ConfigError: A value is out of its range.
     """
     return Settings(
-        retry=RetrySettings(
-            max_retries=arguments.max_retries,
-            delay=arguments.retry_delay,
-            max_delay=arguments.retry_max_delay,
-            max_retry_after=arguments.max_retry_after,
-            retry_on=arguments.retry_on,
-        ),
+        retry=_retry_settings(arguments),
         transfer=_transfer_settings(arguments),
         server=server_settings(arguments),
         dial=dial_settings(arguments),
         run=RunSettings(deadline=arguments.deadline, max_failures=arguments.max_failures),
         pool=pool_settings(arguments),
+        hosts=host_settings(arguments),
         output=OutputSettings(
             directory=arguments.dir,
             existing=arguments.existing,
@@ -259,6 +257,16 @@ def run_settings(arguments: argparse.Namespace) -> Settings:
             min_free=arguments.min_free,
         ),
         monitor=MonitorSettings(interval=arguments.monitor_interval),
+    )
+
+
+def _retry_settings(arguments: argparse.Namespace) -> RetrySettings:
+    return RetrySettings(
+        max_retries=arguments.max_retries,
+        delay=arguments.retry_delay,
+        max_delay=arguments.retry_max_delay,
+        max_retry_after=arguments.max_retry_after,
+        retry_on=arguments.retry_on,
     )
 
 

@@ -25,6 +25,7 @@ from url_downloader.cli.exit_status import (
     exit_status,
     status_with_metrics,
 )
+from url_downloader.cli.host_arguments import with_host_rules
 from url_downloader.cli.list_source import ListedJobs, open_list
 from url_downloader.cli.logs import logging_to
 from url_downloader.cli.observers import MetricsOutput, display_observers, log_observers
@@ -51,6 +52,7 @@ def run_command(command: CommandSettings, settings: Settings) -> int:
             if command.lock is not None:
                 words = started_command(command.command_line)
                 stack.enter_context(held_lock(command.lock, printable(shown_command(words))))
+            settings = with_host_rules(settings, command.host_rules)
             listed = stack.enter_context(open_list(command, settings))
             if command.is_dry_run:
                 return dry_run(listed, command, settings=settings)

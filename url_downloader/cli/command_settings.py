@@ -60,6 +60,7 @@ class CommandSettings:
     Args:
         list_name: Name of the list; `-` is standard input.
         checksums: Path of a file of checksums that sha256sum has written; None = no file.
+        host_rules: Path of a file with limits for some hosts; None = no file.
         is_dry_run: Whether the list is only checked and printed.
         lock: Path of the lock file; None = no lock.
         metrics_file: Path of the metrics file; None = no file.
@@ -71,6 +72,7 @@ class CommandSettings:
 
     list_name: str
     checksums: Path | None = None
+    host_rules: Path | None = None
     is_dry_run: bool = False
     lock: Path | None = None
     metrics_file: Path | None = None

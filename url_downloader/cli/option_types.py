@@ -15,6 +15,7 @@ from url_downloader.config.values import (
     UNSENT,
     is_field_value,
     parse_field,
+    parse_rate,
     parse_seconds,
     parse_size,
 )
@@ -119,6 +120,14 @@ def in_range(flag: str, parse: Callable[[str], object]) -> Callable[[str], objec
 def status_codes(text: str) -> frozenset[int]:
     """Parse status codes that are separated by commas."""
     return frozenset(int(code) for code in text.split(",") if code.strip())
+
+
+def request_rate(text: str) -> float:
+    """Parse a rate of requests, such as `0.5/s`; return the seconds between two of them."""
+    try:
+        return parse_rate(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def media_types(text: str) -> tuple[str, ...]:

@@ -60,10 +60,10 @@ def own_files(command: CommandSettings, settings: Settings) -> Iterator[str]:
     Paths are relative to the output directory, which need not exist.
     """
     server = settings.server
-    read = (command.checksums, server.cookies, server.netrc, server.ca_cert, server.cert)
+    for_servers = (server.cookies, server.netrc, server.ca_cert, server.cert, server.key)
     written = (path for _, path in written_files(command))
     named = (command.list_name, *command.command_line.included_files)
-    for path in (*read, server.key, *written, *named):
+    for path in (command.checksums, command.host_rules, *for_servers, *written, *named):
         if path and Path(path) != _STREAM:
             yield from _paths_below(settings.output.directory, Path(path))
 

@@ -4,6 +4,7 @@ Entry point: `settings.Settings`. Each module is pure. This package may import o
 """
 
 from url_downloader.config.dial_settings import AddressFamily, DialSettings, FixedAddress
+from url_downloader.config.host_settings import HostLimits, HostRule, HostSettings
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.config.settings import (
     Existing,
@@ -23,6 +24,9 @@ __all__ = [
     "Existing",
     "FailureLimit",
     "FixedAddress",
+    "HostLimits",
+    "HostRule",
+    "HostSettings",
     "MonitorSettings",
     "OutputSettings",
     "PoolSettings",

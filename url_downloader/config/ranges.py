@@ -15,6 +15,10 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "--retry-max-delay": (0, DAY),
     "--max-retry-after": (0, 30 * DAY),
     "--retry-on": (400, 499),
+    "--per-host": (0, 1024),
+    "interval": (0, DAY),
+    "--backoff-on": (400, 599),
+    "--outage-wait": (0, 30 * DAY),
     "--timeout": (0, DAY),
     "--connect-timeout": (0, DAY),
     "--max-time": (0, 30 * DAY),
@@ -30,7 +34,9 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "--look-ahead": (0, 1_000_000),
     "--monitor-interval": (0.01, DAY),
 }
-"""Least and greatest value of each flag that takes a number."""
+"""Least and greatest value of each flag that takes a number.
+
+`interval` is the setting for which the command has a rate."""
 
 
 def range_of(flag: str) -> str:

@@ -1,4 +1,4 @@
-"""Parsing of times, sizes and header fields, as users write them. Pure functions."""
+"""Parsing of times, rates, sizes and header fields, as users write them. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ _OWN = frozenset({"range", "if-range", "content-length", "transfer-encoding"})
 """Fields that could make a part of a file look complete, or announce a missing body."""
 _SIZE = re.compile(r"(\d+)([kmgt]?)(?:i?b)?", re.ASCII | re.IGNORECASE)
 _TIME = re.compile(r"(\d+(?:\.\d+)?|\.\d+)([smhd]?)", re.ASCII)
+# With few digits, no number but 0 counts as 0, and none is infinite.
+_RATE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})(?:/([smhd]))?", re.ASCII)
+_RATE_FORMS = "N/s, N/m, N/h or N/d, such as 0.5/s, or 0 for no limit"
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 """Seconds of each unit."""
 
@@ -51,6 +54,26 @@ def parse_seconds(text: str) -> float:
     seconds = float(match[1]) * _SECONDS[match[2]]
     if not math.isfinite(seconds):
         raise ValueError(f"not a time: {text!r} (too large)")
+    return seconds
+
+
+def parse_rate(text: str) -> float:
+    """Return the seconds between two requests for a rate: `5/s`, `0.5/s`, `30/m`, or 0.
+
+    0 means that the rate has no limit.
+
+    Raises:
+        ValueError: The text has another form, or the rate is less than one a day.
+    """
+    match = _RATE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"must be {_RATE_FORMS}, not {text!r}")
+    number = float(match[1])
+    if match[2] is None and number:
+        raise ValueError(f"must have a unit, as in {text}/s or {text}/m, not {text!r}")
+    seconds = _SECONDS[match[2] or "s"] / number if number else 0.0
+    if seconds > _SECONDS["d"]:
+        raise ValueError(f"must be at least 1/d, or 0 for no limit, not {text!r}")
     return seconds
 
 

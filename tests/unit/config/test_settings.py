@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from url_downloader.config.host_settings import HostLimits, HostSettings
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.config.settings import (
     MonitorSettings,
@@ -42,6 +43,9 @@ LIMITS: list[tuple[Part, str, str, float, float]] = [
     (PoolSettings, "max_workers", "--max-workers", 1, 1024),
     (PoolSettings, "queue_size", "--queue-size", 1, 1_000_000),
     (PoolSettings, "look_ahead", "--look-ahead", 0, 1_000_000),
+    (HostLimits, "connections", "--per-host", 0, 1024),
+    (HostLimits, "interval", "interval", 0, DAY),
+    (HostSettings, "outage_wait", "--outage-wait", 0, 30 * DAY),
     (MonitorSettings, "interval", "--monitor-interval", 0.01, DAY),
 ]
 LIMIT_IDS = [flag for _, _, flag, _, _ in LIMITS]
