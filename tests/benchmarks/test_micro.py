@@ -12,6 +12,7 @@ from typing import Protocol
 
 import pytest
 
+from tests.support.hosts import make_policy
 from tests.support.jobs import make_job
 from url_downloader.config.settings import OutputSettings
 from url_downloader.engine.host_queue import HostQueue
@@ -78,7 +79,9 @@ def test_a_name_is_claimed(benchmark: Benchmark) -> None:
 def test_a_job_on_the_task_queue(benchmark: Benchmark, hosts: int) -> None:
     """A job is put, taken and done, in a run of 10,000 jobs a second, 3,000 of which wait."""
     ticks = itertools.count()
-    tasks = HostQueue(10, look_ahead=4000, workers=8, now=lambda: next(ticks) / 20_000)
+    tasks = HostQueue(
+        10, look_ahead=4000, workers=8, policy=make_policy(), now=lambda: next(ticks) / 40_000
+    )
     jobs = itertools.cycle([make_job(n, url=f"http://h{n}.test/{n}") for n in range(hosts)])
     for job in itertools.islice(jobs, 3000):
         tasks.put(job)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.hosts import POLICY, job_of
 from tests.support.jobs import BUSY, OK, make_job, make_jobs
 from tests.support.racing import frequent_switches
 from tests.support.scripted_pool import NO_DELAY, PATIENT, ScriptedPool
 from tests.support.scripted_server import Hold, Reply, ScriptedServer
-from tests.support.virtual_queue import job_of
 from url_downloader.config.settings import OutputSettings, PoolSettings, Settings
 from url_downloader.engine.host_queue import HostQueue
 from url_downloader.process_jobs import process_jobs
@@ -112,7 +112,7 @@ def test_retries_of_a_full_queue() -> None:
 @pytest.mark.parametrize("look_ahead", [0, 5, 400])
 def test_each_job_is_taken_once(hosts: int, look_ahead: int) -> None:
     """With racing threads, each job is taken once, and each worker gets its end marker."""
-    tasks = HostQueue(3, look_ahead=look_ahead, workers=16)
+    tasks = HostQueue(3, look_ahead=look_ahead, workers=16, policy=POLICY)
     taken: queue.SimpleQueue[int] = queue.SimpleQueue()
 
     def work() -> None:

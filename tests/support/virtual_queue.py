@@ -7,16 +7,11 @@ import queue
 from collections.abc import Callable
 from typing import Any
 
-from tests.support.jobs import make_job
+from tests.support.hosts import POLICY, job_of
+from url_downloader.engine.host_policy import HostPolicy
 from url_downloader.engine.host_queue import HostQueue
-from url_downloader.shared.models import DownloadJob
 
 Act = Callable[[], object]
-
-
-def job_of(host: str, number: int = 1) -> DownloadJob:
-    """Return a job of a host whose name is a letter."""
-    return make_job(number, url=f"http://{host}/{number}")
 
 
 class VirtualQueue:
@@ -29,6 +24,7 @@ class VirtualQueue:
         workers: Number of workers.
         look_ahead: Look-ahead of the queue.
         queue_size: Size of the queue.
+        policy: Rules for hosts.
 
     Attributes:
         clock: Time in seconds.
@@ -36,14 +32,25 @@ class VirtualQueue:
         producer_calls: Number of times that the producer was notified.
     """
 
-    def __init__(self, workers: int, *, look_ahead: int = 100, queue_size: int = 10) -> None:
+    def __init__(
+        self,
+        workers: int,
+        *,
+        look_ahead: int = 100,
+        queue_size: int = 10,
+        policy: HostPolicy = POLICY,
+    ) -> None:
         self.clock = 0.0
         self.waits: list[float | None] = []
         self.producer_calls = 0
         self._script: list[tuple[float, Act]] = []
         self._calls = 0
         self.queue = HostQueue(
-            queue_size, look_ahead=look_ahead, workers=workers, now=lambda: self.clock
+            queue_size,
+            look_ahead=look_ahead,
+            workers=workers,
+            policy=policy,
+            now=lambda: self.clock,
         )
         not_empty: Any = self.queue.not_empty
         not_empty.wait, not_empty.notify = self._wait, self._notify

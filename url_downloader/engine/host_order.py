@@ -4,164 +4,294 @@ A host is an origin: scheme, host name and port. The next job is one of the host
 running attempts; hosts that are equal in this take turns. Among a host's jobs, retries come
 first, then the others in the order of the list.
 
-Hosts with waiting jobs stand in levels, one for each number of running attempts. So the next
+Hosts that may start a job stand in levels, one for each number of running attempts. So the next
 host is found without a search over all hosts. A level exists only while a host stands in it.
 There are few levels, because their numbers add up to no more than the running attempts: at most
-46 with 1,024 workers.
+46 with 1,024 workers. A host whose gate is closed stands in no level; a timer brings it back.
+
+A redirect may lead an attempt to another host. There it is a visitor, which counts as one more
+running attempt. If that host's gate is closed, the job waits there, and starts anew later.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict, deque
+import heapq
+import itertools
+from collections import OrderedDict, defaultdict
+from math import inf
 
-from url_downloader.shared.models import DownloadJob
+from url_downloader.engine.host import Host, with_last
+from url_downloader.engine.host_gate import HostGate
+from url_downloader.engine.host_lessons import is_good, learn, note_good_reply
+from url_downloader.engine.host_policy import HostPolicy
+from url_downloader.engine.host_state import HostNews, HostPhase, HostState
+from url_downloader.engine.host_table import HostTable
+from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult
 from url_downloader.shared.url_parts import origin_text
 
-REST_SECONDS = 1.0
-"""Seconds for which a host without any job stays active: its next job may come soon."""
-
-Jobs = DownloadJob | deque[DownloadJob] | None
-"""Jobs in their order: none, one, or several. For many hosts a queue with one job would take
-most of the memory: 760 bytes."""
-
-
-class Host:
-    """Jobs of an origin: those that wait, and the number of those that run.
-
-    Args:
-        name: Name of the host in its HostOrder.
-    """
-
-    __slots__ = ("listed", "name", "retries", "running")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.listed: Jobs = None
-        self.retries: Jobs = None
-        self.running = 0
+_BUSY = JobResult(kind=ErrorKind.HOST_BUSY, message="redirected to a host that has to wait")
 
 
 class HostOrder:
     """Waiting jobs by host, in the order in which they are started.
 
     Args:
-        is_by_host: Whether hosts are told apart; if not, all jobs are those of one host.
+        policy: Rules for the troubles and limits of hosts; None if hosts are not told apart:
+            all jobs are those of one host.
 
     Attributes:
         listed: Number of the waiting jobs that are not retries.
         retries: Number of the waiting jobs that are retries.
+        refusals: Results of started jobs that fail at once, by number of the job.
+        troubled: Hosts whose next replies decide how many attempts may begin, with their phase.
+        news: Changes of the states of hosts; the caller removes them.
 
     Threads: one at a time; HostQueue calls all methods under its lock.
     """
 
-    def __init__(self, *, is_by_host: bool) -> None:
+    def __init__(self, policy: HostPolicy | None) -> None:
         self.listed = 0
         self.retries = 0
-        self._is_by_host = is_by_host
-        self._hosts: dict[str, Host] = {}
+        self.refusals: dict[int, JobResult] = {}
+        self.troubled: dict[Host, HostPhase | None] = {}
+        self.news: list[HostNews] = []
+        self._policy = policy
+        self._table = HostTable(policy)
         # Ordered dictionaries: to find the first entry of a dict after deletions is slow.
         self._levels: defaultdict[int, OrderedDict[Host, None]] = defaultdict(OrderedDict)
-        self._resting: OrderedDict[Host, float] = OrderedDict()
+        # Times at which gates open. Only the earliest one of a host counts.
+        self._timers: list[tuple[float, int, Host]] = []
+        self._timer_numbers = itertools.count()
+        # Hosts at which attempts are visitors, and hosts to which jobs were redirected, by
+        # number of the job.
+        self._visited: dict[int, list[Host]] = {}
+        self._targets: dict[int, str] = {}
 
-    def add(self, job: DownloadJob) -> None:
+    def add(self, job: DownloadJob, now: float) -> None:
         """Add a job of the list."""
-        host = self._host_in_level(job)
-        host.listed = _with_last(host.listed, job)
+        host = self._table.host(self._name(job))
+        host.listed = with_last(host.listed, job)
         self.listed += 1
+        if not host.is_ready:
+            self._place(host, now)
 
-    def add_retry(self, job: DownloadJob) -> None:
-        """Add a job whose retry is due."""
-        host = self._host_in_level(job)
-        host.retries = _with_last(host.retries, job)
-        self.retries += 1
+    def add_retry(self, job: DownloadJob, now: float) -> None:
+        """Add a job whose retry is due, or that was redirected to a host that has to wait."""
+        name = self._targets.get(job.job_id) or self._name(job)
+        self._add_retry(self._table.host(name), job, now)
 
-    def first(self) -> Host | None:
-        """Return the host whose turn it is; None if no job waits."""
+    def first(self, now: float) -> Host | None:
+        """Return the host whose turn it is; None if no job may be started."""
+        timers = self._timers
+        while timers and timers[0][0] <= now:
+            time, _, host = heapq.heappop(timers)
+            if time == host.timer:
+                host.timer = inf
+                self._replace(host, now)
         levels = self._levels
         return next(iter(levels[min(levels)])) if levels else None
 
-    def start(self, host: Host) -> DownloadJob:
-        """Remove the first waiting job of a host, count it as running, and return it."""
+    def start(self, host: Host, now: float) -> DownloadJob | None:
+        """Remove the first waiting job of a host, count it as running, and return it.
+
+        Return None if the job was redirected, and now waits for the other one of its hosts.
+        """
         self._leave_level(host)
-        if host.retries:
-            job, host.retries = _without_first(host.retries)
-            self.retries -= 1
-        else:
-            assert host.listed
-            job, host.listed = _without_first(host.listed)
-            self.listed -= 1
-        host.running += 1
-        if host.listed or host.retries:
-            self._levels[host.running][host] = None
+        job, is_retry = host.take()
+        self.retries -= is_retry
+        self.listed -= not is_retry
+        if (
+            self._targets
+            and job.job_id in self._targets
+            and not self._visit_other(host, job, now)
+        ):
+            self._place(host, now)
+            return None
+        self._begin(host, job, now)
         return job
 
-    def done(self, job: DownloadJob, *, now: float) -> None:
+    def done(self, job: DownloadJob, result: JobResult | None, now: float) -> None:
         """Count a started job as running no more.
 
         Args:
             job: Job that was started.
+            result: Result of its attempt; None if there was none.
             now: Monotonic time, seconds.
         """
-        host = self._hosts[origin_text(job.url) if self._is_by_host else ""]
-        if host.listed or host.retries:
-            self._leave_level(host)
-            host.running -= 1
-            self._levels[host.running][host] = None
-            return
-        host.running -= 1
-        if not host.running:
-            self._forget_rested(now)
-            self._resting[host] = now + REST_SECONDS
+        home = self._table.host(self._name(job))
+        if result is not None and self._policy is not None:
+            self._learn(home, job, result, policy=self._policy, now=now)
+        self._end(home, job, now)
+        if self._visited:
+            for host in self._visited.pop(job.job_id, ()):
+                self._end(host, job, now)
+
+    def visit(self, job: DownloadJob, name: str | None, now: float) -> JobResult | None:
+        """Count an attempt at one more host; return a result if it must end at once instead.
+
+        Args:
+            job: Job of the attempt.
+            name: Name of the host; None for that of the job's URL, which is asked once more.
+            now: Monotonic time, seconds.
+        """
+        if self._policy is None:
+            return None
+        home, visited = self._name(job), self._visited.get(job.job_id, ())
+        host = self._table.find_limited(name or home)
+        if host is None or host.gate is None:
+            return None
+        result = None
+        if host.name == home or host in visited:
+            host.gate.charge(now)
+        elif host.gate.opens_at(now, host.running) > now:
+            self._targets[job.job_id] = host.name
+            result = _BUSY
+        else:
+            result = host.gate.begin(job.job_id, now)
+            if result is None:
+                self._visited.setdefault(job.job_id, []).append(host)
+                host.running += 1
+        self._replace(host, now)
+        return result
+
+    def note_reply(self, job: DownloadJob, name: str | None, status: int, now: float) -> None:
+        """Note the head of a reply, whose body may still come.
+
+        Args:
+            job: Job of the attempt.
+            name: Name of the host that has answered; None for that of the job's URL.
+            status: Status code of the reply.
+            now: Monotonic time, seconds.
+        """
+        host = self._table.find(name or self._name(job))
+        if host is not None and host.gate is not None and host in self.troubled:
+            host.gate.note_reply(job.job_id, status)
+            self._replace(host, now)
+
+    def states(self, now: float) -> list[HostState]:
+        """Return the states of the hosts that are in trouble."""
+        found = []
+        for host in self.troubled:
+            state = host.gate.state(now) if host.gate is not None else None
+            if state is not None:
+                found.append(state._replace(host=host.name, waiting=host.waiting))
+        return found
 
     def active(self, now: float) -> int:
-        """Return the number of hosts that have a job, or had one until a second ago."""
-        if self._resting:
-            self._forget_rested(now)
-        return len(self._hosts)
+        """Return the number of hosts that are active, or were until a second ago."""
+        return self._table.active(now)
 
-    def next_rest_end(self) -> float | None:
-        """Return the time at which a host that has no job stops being active, or None."""
-        return next(iter(self._resting.values()), None)
+    def next_change(self) -> tuple[float, float]:
+        """Return the next times at which a gate opens, and a host stops being active."""
+        opens_at = self._timers[0][0] if self._timers else inf
+        return opens_at, self._table.next_rest_end()
 
-    def _host_in_level(self, job: DownloadJob) -> Host:
-        """Return the host of a job that is being added, after it has entered its level."""
-        name = origin_text(job.url) if self._is_by_host else ""
-        host = self._hosts.get(name)
-        if host is None:
-            host = self._hosts[name] = Host(name)
-            self._levels[0][host] = None
-        elif not (host.listed or host.retries):
-            self._resting.pop(host, None)
+    def _name(self, job: DownloadJob) -> str:
+        return "" if self._policy is None else origin_text(job.url)
+
+    def _add_retry(self, host: Host, job: DownloadJob, now: float) -> None:
+        host.retries = with_last(host.retries, job)
+        self.retries += 1
+        if not host.is_ready:
+            self._place(host, now)
+
+    def _visit_other(self, host: Host, job: DownloadJob, now: float) -> bool:
+        """Count a redirected job at the other one of its hosts, if that may be asked now.
+
+        If not, the job waits there. Return whether it was counted.
+        """
+        home, target = self._name(job), self._targets[job.job_id]
+        other = self._table.host(home if host.name == target else target)
+        if other.gate is not None and other.gate.opens_at(now, other.running) > now:
+            self._add_retry(other, job, now)
+            return False
+        self._begin(other, job, now)
+        del self._targets[job.job_id]
+        self._visited[job.job_id] = [self._table.host(target)]
+        return True
+
+    def _begin(self, host: Host, job: DownloadJob, now: float) -> None:
+        """Count one more running attempt at a host."""
+        if host.gate is not None:
+            refusal = host.gate.begin(job.job_id, now)
+            if refusal is not None:
+                self.refusals[job.job_id] = refusal
+        host.running += 1
+        self._replace(host, now)
+
+    def _end(self, host: Host, job: DownloadJob, now: float) -> None:
+        """Count one running attempt less at a host."""
+        if host.gate is not None:
+            host.gate.end(job.job_id, now)
+        if host.is_ready:
+            self._leave_level(host)
+        host.running -= 1
+        self._place(host, now)
+
+    def _learn(
+        self, home: Host, job: DownloadJob, result: JobResult, *, policy: HostPolicy, now: float
+    ) -> None:
+        """Let the host that was asked last learn from the end of an attempt."""
+        contact = result.contact
+        if contact is None:
+            return
+        if contact.host is None:
+            learn(home, job.job_id, result=result, policy=policy, now=now)
+            return
+        # Only a reply can lead to another host.
+        note_good_reply(home)
+        host = self._table.find(contact.host)
+        if host is None and is_good(result, policy):
+            self._table.note_answered(contact.host)
+            return
+        host = self._table.host(contact.host)
+        learn(host, job.job_id, result=result, policy=policy, now=now)
+        self._replace(host, now)
+
+    def _replace(self, host: Host, now: float) -> None:
+        """Put a host where it belongs after a change, wherever it stands now."""
+        if host.is_ready:
+            self._leave_level(host)
+        self._place(host, now)
+
+    def _place(self, host: Host, now: float) -> None:
+        """Put a host where it belongs after a change. It stands in no level."""
+        has_jobs = host.listed or host.retries
+        if has_jobs and (host.gate is None or self._is_open(host, host.gate, now)):
             self._levels[host.running][host] = None
-        return host
+            host.is_ready = True
+        if host.gate is not None:
+            self._note_phase(host, host.gate, now)
+        if not (host.is_ready or host.running):
+            self._table.note_inactive(host, now)
+        elif not host.is_active:
+            self._table.note_active(host)
+
+    def _is_open(self, host: Host, gate: HostGate, now: float) -> bool:
+        """Tell whether an attempt may begin; if that depends on the time, set a timer."""
+        opens_at = gate.opens_at(now, host.running)
+        if now < opens_at < host.timer:
+            host.timer = opens_at
+            heapq.heappush(self._timers, (opens_at, next(self._timer_numbers), host))
+        return opens_at <= now
 
     def _leave_level(self, host: Host) -> None:
         level = self._levels[host.running]
         del level[host]
+        host.is_ready = False
         if not level:
             del self._levels[host.running]
 
-    def _forget_rested(self, now: float) -> None:
-        while self._resting:
-            host, end = next(iter(self._resting.items()))
-            if end > now:
-                return
-            del self._resting[host], self._hosts[host.name]
-
-
-def _with_last(jobs: Jobs, job: DownloadJob) -> Jobs:
-    """Return the jobs and, after them, one more."""
-    if jobs is None:
-        return job
-    if not isinstance(jobs, deque):
-        return deque((jobs, job))
-    jobs.append(job)
-    return jobs
-
-
-def _without_first(jobs: DownloadJob | deque[DownloadJob]) -> tuple[DownloadJob, Jobs]:
-    """Return the first job, and the others."""
-    if not isinstance(jobs, deque):
-        return jobs, None
-    job = jobs.popleft()
-    return job, jobs or None
+    def _note_phase(self, host: Host, gate: HostGate, now: float) -> None:
+        """Keep `troubled` and `news` up to date."""
+        before = self.troubled.get(host)
+        if not gate.awaits_replies:
+            if host in self.troubled:
+                del self.troubled[host]
+                self.news.append(HostNews(host.name, before, None))
+            return
+        state = gate.state(now)
+        phase = None if state is None else state.phase
+        self.troubled[host] = phase
+        if state is not None and phase is not before:
+            self.news.append(HostNews(host.name, before, state))

@@ -6,41 +6,38 @@ retry scheduler puts due retries with `put_retry`, which never blocks. A worker 
 
 The queue holds `queue_size` jobs of the list and, before these, a look-ahead of many more. The
 look-ahead shows which hosts have jobs: with ten jobs in view, a slow host that has the first
-lines of the list would look like the only one, and get all workers.
+lines of the list would look like the only one, and get all workers. `fair_share` says how many
+a host may have. A host may exceed its share also when a worker has been idle for 50 ms, and
+another one is idle, too.
 
-The fair share of a host is the number of workers, divided by the number of active hosts, and
-rounded up. A host gets workers above its share only where this can't delay another host's job
-that comes soon:
-
-- The list was read to its end, or the look-ahead is full. No other host will come soon.
-- A worker has been idle for 50 ms, and another one is idle, too.
-
-At the start of a run the queue does not know the hosts yet. Until some lines were put, or no
-line came for 50 ms, the share of each host is one worker.
+A host may have a gate, which limits its attempts: see `host_gate`. The gate learns from the
+results that the workers hand to `done`.
 """
 
 from __future__ import annotations
 
-import math
 import queue
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import inf
 
-from url_downloader.engine.host_order import Host, HostOrder
-from url_downloader.shared.models import DownloadJob
+from url_downloader.engine.fair_share import IDLE_SECONDS, FairShare
+from url_downloader.engine.host import Host
+from url_downloader.engine.host_news import log_news
+from url_downloader.engine.host_order import HostOrder
+from url_downloader.engine.host_policy import HostPolicy
+from url_downloader.engine.host_state import HostState
+from url_downloader.engine.idle_workers import IdleWorkers
+from url_downloader.shared.models import DownloadJob, JobResult
 
-IDLE_SECONDS = 0.05
-"""Seconds without work after which a worker may exceed a host's share, or without a line after
-which the hosts count as known; far less than most downloads take."""
-FIRST_LINES_PER_WORKER = 4
-"""Lines for each worker after which the hosts count as known."""
-MAX_FIRST_LINES = 256
-"""Lines after which the hosts count as known, however many workers there are."""
 WAKE_DIVISOR = 8
 """Part of the look-ahead, an eighth, that must be free before a blocked producer goes on.
 
 The producer then puts many jobs at once, and does not change turns with workers for each."""
+MAX_RETRIES = 100_000
+"""Jobs that wait for a retry, or may do so soon, at which the producer waits; about 100 MB."""
+NETWORK_PROBE = 5.0
+"""Seconds between two attempts while the network is gone."""
 
 
 class HostQueue(queue.Queue[DownloadJob | None]):
@@ -53,7 +50,13 @@ class HostQueue(queue.Queue[DownloadJob | None]):
         queue_size: Largest number of jobs beyond the look-ahead.
         look_ahead: Number of jobs of the look-ahead; 0 = hosts are not told apart.
         workers: Number of workers that take jobs.
+        policy: Rules for the troubles and limits of hosts; it has no effect without a
+            look-ahead.
         now: Monotonic clock, seconds.
+
+    Attributes:
+        refusals: Results of taken jobs that fail at once, by number of the job. A worker that
+            has taken a job removes its result.
 
     Threads: all methods from any thread.
     """
@@ -64,25 +67,25 @@ class HostQueue(queue.Queue[DownloadJob | None]):
         *,
         look_ahead: int,
         workers: int,
+        policy: HostPolicy,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(queue_size)
         self._look_ahead = look_ahead
         self._capacity = look_ahead + queue_size
-        self._workers = workers
         self._now = now
         # The lock of queue.Queue, `mutex`, guards all fields below.
-        self._order = HostOrder(is_by_host=look_ahead > 0)
+        self._order = HostOrder(policy if look_ahead else None)
+        self.refusals = self._order.refusals
+        self._share = FairShare(workers)
         self._end_markers = 0
-        self._is_blocked = False
-        self._is_list_read = False
-        self._first_lines = min(FIRST_LINES_PER_WORKER * workers, MAX_FIRST_LINES)
-        self._last_line: float | None = None
-        self._knows_hosts = False
-        # Times at which the idle workers began to wait, oldest first.
-        self._idle: deque[float] = deque()
-        # Time at which one of the idle workers wakes by itself.
-        self._wake_time = math.inf
+        # Jobs that were taken and wait for a retry elsewhere.
+        self._scheduled = 0
+        # Time of the next attempt while the network is gone; None while it is there.
+        self._network_probe: float | None = None
+        self._idle = IdleWorkers(
+            self.not_empty, may_take=self._may_take, next_time=self._next_time, now=now
+        )
 
     def put(
         self, item: DownloadJob | None, block: bool = True, timeout: float | None = None
@@ -101,25 +104,27 @@ class HostQueue(queue.Queue[DownloadJob | None]):
             if item is None:
                 self._end_markers += 1
             else:
-                if self._order.listed >= self._capacity:
+                if not self._has_room():
                     self._wait_for_room(timeout if block else 0.0)
-                self._is_blocked = False
-                if not self._knows_hosts:
-                    self._count_line()
-                self._order.add(item)
-            self._wake_worker()
+                self._share.is_blocked = False
+                now = self._now()
+                if not self._share.knows_hosts:
+                    self._share.count_line(now)
+                self._order.add(item, now)
+            self._idle.wake()
 
     def put_retry(self, job: DownloadJob) -> None:
         """Add a job whose retry is due. Never blocks."""
         with self.mutex:
-            self._order.add_retry(job)
-            self._wake_worker()
+            self._order.add_retry(job, self._now())
+            self._scheduled = max(0, self._scheduled - 1)
+            self._idle.wake()
 
     def note_end_of_list(self) -> None:
         """Note that no more jobs of the list will come."""
         with self.mutex:
-            self._is_list_read = True
-            self._wake_worker()
+            self._share.is_list_read = True
+            self._idle.wake()
 
     def get(self, block: bool = True, timeout: float | None = None) -> DownloadJob | None:
         """Take the next job, or an end marker.
@@ -131,141 +136,165 @@ class HostQueue(queue.Queue[DownloadJob | None]):
         Raises:
             queue.Empty: No job could be started in time.
         """
+        end = inf if timeout is None else self._now() + timeout
         with self.mutex:
-            host = self._host_at_once()
-            if host is None and not self._end_markers:
-                if not block:
+            job = None
+            while not self._end_markers and job is None:
+                host = self._host_at_once(self._now())
+                if host is None and not block:
                     raise queue.Empty
-                host = self._wait_for_host(timeout)
-            if self._end_markers:
+                host = host or self._wait_for_host(end)
+                job = None if host is None else self._start(host)
+            if job is None:
                 self._end_markers -= 1
-                job = None
-            else:
-                assert host is not None
-                job = self._order.start(host)
-                if self._is_blocked:
-                    self._wake_producer()
-            self._wake_worker()
+            self._idle.wake()
             return job
 
-    def done(self, job: DownloadJob) -> None:
-        """Note that a worker makes no more attempt of a job that it took."""
+    def done(self, job: DownloadJob, result: JobResult | None = None) -> None:
+        """Note that a worker makes no more attempt of a job that it took.
+
+        Args:
+            job: The job.
+            result: Result of the attempt; None if there was none.
+        """
         with self.mutex:
-            self._order.done(job, now=self._now())
-            self._wake_worker()
+            self._order.done(job, result, self._now())
+            self._idle.wake()
+        self._log_news()
+
+    def expect_retry(self) -> None:
+        """Note that a job which was taken will be put back with `put_retry`."""
+        with self.mutex:
+            self._scheduled += 1
+
+    def visit(self, job: DownloadJob, host: str | None) -> JobResult | None:
+        """Count one more request of an attempt, to this or another host.
+
+        Args:
+            job: Job of the attempt.
+            host: Origin of the host, as text; None for that of the job's URL.
+
+        Returns:
+            Result with which the attempt must end at once, because the host must not be asked
+            now; None if it may be asked.
+        """
+        with self.mutex:
+            return self._order.visit(job, host, self._now())
+
+    def note_reply(self, job: DownloadJob, host: str | None, status: int) -> None:
+        """Note the head of a reply, whose body may still come; see `visit`."""
+        # A host that gets into trouble meanwhile learns from a later reply.
+        if not self._order.troubled:
+            return
+        with self.mutex:
+            self._order.note_reply(job, host, status, self._now())
+            self._idle.wake()
+        self._log_news()
+
+    def suspend(self) -> None:
+        """Start no more attempts, except a probe now and then: the network is gone."""
+        with self.mutex:
+            self._network_probe = self._now() + NETWORK_PROBE
+
+    def resume(self) -> None:
+        """Start attempts again."""
+        with self.mutex:
+            self._network_probe = None
+            self._idle.wake()
 
     def parked(self) -> int:
         """Return the number of waiting jobs that `qsize` leaves out: look-ahead and retries."""
         with self.mutex:
             return self._order.listed + self._order.retries - self._qsize()
 
+    def host_states(self) -> Sequence[HostState]:
+        """Return the states of the hosts that are in trouble."""
+        with self.mutex:
+            return self._order.states(self._now())
+
     def _qsize(self) -> int:
         return max(0, self._order.listed - self._look_ahead)
 
+    def _has_room(self) -> bool:
+        retries = self._order.retries + self._scheduled
+        return retries < MAX_RETRIES and self._order.listed < self._capacity
+
     def _wait_for_room(self, timeout: float | None) -> None:
-        self._is_blocked = self._knows_hosts = True
-        self._wake_worker()
-        if not self.not_full.wait_for(lambda: self._order.listed < self._capacity, timeout):
+        self._share.is_blocked = self._share.knows_hosts = True
+        self._idle.wake()
+        if not self.not_full.wait_for(self._has_room, timeout):
             raise queue.Full
 
-    def _count_line(self) -> None:
-        """Note a line, and whether the hosts are known with it."""
-        self._first_lines -= 1
-        self._knows_hosts = not self._first_lines or self._is_line_late()
-        self._last_line = self._now()
+    def _start(self, host: Host) -> DownloadJob | None:
+        """Start the next job of a host; see `HostOrder.start`."""
+        now = self._now()
+        if self._network_probe is not None:
+            self._network_probe = now + NETWORK_PROBE
+        job = self._order.start(host, now)
+        if self._share.is_blocked:
+            self._wake_producer()
+        return job
 
-    def _is_line_late(self) -> bool:
-        """Tell whether no line has come for so long that the hosts count as known."""
-        return self._last_line is not None and self._now() >= self._last_line + IDLE_SECONDS
-
-    def _host_at_once(self) -> Host | None:
-        """Return the host whose next job may start now; None if there is none."""
-        host = self._order.first()
-        if host is not None and host.running and not self._may_share(host):
+    def _first(self, now: float) -> Host | None:
+        """Return the host whose turn it is; None if no job may be started."""
+        if self._network_probe is not None and now < self._network_probe:
             return None
-        return host
+        return self._order.first(now)
 
-    def _may_share(self, host: Host) -> bool:
-        """Tell whether the host may have one more worker, even one that was not idle."""
-        if self._is_list_read or self._is_blocked or not self._look_ahead:
-            return True
-        self._knows_hosts = self._knows_hosts or self._is_line_late()
-        # The same as to compare with the share, rounded up.
-        in_all = host.running * self._order.active(self._now())
-        return self._knows_hosts and in_all < self._workers
+    def _host_at_once(self, now: float) -> Host | None:
+        """Return the host whose next job may start now; None if there is none."""
+        host = self._first(now)
+        if host is None or not host.running or self._share.is_lifted or not self._look_ahead:
+            return host
+        active = self._order.active(now)
+        return host if self._share.allows(host.running, active, now) else None
 
-    def _host_for_idle(self) -> Host | None:
+    def _may_take(self, now: float) -> bool:
+        """Tell whether an idle worker may take an end marker or a job."""
+        return bool(self._end_markers) or self._host_for_idle(now) is not None
+
+    def _host_for_idle(self, now: float) -> Host | None:
         """Return the host whose next job an idle worker may start; None if there is none."""
-        host = self._host_at_once()
-        if host is None and self._now() >= self._idle_time():
-            host = self._order.first()
+        host = self._host_at_once(now)
+        if host is None and now >= self._idle.exceed_at:
+            host = self._first(now)
         return host
 
-    def _idle_time(self) -> float:
-        """Return the time from which an idle worker may exceed the share of a host."""
-        return self._idle[0] + IDLE_SECONDS if len(self._idle) > 1 else math.inf
-
-    def _wait_for_host(self, timeout: float | None) -> Host | None:
+    def _wait_for_host(self, end: float) -> Host | None:
         """Wait as an idle worker; return the host to take a job from, or None at an end marker.
 
         Raises:
-            queue.Empty: No job could be started in time.
+            queue.Empty: No job could be started before `end`.
         """
-        end = math.inf if timeout is None else self._now() + timeout
-        self._idle.append(self._now())
-        while (host := self._host_for_idle()) is None and not self._end_markers:
-            if self._now() >= end:
-                break
-            self._sleep(end)
-        if host is not None and host is not self._host_at_once():
-            self._idle.popleft()
-        else:
-            # Not the oldest: a stream of jobs within the shares would keep all workers young.
-            self._idle.pop()
-        if host is None and not self._end_markers:
-            self._wake_worker()
+        may_take, now = self._idle.wait(end), self._now()
+        host = None if self._end_markers else self._host_for_idle(now)
+        exceeds_share = host is not None and host is not self._host_at_once(now)
+        self._idle.leave(exceeds_share=exceeds_share)
+        if not may_take:
+            self._idle.wake()
             raise queue.Empty
         return host
 
-    def _sleep(self, end: float) -> None:
-        """Sleep until the worker is notified, or until `end`.
-
-        One of the idle workers wakes at the next time at which a job may start.
-        """
-        next_time = self._next_time()
-        if next_time >= self._wake_time:
-            next_time = math.inf
-        else:
-            self._wake_time = next_time
-        wake = min(next_time, end)
-        self.not_empty.wait(None if wake == math.inf else max(0.0, wake - self._now()))
-        if self._wake_time == next_time:
-            self._wake_time = math.inf
-
-    def _next_time(self) -> float:
-        """Return the next time at which a job may start without any call; infinity if none."""
-        if self._order.first() is None:
-            return math.inf
-        times = [self._idle_time()]
-        if not self._knows_hosts and self._last_line is not None:
-            times.append(self._last_line + IDLE_SECONDS)
-        rest_end = self._order.next_rest_end()
-        if rest_end is not None:
-            # Later than needed, because many hosts may end their rest one after the other.
-            times.append(max(rest_end, self._now() + IDLE_SECONDS))
-        return min(times)
-
-    def _wake_worker(self) -> None:
-        """Wake an idle worker if a job may start, or if it must wake earlier than planned.
-
-        A worker that takes a job calls this again, and so wakes the next one.
-        """
-        if not self._idle:
-            return
-        may_start = self._end_markers or self._host_for_idle() is not None
-        if may_start or self._next_time() < self._wake_time:
-            self.not_empty.notify()
+    def _next_time(self, now: float) -> float:
+        """Return the next time at which a job may start without any call; infinite if none."""
+        # First, because it removes the times that have come.
+        has_ready = self._order.first(now) is not None
+        opens_at, rest_end = self._order.next_change()
+        if has_ready:
+            # A rest ends later than needed, because many may end one after the other.
+            rest_end = max(rest_end, now + IDLE_SECONDS)
+            opens_at = min(opens_at, rest_end, self._idle.exceed_at, self._share.next_time())
+        return opens_at if self._network_probe is None else max(opens_at, self._network_probe)
 
     def _wake_producer(self) -> None:
-        if self._capacity - self._order.listed >= self._look_ahead // WAKE_DIVISOR:
+        free = self._capacity - self._order.listed
+        if free >= self._look_ahead // WAKE_DIVISOR and self._has_room():
             self.not_full.notify()
+
+    def _log_news(self) -> None:
+        if not self._order.news:
+            return
+        with self.mutex:
+            news, self._order.news = self._order.news, []
+        for each in news:
+            log_news(each, self._now())

@@ -38,7 +38,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
-from url_downloader.config.settings import PoolSettings, Settings
+from url_downloader.config.settings import Settings
+from url_downloader.engine.host_policy import host_policy
 from url_downloader.engine.host_queue import HostQueue
 from url_downloader.engine.monitor import Monitor, Observer, PoolState
 from url_downloader.engine.producer import POLL_SECONDS, Producer
@@ -113,7 +114,7 @@ class JobPool:
         self._is_complete = False
         self._limits = RunLimits(settings.run, now=clock.now)
         self._size = affordable_workers(settings.pool.max_workers)
-        self._tasks = self._make_tasks(settings.pool)
+        self._tasks = self._make_tasks(settings)
         self._retries: RetryQueue = queue.PriorityQueue()
         self._ended_jobs = threading.Semaphore(0)
         self.metrics = Metrics(now=clock.now)
@@ -126,9 +127,11 @@ class JobPool:
         self._watchdog = Watchdog(self._workers.controls(), on_crash=self._on_crash)
         self._observers = [Monitor(it, view=self, on_crash=self._on_crash) for it in observers]
 
-    def _make_tasks(self, pool: PoolSettings) -> HostQueue:
-        ahead, size = pool.jobs_ahead, self._size
-        return HostQueue(pool.queue_size, look_ahead=ahead, workers=size, now=self._clock.now)
+    def _make_tasks(self, settings: Settings) -> HostQueue:
+        pool, clock = settings.pool, self._clock
+        policy = host_policy(settings.hosts, settings.retry, jitter=clock.jitter)
+        sizes = {"look_ahead": pool.jobs_ahead, "workers": self._size}
+        return HostQueue(pool.queue_size, **sizes, policy=policy, now=clock.now)
 
     def _make_registry(self, listeners: Sequence[EventListener]) -> JobRegistry:
         return JobRegistry(

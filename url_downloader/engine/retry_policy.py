@@ -117,13 +117,8 @@ def _is_worth_retrying(
 
 
 def _refused_wait(policy: RetrySettings, result: JobResult) -> JobResult:
-    return JobResult(
-        kind=ErrorKind.RETRY_AFTER,
-        message=(
-            f"{result.message}; the server asks to wait {result.retry_after:.0f} s, longer"
-            f" than --max-retry-after {policy.max_retry_after:g}"
-        ),
-        http_status=result.http_status,
-        size=result.size,
-        seconds=result.seconds,
+    message = (
+        f"{result.message}; the server asks to wait {result.retry_after:.0f} s, longer"
+        f" than --max-retry-after {policy.max_retry_after:g}"
     )
+    return result._replace(kind=ErrorKind.RETRY_AFTER, message=message, retry_after=None)

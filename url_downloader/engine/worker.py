@@ -15,7 +15,7 @@ from url_downloader.engine.host_queue import HostQueue
 from url_downloader.engine.retry_policy import Done, GiveUp, RetryIn, decide
 from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.compute_turn import COMPUTE_TURN
-from url_downloader.shared.errors import TransitionError
+from url_downloader.shared.errors import AttemptError, TransitionError
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import DownloadJob, ErrorKind, JobRecord, JobResult
 from url_downloader.shared.text import path_text
@@ -106,7 +106,9 @@ class Worker(StoppableThread):
     ) -> None:
         super().__init__(name=name, on_crash=on_crash)
         self._pool = pool
-        self.control = AttemptControl(on_bytes=pool.on_bytes)
+        self.control = AttemptControl(
+            on_bytes=pool.on_bytes, on_visit=self._visit, on_reply=pool.tasks.note_reply
+        )
         self._downloader: JobDownloader | None = None
 
     def setup(self) -> None:
@@ -121,11 +123,10 @@ class Worker(StoppableThread):
         job = self._next_job()
         if job is None:
             return False
-        try:
-            if not self._pool.is_cancelled():
-                self._process(job)
-        finally:
+        if self._pool.is_cancelled():
             self._pool.tasks.done(job)
+        else:
+            self._process(job)
         return True
 
     def teardown(self) -> None:
@@ -144,13 +145,25 @@ class Worker(StoppableThread):
     def _process(self, job: DownloadJob) -> None:
         record = self._pool.registry.start(job.job_id)
         log.debug("job %d: attempt %d: %s", job.job_id, record.attempts, job.shown_url)
-        result = self._attempt(job)
+        result = self._result(job)
         try:
             self._follow_decision(record, result)
         except TransitionError:
             # In a shutdown, the pool may have abandoned this thread and failed its job already.
             if not self._stopping.is_set():
                 raise
+
+    def _result(self, job: DownloadJob) -> JobResult:
+        """Make an attempt, unless the job's host is refused; return the result."""
+        tasks, result = self._pool.tasks, None
+        try:
+            if tasks.refusals:
+                result = tasks.refusals.pop(job.job_id, None)
+            result = result or self._attempt(job)
+        finally:
+            # Before the job is put back: then another worker may take it at once.
+            tasks.done(job, result)
+        return result
 
     def _attempt(self, job: DownloadJob) -> JobResult:
         assert self._downloader is not None
@@ -164,8 +177,19 @@ class Worker(StoppableThread):
             message = f"bug of this program: {described(error)}"
             return JobResult(kind=ErrorKind.INTERNAL, message=message)
 
+    def _visit(self, job: DownloadJob, host: str | None) -> None:
+        """Count a request to one more host; raise an AttemptError if it must not be sent."""
+        result = self._pool.tasks.visit(job, host)
+        if result is not None and result.kind is not None:
+            raise AttemptError(result.kind, result.message)
+
     def _follow_decision(self, record: JobRecord, result: JobResult) -> None:
         job, pool = record.job, self._pool
+        if result.kind is ErrorKind.HOST_BUSY:
+            log.debug("job %d: %s: %s", job.job_id, job.shown_url, result.message)
+            pool.registry.schedule_retry(job.job_id, result, due=pool.clock.now())
+            pool.tasks.put_retry(job)
+            return
         decision = decide(pool.retry, record, result=result, jitter=pool.clock.jitter)
         match decision:
             case Done():
@@ -181,7 +205,16 @@ class Worker(StoppableThread):
                 due = pool.clock.now() + delay
                 # The state changes first: the scheduler may give the job to a worker at once.
                 pool.registry.schedule_retry(job.job_id, result, due=due)
+                pool.tasks.expect_retry()
                 pool.schedule(job, due)
             case GiveUp(final):
-                log.error("job %d: %s: %s", job.job_id, job.shown_url, final.message)
+                level = logging.DEBUG if _is_refused(final) else logging.ERROR
+                log.log(level, "job %d: %s: %s", job.job_id, job.shown_url, final.message)
                 pool.registry.fail(job.job_id, final)
+
+
+def _is_refused(result: JobResult) -> bool:
+    """Tell whether a job fails without a request; the log has one error for its host."""
+    if result.kind is ErrorKind.RETRY_AFTER:
+        return result.contact is None
+    return result.kind in (ErrorKind.HOST_DOWN, ErrorKind.HOST_THROTTLED)

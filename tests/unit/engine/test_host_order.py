@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.hosts import POLICY, job_of
 from tests.support.jobs import make_job
-from url_downloader.engine.host_order import REST_SECONDS, HostOrder
+from url_downloader.engine.host_order import HostOrder
+from url_downloader.engine.host_table import REST_SECONDS
 from url_downloader.shared.models import DownloadJob
 
 HOSTS = "abc"
 
 
-def job_of(host: str, number: int = 1) -> DownloadJob:
-    """Return a job of this host."""
-    return make_job(number, url=f"http://{host}/{number}")
-
-
 def order_of(hosts: str, *, is_by_host: bool = True) -> HostOrder:
     """Return an order with a job for each letter, whose name is the letter and its place."""
-    order = HostOrder(is_by_host=is_by_host)
+    order = HostOrder(POLICY if is_by_host else None)
     for number, host in enumerate(hosts):
-        order.add(job_of(host, number))
+        order.add(job_of(host, number), 0.0)
     return order
 
 
 def take(order: HostOrder) -> DownloadJob | None:
     """Start the next job, if there is one."""
-    host = order.first()
-    return order.start(host) if host is not None else None
+    host = order.first(0.0)
+    return order.start(host, 0.0) if host is not None else None
 
 
 def taken(order: HostOrder, count: int) -> str:
@@ -60,7 +58,7 @@ def test_hosts_are_told_apart_only_if_wanted() -> None:
     """Without hosts, the jobs keep the order of the list."""
     order = order_of("aabbac", is_by_host=False)
     assert taken(order, 6) == "a0 a1 b2 b3 a4 c5"
-    order.done(job_of("b"), now=0.0)
+    order.done(job_of("b"), None, 0.0)
     assert order.active(9.0) == 1
 
 
@@ -70,7 +68,7 @@ def test_a_single_worker_changes_between_hosts() -> None:
     seen = ""
     while (job := take(order)) is not None:
         seen += job.url[7]
-        order.done(job, now=0.0)
+        order.done(job, None, 0.0)
     assert seen == "abcaba"
 
 
@@ -85,9 +83,9 @@ def test_a_single_worker_changes_between_hosts() -> None:
 )
 def test_a_host_is_an_origin(urls: Sequence[str], hosts: int) -> None:
     """URLs with the same scheme, host name and port are of one host, with any login."""
-    order = HostOrder(is_by_host=True)
+    order = HostOrder(POLICY)
     for url in urls:
-        order.add(make_job(url=url))
+        order.add(make_job(url=url), 0.0)
     assert order.active(0.0) == hosts
 
 
@@ -95,7 +93,7 @@ def test_retries_come_first_within_their_host() -> None:
     """A host's retries come before its other jobs, in their own order."""
     order = order_of("aabb")
     for number in (7, 8):
-        order.add_retry(job_of("a", number))
+        order.add_retry(job_of("a", number), 0.0)
     assert (order.listed, order.retries) == (4, 2)
     assert taken(order, 4) == "a7 b2 a8 b3"
     assert (order.listed, order.retries) == (2, 0)
@@ -105,11 +103,11 @@ def test_retries_come_first_within_their_host() -> None:
 def test_a_host_keeps_no_empty_queue() -> None:
     """A host whose last job was taken takes little memory."""
     order = order_of("a")
-    order.add_retry(job_of("a"))
-    host = order.first()
+    order.add_retry(job_of("a"), 0.0)
+    host = order.first(0.0)
     assert host is not None
-    order.start(host)
-    order.start(host)
+    order.start(host, 0.0)
+    order.start(host, 0.0)
     assert (host.retries, host.listed) == (None, None)
 
 
@@ -117,11 +115,11 @@ def test_a_host_is_active_for_a_second_without_jobs() -> None:
     """A host counts as active while a job waits or runs, and for a second after; then not."""
     order = order_of("ab")
     assert (taken(order, 2), order.active(99.0)) == ("a0 b1", 2)
-    order.done(job_of("a"), now=100.0)
-    order.done(job_of("b"), now=100.5)
-    assert order.next_rest_end() == 100.0 + REST_SECONDS
+    order.done(job_of("a"), None, 100.0)
+    order.done(job_of("b"), None, 100.5)
+    assert order.next_change()[1] == 100.0 + REST_SECONDS
     assert [order.active(now) for now in (100.9, 101.0, 101.4, 101.5)] == [2, 1, 1, 0]
-    assert order.next_rest_end() is None
+    assert order.next_change() == (inf, inf)
 
 
 def test_a_job_ends_the_rest() -> None:
@@ -130,21 +128,21 @@ def test_a_job_ends_the_rest() -> None:
     for number in range(3):
         job = take(order)
         assert job is not None
-        order.done(job, now=float(number))
-        order.add(job_of("a", number))
-        assert (order.next_rest_end(), order.active(number + 0.5)) == (None, 1)
+        order.done(job, None, float(number))
+        order.add(job_of("a", number), 0.0)
+        assert (order.next_change()[1], order.active(number + 0.5)) == (inf, 1)
     assert order.active(1000.0) == 1
 
 
 def test_hosts_without_jobs_are_forgotten() -> None:
     """A run over many hosts remembers only those of the last second."""
-    order = HostOrder(is_by_host=True)
+    order = HostOrder(POLICY)
     for number in range(1000):
-        order.add(job_of(f"h{number}"))
+        order.add(job_of(f"h{number}"), 0.0)
         job = take(order)
         assert job is not None
-        order.done(job, now=number * REST_SECONDS / 10)
-    assert len(order._hosts) <= 11
+        order.done(job, None, number * REST_SECONDS / 10)
+    assert len(order._table._hosts) <= 11
 
 
 class Model:
@@ -173,17 +171,17 @@ class Model:
 )
 def test_any_sequence_of_calls_keeps_the_rules(calls: list[tuple[str, int]]) -> None:
     """After any calls, the next job is the one that a look at all jobs gives."""
-    order, model = HostOrder(is_by_host=True), Model()
+    order, model = HostOrder(POLICY), Model()
     for number, (call, choice) in enumerate(calls):
         job = job_of(HOSTS[choice % 3], number)
         if call == "add":
-            order.add(job)
+            order.add(job, 0.0)
             model.listed.append(job)
         elif call == "retry":
-            order.add_retry(job)
+            order.add_retry(job, 0.0)
             model.retries.append(job)
         elif call == "done" and model.running:
-            order.done(model.running.pop(choice % len(model.running)), now=float(number))
+            order.done(model.running.pop(choice % len(model.running)), None, float(number))
         elif (found := take(order)) is not None:
             model.start(found)
         else:

@@ -6,9 +6,11 @@ import queue
 
 import pytest
 
+from tests.support.hosts import POLICY, job_of
 from tests.support.jobs import make_job
-from tests.support.virtual_queue import VirtualQueue, job_of
-from url_downloader.engine.host_queue import IDLE_SECONDS, MAX_FIRST_LINES, HostQueue
+from tests.support.virtual_queue import VirtualQueue
+from url_downloader.engine.fair_share import IDLE_SECONDS, MAX_FIRST_LINES
+from url_downloader.engine.host_queue import HostQueue
 
 JUST_BEFORE = IDLE_SECONDS - 0.001
 
@@ -350,7 +352,7 @@ def test_a_worker_that_takes_a_job_wakes_the_next(bench: VirtualQueue) -> None:
 
 def test_the_queue_has_the_methods_of_a_queue() -> None:
     """It is a queue.Queue, whose bound is its size."""
-    tasks = HostQueue(10, look_ahead=50, workers=2)
+    tasks = HostQueue(10, look_ahead=50, workers=2, policy=POLICY)
     assert isinstance(tasks, queue.Queue)
     assert tasks.maxsize == 10
     tasks.put(make_job(1), False)

@@ -10,6 +10,7 @@ from unittest import mock
 
 import pytest
 
+from tests.support.hosts import POLICY
 from tests.support.jobs import make_job, make_jobs
 from url_downloader.config.settings import RunSettings
 from url_downloader.engine import producer
@@ -29,7 +30,7 @@ class CrowdedQueue(HostQueue):
     """
 
     def __init__(self, on_full: Callable[[int], object]) -> None:
-        super().__init__(1, look_ahead=0, workers=1)
+        super().__init__(1, look_ahead=0, workers=1, policy=POLICY)
         self._on_full = on_full
         self._vain = itertools.count(1)
 
@@ -104,7 +105,7 @@ def test_a_compute_turn_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
             turns.append(done.registered)
 
     monkeypatch.setattr(producer, "COMPUTE_TURN", CountedTurn())
-    done = make_producer(HostQueue(10, look_ahead=1000, workers=1), never)
+    done = make_producer(HostQueue(10, look_ahead=1000, workers=1, policy=POLICY), never)
     done.produce(make_jobs(500))
     assert done.registered == 500
     assert max(b - a for a, b in itertools.pairwise([0, *turns])) <= JOBS_PER_TURN
@@ -113,7 +114,7 @@ def test_a_compute_turn_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("is_stopped", [False, True])
 def test_the_queue_learns_the_end_of_the_list(is_stopped: bool) -> None:
     """At the end of the list one host may get all workers; a stop is no such end."""
-    tasks = HostQueue(10, look_ahead=100, workers=8, now=lambda: 0.0)
+    tasks = HostQueue(10, look_ahead=100, workers=8, now=lambda: 0.0, policy=POLICY)
     stops: list[bool] = []
 
     def listed() -> Iterator[DownloadJob]:

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import pytest
 
+from tests.support.hosts import POLICY
 from tests.support.jobs import make_job
 from url_downloader.engine import retry_scheduler
 from url_downloader.engine.host_queue import HostQueue
@@ -41,7 +42,7 @@ class SchedulerBench:
         self.clock = 100.0
         self.on_look: Callable[[], object] = lambda: None
         self.crashes: list[BaseException] = []
-        self.tasks = HostQueue(1, look_ahead=0, workers=1)
+        self.tasks = HostQueue(1, look_ahead=0, workers=1, policy=POLICY)
         self.retries: RetryQueue = queue.PriorityQueue()
         self.scheduler = RetryScheduler(
             retries=self.retries,

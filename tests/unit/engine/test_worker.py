@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import pytest
 
+from tests.support.hosts import POLICY
 from tests.support.jobs import BUSY, NOT_FOUND, OK, make_job
 from url_downloader.config.settings import RetrySettings
 from url_downloader.engine.host_queue import HostQueue
@@ -26,11 +27,11 @@ class WatchedQueue(HostQueue):
     """A plain queue that notes the jobs that are done."""
 
     def __init__(self) -> None:
-        super().__init__(100, look_ahead=0, workers=1)
+        super().__init__(100, look_ahead=0, workers=1, policy=POLICY)
         self.finished: list[int] = []
 
-    def done(self, job: DownloadJob) -> None:
-        super().done(job)
+    def done(self, job: DownloadJob, result: JobResult | None = None) -> None:
+        super().done(job, result)
         self.finished.append(job.job_id)
 
 
