@@ -5,9 +5,9 @@ The story of a run:
 1. `process_jobs` makes a DownloaderFactory, which holds what all attempts share: the settings,
    the files that they name, the connections and the output directory.
 2. It makes a JobPool with that factory, and calls `run` with the jobs.
-3. The pool starts its threads, and registers and queues the jobs. Each worker calls the factory
-   once, in its own thread, and gets a Downloader with an HttpClient of its own. All clients
-   share the connections.
+3. The pool starts its threads, and registers and queues the jobs. Each worker calls
+   `make_downloader` once, in its own thread, and gets a Downloader with an HttpClient of its
+   own. All clients share the connections.
 4. The worker calls `Downloader.attempt` for each job that it takes. HttpClient sends the
    requests and reads the replies. OutputDirectory stores the files and publishes them.
 5. The worker records the result in the pool's registry, which calls the listeners. A failed job
@@ -70,15 +70,17 @@ def process_jobs(
             listeners=listeners,
             observers=observers,
             should_stop=should_stop,
-            make_downloader=factory,
+            factory=factory,
         ).run(jobs)
 
 
 class DownloaderFactory:
     """Factory of the workers' downloaders, for the real network and the real disk.
 
+    It implements `engine.worker.JobDownloaderFactory`.
+
     It is a context manager, which opens the output directory, and closes it with the
-    connections at the end.
+    connections at the end. It implements `engine.worker.JobDownloaderFactory`.
 
     Args:
         settings: Settings of the run.
@@ -89,8 +91,8 @@ class DownloaderFactory:
     Raises:
         OutputError, InputError: The output directory, or a file of the settings, is unusable.
 
-    Threads: made and closed in the thread that calls `process_jobs`; called once in each
-    worker's thread.
+    Threads: made and closed in the thread that calls `process_jobs`; `make_downloader` once in
+    each worker's thread; `is_reachable` in any.
     """
 
     def __init__(
@@ -116,7 +118,11 @@ class DownloaderFactory:
     def __exit__(self, *_: object) -> None:
         self._opened.close()
 
-    def __call__(self, control: AttemptControl) -> Downloader:
+    def is_reachable(self) -> bool:
+        """Tell whether the address that was connected last can be connected now."""
+        return self._client.connector.can_reach_last()
+
+    def make_downloader(self, control: AttemptControl) -> Downloader:
         """Return a downloader for one worker, whose attempts use this control."""
         output, transfer = self._settings.output, self._settings.transfer
         context = TransferContext(

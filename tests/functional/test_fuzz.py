@@ -77,8 +77,8 @@ def attempts(tmp_path: Path) -> Iterator[SpoiltAttempts]:
     given_settings = Settings(output=OutputSettings(directory=tmp_path))
     with (
         Spoiler() as spoiler,
-        DownloaderFactory(given_settings) as make,
-        closing(make(AttemptControl())) as downloader,
+        DownloaderFactory(given_settings) as factory,
+        closing(factory.make_downloader(AttemptControl())) as downloader,
     ):
         yield SpoiltAttempts(tmp_path, spoiler, downloader)
 

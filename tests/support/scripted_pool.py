@@ -72,7 +72,7 @@ class ScriptedPool:
                 Settings(retry=retry, pool=pool),
                 listeners=[*listeners, self.on_event],
                 should_stop=should_stop or self.should_stop,
-                make_downloader=self.make_downloader,
+                factory=self,
                 **({"clock": Clock(jitter=self.jitter)} | more),
             )
 
@@ -102,6 +102,9 @@ class ScriptedPool:
         self.workers.append(threading.current_thread().name)
         self._controls[threading.get_ident()] = control
         return self
+
+    def is_reachable(self) -> bool:
+        return True
 
     def attempt(self, job: DownloadJob) -> JobResult:
         self.attempts.append(job.job_id)

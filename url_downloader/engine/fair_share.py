@@ -2,7 +2,8 @@
 
 The fair share of a host is the number of workers, divided by the number of active hosts, and
 rounded up. A host gets workers above its share only where this can't delay another host's job
-that comes soon: the list was read to its end, or the look-ahead is full.
+that comes soon: the list was read to its end, or the look-ahead is full, or a worker has been
+idle for 50 ms, and another one is idle, too.
 
 At the start of a run the hosts are not known yet. Until some lines were put, or no line came
 for 50 ms, the share of each host is one worker.
@@ -52,17 +53,17 @@ class FairShare:
         """Tell whether hosts may exceed their shares at once."""
         return self.is_list_read or self.is_blocked
 
-    def allows(self, running: int, active: int, now: float) -> bool:
+    def allows(self, in_all: int, now: float) -> bool:
         """Tell whether a host may have one more worker, even one that was not idle.
 
         Args:
-            running: Number of running attempts of the host, at least one.
-            active: Number of active hosts.
+            in_all: Number of workers if each active host had as many as this one, which has at
+                least one.
             now: Monotonic time, seconds.
         """
         self.knows_hosts = self.knows_hosts or self._is_line_late(now)
         # The same as to compare with the share, rounded up.
-        return self.knows_hosts and running * active < self._workers
+        return self.knows_hosts and in_all < self._workers
 
     def next_time(self) -> float:
         """Return the time at which the hosts count as known; infinite if they do already."""

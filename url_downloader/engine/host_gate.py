@@ -207,10 +207,10 @@ class HostGate:
         if wait and policy.max_retry_after and wait > policy.max_retry_after:
             self._refuse(ErrorKind.RETRY_AFTER, result, until=now + wait)
             return
-        pause = self._pause = self._pause or HostPause(good_replies)
+        pause = self._pause = self._pause or HostPause(good_replies, jitter=policy.jitter)
         is_probe = self._is_counted(job_id)
         begins = pause.note_busy_reply(
-            now, retry_after=wait, is_known=bool(ramp) and not is_probe, jitter=policy.jitter
+            now, retry_after=wait, is_known=ramp is not None and not is_probe
         )
         if is_probe and now - (pause.since or now) >= policy.patience.outage_wait:
             self._refuse(ErrorKind.HOST_THROTTLED, result, until=now + MAX_PROBE)

@@ -1,4 +1,4 @@
-"""What a host learns from the end of an attempt: whether it works, is busy, or may be down."""
+"""Lessons of an attempt that ended: whether the host works, is busy, or may be down."""
 
 from __future__ import annotations
 

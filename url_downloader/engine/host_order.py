@@ -40,6 +40,7 @@ class HostOrder:
             all jobs are those of one host.
 
     Attributes:
+        now: Monotonic time of the present call, seconds; the caller sets it.
         listed: Number of the waiting jobs that are not retries.
         retries: Number of the waiting jobs that are retries.
         refusals: Results of started jobs that fail at once, by number of the job.
@@ -50,6 +51,7 @@ class HostOrder:
     """
 
     def __init__(self, policy: HostPolicy | None) -> None:
+        self.now = 0.0
         self.listed = 0
         self.retries = 0
         self.refusals: dict[int, JobResult] = {}
@@ -67,31 +69,31 @@ class HostOrder:
         self._visited: dict[int, list[Host]] = {}
         self._targets: dict[int, str] = {}
 
-    def add(self, job: DownloadJob, now: float) -> None:
+    def add(self, job: DownloadJob) -> None:
         """Add a job of the list."""
         host = self._table.host(self._name(job))
         host.listed = with_last(host.listed, job)
         self.listed += 1
         if not host.is_ready:
-            self._place(host, now)
+            self._place(host)
 
-    def add_retry(self, job: DownloadJob, now: float) -> None:
+    def add_retry(self, job: DownloadJob) -> None:
         """Add a job whose retry is due, or that was redirected to a host that has to wait."""
         name = self._targets.get(job.job_id) or self._name(job)
-        self._add_retry(self._table.host(name), job, now)
+        self._add_retry(self._table.host(name), job)
 
-    def first(self, now: float) -> Host | None:
+    def first(self) -> Host | None:
         """Return the host whose turn it is; None if no job may be started."""
         timers = self._timers
-        while timers and timers[0][0] <= now:
+        while timers and timers[0][0] <= self.now:
             time, _, host = heapq.heappop(timers)
             if time == host.timer:
                 host.timer = inf
-                self._replace(host, now)
+                self._replace(host)
         levels = self._levels
         return next(iter(levels[min(levels)])) if levels else None
 
-    def start(self, host: Host, now: float) -> DownloadJob | None:
+    def start(self, host: Host) -> DownloadJob | None:
         """Remove the first waiting job of a host, count it as running, and return it.
 
         Return None if the job was redirected, and now waits for the other one of its hosts.
@@ -100,39 +102,33 @@ class HostOrder:
         job, is_retry = host.take()
         self.retries -= is_retry
         self.listed -= not is_retry
-        if (
-            self._targets
-            and job.job_id in self._targets
-            and not self._visit_other(host, job, now)
-        ):
-            self._place(host, now)
+        if self._targets and job.job_id in self._targets and not self._visit_other(host, job):
+            self._place(host)
             return None
-        self._begin(host, job, now)
+        self._begin(host, job)
         return job
 
-    def done(self, job: DownloadJob, result: JobResult | None, now: float) -> None:
+    def done(self, job: DownloadJob, result: JobResult | None) -> None:
         """Count a started job as running no more.
 
         Args:
             job: Job that was started.
             result: Result of its attempt; None if there was none.
-            now: Monotonic time, seconds.
         """
         home = self._table.host(self._name(job))
         if result is not None and self._policy is not None:
-            self._learn(home, job, result, policy=self._policy, now=now)
-        self._end(home, job, now)
+            self._learn(home, result, job_id=job.job_id, policy=self._policy)
+        self._end(home, job)
         if self._visited:
             for host in self._visited.pop(job.job_id, ()):
-                self._end(host, job, now)
+                self._end(host, job)
 
-    def visit(self, job: DownloadJob, name: str | None, now: float) -> JobResult | None:
+    def visit(self, job: DownloadJob, name: str | None) -> JobResult | None:
         """Count an attempt at one more host; return a result if it must end at once instead.
 
         Args:
             job: Job of the attempt.
             name: Name of the host; None for that of the job's URL, which is asked once more.
-            now: Monotonic time, seconds.
         """
         if self._policy is None:
             return None
@@ -142,44 +138,43 @@ class HostOrder:
             return None
         result = None
         if host.name == home or host in visited:
-            host.gate.charge(now)
-        elif host.gate.opens_at(now, host.running) > now:
+            host.gate.charge(self.now)
+        elif host.gate.opens_at(self.now, host.running) > self.now:
             self._targets[job.job_id] = host.name
             result = _BUSY
         else:
-            result = host.gate.begin(job.job_id, now)
+            result = host.gate.begin(job.job_id, self.now)
             if result is None:
                 self._visited.setdefault(job.job_id, []).append(host)
                 host.running += 1
-        self._replace(host, now)
+        self._replace(host)
         return result
 
-    def note_reply(self, job: DownloadJob, name: str | None, status: int, now: float) -> None:
+    def note_reply(self, job: DownloadJob, name: str | None, *, status: int) -> None:
         """Note the head of a reply, whose body may still come.
 
         Args:
             job: Job of the attempt.
             name: Name of the host that has answered; None for that of the job's URL.
             status: Status code of the reply.
-            now: Monotonic time, seconds.
         """
         host = self._table.find(name or self._name(job))
         if host is not None and host.gate is not None and host in self.troubled:
             host.gate.note_reply(job.job_id, status)
-            self._replace(host, now)
+            self._replace(host)
 
-    def states(self, now: float) -> list[HostState]:
+    def states(self) -> list[HostState]:
         """Return the states of the hosts that are in trouble."""
         found = []
         for host in self.troubled:
-            state = host.gate.state(now) if host.gate is not None else None
+            state = host.gate.state(self.now) if host.gate is not None else None
             if state is not None:
                 found.append(state._replace(host=host.name, waiting=host.waiting))
         return found
 
-    def active(self, now: float) -> int:
+    def active(self) -> int:
         """Return the number of hosts that are active, or were until a second ago."""
-        return self._table.active(now)
+        return self._table.active(self.now)
 
     def next_change(self) -> tuple[float, float]:
         """Return the next times at which a gate opens, and a host stops being active."""
@@ -189,54 +184,52 @@ class HostOrder:
     def _name(self, job: DownloadJob) -> str:
         return "" if self._policy is None else origin_text(job.url)
 
-    def _add_retry(self, host: Host, job: DownloadJob, now: float) -> None:
+    def _add_retry(self, host: Host, job: DownloadJob) -> None:
         host.retries = with_last(host.retries, job)
         self.retries += 1
         if not host.is_ready:
-            self._place(host, now)
+            self._place(host)
 
-    def _visit_other(self, host: Host, job: DownloadJob, now: float) -> bool:
+    def _visit_other(self, host: Host, job: DownloadJob) -> bool:
         """Count a redirected job at the other one of its hosts, if that may be asked now.
 
         If not, the job waits there. Return whether it was counted.
         """
         home, target = self._name(job), self._targets[job.job_id]
         other = self._table.host(home if host.name == target else target)
-        if other.gate is not None and other.gate.opens_at(now, other.running) > now:
-            self._add_retry(other, job, now)
+        if other.gate is not None and other.gate.opens_at(self.now, other.running) > self.now:
+            self._add_retry(other, job)
             return False
-        self._begin(other, job, now)
+        self._begin(other, job)
         del self._targets[job.job_id]
         self._visited[job.job_id] = [self._table.host(target)]
         return True
 
-    def _begin(self, host: Host, job: DownloadJob, now: float) -> None:
+    def _begin(self, host: Host, job: DownloadJob) -> None:
         """Count one more running attempt at a host."""
         if host.gate is not None:
-            refusal = host.gate.begin(job.job_id, now)
+            refusal = host.gate.begin(job.job_id, self.now)
             if refusal is not None:
                 self.refusals[job.job_id] = refusal
         host.running += 1
-        self._replace(host, now)
+        self._replace(host)
 
-    def _end(self, host: Host, job: DownloadJob, now: float) -> None:
+    def _end(self, host: Host, job: DownloadJob) -> None:
         """Count one running attempt less at a host."""
         if host.gate is not None:
-            host.gate.end(job.job_id, now)
+            host.gate.end(job.job_id, self.now)
         if host.is_ready:
             self._leave_level(host)
         host.running -= 1
-        self._place(host, now)
+        self._place(host)
 
-    def _learn(
-        self, home: Host, job: DownloadJob, result: JobResult, *, policy: HostPolicy, now: float
-    ) -> None:
+    def _learn(self, home: Host, result: JobResult, *, job_id: int, policy: HostPolicy) -> None:
         """Let the host that was asked last learn from the end of an attempt."""
         contact = result.contact
         if contact is None:
             return
         if contact.host is None:
-            learn(home, job.job_id, result=result, policy=policy, now=now)
+            learn(home, job_id, result=result, policy=policy, now=self.now)
             return
         # Only a reply can lead to another host.
         note_good_reply(home)
@@ -245,35 +238,35 @@ class HostOrder:
             self._table.note_answered(contact.host)
             return
         host = self._table.host(contact.host)
-        learn(host, job.job_id, result=result, policy=policy, now=now)
-        self._replace(host, now)
+        learn(host, job_id, result=result, policy=policy, now=self.now)
+        self._replace(host)
 
-    def _replace(self, host: Host, now: float) -> None:
+    def _replace(self, host: Host) -> None:
         """Put a host where it belongs after a change, wherever it stands now."""
         if host.is_ready:
             self._leave_level(host)
-        self._place(host, now)
+        self._place(host)
 
-    def _place(self, host: Host, now: float) -> None:
+    def _place(self, host: Host) -> None:
         """Put a host where it belongs after a change. It stands in no level."""
         has_jobs = host.listed or host.retries
-        if has_jobs and (host.gate is None or self._is_open(host, host.gate, now)):
+        if has_jobs and (host.gate is None or self._is_open(host, host.gate)):
             self._levels[host.running][host] = None
             host.is_ready = True
         if host.gate is not None:
-            self._note_phase(host, host.gate, now)
+            self._note_phase(host, host.gate)
         if not (host.is_ready or host.running):
-            self._table.note_inactive(host, now)
+            self._table.note_inactive(host, self.now)
         elif not host.is_active:
             self._table.note_active(host)
 
-    def _is_open(self, host: Host, gate: HostGate, now: float) -> bool:
+    def _is_open(self, host: Host, gate: HostGate) -> bool:
         """Tell whether an attempt may begin; if that depends on the time, set a timer."""
-        opens_at = gate.opens_at(now, host.running)
-        if now < opens_at < host.timer:
+        opens_at = gate.opens_at(self.now, host.running)
+        if self.now < opens_at < host.timer:
             host.timer = opens_at
             heapq.heappush(self._timers, (opens_at, next(self._timer_numbers), host))
-        return opens_at <= now
+        return opens_at <= self.now
 
     def _leave_level(self, host: Host) -> None:
         level = self._levels[host.running]
@@ -282,7 +275,7 @@ class HostOrder:
         if not level:
             del self._levels[host.running]
 
-    def _note_phase(self, host: Host, gate: HostGate, now: float) -> None:
+    def _note_phase(self, host: Host, gate: HostGate) -> None:
         """Keep `troubled` and `news` up to date."""
         before = self.troubled.get(host)
         if not gate.awaits_replies:
@@ -290,7 +283,7 @@ class HostOrder:
                 del self.troubled[host]
                 self.news.append(HostNews(host.name, before, None))
             return
-        state = gate.state(now)
+        state = gate.state(self.now)
         phase = None if state is None else state.phase
         self.troubled[host] = phase
         if state is not None and phase is not before:

@@ -33,6 +33,7 @@ class HostPause:
     Args:
         good_replies: Number of good replies of the host that came before; the window has at
             most 20.
+        jitter: Function uniform(low, high) that returns a random number between the two.
 
     Attributes:
         until: End of the last pause, monotonic seconds.
@@ -40,9 +41,10 @@ class HostPause:
             come, monotonic seconds; None if the last reply was good.
     """
 
-    __slots__ = ("_backoffs", "_good_in_row", "_recent", "since", "until")
+    __slots__ = ("_backoffs", "_good_in_row", "_jitter", "_recent", "since", "until")
 
-    def __init__(self, good_replies: int) -> None:
+    def __init__(self, good_replies: int, *, jitter: Callable[[float, float], float]) -> None:
+        self._jitter = jitter
         self._recent = deque([False] * good_replies, maxlen=WINDOW)
         self._backoffs = 0
         self._good_in_row = 0
@@ -57,14 +59,7 @@ class HostPause:
         if self._good_in_row >= GOOD_REPLIES:
             self._backoffs = 0
 
-    def note_busy_reply(
-        self,
-        now: float,
-        *,
-        retry_after: float | None,
-        is_known: bool,
-        jitter: Callable[[float, float], float],
-    ) -> bool:
+    def note_busy_reply(self, now: float, *, retry_after: float | None, is_known: bool) -> bool:
         """Note a reply that asks for a pause.
 
         Args:
@@ -72,7 +67,6 @@ class HostPause:
             retry_after: Seconds that the host asked to wait; None if it named no time.
             is_known: Whether the attempt began before the present pause. Then the reply is
                 part of the same incident, and can only make this pause longer.
-            jitter: Function uniform(low, high) that returns a random number between the two.
 
         Returns:
             Whether a new pause begins.
@@ -88,7 +82,7 @@ class HostPause:
         else:
             seconds = min(MAX_BACKOFF, FIRST_BACKOFF * 2**self._backoffs)
             self._backoffs = min(self._backoffs + 1, _MAX_DOUBLINGS)
-        self.until = max(self.until, now + seconds + jitter(0.0, JITTER * seconds))
+        self.until = max(self.until, now + seconds + self._jitter(0.0, JITTER * seconds))
         return not is_known
 
     @property

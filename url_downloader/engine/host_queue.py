@@ -7,11 +7,7 @@ retry scheduler puts due retries with `put_retry`, which never blocks. A worker 
 The queue holds `queue_size` jobs of the list and, before these, a look-ahead of many more. The
 look-ahead shows which hosts have jobs: with ten jobs in view, a slow host that has the first
 lines of the list would look like the only one, and get all workers. `fair_share` says how many
-a host may have. A host may exceed its share also when a worker has been idle for 50 ms, and
-another one is idle, too.
-
-A host may have a gate, which limits its attempts: see `host_gate`. The gate learns from the
-results that the workers hand to `done`.
+a host may have; `host_gate` limits the attempts of a host that asks for it or is in trouble.
 """
 
 from __future__ import annotations
@@ -55,8 +51,7 @@ class HostQueue(queue.Queue[DownloadJob | None]):
         now: Monotonic clock, seconds.
 
     Attributes:
-        refusals: Results of taken jobs that fail at once, by number of the job. A worker that
-            has taken a job removes its result.
+        refusals: Results of taken jobs that fail at once, by number; their workers remove them.
 
     Threads: all methods from any thread.
     """
@@ -72,8 +67,7 @@ class HostQueue(queue.Queue[DownloadJob | None]):
     ) -> None:
         super().__init__(queue_size)
         self._look_ahead = look_ahead
-        self._capacity = look_ahead + queue_size
-        self._now = now
+        self._capacity, self._now = look_ahead + queue_size, now
         # The lock of queue.Queue, `mutex`, guards all fields below.
         self._order = HostOrder(policy if look_ahead else None)
         self.refusals = self._order.refusals
@@ -107,16 +101,16 @@ class HostQueue(queue.Queue[DownloadJob | None]):
                 if not self._has_room():
                     self._wait_for_room(timeout if block else 0.0)
                 self._share.is_blocked = False
-                now = self._now()
+                self._order.now = self._now()
                 if not self._share.knows_hosts:
-                    self._share.count_line(now)
-                self._order.add(item, now)
+                    self._share.count_line(self._order.now)
+                self._order.add(item)
             self._idle.wake()
 
     def put_retry(self, job: DownloadJob) -> None:
         """Add a job whose retry is due. Never blocks."""
         with self.mutex:
-            self._order.add_retry(job, self._now())
+            self._present().add_retry(job)
             self._scheduled = max(0, self._scheduled - 1)
             self._idle.wake()
 
@@ -158,7 +152,7 @@ class HostQueue(queue.Queue[DownloadJob | None]):
             result: Result of the attempt; None if there was none.
         """
         with self.mutex:
-            self._order.done(job, result, self._now())
+            self._present().done(job, result)
             self._idle.wake()
         self._log_news()
 
@@ -175,19 +169,20 @@ class HostQueue(queue.Queue[DownloadJob | None]):
             host: Origin of the host, as text; None for that of the job's URL.
 
         Returns:
-            Result with which the attempt must end at once, because the host must not be asked
-            now; None if it may be asked.
+            Result of the attempt if the host must not be asked now; None if it may be asked.
         """
         with self.mutex:
-            return self._order.visit(job, host, self._now())
+            return self._present().visit(job, host)
 
-    def note_reply(self, job: DownloadJob, host: str | None, status: int) -> None:
+    @property
+    def awaits_replies(self) -> bool:
+        """Tell whether `note_reply` has an effect. Takes no lock."""
+        return bool(self._order.troubled)
+
+    def note_reply(self, job: DownloadJob, host: str | None, *, status: int) -> None:
         """Note the head of a reply, whose body may still come; see `visit`."""
-        # A host that gets into trouble meanwhile learns from a later reply.
-        if not self._order.troubled:
-            return
         with self.mutex:
-            self._order.note_reply(job, host, status, self._now())
+            self._present().note_reply(job, host, status=status)
             self._idle.wake()
         self._log_news()
 
@@ -210,7 +205,12 @@ class HostQueue(queue.Queue[DownloadJob | None]):
     def host_states(self) -> Sequence[HostState]:
         """Return the states of the hosts that are in trouble."""
         with self.mutex:
-            return self._order.states(self._now())
+            return self._present().states()
+
+    def _present(self) -> HostOrder:
+        """Return the order, which knows the time of this call."""
+        self._order.now = self._now()
+        return self._order
 
     def _qsize(self) -> int:
         return max(0, self._order.listed - self._look_ahead)
@@ -227,10 +227,9 @@ class HostQueue(queue.Queue[DownloadJob | None]):
 
     def _start(self, host: Host) -> DownloadJob | None:
         """Start the next job of a host; see `HostOrder.start`."""
-        now = self._now()
         if self._network_probe is not None:
-            self._network_probe = now + NETWORK_PROBE
-        job = self._order.start(host, now)
+            self._network_probe = self._order.now + NETWORK_PROBE
+        job = self._order.start(host)
         if self._share.is_blocked:
             self._wake_producer()
         return job
@@ -239,15 +238,16 @@ class HostQueue(queue.Queue[DownloadJob | None]):
         """Return the host whose turn it is; None if no job may be started."""
         if self._network_probe is not None and now < self._network_probe:
             return None
-        return self._order.first(now)
+        self._order.now = now
+        return self._order.first()
 
     def _host_at_once(self, now: float) -> Host | None:
         """Return the host whose next job may start now; None if there is none."""
         host = self._first(now)
         if host is None or not host.running or self._share.is_lifted or not self._look_ahead:
             return host
-        active = self._order.active(now)
-        return host if self._share.allows(host.running, active, now) else None
+        in_all = host.running * self._order.active()
+        return host if self._share.allows(in_all, now) else None
 
     def _may_take(self, now: float) -> bool:
         """Tell whether an idle worker may take an end marker or a job."""
@@ -278,9 +278,9 @@ class HostQueue(queue.Queue[DownloadJob | None]):
     def _next_time(self, now: float) -> float:
         """Return the next time at which a job may start without any call; infinite if none."""
         # First, because it removes the times that have come.
-        has_ready = self._order.first(now) is not None
+        host = self._present().first()
         opens_at, rest_end = self._order.next_change()
-        if has_ready:
+        if host is not None:
             # A rest ends later than needed, because many may end one after the other.
             rest_end = max(rest_end, now + IDLE_SECONDS)
             opens_at = min(opens_at, rest_end, self._idle.exceed_at, self._share.next_time())

@@ -34,18 +34,20 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
+from url_downloader.config.host_settings import HostSettings
 from url_downloader.config.settings import Settings
 from url_downloader.engine.host_policy import host_policy
 from url_downloader.engine.host_queue import HostQueue
 from url_downloader.engine.monitor import Monitor, Observer, PoolState
+from url_downloader.engine.outage import NetworkView, Outage
 from url_downloader.engine.producer import POLL_SECONDS, Producer
 from url_downloader.engine.retry_scheduler import RetryQueue, RetryScheduler
 from url_downloader.engine.run_limits import RunLimits, StopReason
 from url_downloader.engine.run_summary import UNSUCCESSFUL, RunSummary
+from url_downloader.engine.thread_ending import ThreadEnding
 from url_downloader.engine.watchdog import Watchdog
 from url_downloader.engine.worker import (
     SYSTEM_CLOCK,
@@ -67,17 +69,9 @@ from url_downloader.shared.models import (
     JobStatus,
 )
 from url_downloader.shared.ports import Progress
-from url_downloader.shared.threads import StoppableThread
 from url_downloader.shared.unexpected import described, log_unexpected
 
 log = logging.getLogger(__package__)
-
-ORDERLY_JOIN = 10.0
-"""Seconds that the threads of one step get to end in the shutdown of a complete run."""
-CANCELLED_JOIN = 1.5
-"""Seconds that all threads together get to end in the shutdown of a cancelled run.
-
-The time is short, because nothing can interrupt a thread that looks up a host name."""
 
 
 class JobPool:
@@ -89,7 +83,7 @@ class JobPool:
         observers: Observers of the run; see Observer.
         should_stop: Function that tells whether to end the run early; it is called often, in
             the main thread.
-        make_downloader: Function that makes a worker's downloader.
+        factory: Maker of the workers' downloaders.
         clock: Sources of time and randomness.
 
     Threads: `state`, `attempts`, `waiting` and `now` from any thread; `run`, once, and its
@@ -103,14 +97,14 @@ class JobPool:
         listeners: Sequence[EventListener],
         observers: Sequence[Observer] = (),
         should_stop: Callable[[], bool],
-        make_downloader: JobDownloaderFactory,
+        factory: JobDownloaderFactory,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._should_stop = should_stop
         self._clock = clock
         self._crash: BaseException | None = None
         self._cancelled = threading.Event()
-        self._cancel_deadline: float | None = None
+        self._ending = ThreadEnding()
         self._is_complete = False
         self._limits = RunLimits(settings.run, now=clock.now)
         self._size = affordable_workers(settings.pool.max_workers)
@@ -119,12 +113,12 @@ class JobPool:
         self._ended_jobs = threading.Semaphore(0)
         self.metrics = Metrics(now=clock.now)
         self.registry = self._make_registry(listeners)
-        self._scheduler = RetryScheduler(
-            retries=self._retries, tasks=self._tasks, now=clock.now, on_crash=self._on_crash
-        )
-        self._workers = self._make_workers(settings, make_downloader)
+        self._scheduler = self._make_scheduler()
+        self._outage = self._make_outage(settings.hosts, factory)
+        self._workers = self._make_workers(settings, factory)
         self._producer = self._make_producer()
-        self._watchdog = Watchdog(self._workers.controls(), on_crash=self._on_crash)
+        tick, controls = self._outage.check, self._workers.controls()
+        self._watchdog = Watchdog(controls, on_tick=tick, on_crash=self._on_crash)
         self._observers = [Monitor(it, view=self, on_crash=self._on_crash) for it in observers]
 
     def _make_tasks(self, settings: Settings) -> HostQueue:
@@ -141,16 +135,40 @@ class JobPool:
             utc_now=self._clock.utc_now,
         )
 
-    def _make_workers(
-        self, settings: Settings, make_downloader: JobDownloaderFactory
-    ) -> WorkerGroup:
+    def _make_scheduler(self) -> RetryScheduler:
+        return RetryScheduler(
+            retries=self._retries,
+            tasks=self._tasks,
+            now=self._clock.now,
+            on_crash=self._on_crash,
+        )
+
+    def _make_outage(self, hosts: HostSettings, factory: JobDownloaderFactory) -> Outage:
+        # The workers are made later, because they use the watch.
+        view = NetworkView(
+            life_signs=lambda: self._workers.life_signs(),  # noqa: PLW0108
+            asked_hosts=lambda: self._workers.asked_hosts(),  # noqa: PLW0108
+            is_reachable=factory.is_reachable,
+            is_cancelled=self._is_cancelled,
+        )
+        return Outage(
+            view,
+            on_begin=self._tasks.suspend,
+            on_end=self._tasks.resume,
+            on_too_long=lambda: self._limits.stop(StopReason.NO_NETWORK),
+            outage_wait=hosts.outage_wait,
+            now=self._clock.now,
+        )
+
+    def _make_workers(self, settings: Settings, factory: JobDownloaderFactory) -> WorkerGroup:
         context = WorkerContext(
             tasks=self._tasks,
             registry=self.registry,
             retry=settings.retry,
-            make_downloader=make_downloader,
+            factory=factory,
             on_bytes=self.metrics.on_bytes,
             schedule=self._scheduler.schedule,
+            judge=self._outage.judge,
             is_cancelled=self._is_cancelled,
             clock=self._clock,
         )
@@ -163,7 +181,7 @@ class JobPool:
             workers=self._workers,
             limits=self._limits,
             must_stop=self._must_stop,
-            stop_observers=lambda: self._stop_threads(self._observers),
+            stop_observers=lambda: self._ending.stop(self._observers),
         )
 
     def run(self, jobs: Iterable[DownloadJob | None]) -> RunSummary:
@@ -208,10 +226,10 @@ class JobPool:
         """
         if not self._is_complete:
             self._cancel()
-        self._stop_threads([self._scheduler])
+        self._ending.stop([self._scheduler])
         self._stop_workers()
         self._fail_running_jobs()
-        self._stop_threads([self._watchdog, *self._observers])
+        self._ending.stop([self._watchdog, *self._observers])
 
     def summary(self) -> RunSummary:
         """Return the summary of what registry and metrics hold at this moment."""
@@ -251,12 +269,12 @@ class JobPool:
 
     def _cancel(self) -> None:
         self._cancelled.set()
-        self._cancel_deadline = time.monotonic() + CANCELLED_JOIN
+        self._ending.hurry()
         self._workers.abort()
 
     def _stop_workers(self) -> None:
         self._workers.send_end_markers()
-        self._join(self._workers.members)
+        self._ending.join(self._workers.members)
 
     def _fail_running_jobs(self) -> None:
         """Fail the jobs of workers that have crashed or did not end in time."""
@@ -267,26 +285,6 @@ class JobPool:
         for record in self.registry.with_status(JobStatus.RUNNING):
             with suppress(TransitionError):
                 self.registry.fail(record.job.job_id, result)
-
-    def _stop_threads(self, threads: Sequence[StoppableThread]) -> None:
-        for thread in threads:
-            thread.stop()
-        self._join(threads)
-
-    def _join(self, threads: Sequence[threading.Thread]) -> None:
-        deadline = self._deadline()
-        for thread in threads:
-            if thread.is_alive():
-                thread.join(max(0.0, deadline - time.monotonic()))
-            if thread.is_alive():
-                log.debug("%s did not end in time; it is abandoned", thread.name)
-
-    def _deadline(self) -> float:
-        """Return the monotonic time by which the threads of a shutdown step must have ended.
-
-        All steps of a cancelled run share one deadline.
-        """
-        return self._cancel_deadline or time.monotonic() + ORDERLY_JOIN
 
     def _must_stop(self) -> bool:
         """Tell whether the run must end early; the main thread asks in each of its waits."""

@@ -79,7 +79,9 @@ def decide(
     """
     if result.kind is None:
         return Done()
-    if result.is_excused and record.excused < MAX_EXCUSED:
+    # An outage ends by itself, or ends the run.
+    is_bounded = record.excused < MAX_EXCUSED or result.kind is ErrorKind.NO_NETWORK
+    if result.is_excused and is_bounded:
         return RetryIn(jitter(0.0, backoff_bound(policy, record.excused + 1)))
     failures = record.attempts - record.excused
     has_no_retry_left = failures > record.job.max_retries

@@ -37,6 +37,7 @@ class Watchdog(StoppableThread):
 
     Args:
         watched: Name and attempts of each worker.
+        on_tick: Function called after each check.
         now: Monotonic clock, seconds.
         on_crash: Function called with an error that escapes from the thread.
 
@@ -49,10 +50,12 @@ class Watchdog(StoppableThread):
         watched: Sequence[tuple[str, ExpirableAttempts]],
         *,
         on_crash: Callable[[BaseException], None],
+        on_tick: Callable[[], None] = lambda: None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(name="watchdog", on_crash=on_crash)
         self._now = now
+        self._on_tick = on_tick
         self._watched = [(*each, _SpeedWindow()) for each in watched]
 
     def run_once(self) -> bool:
@@ -64,6 +67,7 @@ class Watchdog(StoppableThread):
         if self.wait(INTERVAL):
             return False
         self.expire_late()
+        self._on_tick()
         return True
 
     def expire_late(self) -> None:

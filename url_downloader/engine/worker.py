@@ -53,10 +53,16 @@ class JobDownloader(Protocol):
     def close(self) -> None: ...
 
 
-JobDownloaderFactory = Callable[[AttemptControl], JobDownloader]
-"""Function that makes a worker's downloader, whose attempts use the given control.
+class JobDownloaderFactory(Protocol):
+    """Maker of the workers' downloaders.
 
-It is called in the worker's thread."""
+    `make_downloader` is called in a worker's thread. It returns a downloader whose attempts use
+    the given control. `is_reachable` makes a bare connection to the address that was connected
+    last, and returns whether that has worked.
+    """
+
+    def make_downloader(self, control: AttemptControl) -> JobDownloader: ...
+    def is_reachable(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +73,10 @@ class WorkerContext:
         tasks: Queue that the workers take jobs from; None is an end marker.
         registry: Registry of the jobs.
         retry: Retry settings of the run.
-        make_downloader: Function that makes a worker's downloader.
+        factory: Maker of the workers' downloaders.
         on_bytes: Function called with the size of each received chunk, in bytes.
+        judge: Function that excuses the result of a job's attempt if the network is gone. It
+            may wait.
         schedule: Function that takes a job and the monotonic time at which its retry is due.
         is_cancelled: Function that tells whether jobs from the queue are skipped.
         clock: Sources of time and randomness.
@@ -79,8 +87,9 @@ class WorkerContext:
     tasks: HostQueue
     registry: JobRegistry
     retry: RetrySettings
-    make_downloader: JobDownloaderFactory
+    factory: JobDownloaderFactory
     on_bytes: Callable[[int], None]
+    judge: Callable[[DownloadJob, JobResult], JobResult]
     schedule: Callable[[DownloadJob, float], None]
     is_cancelled: Callable[[], bool]
     clock: Clock
@@ -107,20 +116,21 @@ class Worker(StoppableThread):
         super().__init__(name=name, on_crash=on_crash)
         self._pool = pool
         self.control = AttemptControl(
-            on_bytes=pool.on_bytes, on_visit=self._visit, on_reply=pool.tasks.note_reply
+            on_bytes=pool.on_bytes, on_visit=self._visit, on_reply=self._note_reply
         )
         self._downloader: JobDownloader | None = None
+        self._job: DownloadJob | None = None
 
     def setup(self) -> None:
         """Make the worker's downloader."""
-        self._downloader = self._pool.make_downloader(self.control)
+        self._downloader = self._pool.factory.make_downloader(self.control)
 
     def run_once(self) -> bool:
         """Take a job and make an attempt; return False after an end marker.
 
         When the run is cancelled, jobs are taken but skipped.
         """
-        job = self._next_job()
+        job = self._job = self._next_job()
         if job is None:
             return False
         if self._pool.is_cancelled():
@@ -160,6 +170,9 @@ class Worker(StoppableThread):
             if tasks.refusals:
                 result = tasks.refusals.pop(job.job_id, None)
             result = result or self._attempt(job)
+            if result.contact is not None and result.contact.trouble is not None:
+                with COMPUTE_TURN.released():
+                    result = self._pool.judge(job, result)
         finally:
             # Before the job is put back: then another worker may take it at once.
             tasks.done(job, result)
@@ -177,11 +190,16 @@ class Worker(StoppableThread):
             message = f"bug of this program: {described(error)}"
             return JobResult(kind=ErrorKind.INTERNAL, message=message)
 
-    def _visit(self, job: DownloadJob, host: str | None) -> None:
-        """Count a request to one more host; raise an AttemptError if it must not be sent."""
-        result = self._pool.tasks.visit(job, host)
+    def _visit(self, host: str | None) -> None:
+        """Count one more request; raise an AttemptError if it must not be sent."""
+        assert self._job is not None
+        result = self._pool.tasks.visit(self._job, host)
         if result is not None and result.kind is not None:
             raise AttemptError(result.kind, result.message)
+
+    def _note_reply(self, host: str | None, status: int) -> None:
+        if self._pool.tasks.awaits_replies and self._job is not None:
+            self._pool.tasks.note_reply(self._job, host, status=status)
 
     def _follow_decision(self, record: JobRecord, result: JobResult) -> None:
         job, pool = record.job, self._pool

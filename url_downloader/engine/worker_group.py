@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from url_downloader.engine.worker import Worker, WorkerContext
 from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.ports import Progress
+from url_downloader.shared.url_parts import origin_text
 
 
 class WorkerGroup:
@@ -21,8 +22,8 @@ class WorkerGroup:
         members: All workers, whether started or not.
         started: Number of workers that were started.
 
-    Threads: `controls`, `attempts` and `abort` from any thread; all other methods in the main
-    thread.
+    Threads: `controls`, `attempts`, `life_signs`, `asked_hosts` and `abort` from any thread;
+    all other methods in the main thread.
     """
 
     def __init__(
@@ -64,6 +65,14 @@ class WorkerGroup:
         """Return the progress of the current attempts, each with its worker's name."""
         attempts = [(name, control.progress()) for name, control in self.controls()]
         return [(name, progress) for name, progress in attempts if progress is not None]
+
+    def life_signs(self) -> int:
+        """Return a number that grows with each reply and each piece of a body."""
+        return sum(worker.control.life_signs for worker in self.members)
+
+    def asked_hosts(self) -> set[str]:
+        """Return the origins of the current attempts' URLs, as text."""
+        return {origin_text(progress.job.url) for _, progress in self.attempts()}
 
     def abort(self) -> None:
         """Abort all current attempts, and all later ones. Never blocks."""

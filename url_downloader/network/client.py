@@ -29,7 +29,7 @@ from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.models import AttemptLimits, ErrorKind
 from url_downloader.shared.ports import Fields, Phase
 from url_downloader.shared.text import printable
-from url_downloader.shared.url_parts import Origin, origin_text, split_target, url_of
+from url_downloader.shared.url_parts import Origin, split_target, url_of
 from url_downloader.shared.urls import resolve, without_secrets
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -72,9 +72,8 @@ class HttpClient:
         hop = first = first_hop(start)
         for _ in range(self._context.max_redirects + 1):
             plan = self._context.plans.plan(hop, headers, conditions=conditions)
-            is_elsewhere = hop.origin != first.origin
-            self.control.ask(origin_text(f"{start}/") if is_elsewhere else None)
             try:
+                self.control.ask(None if hop.is_first_origin else plan.start)
                 reply = self._get(hop.origin, target, plan=plan, limits=limits)
             except AttemptError as error:
                 raise error if hop is first else _redirected(error, hop.origin) from error
@@ -84,8 +83,7 @@ class HttpClient:
             start, target = split_target(_redirect_target(reply))
             trusts = self._context.is_location_trusted
             hop = next_hop(hop, start, first=first, trusts_all=trusts)
-        message = f"more than {self._context.max_redirects} redirects (--max-redirects)"
-        raise AttemptError(ErrorKind.REDIRECT, message)
+        raise _too_many(self._context.max_redirects)
 
     def _get(
         self, origin: Origin, target: str, *, plan: RequestPlan, limits: AttemptLimits
@@ -191,10 +189,15 @@ class HttpClient:
         connection.close()
 
 
+def _too_many(redirects: int) -> AttemptError:
+    message = f"more than {redirects} redirects (--max-redirects)"
+    return AttemptError(ErrorKind.REDIRECT, message)
+
+
 def _redirected(error: AttemptError, origin: Origin) -> AttemptError:
     """Return the error with the origin, which is not in the URL of the list."""
     message = f"{error.message} (redirected to {url_of(origin)})"
-    return AttemptError(error.kind, message, error.trouble)
+    return AttemptError(error.kind, message, trouble=error.trouble)
 
 
 def _is_redirect(reply: HttpReply) -> bool:

@@ -51,6 +51,10 @@ class Connector:
         self._dialler = dialler
         self._tls = tls
 
+    def can_reach_last(self) -> bool:
+        """Tell whether the address that was connected last can be connected now."""
+        return self._dialler.can_reach_last()
+
     def connect(self, route: Route, *, control: AttemptControl, seconds: float) -> Connection:
         """Return a new connection.
 

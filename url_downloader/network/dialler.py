@@ -28,11 +28,14 @@ from url_downloader.network.address_guard import AddressGuard
 from url_downloader.network.errors import LookUpTimeoutError
 from url_downloader.network.resolver import Address, Host, Resolver
 from url_downloader.shared.attempt_control import AttemptControl
+from url_downloader.shared.errors import AttemptError
 
 START_SECONDS = 0.25
 """Seconds between the starts of two attempts to connect (RFC 8305 §5)."""
 MAX_PENDING = 4
 """Upper bound for the attempts of one race at the same time: each needs a descriptor."""
+_REACH_SECONDS = 1.5
+"""Seconds that a bare connection may take; a second SYN is sent after one second."""
 _MAX_WINNERS = 4096
 """Upper bound for the remembered addresses."""
 _IP_BIND_ADDRESS_NO_PORT = 24
@@ -64,6 +67,8 @@ class Dialler:
         # first. To read one takes no lock.
         self._lock = threading.Lock()
         self._winners: OrderedDict[Host, Address] = OrderedDict()
+        # Address that was connected last; replaced without the lock.
+        self._last: Address | None = None
 
     def connect(
         self, host: Host, *, control: AttemptControl, deadline: float, is_proxy: bool = False
@@ -87,9 +92,26 @@ class Dialler:
         except OSError:
             self._resolver.forget(host)
             raise
+        self._last = address
         if len(found) > 1:
             self._remember(host, address)
         return sock
+
+    def can_reach_last(self) -> bool:
+        """Tell whether the address that was connected last can be connected now.
+
+        It takes at most 1.5 seconds, and nothing can interrupt it.
+        """
+        address = self._last
+        if address is None:
+            return False
+        race = _Race([address], source=self._source, control=AttemptControl())
+        try:
+            sock, _ = race.run(time.monotonic() + _REACH_SECONDS)
+        except (OSError, AttemptError):
+            return False
+        sock.close()
+        return True
 
     def addresses(
         self, host: Host, *, control: AttemptControl, deadline: float, is_proxy: bool = False

@@ -61,7 +61,7 @@ def transfer_error(error: Exception) -> AttemptError:
         return AttemptError(ErrorKind.NO_DESCRIPTORS, "too many open files")
     for type_, kind, message in _KINDS:
         if isinstance(error, type_):
-            return AttemptError(kind, message.format(_reason(error)), _trouble(error))
+            return AttemptError(kind, message.format(_reason(error)), trouble=_trouble(error))
     raise error
 
 
@@ -87,7 +87,7 @@ def connect_error(error: Exception, *, seconds: float) -> AttemptError:
     """
     if isinstance(error, TimeoutError):
         message = f"no connection within --connect-timeout {seconds:g} s"
-        return AttemptError(ErrorKind.TIMEOUT, message, _trouble(error))
+        return AttemptError(ErrorKind.TIMEOUT, message, trouble=_trouble(error))
     return transfer_error(error)
 
 
@@ -102,7 +102,7 @@ def proxy_error(error: Exception, proxy: Proxy) -> AttemptError:
     message = f"the proxy {proxy.host}:{proxy.port} failed: {reason}"
     # A proxy that can't be reached is a missing network: it is the way to all hosts.
     trouble = None if isinstance(error, AttemptError) else Trouble.NO_NETWORK
-    return AttemptError(ErrorKind.PROXY, message, trouble)
+    return AttemptError(ErrorKind.PROXY, message, trouble=trouble)
 
 
 def _reason(error: Exception) -> str:

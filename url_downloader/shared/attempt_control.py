@@ -30,22 +30,26 @@ class AttemptControl:
     Args:
         on_bytes: Called in the worker's thread with the size of each chunk of a file, in bytes
             as received.
-        on_visit: Called before each request of an attempt except the first, with the job and
-            the host. It raises an AttemptError if the host must not be asked now. None as the
-            host stands for that of the job's URL.
-        on_reply: Called with the job, the host and the status of each reply.
+        on_visit: Called with the host before each request of an attempt except the first. It
+            raises an AttemptError if the host must not be asked now. None stands for the host
+            of the job's URL.
+        on_reply: Called with the host and the status of each reply.
         now: Monotonic clock, seconds.
 
-    Threads: `progress`, `failure`, `expire` and `abort` from any thread; all other methods in
-    the worker's own. `progress` takes no lock: what it returns may be one chunk old.
+    Attributes:
+        life_signs: Number of replies and pieces of bodies that have come in all attempts.
+
+    Threads: `life_signs`, `progress`, `failure`, `expire` and `abort` from any thread; all
+    other methods in the worker's own. `progress` takes no lock: what it returns may be one
+    chunk old.
     """
 
     def __init__(
         self,
         *,
         on_bytes: Callable[[int], None] = lambda _: None,
-        on_visit: Callable[[DownloadJob, str | None], None] = lambda _, __: None,
-        on_reply: Callable[[DownloadJob, str | None, int], None] = lambda _, __, ___: None,
+        on_visit: Callable[[str | None], None] = lambda _: None,
+        on_reply: Callable[[str | None, int], None] = lambda _, __: None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._on_bytes = on_bytes
@@ -58,6 +62,7 @@ class AttemptControl:
         self._received = self._other_bytes = 0
         self._position: tuple[int, int | None] = (0, None)
         self._contact: Contact | None = None
+        self.life_signs = 0
         # Guards all fields below. A socket is shut down under this lock, and released before it
         # is closed. Otherwise its descriptor number might mean another socket by then.
         self._lock = threading.Lock()
@@ -96,20 +101,21 @@ class AttemptControl:
         Raises:
             AttemptError: The host must not be asked now.
         """
-        if self._contact is not None and self._current is not None:
-            self._on_visit(self._current.job, host)
+        if self._contact is not None:
+            self._on_visit(host)
         self._contact = _UNANSWERED if host is None else Contact(host, is_answered=False)
 
     def note_bytes(self) -> None:
         """Note that the host has sent a byte, even if no valid head of a reply follows."""
+        self.life_signs += 1
         host = self._contact.host if self._contact else None
         self._contact = _ANSWERED if host is None else Contact(host)
 
     def note_reply(self, status: int) -> None:
         """Note that the head of a reply has come."""
         self.note_bytes()
-        if self._current is not None and self._contact is not None:
-            self._on_reply(self._current.job, self._contact.host, status)
+        assert self._contact is not None
+        self._on_reply(self._contact.host, status)
 
     def contact(self, error: AttemptError | None = None) -> Contact | None:
         """Return the last host that the attempt asked; None if it asked none.
@@ -125,11 +131,13 @@ class AttemptControl:
     def add_bytes(self, count: int) -> None:
         """Count bytes of the file, as received: before any decoding."""
         self._received += count
+        self.life_signs += 1
         self._on_bytes(count)
 
     def add_other_bytes(self, count: int) -> None:
         """Count bytes that are not part of the file, such as the body of an error reply."""
         self._other_bytes += count
+        self.life_signs += 1
 
     def set_position(self, offset: int, total: int | None) -> None:
         """Set the offset of the next byte in the file, and the file's size if it is known."""
@@ -157,7 +165,7 @@ class AttemptControl:
                 return AttemptError(ErrorKind.INTERRUPTED, "interrupted")
             if self._expiry is None:
                 return None
-            return AttemptError(ErrorKind.TIMEOUT, self._expiry, Trouble.SILENCE)
+            return AttemptError(ErrorKind.TIMEOUT, self._expiry, trouble=Trouble.SILENCE)
 
     def abort(self) -> None:
         """Abort the current attempt and all later ones. Never blocks."""

@@ -1,4 +1,4 @@
-"""What an attempt has learned about a host and the network. Pure."""
+"""Facts that an attempt has learned about a host and the network. Pure."""
 
 from __future__ import annotations
 

@@ -82,8 +82,10 @@ class AttemptError(UrlDownloaderError):
         trouble: Cause of the failure, if it tells about a host or the network.
     """
 
-    def __init__(self, kind: ErrorKind, message: str, trouble: Trouble | None = None) -> None:
-        super().__init__(kind, message, trouble)
+    def __init__(
+        self, kind: ErrorKind, message: str, *, trouble: Trouble | None = None
+    ) -> None:
+        super().__init__(kind, message)
         self.kind = kind
         self.message = message
         self.trouble = trouble

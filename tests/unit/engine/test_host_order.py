@@ -22,14 +22,26 @@ def order_of(hosts: str, *, is_by_host: bool = True) -> HostOrder:
     """Return an order with a job for each letter, whose name is the letter and its place."""
     order = HostOrder(POLICY if is_by_host else None)
     for number, host in enumerate(hosts):
-        order.add(job_of(host, number), 0.0)
+        order.add(job_of(host, number))
     return order
 
 
 def take(order: HostOrder) -> DownloadJob | None:
     """Start the next job, if there is one."""
-    host = order.first(0.0)
-    return order.start(host, 0.0) if host is not None else None
+    host = order.first()
+    return order.start(host) if host is not None else None
+
+
+def end(order: HostOrder, job: DownloadJob, *, now: float) -> None:
+    """End the attempt of a job at a time."""
+    order.now = now
+    order.done(job, None)
+
+
+def active(order: HostOrder, now: float) -> int:
+    """Return the number of active hosts at a time."""
+    order.now = now
+    return order.active()
 
 
 def taken(order: HostOrder, count: int) -> str:
@@ -58,8 +70,8 @@ def test_hosts_are_told_apart_only_if_wanted() -> None:
     """Without hosts, the jobs keep the order of the list."""
     order = order_of("aabbac", is_by_host=False)
     assert taken(order, 6) == "a0 a1 b2 b3 a4 c5"
-    order.done(job_of("b"), None, 0.0)
-    assert order.active(9.0) == 1
+    order.done(job_of("b"), None)
+    assert active(order, 9.0) == 1
 
 
 def test_a_single_worker_changes_between_hosts() -> None:
@@ -68,7 +80,7 @@ def test_a_single_worker_changes_between_hosts() -> None:
     seen = ""
     while (job := take(order)) is not None:
         seen += job.url[7]
-        order.done(job, None, 0.0)
+        order.done(job, None)
     assert seen == "abcaba"
 
 
@@ -85,15 +97,15 @@ def test_a_host_is_an_origin(urls: Sequence[str], hosts: int) -> None:
     """URLs with the same scheme, host name and port are of one host, with any login."""
     order = HostOrder(POLICY)
     for url in urls:
-        order.add(make_job(url=url), 0.0)
-    assert order.active(0.0) == hosts
+        order.add(make_job(url=url))
+    assert order.active() == hosts
 
 
 def test_retries_come_first_within_their_host() -> None:
     """A host's retries come before its other jobs, in their own order."""
     order = order_of("aabb")
     for number in (7, 8):
-        order.add_retry(job_of("a", number), 0.0)
+        order.add_retry(job_of("a", number))
     assert (order.listed, order.retries) == (4, 2)
     assert taken(order, 4) == "a7 b2 a8 b3"
     assert (order.listed, order.retries) == (2, 0)
@@ -103,22 +115,22 @@ def test_retries_come_first_within_their_host() -> None:
 def test_a_host_keeps_no_empty_queue() -> None:
     """A host whose last job was taken takes little memory."""
     order = order_of("a")
-    order.add_retry(job_of("a"), 0.0)
-    host = order.first(0.0)
+    order.add_retry(job_of("a"))
+    host = order.first()
     assert host is not None
-    order.start(host, 0.0)
-    order.start(host, 0.0)
+    order.start(host)
+    order.start(host)
     assert (host.retries, host.listed) == (None, None)
 
 
 def test_a_host_is_active_for_a_second_without_jobs() -> None:
     """A host counts as active while a job waits or runs, and for a second after; then not."""
     order = order_of("ab")
-    assert (taken(order, 2), order.active(99.0)) == ("a0 b1", 2)
-    order.done(job_of("a"), None, 100.0)
-    order.done(job_of("b"), None, 100.5)
+    assert (taken(order, 2), active(order, 99.0)) == ("a0 b1", 2)
+    end(order, job_of("a"), now=100.0)
+    end(order, job_of("b"), now=100.5)
     assert order.next_change()[1] == 100.0 + REST_SECONDS
-    assert [order.active(now) for now in (100.9, 101.0, 101.4, 101.5)] == [2, 1, 1, 0]
+    assert [active(order, now) for now in (100.9, 101.0, 101.4, 101.5)] == [2, 1, 1, 0]
     assert order.next_change() == (inf, inf)
 
 
@@ -128,20 +140,20 @@ def test_a_job_ends_the_rest() -> None:
     for number in range(3):
         job = take(order)
         assert job is not None
-        order.done(job, None, float(number))
-        order.add(job_of("a", number), 0.0)
-        assert (order.next_change()[1], order.active(number + 0.5)) == (inf, 1)
-    assert order.active(1000.0) == 1
+        end(order, job, now=float(number))
+        order.add(job_of("a", number))
+        assert (order.next_change()[1], active(order, number + 0.5)) == (inf, 1)
+    assert active(order, 1000.0) == 1
 
 
 def test_hosts_without_jobs_are_forgotten() -> None:
     """A run over many hosts remembers only those of the last second."""
     order = HostOrder(POLICY)
     for number in range(1000):
-        order.add(job_of(f"h{number}"), 0.0)
+        order.add(job_of(f"h{number}"))
         job = take(order)
         assert job is not None
-        order.done(job, None, number * REST_SECONDS / 10)
+        end(order, job, now=number * REST_SECONDS / 10)
     assert len(order._table._hosts) <= 11
 
 
@@ -175,13 +187,13 @@ def test_any_sequence_of_calls_keeps_the_rules(calls: list[tuple[str, int]]) -> 
     for number, (call, choice) in enumerate(calls):
         job = job_of(HOSTS[choice % 3], number)
         if call == "add":
-            order.add(job, 0.0)
+            order.add(job)
             model.listed.append(job)
         elif call == "retry":
-            order.add_retry(job, 0.0)
+            order.add_retry(job)
             model.retries.append(job)
         elif call == "done" and model.running:
-            order.done(model.running.pop(choice % len(model.running)), None, float(number))
+            end(order, model.running.pop(choice % len(model.running)), now=float(number))
         elif (found := take(order)) is not None:
             model.start(found)
         else:

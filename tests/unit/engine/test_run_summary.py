@@ -30,9 +30,9 @@ def test_local_trouble(failures: list[JobRecord], is_local: bool) -> None:
 
 @pytest.mark.parametrize("reason", list(StopReason))
 def test_local_trouble_of_the_run(reason: StopReason) -> None:
-    """A run that lost its directory, or got no threads, has it even if no job failed."""
+    """A run that lost its directory or network, or got no threads, has it without a failure."""
     summary = replace(make_summary(), stopped_by=reason)
-    is_local = reason in (StopReason.OUTPUT_GONE, StopReason.NO_THREADS)
+    is_local = reason in (StopReason.OUTPUT_GONE, StopReason.NO_THREADS, StopReason.NO_NETWORK)
     assert summary.has_local_trouble is is_local
 
 

@@ -60,7 +60,8 @@ class WorkerBench:
             tasks=self.tasks,
             registry=self.registry,
             retry=retry or RetrySettings(),
-            make_downloader=self._make_downloader,
+            factory=self,
+            judge=lambda _, result: result,
             on_bytes=lambda _: None,
             schedule=self._schedule,
             is_cancelled=lambda: self.is_cancelled,
@@ -86,6 +87,9 @@ class WorkerBench:
     def status(self, job_id: int = 1) -> JobStatus:
         return self.registry.get(job_id).status
 
+    def is_reachable(self) -> bool:
+        return True
+
     def attempt(self, job: DownloadJob) -> JobResult:
         self.attempted.append((job.job_id, self.status(job.job_id)))
         outcome = next(self._outcomes)
@@ -96,7 +100,7 @@ class WorkerBench:
     def close(self) -> None:
         self.calls.append("close")
 
-    def _make_downloader(self, control: AttemptControl) -> WorkerBench:
+    def make_downloader(self, control: AttemptControl) -> WorkerBench:
         assert control is self.worker.control
         self.calls.append("make")
         return self

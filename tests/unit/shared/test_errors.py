@@ -22,7 +22,9 @@ EXAMPLES = [
     errors.TransitionError(7, None, JobStatus.RUNNING),
     errors.AttemptError(ErrorKind.DNS, "host name not resolved"),
     errors.AttemptError(ErrorKind.SERVER_ERROR, "HTTP 503"),
-    errors.AttemptError(ErrorKind.TIMEOUT, "no byte within the timeout", Trouble.SILENCE),
+    errors.AttemptError(
+        ErrorKind.TIMEOUT, "no byte within the timeout", trouble=Trouble.SILENCE
+    ),
 ]
 
 
