@@ -64,9 +64,10 @@ class HostOrder:
         # Times at which gates open. Only the earliest one of a host counts.
         self._timers: list[tuple[float, int, Host]] = []
         self._timer_numbers = itertools.count()
-        # Hosts at which attempts are visitors, and hosts to which jobs were redirected, by
-        # number of the job.
+        # Hosts at which attempts are visitors; those of them that were counted before the first
+        # request there; and hosts to which jobs were redirected. All by number of the job.
         self._visited: dict[int, list[Host]] = {}
+        self._reserved: dict[int, Host] = {}
         self._targets: dict[int, str] = {}
 
     def add(self, job: DownloadJob) -> None:
@@ -120,6 +121,7 @@ class HostOrder:
             self._learn(home, result, job_id=job.job_id, policy=self._policy)
         self._end(home, job)
         if self._visited:
+            self._reserved.pop(job.job_id, None)
             for host in self._visited.pop(job.job_id, ()):
                 self._end(host, job)
 
@@ -137,7 +139,9 @@ class HostOrder:
         if host is None or host.gate is None:
             return None
         result = None
-        if host.name == home or host in visited:
+        if host is self._reserved.get(job.job_id):
+            del self._reserved[job.job_id]
+        elif host.name == home or host in visited:
             host.gate.charge(self.now)
         elif host.gate.opens_at(self.now, host.running) > self.now:
             self._targets[job.job_id] = host.name
@@ -146,8 +150,7 @@ class HostOrder:
             result = host.gate.begin(job.job_id, self.now)
             if result is None:
                 self._visited.setdefault(job.job_id, []).append(host)
-                host.running += 1
-        self._replace(host)
+                self._count(host, 1)
         return result
 
     def note_reply(self, job: DownloadJob, name: str | None, *, status: int) -> None:
@@ -202,7 +205,9 @@ class HostOrder:
             return False
         self._begin(other, job)
         del self._targets[job.job_id]
-        self._visited[job.job_id] = [self._table.host(target)]
+        visited = self._table.host(target)
+        self._visited[job.job_id] = [visited]
+        self._reserved[job.job_id] = visited
         return True
 
     def _begin(self, host: Host, job: DownloadJob) -> None:
@@ -211,16 +216,19 @@ class HostOrder:
             refusal = host.gate.begin(job.job_id, self.now)
             if refusal is not None:
                 self.refusals[job.job_id] = refusal
-        host.running += 1
-        self._replace(host)
+        self._count(host, 1)
 
     def _end(self, host: Host, job: DownloadJob) -> None:
         """Count one running attempt less at a host."""
         if host.gate is not None:
             host.gate.end(job.job_id, self.now)
+        self._count(host, -1)
+
+    def _count(self, host: Host, change: int) -> None:
+        """Change the number of a host's running attempts, and put the host where it belongs."""
         if host.is_ready:
             self._leave_level(host)
-        host.running -= 1
+        host.running += change
         self._place(host)
 
     def _learn(self, home: Host, result: JobResult, *, job_id: int, policy: HostPolicy) -> None:
