@@ -96,7 +96,7 @@ def test_parse_rate(text: str, seconds: float) -> None:
             for text in ("1e3/s", "inf/s", "nan", "\u0663/s", "1/s\n")
         ],
         ("9" * 400 + "/s", "N/s, N/m, N/h or N/d"),
-        ("0." + "0" * 400 + "1/s", "N/s, N/m, N/h or N/d"),
+        *[(whole + "." + "0" * 400 + "1/s", "N/s, N/m, N/h or N/d") for whole in ("", "0")],
         ("5", "5/s or 5/m"),
         ("0.5", "0.5/s or 0.5/m"),
         ("0.5/d", "at least 1/d"),
