@@ -15,8 +15,8 @@ from url_downloader.cli.option_types import (
 )
 from url_downloader.config.host_rules import parse_host_rules
 from url_downloader.config.host_settings import HostLimits, HostSettings
-from url_downloader.config.settings import Settings
-from url_downloader.shared.errors import InputError
+from url_downloader.config.settings import NEEDS_LOOK_AHEAD, Settings
+from url_downloader.shared.errors import ConfigError, InputError
 from url_downloader.shared.user_files import lines_of
 
 
@@ -64,8 +64,10 @@ def host_settings(arguments: argparse.Namespace) -> HostSettings:
     """Return the settings of hosts that the arguments ask for, without the rules of a file.
 
     Raises:
-        ConfigError: A value is out of its range.
+        ConfigError: A value is out of its range, or the options contradict each other.
     """
+    if arguments.host_rules is not None and arguments.look_ahead == 0:
+        raise ConfigError(NEEDS_LOOK_AHEAD)
     return HostSettings(
         limits=HostLimits(connections=arguments.per_host, interval=arguments.host_rate),
         backoff_on=arguments.backoff_on,

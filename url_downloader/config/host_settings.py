@@ -99,6 +99,11 @@ class HostSettings:
             check_range("--backoff-on", code)
         check_range("--outage-wait", self.outage_wait)
 
+    @property
+    def has_limits(self) -> bool:
+        """Tell whether the user limits the requests to any host, or adds reasons for pauses."""
+        return bool(self.limits != HostLimits() or self.rules or self.backoff_on)
+
     def limits_for(self, origin: Origin) -> HostLimits:
         """Return the limits of a host. There may be 100,000 hosts: equal limits are shared."""
         if not self.rules:

@@ -16,6 +16,11 @@ from url_downloader.config.server_settings import ServerSettings
 from url_downloader.shared.errors import ConfigError
 from url_downloader.shared.models import AttemptLimits
 
+NEEDS_LOOK_AHEAD = (
+    "--look-ahead: must not be 0 with --per-host, --host-rate, --host-rules or --backoff-on,"
+    " because hosts are not told apart then"
+)
+"""Message about limits of hosts that would have no effect."""
 LOOK_AHEAD = 4000
 """Jobs that are read ahead by default; they take about 3 MB. With 1,000, a slow host with the
 first 2,000 lines of a list keeps all workers from other hosts for minutes."""
@@ -213,3 +218,7 @@ class Settings:
     run: RunSettings = field(default_factory=RunSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
+
+    def __post_init__(self) -> None:
+        if self.pool.look_ahead == 0 and self.hosts.has_limits:
+            raise ConfigError(NEEDS_LOOK_AHEAD)

@@ -62,6 +62,18 @@ def test_config_files(tmp_path: Path) -> None:
         ("--outage-wait 31d", ["--outage-wait", "from 0 to 2592000"]),
         ("--outage-wait never", ["--outage-wait", "from 0 to 2592000", "'never'"]),
         ("--host-rule f", ["--host-rule", "did you mean --host-rules?"]),
+        *[
+            (
+                f"--look-ahead 0 {option}",
+                ["--look-ahead: must not be 0 with", option.split()[0]],
+            )
+            for option in (
+                "--per-host 1",
+                "--host-rate 1/s",
+                "--host-rules f",
+                "--backoff-on 403",
+            )
+        ],
         ("-x8", ["-x", "--per-host N", "--proxy URL"]),
         ("-x http://h", ["-x", "--per-host N", "--proxy URL"]),
         ("-Q 1g", ["-Q", "use --max-total-size SIZE"]),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.config.host_settings import HostLimits, HostSettings
+from url_downloader.config.host_settings import HostLimits, HostRule, HostSettings
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.config.settings import (
     MonitorSettings,
@@ -135,6 +135,23 @@ def test_parts_are_not_shared_between_settings() -> None:
     """New settings do not change others."""
     assert Settings(pool=PoolSettings(max_workers=8)).pool.max_workers == 8
     assert Settings().pool.max_workers == 4
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        HostSettings(limits=HostLimits(connections=1)),
+        HostSettings(limits=HostLimits(interval=1)),
+        HostSettings(rules=[HostRule(pattern="h", connections=1)]),
+        HostSettings(backoff_on=frozenset({403})),
+    ],
+)
+def test_limits_of_hosts_need_a_look_ahead(hosts: HostSettings) -> None:
+    """Without a look-ahead they would have no effect, which is an error."""
+    assert Settings(hosts=hosts, pool=PoolSettings(look_ahead=1)).hosts is hosts
+    with pytest.raises(ConfigError, match=r"^--look-ahead: must not be 0 with --per-host"):
+        Settings(hosts=hosts, pool=PoolSettings(look_ahead=0))
+    Settings(hosts=HostSettings(outage_wait=0), pool=PoolSettings(look_ahead=0))
 
 
 @pytest.mark.parametrize(
