@@ -16,6 +16,8 @@ from tests.support.reference import BEGIN, DOCS, END, ROOT
 from tests.support.syntax import FUNCTIONS, modules_of_package
 from url_downloader.cli import exit_status
 from url_downloader.cli.arguments import argument_parser
+from url_downloader.config.host_patterns import parse_host_pattern
+from url_downloader.config.host_rules import parse_host_rules
 from url_downloader.config.settings import RetrySettings
 from url_downloader.engine.retry_policy import RetryIn, decide
 from url_downloader.inputs.list_entry import OPTIONS
@@ -180,6 +182,19 @@ def test_options_of_a_list() -> None:
     """The page on lists has each option of a URL, and no other."""
     named = [re.findall(r"`([\w-]+)`", row[0]) for row in rows_of(DOCS / "list-format.md")]
     assert {name for names in named for name in names} == OPTIONS
+
+
+def test_host_rules() -> None:
+    """The example on the page on hosts is a valid file, and so is each pattern of its table."""
+    page = DOCS / "hosts.md"
+    example = re.search(r"```text\n(# hosts.txt\n.*?)```", text_of(page), re.DOTALL)
+    assert example is not None
+    rules = parse_host_rules(example[1].encode().splitlines(), source=page.name)
+    assert len(rules) == 5
+    patterns = [match[1] for row in rows_of(page) if (match := re.fullmatch("`(.+)`", row[0]))]
+    assert len(patterns) == 8
+    for pattern in patterns:
+        parse_host_pattern(pattern)
 
 
 def test_kinds_of_failures() -> None:
