@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from url_downloader.config.dial_settings import AddressFamily, DialSettings
+from url_downloader.config.host_settings import HostSettings
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.config.settings import Settings
 from url_downloader.network.address_guard import AddressGuard
@@ -21,6 +22,7 @@ from url_downloader.network.resolver import Resolver
 from url_downloader.network.tls import tls_config
 from url_downloader.shared.descriptors import affordable_connections
 from url_downloader.shared.errors import InputError
+from url_downloader.shared.url_parts import Origin
 
 log = logging.getLogger(__package__)
 
@@ -83,8 +85,15 @@ def client_context(
         plans=RequestPlans(server, _logins(server, should_stop)),
         cookies=Cookies(cookies, keeps=server.keeps_cookies),
         pool=ConnectionPool(max_open=max_open, max_idle_per_route=workers),
-        connector=Connector(_dialler(settings.dial), tls),
+        connector=Connector(_dialler(settings.dial), tls, is_capped=_is_capped(settings.hosts)),
     )
+
+
+def _is_capped(settings: HostSettings) -> Callable[[Origin], bool]:
+    """Return a function that tells whether the connections to an origin are limited."""
+    if not settings.has_limits:
+        return lambda _: False
+    return lambda origin: settings.limits_for(origin).connections > 0
 
 
 def _dialler(settings: DialSettings) -> Dialler:

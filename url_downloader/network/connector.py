@@ -13,7 +13,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from math import inf
 
@@ -32,6 +32,7 @@ from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.http_semantics import status_failure
 from url_downloader.shared.models import ErrorKind
 from url_downloader.shared.ports import Phase
+from url_downloader.shared.url_parts import Origin
 
 _LEAST_SECONDS = 0.01
 """Seconds; least value of the remaining time, because a timeout of 0 would not wait at all."""
@@ -43,13 +44,21 @@ class Connector:
     Args:
         dialler: Dialler of servers and proxies.
         tls: TLS configuration of the run.
+        is_capped: Function that tells whether the user limits the connections to an origin.
 
     Threads: any.
     """
 
-    def __init__(self, dialler: Dialler, tls: TlsConfig) -> None:
+    def __init__(
+        self,
+        dialler: Dialler,
+        tls: TlsConfig,
+        *,
+        is_capped: Callable[[Origin], bool] = lambda _: False,
+    ) -> None:
         self._dialler = dialler
         self._tls = tls
+        self._is_capped = is_capped
 
     def can_reach_last(self) -> bool:
         """Tell whether the address that was connected last can be connected now."""
@@ -72,8 +81,9 @@ class Connector:
             opening = _Opening(
                 route, self._dialler, control=control, deadline=deadline, opened=opened
             )
+            is_capped = self._is_capped(route.origin)
             try:
-                connection = opening.run(self._tls)
+                connection = opening.run(self._tls, is_capped=is_capped)
             except (AttemptError, *TRANSFER_ERRORS) as error:
                 raise control.failure() or connect_error(error, seconds=seconds) from error
             finally:
@@ -109,12 +119,12 @@ class _Opening:
         self._deadline = deadline
         self._opened = opened
 
-    def run(self, tls: TlsConfig) -> Connection:
+    def run(self, tls: TlsConfig, *, is_capped: bool) -> Connection:
         """Return the connection; see `Connector.connect` for its errors."""
         (scheme, host, port), proxy, shows_cert = self._route
         base: socket.socket
         if proxy is None:
-            base = self._dial((host, port))
+            base = self._dial((host, port), is_single=is_capped)
         elif proxy.is_socks:
             base = self._open_through_socks(proxy)
         else:
@@ -130,9 +140,15 @@ class _Opening:
         _reject_early_bytes(connection)
         return connection
 
-    def _dial(self, host: Host, *, is_proxy: bool = False) -> socket.socket:
+    def _dial(
+        self, host: Host, *, is_proxy: bool = False, is_single: bool = False
+    ) -> socket.socket:
         sock = self._dialler.connect(
-            host, control=self._control, deadline=self._deadline, is_proxy=is_proxy
+            host,
+            control=self._control,
+            deadline=self._deadline,
+            is_proxy=is_proxy,
+            is_single=is_single,
         )
         self._opened.callback(sock.close)
         return sock

@@ -28,7 +28,6 @@ from url_downloader.network.address_guard import AddressGuard
 from url_downloader.network.errors import LookUpTimeoutError
 from url_downloader.network.resolver import Address, Host, Resolver
 from url_downloader.shared.attempt_control import AttemptControl
-from url_downloader.shared.errors import AttemptError
 
 START_SECONDS = 0.25
 """Seconds between the starts of two attempts to connect (RFC 8305 §5)."""
@@ -67,11 +66,18 @@ class Dialler:
         # first. To read one takes no lock.
         self._lock = threading.Lock()
         self._winners: OrderedDict[Host, Address] = OrderedDict()
-        # Address that was connected last; replaced without the lock.
-        self._last: Address | None = None
+        # Address that was connected last, and whether it is a proxy's; replaced without the
+        # lock.
+        self._last: tuple[Address, bool] | None = None
 
     def connect(
-        self, host: Host, *, control: AttemptControl, deadline: float, is_proxy: bool = False
+        self,
+        host: Host,
+        *,
+        control: AttemptControl,
+        deadline: float,
+        is_proxy: bool = False,
+        is_single: bool = False,
     ) -> socket.socket:
         """Return a blocking socket that is connected to a host, and held by the control.
 
@@ -80,35 +86,36 @@ class Dialler:
             control: Control whose abort ends the wait.
             deadline: Monotonic time at which the wait ends; infinite for none.
             is_proxy: Whether the host is a proxy; the address guard is for servers only.
+            is_single: Whether there is never more than one connection to the host.
 
         Raises:
             AttemptError: An address is forbidden, or the attempt was aborted.
-            OSError, UnicodeError: The host is unknown, or no address can be reached.
+            OSError, UnicodeError: No address is known or can be reached.
         """
         found = self.addresses(host, control=control, deadline=deadline, is_proxy=is_proxy)
-        ordered = self._in_order(host, found)
-        try:
-            sock, address = _Race(ordered, source=self._source, control=control).run(deadline)
-        except OSError:
-            self._resolver.forget(host)
-            raise
-        self._last = address
+        race = self._race(self._in_order(host, found), control, is_single=is_single)
+        sock, address = self._run(race, host, deadline=deadline)
+        self._last = address, is_proxy
         if len(found) > 1:
             self._remember(host, address)
         return sock
 
     def can_reach_last(self) -> bool:
-        """Tell whether the address that was connected last can be connected now.
+        """Tell whether the address that was connected last can be reached now.
 
-        It takes at most 1.5 seconds, and nothing can interrupt it.
+        A server that refuses is reached: the network is there. A proxy that refuses is not,
+        because it is the way to all servers. The call takes at most 1.5 seconds, and nothing
+        can interrupt it.
         """
-        address = self._last
-        if address is None:
+        if self._last is None:
             return False
-        race = _Race([address], source=self._source, control=AttemptControl())
+        address, is_proxy = self._last
+        race = self._race([address], AttemptControl(), is_single=True)
         try:
             sock, _ = race.run(time.monotonic() + _REACH_SECONDS)
-        except (OSError, AttemptError):
+        except ConnectionRefusedError:
+            return not is_proxy
+        except OSError:
             return False
         sock.close()
         return True
@@ -129,6 +136,11 @@ class Dialler:
             self._guard.check(host[0], [address[4][0] for address in found])
         return found
 
+    def _race(
+        self, addresses: Sequence[Address], control: AttemptControl, *, is_single: bool
+    ) -> _Race:
+        return _Race(addresses, source=self._source, control=control, is_single=is_single)
+
     def _in_order(self, host: Host, addresses: Sequence[Address]) -> list[Address]:
         """Return the addresses: the winner, then the families by turns (RFC 8305 §4)."""
         by_family: dict[int, list[Address]] = {}
@@ -138,6 +150,16 @@ class Dialler:
         winner = self._winners.get(host)
         # A stable sort: all others keep their order.
         return sorted(filter(None, turns), key=lambda address: address != winner)
+
+    def _run(
+        self, race: _Race, host: Host, *, deadline: float
+    ) -> tuple[socket.socket, Address]:
+        """Run a race; if it is lost, the next attempt looks the host up again."""
+        try:
+            return race.run(deadline)
+        except OSError:
+            self._resolver.forget(host)
+            raise
 
     def _remember(self, host: Host, address: Address) -> None:
         with self._lock:
@@ -154,11 +176,19 @@ class _Race:
         addresses: Addresses in the order of their attempts.
         source: Address of this machine to connect from, with port 0; None for any.
         control: Control whose abort ends the race.
+        is_single: Whether one attempt ends before the next one begins. Then each gets an equal
+            part of the time.
     """
 
     def __init__(
-        self, addresses: Sequence[Address], *, source: Endpoint | None, control: AttemptControl
+        self,
+        addresses: Sequence[Address],
+        *,
+        source: Endpoint | None,
+        control: AttemptControl,
+        is_single: bool,
     ) -> None:
+        self._max_pending = 1 if is_single else MAX_PENDING
         self._waiting = deque(addresses)
         self._source = source
         self._control = control
@@ -191,8 +221,11 @@ class _Race:
             if now >= deadline:
                 raise TimeoutError("timed out")
             if self._waiting and (not self._pending or now >= self._next_start):
+                seconds = START_SECONDS
+                if self._max_pending == 1:
+                    seconds = (deadline - now) / len(self._waiting)
                 goes_on = self._start(self._waiting.popleft())
-                self._next_start = now + START_SECONDS if goes_on else -inf
+                self._next_start = now + seconds if goes_on else -inf
                 continue
             until = min(deadline, self._next_start) if self._waiting else deadline
             for descriptor in self._wait(until - now):
@@ -202,7 +235,7 @@ class _Race:
 
     def _start(self, address: Address) -> bool:
         """Begin to connect to an address; return False if that fails at once."""
-        if len(self._pending) == MAX_PENDING:
+        if len(self._pending) == self._max_pending:
             self._drop(next(iter(self._pending)))
         try:
             sock = self._new_socket(address)
