@@ -21,15 +21,15 @@ def is_good(result: JobResult, policy: HostPolicy) -> bool:
 
 
 def learn(
-    host: Host, job_id: int, *, result: JobResult, policy: HostPolicy, now: float
+    host: Host, result: JobResult, *, policy: HostPolicy, job_id: int, now: float
 ) -> None:
     """Tell the gate of a host how an attempt has ended there.
 
     Args:
         host: Host that was asked last; it gets a gate if it is in trouble.
-        job_id: Number of the attempt's job.
         result: Result of the attempt.
         policy: Rules for the troubles of hosts.
+        job_id: Number of the attempt's job.
         now: Monotonic time, seconds.
     """
     if is_good(result, policy):

@@ -58,7 +58,9 @@ class HostOrder:
         self.troubled: dict[Host, HostPhase | None] = {}
         self.news: list[HostNews] = []
         self._policy = policy
+        self._name_of = origin_text if policy is not None else lambda _: ""
         self._table = HostTable(policy)
+        self._hosts = self._table.hosts
         # Ordered dictionaries: to find the first entry of a dict after deletions is slow.
         self._levels: defaultdict[int, OrderedDict[Host, None]] = defaultdict(OrderedDict)
         # Times at which gates open. Only the earliest one of a host counts.
@@ -72,7 +74,8 @@ class HostOrder:
 
     def add(self, job: DownloadJob) -> None:
         """Add a job of the list."""
-        host = self._table.host(self._name(job))
+        name = self._name_of(job.url)
+        host = self._hosts.get(name) or self._table.host(name)
         host.listed = with_last(host.listed, job)
         self.listed += 1
         if not host.is_ready:
@@ -80,7 +83,7 @@ class HostOrder:
 
     def add_retry(self, job: DownloadJob) -> None:
         """Add a job whose retry is due, or that was redirected to a host that has to wait."""
-        name = self._targets.get(job.job_id) or self._name(job)
+        name = self._targets.get(job.job_id) or self._name_of(job.url)
         self._add_retry(self._table.host(name), job)
 
     def first(self) -> Host | None:
@@ -116,9 +119,13 @@ class HostOrder:
             job: Job that was started.
             result: Result of its attempt; None if there was none.
         """
-        home = self._table.host(self._name(job))
-        if result is not None and self._policy is not None:
-            self._learn(home, result, job_id=job.job_id, policy=self._policy)
+        home = self._hosts[self._name_of(job.url)]
+        contact = None if result is None else result.contact
+        if result is not None and contact is not None and self._policy is not None:
+            if contact.host is None:
+                learn(home, result, policy=self._policy, job_id=job.job_id, now=self.now)
+            else:
+                self._learn_elsewhere(home, result, job_id=job.job_id, name=contact.host)
         self._end(home, job)
         if self._visited:
             self._reserved.pop(job.job_id, None)
@@ -134,7 +141,7 @@ class HostOrder:
         """
         if self._policy is None:
             return None
-        home, visited = self._name(job), self._visited.get(job.job_id, ())
+        home, visited = self._name_of(job.url), self._visited.get(job.job_id, ())
         host = self._table.find_limited(name or home)
         if host is None or host.gate is None:
             return None
@@ -161,7 +168,7 @@ class HostOrder:
             name: Name of the host that has answered; None for that of the job's URL.
             status: Status code of the reply.
         """
-        host = self._table.find(name or self._name(job))
+        host = self._table.find(name or self._name_of(job.url))
         if host is not None and host.gate is not None and host in self.troubled:
             host.gate.note_reply(job.job_id, status)
             self._replace(host)
@@ -184,9 +191,6 @@ class HostOrder:
         opens_at = self._timers[0][0] if self._timers else inf
         return opens_at, self._table.next_rest_end()
 
-    def _name(self, job: DownloadJob) -> str:
-        return "" if self._policy is None else origin_text(job.url)
-
     def _add_retry(self, host: Host, job: DownloadJob) -> None:
         host.retries = with_last(host.retries, job)
         self.retries += 1
@@ -198,7 +202,7 @@ class HostOrder:
 
         If not, the job waits there. Return whether it was counted.
         """
-        home, target = self._name(job), self._targets[job.job_id]
+        home, target = self._name_of(job.url), self._targets[job.job_id]
         other = self._table.host(home if host.name == target else target)
         if other.gate is not None and other.gate.opens_at(self.now, other.running) > self.now:
             self._add_retry(other, job)
@@ -231,22 +235,19 @@ class HostOrder:
         host.running += change
         self._place(host)
 
-    def _learn(self, home: Host, result: JobResult, *, job_id: int, policy: HostPolicy) -> None:
-        """Let the host that was asked last learn from the end of an attempt."""
-        contact = result.contact
-        if contact is None:
-            return
-        if contact.host is None:
-            learn(home, job_id, result=result, policy=policy, now=self.now)
-            return
+    def _learn_elsewhere(
+        self, home: Host, result: JobResult, *, job_id: int, name: str
+    ) -> None:
+        """Let a host learn from the end of an attempt that was redirected to it."""
+        policy, host = self._policy, self._table.find(name)
+        assert policy is not None
         # Only a reply can lead to another host.
         note_good_reply(home)
-        host = self._table.find(contact.host)
         if host is None and is_good(result, policy):
-            self._table.note_answered(contact.host)
+            self._table.note_answered(name)
             return
-        host = self._table.host(contact.host)
-        learn(host, job_id, result=result, policy=policy, now=self.now)
+        host = self._table.host(name)
+        learn(host, result, policy=policy, job_id=job_id, now=self.now)
         self._replace(host)
 
     def _replace(self, host: Host) -> None:
@@ -257,12 +258,12 @@ class HostOrder:
 
     def _place(self, host: Host) -> None:
         """Put a host where it belongs after a change. It stands in no level."""
-        has_jobs = host.listed or host.retries
-        if has_jobs and (host.gate is None or self._is_open(host, host.gate)):
+        gate, has_jobs = host.gate, host.listed or host.retries
+        if has_jobs and (gate is None or self._is_open(host, gate)):
             self._levels[host.running][host] = None
             host.is_ready = True
-        if host.gate is not None:
-            self._note_phase(host, host.gate)
+        if gate is not None:
+            self._note_phase(host, gate)
         if not (host.is_ready or host.running):
             self._table.note_inactive(host, self.now)
         elif not host.is_active:

@@ -105,7 +105,8 @@ class HostQueue(queue.Queue[DownloadJob | None]):
                 if not self._share.knows_hosts:
                     self._share.count_line(self._order.now)
                 self._order.add(item)
-            self._idle.wake()
+            if self._idle.since:
+                self._idle.wake()
 
     def put_retry(self, job: DownloadJob) -> None:
         """Add a job whose retry is due. Never blocks."""
@@ -141,7 +142,8 @@ class HostQueue(queue.Queue[DownloadJob | None]):
                 job = None if host is None else self._start(host)
             if job is None:
                 self._end_markers -= 1
-            self._idle.wake()
+            if self._idle.since:
+                self._idle.wake()
             return job
 
     def done(self, job: DownloadJob, result: JobResult | None = None) -> None:
@@ -153,8 +155,10 @@ class HostQueue(queue.Queue[DownloadJob | None]):
         """
         with self.mutex:
             self._present().done(job, result)
-            self._idle.wake()
-        self._log_news()
+            if self._idle.since:
+                self._idle.wake()
+        if self._order.news:
+            self._log_news()
 
     def expect_retry(self) -> None:
         """Note that a job which was taken will be put back with `put_retry`."""
@@ -162,14 +166,11 @@ class HostQueue(queue.Queue[DownloadJob | None]):
             self._scheduled += 1
 
     def visit(self, job: DownloadJob, host: str | None) -> JobResult | None:
-        """Count one more request of an attempt, to this or another host.
+        """Count one more request of an attempt; return a result if it must end at once instead.
 
         Args:
             job: Job of the attempt.
             host: Origin of the host, as text; None for that of the job's URL.
-
-        Returns:
-            Result of the attempt if the host must not be asked now; None if it may be asked.
         """
         with self.mutex:
             return self._present().visit(job, host)
@@ -292,8 +293,6 @@ class HostQueue(queue.Queue[DownloadJob | None]):
             self.not_full.notify()
 
     def _log_news(self) -> None:
-        if not self._order.news:
-            return
         with self.mutex:
             news, self._order.news = self._order.news, []
         for each in news:

@@ -28,12 +28,15 @@ class HostTable:
     Args:
         policy: Rules for the troubles and limits of hosts; None if hosts are not told apart.
 
+    Attributes:
+        hosts: All known hosts by name. Only this table adds and removes some.
+
     Threads: one at a time; HostQueue calls all methods under its lock.
     """
 
     def __init__(self, policy: HostPolicy | None) -> None:
         self._policy = policy
-        self._hosts: dict[str, Host] = {}
+        self.hosts: dict[str, Host] = {}
         # Hosts that are inactive: for less than a second, with waiting jobs, and without.
         self._resting: OrderedDict[Host, float] = OrderedDict()
         self._blocked: dict[Host, None] = {}
@@ -42,20 +45,20 @@ class HostTable:
 
     def find(self, name: str) -> Host | None:
         """Return the host of this name; None if it is not known."""
-        return self._hosts.get(name)
+        return self.hosts.get(name)
 
     def find_limited(self, name: str) -> Host | None:
         """Return the host of this name if it is known, or has limits of the user."""
-        if name in self._hosts or self._new_gate(name) is not None:
+        if name in self.hosts or self._new_gate(name) is not None:
             return self.host(name)
         return None
 
     def host(self, name: str) -> Host:
         """Return the host of this name, which becomes known; a new one counts as active."""
-        host = self._hosts.get(name)
+        host = self.hosts.get(name)
         if host is None:
             gate = self._new_gate(name)
-            host = self._hosts[name] = Host(name, gate)
+            host = self.hosts[name] = Host(name, gate)
             host.good_replies = int(name in self._answered)
         return host
 
@@ -68,9 +71,9 @@ class HostTable:
     def note_active(self, host: Host) -> None:
         """Note that an inactive host is ready or has a running attempt."""
         host.is_active = True
-        self._resting.pop(host, None)
-        self._blocked.pop(host, None)
-        self._remembered.pop(host, None)
+        if self._resting.pop(host, None) is None:
+            self._blocked.pop(host, None)
+            self._remembered.pop(host, None)
 
     def note_inactive(self, host: Host, now: float) -> None:
         """Note that a host is not ready, and has no running attempt."""
@@ -85,7 +88,7 @@ class HostTable:
         """Return the number of hosts that are active, or were until a second ago."""
         if self._resting:
             self._end_rests(now)
-        return len(self._hosts) - len(self._blocked) - len(self._remembered)
+        return len(self.hosts) - len(self._blocked) - len(self._remembered)
 
     def next_rest_end(self) -> float:
         """Return the time at which the next host stops counting as active; infinite if none."""
@@ -121,8 +124,8 @@ class HostTable:
 
     def _forget(self, host: Host) -> None:
         # A timer may still have a host that was forgotten, and is known anew.
-        if self._hosts.get(host.name) is not host:
+        if self.hosts.get(host.name) is not host:
             return
-        del self._hosts[host.name]
+        del self.hosts[host.name]
         if host.good_replies:
             self.note_answered(host.name)

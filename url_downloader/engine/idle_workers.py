@@ -24,6 +24,9 @@ class IdleWorkers:
             an idle worker may take something without any call of the queue.
         now: Monotonic clock, seconds.
 
+    Attributes:
+        since: Times at which the workers began to wait, oldest first.
+
     Threads: all methods in any thread, which holds the lock of the condition.
     """
 
@@ -39,8 +42,7 @@ class IdleWorkers:
         self._may_take = may_take
         self._next_time = next_time
         self._now = now
-        # Times at which the workers began to wait, oldest first.
-        self._since: deque[float] = deque()
+        self.since: deque[float] = deque()
         # Time at which one of the workers wakes by itself.
         self._wake_time = inf
 
@@ -51,14 +53,14 @@ class IdleWorkers:
         It is infinite with fewer than two idle workers. The last one is kept for a quick job
         that may come next.
         """
-        return self._since[0] + IDLE_SECONDS if len(self._since) > 1 else inf
+        return self.since[0] + IDLE_SECONDS if len(self.since) > 1 else inf
 
     def wait(self, end: float) -> bool:
         """Wait until the worker may take something; return False if the time `end` came first.
 
         The caller must call `leave` afterwards.
         """
-        self._since.append(self._now())
+        self.since.append(self._now())
         while not self._may_take(now := self._now()):
             if now >= end:
                 return False
@@ -68,17 +70,17 @@ class IdleWorkers:
     def leave(self, *, exceeds_share: bool) -> None:
         """Count the worker as idle no more."""
         if exceeds_share:
-            self._since.popleft()
+            self.since.popleft()
         else:
             # Not the oldest: a stream of jobs within the shares would keep all workers young.
-            self._since.pop()
+            self.since.pop()
 
     def wake(self) -> None:
         """Wake a worker if it may take something, or if it must wake earlier than planned.
 
         A worker that takes a job calls this again, and so wakes the next one.
         """
-        if not self._since:
+        if not self.since:
             return
         now = self._now()
         if self._may_take(now) or self._next_time(now) < self._wake_time:

@@ -154,7 +154,7 @@ def test_hosts_without_jobs_are_forgotten() -> None:
         job = take(order)
         assert job is not None
         end(order, job, now=number * REST_SECONDS / 10)
-    assert len(order._table._hosts) <= 11
+    assert len(order._table.hosts) <= 11
 
 
 class Model:
