@@ -164,12 +164,12 @@ class Worker(StoppableThread):
                 raise
 
     def _result(self, job: DownloadJob) -> JobResult:
-        """Make an attempt, unless the job's host is refused; return the result."""
+        """Make an attempt; return its result."""
         tasks, result = self._pool.tasks, None
+        if tasks.refusals or self.control.refusal is not None:
+            self._take_refusal(job)
         try:
-            if tasks.refusals:
-                result = tasks.refusals.pop(job.job_id, None)
-            result = result or self._attempt(job)
+            result = self._attempt(job)
             if result.contact is not None and result.contact.trouble is not None:
                 with COMPUTE_TURN.released():
                     result = self._pool.judge(job, result)
@@ -177,6 +177,16 @@ class Worker(StoppableThread):
             # Before the job is put back: then another worker may take it at once.
             tasks.done(job, result)
         return result
+
+    def _take_refusal(self, job: DownloadJob) -> None:
+        """Let the attempt fail without a request if the host is refused.
+
+        A file that exists already may still be kept.
+        """
+        result = self._pool.tasks.refusals.pop(job.job_id, None)
+        self.control.refusal = None
+        if result is not None and result.kind is not None:
+            self.control.refusal = AttemptError(result.kind, result.message)
 
     def _attempt(self, job: DownloadJob) -> JobResult:
         assert self._downloader is not None

@@ -37,6 +37,8 @@ class AttemptControl:
         now: Monotonic clock, seconds.
 
     Attributes:
+        refusal: Error with which the next attempts fail in place of their first request. Only
+            the worker's thread uses it.
         life_signs: Number of replies and pieces of bodies that have come in all attempts.
 
     Threads: `life_signs`, `progress`, `failure`, `expire` and `abort` from any thread; all
@@ -62,6 +64,7 @@ class AttemptControl:
         self._received = self._other_bytes = 0
         self._position: tuple[int, int | None] = (0, None)
         self._contact: Contact | None = None
+        self.refusal: AttemptError | None = None
         self.life_signs = 0
         # Guards all fields below. A socket is shut down under this lock, and released before it
         # is closed. Otherwise its descriptor number might mean another socket by then.
@@ -103,6 +106,8 @@ class AttemptControl:
         """
         if self._contact is not None:
             self._on_visit(host)
+        elif self.refusal is not None:
+            raise self.refusal
         self._contact = _UNANSWERED if host is None else Contact(host, is_answered=False)
 
     def note_bytes(self) -> None:
