@@ -110,9 +110,11 @@ class _SpeedWindow:
         """Return a message if the reply has come too slowly for too long; else None.
 
         The speed counts from the reply's first byte on. `--timeout` limits the time before
-        that byte.
+        that byte. While the rate limit makes the attempt wait, the server is not slow: this
+        time does not count.
         """
         limits = progress.job.limits
+        now -= progress.throttled
         if progress.number != self._number:
             self._number, self._seen = progress.number, 0
         seen, self._seen = self._seen, progress.received
@@ -121,7 +123,7 @@ class _SpeedWindow:
         if progress.since != self._since:
             self._since = progress.since
             self._samples = deque([(progress.since, seen)])
-        self._samples.append((now, progress.received))
+        self._add_sample(now, progress.received)
         while self._samples[1][0] <= now - limits.speed_time:
             self._samples.popleft()
         began, received = self._samples[0]
@@ -129,3 +131,10 @@ class _SpeedWindow:
         if now - began < limits.speed_time or progress.received - received >= wanted:
             return None
         return f"slower than --speed-limit {limits.speed_limit} B/s for {limits.speed_time:g} s"
+
+    def _add_sample(self, now: float, received: int) -> None:
+        samples = self._samples
+        # An attempt that waits for the rate limit would get ever more samples of one moment.
+        if len(samples) > 1 and samples[-1][0] - samples[-2][0] < INTERVAL:
+            samples.pop()
+        samples.append((now, received))

@@ -41,8 +41,8 @@ class AttemptControl:
             the worker's thread uses it.
         life_signs: Number of replies and pieces of bodies that have come in all attempts.
 
-    Threads: `life_signs`, `progress`, `failure`, `expire` and `abort` from any thread; all
-    other methods in the worker's own. `progress` takes no lock: what it returns may be one
+    Threads: `life_signs`, `progress`, `failure`, `expire`, `abort` and `wake` from any thread;
+    all other methods in the worker's own. `progress` takes no lock: what it returns may be one
     chunk old.
     """
 
@@ -66,13 +66,17 @@ class AttemptControl:
         self._contact: Contact | None = None
         self.refusal: AttemptError | None = None
         self.life_signs = 0
+        # The start of a phase, the seconds for which the rate limit has made it wait, and the
+        # start of the wait that goes on.
+        self._throttled: tuple[float, float, float | None] = (0.0, 0.0, None)
         # Guards all fields below. A socket is shut down under this lock, and released before it
         # is closed. Otherwise its descriptor number might mean another socket by then.
         self._lock = threading.Lock()
+        self._woken = threading.Condition(self._lock)
         self._held: socket.socket | None = None
         self._number = 0
         self._expiry: str | None = None
-        self._is_aborted = False
+        self._is_aborted = self._is_woken = False
 
     @property
     def received(self) -> int:
@@ -144,6 +148,27 @@ class AttemptControl:
         self._other_bytes += count
         self.life_signs += 1
 
+    def throttle(self, seconds: float) -> AttemptError | None:
+        """Wait because of the rate limit, until `wake` or an abort.
+
+        Returns:
+            Error of the attempt if it was aborted; else None.
+        """
+        began, before = self._now(), self._throttled_seconds()
+        self._throttled = (self._phase[1], before, began)
+        with self._lock:
+            if not (self._is_aborted or self._expiry or self._is_woken):
+                self._woken.wait(seconds)
+            self._is_woken = False
+        self._throttled = (self._phase[1], before + self._now() - began, None)
+        return self.failure()
+
+    def wake(self) -> None:
+        """End the wait for the rate limit; if there is none, the next one ends at once."""
+        with self._lock:
+            self._is_woken = True
+            self._woken.notify_all()
+
     def set_position(self, offset: int, total: int | None) -> None:
         """Set the offset of the next byte in the file, and the file's size if it is known."""
         self._position = (offset - self._received, total)
@@ -161,6 +186,7 @@ class AttemptControl:
             total=total,
             phase=phase,
             since=since,
+            throttled=self._throttled_seconds(),
         )
 
     def failure(self) -> AttemptError | None:
@@ -177,6 +203,7 @@ class AttemptControl:
         with self._lock:
             self._is_aborted = True
             self._shut_down()
+            self._woken.notify_all()
 
     def expire(self, attempt: int, reason: str) -> None:
         """Abort the attempt of this number unless a later one has begun. Never blocks.
@@ -189,6 +216,7 @@ class AttemptControl:
             if attempt == self._number:
                 self._expiry = reason
                 self._shut_down()
+                self._woken.notify_all()
 
     def hold(self, sock: socket.socket) -> None:
         """Set the socket that an abort shuts down; after an abort, shut it down at once.
@@ -205,6 +233,13 @@ class AttemptControl:
         """Release the socket, so that no abort shuts it down."""
         with self._lock:
             self._held = None
+
+    def _throttled_seconds(self) -> float:
+        """Return the seconds of this phase for which the rate limit has made it wait."""
+        of_phase, seconds, began = self._throttled
+        if of_phase != self._phase[1]:
+            return 0.0
+        return seconds if began is None else seconds + self._now() - began
 
     def _shut_down(self) -> None:
         """Shut the held socket down. The caller holds the lock."""

@@ -57,6 +57,8 @@ class Progress(NamedTuple):
         total: Bytes of the whole file, if known.
         phase: Phase of the attempt.
         since: Start of the phase, monotonic seconds.
+        throttled: Seconds of the phase in which the attempt waited for the rate limit, and not
+            for the server.
     """
 
     number: int
@@ -67,6 +69,7 @@ class Progress(NamedTuple):
     total: int | None = None
     phase: Phase = Phase.WAITING
     since: float = 0.0
+    throttled: float = 0.0
 
 
 class UnreadBytes(Protocol):

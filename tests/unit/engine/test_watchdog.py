@@ -17,6 +17,7 @@ class WatchedWorker:
     def __init__(self, **limits: float) -> None:
         self.now = 1000.0
         self.expired: list[tuple[int, str]] = []
+        self._throttled = 0.0
         self.control = AttemptControl(now=lambda: self.now)
         self.job = make_job(limits=AttemptLimits(**limits))
         self.watchdog = Watchdog(
@@ -33,17 +34,26 @@ class WatchedWorker:
     def enter(self, phase: Phase) -> None:
         """Enter a phase."""
         self.control.enter(phase)
+        self._throttled = 0.0
 
     def progress(self) -> Progress | None:
-        return self.control.progress()
+        progress = self.control.progress()
+        return progress and progress._replace(throttled=self._throttled)
 
     def expire(self, attempt: int, reason: str) -> None:
         self.expired.append((attempt, reason))
 
-    def pass_time(self, seconds: float, *, rate: float = 0) -> None:
-        """Pass time in quarters of a second; bytes come and the watchdog looks in each."""
+    def pass_time(self, seconds: float, *, rate: float = 0, throttled: float = 0) -> None:
+        """Pass time in quarters of a second; bytes come and the watchdog looks in each.
+
+        Args:
+            seconds: Seconds that pass.
+            rate: Bytes per second that come.
+            throttled: Share of the time in which the attempt waits for the rate limit.
+        """
         for _ in range(round(seconds * 4)):
             self.now += 0.25
+            self._throttled += 0.25 * throttled
             self.control.add_bytes(round(rate / 4))
             self.watchdog.expire_late()
 
@@ -163,3 +173,52 @@ def test_limits_can_be_turned_off() -> None:
     worker.begin()
     worker.pass_time(7200)
     assert worker.expired == []
+
+
+def test_the_rate_limit_is_not_slowness() -> None:
+    """However few bytes the rate limit leaves to an attempt, its server is not slow."""
+    worker = WatchedWorker(speed_limit=100, speed_time=30)
+    worker.begin()
+    worker.pass_time(7200, rate=4, throttled=1)
+    worker.pass_time(7200, rate=4, throttled=0.99)
+    assert worker.expired == []
+
+
+def test_a_slow_server_is_slow_under_a_rate_limit() -> None:
+    """What a server sends in the time that is its own has to be enough."""
+    worker = WatchedWorker(speed_limit=100, speed_time=30)
+    worker.begin()
+    worker.pass_time(119.75, rate=24, throttled=0.75)
+    assert worker.expired == []
+    worker.pass_time(0.25, rate=24, throttled=0.75)
+    assert [attempt for attempt, _ in worker.expired] == [1]
+
+
+def test_a_rate_limit_that_has_ended_excuses_nothing() -> None:
+    """After waits for the limit, a silent server is as late as any."""
+    worker = WatchedWorker(speed_limit=100, speed_time=30)
+    worker.begin()
+    worker.pass_time(600, rate=4, throttled=1)
+    worker.pass_time(29.75)
+    assert worker.expired == []
+    worker.pass_time(0.25)
+    assert [attempt for attempt, _ in worker.expired] == [1]
+
+
+def test_max_time_counts_the_rate_limit() -> None:
+    """The limit of the whole time is one for the user: what the rate limit takes counts."""
+    worker = WatchedWorker(max_time=10)
+    worker.begin()
+    worker.pass_time(10, throttled=1)
+    assert [attempt for attempt, _ in worker.expired] == [1]
+
+
+def test_hours_of_waits_need_no_memory() -> None:
+    """The measurement of an attempt that the rate limit holds back does not grow."""
+    worker = WatchedWorker(speed_limit=100, speed_time=30)
+    worker.begin()
+    sizes = []
+    for _ in range(4):
+        worker.pass_time(3600, rate=4, throttled=0.999)
+        sizes.append(sum(len(window._samples) for *_, window in worker.watchdog._watched))
+    assert max(sizes) < 200

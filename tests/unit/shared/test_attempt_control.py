@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
@@ -15,6 +16,7 @@ from url_downloader.shared.models import ErrorKind
 from url_downloader.shared.ports import Phase
 
 JOB = make_job()
+FOREVER = 600.0
 Line = tuple[socket.socket, socket.socket]
 """Both ends of a connection, the near end first."""
 
@@ -167,3 +169,67 @@ def test_bytes_and_position_of_an_attempt() -> None:
         assert control.progress() == progress._replace(received=56, position=151, total=None)
         control.end()
     assert counted == [20, 30, 1] * 2
+
+
+class Waits:
+    """Clock that goes on by a second with each look."""
+
+    def __init__(self) -> None:
+        self._clock = itertools.count(1.0)
+        self.control = AttemptControl(now=lambda: next(self._clock))
+        self.control.begin(JOB)
+
+    @property
+    def throttled(self) -> float:
+        """Return the seconds that the progress shows."""
+        progress = self.control.progress()
+        assert progress is not None
+        return progress.throttled
+
+
+def test_waits_for_the_rate_limit_are_summed_up() -> None:
+    """The progress has the time in which the rate limit made this phase wait."""
+    waits = Waits()
+    waits.control.enter(Phase.REPLYING)
+    assert waits.throttled == 0
+    for seconds in (1.0, 2.0):
+        assert waits.control.throttle(0.0) is None
+        assert waits.throttled == seconds
+    waits.control.enter(Phase.WAITING)
+    assert waits.throttled == 0
+    waits.control.throttle(0.0)
+    assert waits.throttled == 1.0
+
+
+def test_a_wait_that_goes_on_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other threads see the time of a wait while it lasts, not only when it has ended."""
+    waits, seen = Waits(), list[float]()
+
+    def look(*_: object) -> None:
+        seen.extend(waits.throttled for _ in range(3))
+
+    monkeypatch.setattr(threading.Condition, "wait", look)
+    waits.control.throttle(600)
+    assert seen == [1.0, 2.0, 3.0]
+    assert waits.throttled == 4.0
+
+
+def test_no_wait_after_an_abort(control: AttemptControl) -> None:
+    """An attempt that was aborted, or has expired, waits for no limit; the next one may."""
+    control.begin(JOB)
+    control.expire(1, "too late")
+    assert str(control.throttle(FOREVER)) == "too late"
+    control.begin(JOB)
+    assert control.throttle(0.0) is None
+    control.abort()
+    failure = control.throttle(FOREVER)
+    assert failure is not None
+    assert failure.kind is ErrorKind.INTERRUPTED
+
+
+def test_a_wake_before_the_wait_is_not_lost(control: AttemptControl) -> None:
+    """A wait that was to end before it began ends at once."""
+    for _ in range(2):
+        control.wake()
+        control.wake()
+        assert control.throttle(FOREVER) is None
