@@ -46,7 +46,7 @@ from url_downloader.engine.outage import NetworkView, Outage
 from url_downloader.engine.producer import POLL_SECONDS, Producer
 from url_downloader.engine.retry_scheduler import RetryQueue, RetryScheduler
 from url_downloader.engine.run_limits import RunLimits, StopReason
-from url_downloader.engine.run_summary import UNSUCCESSFUL, RunSummary
+from url_downloader.engine.run_summary import UNSUCCESSFUL, RunSummary, without_late_limit
 from url_downloader.engine.thread_ending import ThreadEnding
 from url_downloader.engine.watchdog import Watchdog
 from url_downloader.engine.worker import (
@@ -166,7 +166,7 @@ class JobPool:
             registry=self.registry,
             retry=settings.retry,
             factory=factory,
-            on_bytes=self.metrics.on_bytes,
+            on_bytes=self._limits.watched(self.metrics.on_bytes),
             schedule=self._scheduler.schedule,
             judge=self._outage.judge,
             is_cancelled=self._is_cancelled,
@@ -234,7 +234,7 @@ class JobPool:
     def summary(self) -> RunSummary:
         """Return the summary of what registry and metrics hold at this moment."""
         crash = self._crash or self.registry.listener_error
-        return RunSummary(
+        summary = RunSummary(
             counts=self.registry.counts(),
             metrics=self.metrics.snapshot(),
             leftovers=self.registry.snapshot().with_status(*UNSUCCESSFUL),
@@ -243,6 +243,7 @@ class JobPool:
             is_list_read=self._producer.is_list_read,
             crash=described(crash) if crash else None,
         )
+        return without_late_limit(summary)
 
     def state(self) -> PoolState:
         """Return the state of the run at this moment."""

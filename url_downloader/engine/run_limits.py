@@ -1,4 +1,4 @@
-"""Limits that end a run before its list is done: time, failures, local resources.
+"""Limits that end a run before its list is done: time, bytes, failures, local resources.
 
 RunLimits only counts events and reports a reason; the pool asks for it and stops the run.
 """
@@ -24,6 +24,7 @@ class StopReason(enum.StrEnum):
 
     DEADLINE = "--deadline has passed"
     MAX_FAILURES = "--max-failures is reached"
+    TOTAL_SIZE = "--max-total-size is reached"
     DISK_FULL = "the disk is full"
     NO_THREADS = "the system allows no more threads (ulimit -u, ulimit -v)"
     OUTPUT_GONE = "the output directory is gone"
@@ -44,8 +45,10 @@ class RunLimits:
         self._now = now
         self._ends_at = now() + settings.deadline if settings.deadline else None
         self._max_failures = settings.max_failures
-        # Guards _jobs, _ended, _failed, _is_list_read, and writes of _reason.
+        self._max_total_size = settings.max_total_size
+        # Guards _received, _jobs, _ended, _failed, _is_list_read, and writes of _reason.
         self._lock = threading.Lock()
+        self._received = 0
         self._jobs = 0
         self._ended = 0
         self._failed = 0
@@ -63,6 +66,21 @@ class RunLimits:
                 self._check_limits(is_full=_is_disk_full(event.record))
             elif _is_output_gone(event.record):
                 self._reason = self._reason or StopReason.OUTPUT_GONE
+
+    def watched(self, on_bytes: Callable[[int], None]) -> Callable[[int], None]:
+        """Return a function that passes counts of received bytes on, and checks their sum.
+
+        Args:
+            on_bytes: Function that gets the counts; it is returned itself if there is no limit.
+        """
+        if not self._max_total_size:
+            return on_bytes
+
+        def pass_on(count: int) -> None:
+            on_bytes(count)
+            self._add_bytes(count)
+
+        return pass_on
 
     def note_end_of_list(self) -> None:
         """Note that no more jobs will come, and check the limits."""
@@ -82,6 +100,12 @@ class RunLimits:
         with self._lock:
             self._reason = self._reason or StopReason.DEADLINE
             return self._reason
+
+    def _add_bytes(self, count: int) -> None:
+        with self._lock:
+            self._received += count
+            if self._received >= self._max_total_size:
+                self._reason = self._reason or StopReason.TOTAL_SIZE
 
     def _check_limits(self, *, is_full: bool) -> None:
         """Set the reason if a limit is reached. The caller holds the lock."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from url_downloader.engine.run_limits import StopReason
 from url_downloader.metrics import MetricsSnapshot
@@ -80,3 +80,16 @@ class RunSummary:
         """
         is_ended = self.stopped_by in _LOCAL_REASONS
         return is_ended or any(kind in self.metrics.failures for kind in _LOCAL_KINDS)
+
+
+def without_late_limit(summary: RunSummary) -> RunSummary:
+    """Return the summary; without the limit of received bytes if it has ended no job early.
+
+    The last bytes of a list may reach the limit, just before the last job ends.
+    """
+    have_all_ended = summary.is_list_read and not summary.unfinished
+    if summary.stopped_by is not StopReason.TOTAL_SIZE or not have_all_ended:
+        return summary
+    if ErrorKind.INTERRUPTED in summary.metrics.failures:
+        return summary
+    return replace(summary, was_stopped=False, stopped_by=None)

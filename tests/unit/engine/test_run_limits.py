@@ -17,10 +17,14 @@ FULL = JobResult(kind=ErrorKind.DISK_FULL, message="No space left on device")
 class LimitedRun:
     """A run with limits, whose jobs end as the test says."""
 
-    def __init__(self, deadline: float = 0, count: int = 0, percent: float = 0) -> None:
+    def __init__(
+        self, deadline: float = 0, count: int = 0, percent: float = 0, max_total_size: int = 0
+    ) -> None:
         self.now = 1000.0
         limit = FailureLimit(count=count, percent=percent)
-        settings = RunSettings(deadline=deadline, max_failures=limit)
+        settings = RunSettings(
+            deadline=deadline, max_failures=limit, max_total_size=max_total_size
+        )
         self.limits = RunLimits(settings, now=lambda: self.now)
         self._registry = JobRegistry(listeners=[self.limits.on_event])
         self._jobs = 0
@@ -142,3 +146,24 @@ def test_a_directory_that_is_gone() -> None:
     run.wait(AWAY, AWAY)
     assert run.reason() is StopReason.OUTPUT_GONE
     assert AWAY.is_excused
+
+
+def test_received_bytes() -> None:
+    """The run stops with the bytes that reach the size; each chunk is counted elsewhere too."""
+    run, counted = LimitedRun(max_total_size=100, count=1), list[int]()
+    on_bytes = run.limits.watched(counted.append)
+    for count in (60, 39):
+        on_bytes(count)
+    assert run.reason() is None
+    on_bytes(1)
+    assert run.reason() is StopReason.TOTAL_SIZE
+    run.end(NOT_FOUND)
+    assert run.reason() is StopReason.TOTAL_SIZE
+    assert counted == [60, 39, 1]
+
+
+def test_without_a_size_bytes_cost_nothing() -> None:
+    """Without a limit of the bytes, the run does not count them a second time."""
+    counted = list[int]()
+    on_bytes = counted.append
+    assert LimitedRun().limits.watched(on_bytes) is on_bytes

@@ -9,9 +9,11 @@ import pytest
 
 from tests.support.summaries import failed, make_summary
 from url_downloader.engine.run_limits import StopReason
+from url_downloader.engine.run_summary import RunSummary, without_late_limit
 from url_downloader.shared.models import ErrorKind, JobRecord, JobResult, JobStatus
 
 NO_HOST = JobResult(kind=ErrorKind.DNS, message="host name not resolved")
+ABORTED = JobResult(kind=ErrorKind.INTERRUPTED, message="interrupted")
 FULL = JobResult(kind=ErrorKind.LOCAL, message="no space left")
 
 
@@ -41,6 +43,32 @@ def test_unfinished(status: JobStatus) -> None:
     """A job is unfinished if it has neither succeeded nor failed."""
     is_finished = status in {JobStatus.SUCCESS, JobStatus.FAILED}
     assert make_summary(counts={status: 3}).unfinished == (0 if is_finished else 3)
+
+
+@pytest.mark.parametrize(
+    ("summary", "is_late"),
+    [
+        (make_summary(counts={JobStatus.SUCCESS: 3}), True),
+        (make_summary(failed(1), counts={JobStatus.SUCCESS: 3}), True),
+        (make_summary(failed(1, ABORTED), counts={JobStatus.SUCCESS: 3}), False),
+        (make_summary(counts={JobStatus.SUCCESS: 3, JobStatus.PENDING: 1}), False),
+        (make_summary(counts={JobStatus.RETRY_SCHEDULED: 1}), False),
+        (replace(make_summary(counts={JobStatus.SUCCESS: 3}), is_list_read=False), False),
+    ],
+)
+def test_a_size_that_the_last_bytes_reach(*, summary: RunSummary, is_late: bool) -> None:
+    """A limit of all bytes has stopped nothing if the whole list has ended nevertheless."""
+    stopped = replace(summary, was_stopped=True, stopped_by=StopReason.TOTAL_SIZE)
+    assert without_late_limit(stopped) == (summary if is_late else stopped)
+
+
+@pytest.mark.parametrize(
+    "reason", [each for each in StopReason if each is not StopReason.TOTAL_SIZE]
+)
+def test_other_limits_stay(reason: StopReason) -> None:
+    """A run that any other limit has stopped was stopped, whatever has ended."""
+    stopped = replace(make_summary(failed(1)), was_stopped=True, stopped_by=reason)
+    assert without_late_limit(stopped) == stopped
 
 
 def test_a_summary_can_be_pickled() -> None:
