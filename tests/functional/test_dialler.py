@@ -27,7 +27,8 @@ from tests.support.raw_tcp import HOST, unanswered_port
 from url_downloader.config.dial_settings import DialSettings, parse_network
 from url_downloader.network.address_guard import AddressGuard
 from url_downloader.network.connector import Connector
-from url_downloader.network.dialler import MAX_PENDING, START_SECONDS, Dialler
+from url_downloader.network.dial_race import MAX_PENDING, START_SECONDS
+from url_downloader.network.dialler import Dialler
 from url_downloader.network.resolver import Resolver
 from url_downloader.network.route import Route
 from url_downloader.network.tls import TlsConfig

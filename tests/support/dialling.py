@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.waiting import wait_until
 from url_downloader.config.dial_settings import DialSettings
-from url_downloader.network import dialler
+from url_downloader.network import dial_race
 from url_downloader.network.address_guard import AddressGuard
 from url_downloader.network.dialler import Dialler
 from url_downloader.network.resolver import Address, Resolver
@@ -116,7 +116,7 @@ class Starts:
 
     def set_gap(self, seconds: float) -> None:
         """Set how long a start has to be after the one before it."""
-        self._patch.setattr(dialler, "START_SECONDS", seconds)
+        self._patch.setattr(dial_race, "START_SECONDS", seconds)
 
     def _connect(self, sock: socket.socket, place: Place) -> int:
         pending = sum(each.fileno() >= 0 for each in self._sockets)

@@ -15,7 +15,8 @@ from url_downloader.network.address_guard import AddressGuard
 from url_downloader.network.connection_pool import ConnectionPool
 from url_downloader.network.connector import Connector
 from url_downloader.network.cookies import Cookies, read_cookies
-from url_downloader.network.dialler import Dialler, Endpoint
+from url_downloader.network.dial_race import Endpoint
+from url_downloader.network.dialler import Dialler
 from url_downloader.network.logins import Logins, find_logins, read_logins
 from url_downloader.network.request_plans import RequestPlans
 from url_downloader.network.resolver import Resolver
