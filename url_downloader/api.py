@@ -47,6 +47,7 @@ from url_downloader.shared.models import (
     JobStatus,
     Outcome,
 )
+from url_downloader.shared.run_controls import RunControls
 from url_downloader.storage.output_directory import PARTS_FOLDER
 
 __all__ = [
@@ -212,7 +213,7 @@ def _run(
         settings,
         names=ServerNames(claims, {}),
         listeners=listeners,
-        should_stop=source.must_end,
+        controls=RunControls(should_stop=source.must_end),
     )
 
 

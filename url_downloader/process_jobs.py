@@ -21,7 +21,7 @@ The story of a run:
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
 from typing import Self
 
@@ -37,6 +37,7 @@ from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.models import DownloadJob, EventListener
 from url_downloader.shared.once_logger import OnceLogger
 from url_downloader.shared.ports import Naming
+from url_downloader.shared.run_controls import NO_CONTROLS, RunControls
 from url_downloader.storage.output_directory import OutputDirectory
 
 log = logging.getLogger(__package__)
@@ -49,7 +50,7 @@ def process_jobs(
     names: Naming | None = None,
     listeners: Sequence[EventListener] = (),
     observers: Sequence[Observer] = (),
-    should_stop: Callable[[], bool] = lambda: False,
+    controls: RunControls = NO_CONTROLS,
 ) -> RunSummary:
     """Download all jobs; return when each has ended or the run was stopped.
 
@@ -59,17 +60,17 @@ def process_jobs(
         names: Names that servers give to files; used only with --content-disposition.
         listeners: Callbacks for each event of a job; see JobRegistry.
         observers: Callbacks for the state of the run, each with a thread of its own.
-        should_stop: Function that is called often, in this thread; True ends the run early.
+        controls: Functions that can end the run early, and switch its rate limit off.
 
     Raises:
         OutputError, InputError: The output directory, or a file of the settings, is unusable.
     """
-    with DownloaderFactory(settings, names=names, stop=should_stop) as factory:
+    with DownloaderFactory(settings, names=names, controls=controls) as factory:
         return JobPool(
             settings,
             listeners=listeners,
             observers=observers,
-            should_stop=should_stop,
+            should_stop=controls.should_stop,
             factory=factory,
         ).run(jobs)
 
@@ -85,8 +86,8 @@ class DownloaderFactory:
     Args:
         settings: Settings of the run.
         names: Names that servers give to files; used only with --content-disposition.
-        stop: Function that is called while a file that the settings name is a FIFO without
-            data. If it returns True, the wait ends.
+        controls: Functions that can end the wait for a FIFO which the settings name, and switch
+            the rate limit off.
 
     Raises:
         OutputError, InputError: The output directory, or a file of the settings, is unusable.
@@ -100,17 +101,17 @@ class DownloaderFactory:
         settings: Settings,
         *,
         names: Naming | None = None,
-        stop: Callable[[], bool] = lambda: False,
+        controls: RunControls = NO_CONTROLS,
     ) -> None:
         self._settings = settings
         self._names = names if settings.output.takes_server_names else None
-        self._stop = stop
+        self._controls = controls
         self._notices = OnceLogger(log)
 
     def __enter__(self) -> Self:
         with ExitStack() as opened:
             self._directory = opened.enter_context(OutputDirectory(self._settings.output))
-            self._client = client_context(self._settings, should_stop=self._stop)
+            self._client = client_context(self._settings, self._controls)
             opened.enter_context(closing(self._client))
             self._opened = opened.pop_all()
         return self

@@ -67,7 +67,7 @@ def test_a_slow_host_does_not_delay_a_quick_one(
         for n in range(1, QUICK + SLOW + 1)
     ]
     settings = Settings(pool=EIGHT, retry=NO_DELAY, output=OutputSettings(directory=tmp_path))
-    summary = process_jobs(jobs, settings, listeners=[listen], should_stop=lambda: False)
+    summary = process_jobs(jobs, settings, listeners=[listen])
     assert summary.counts[JobStatus.SUCCESS] == QUICK + SLOW
     [slow] = begun
     assert slow <= 8, "a second batch of slow files was begun"

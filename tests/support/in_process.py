@@ -8,17 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.jobs import make_job
+from url_downloader.config.server_settings import ServerSettings
 from url_downloader.config.settings import (
     Existing,
     OutputSettings,
     PoolSettings,
     RetrySettings,
+    RunSettings,
     Settings,
     TransferSettings,
 )
 from url_downloader.engine.run_summary import RunSummary
 from url_downloader.process_jobs import process_jobs
 from url_downloader.shared.models import AttemptLimits, DownloadJob, JobEvent, JobRecord
+from url_downloader.shared.run_controls import RunControls
 
 PATIENT = 10.0
 """Seconds that no passing test waits."""
@@ -34,6 +37,8 @@ class Run:
         workers: Number of workers.
         existing: Rule for existing files.
         retry: Settings of retries; by default there is no delay.
+        limits: Limits of the run.
+        server: Settings for the communication with servers.
 
     Attributes:
         ended: Records of the ended jobs by the names of their files.
@@ -44,6 +49,8 @@ class Run:
     workers: int = 1
     existing: Existing = Existing.REPLACE
     retry: RetrySettings = field(default_factory=lambda: RetrySettings(delay=0))
+    limits: RunSettings = field(default_factory=RunSettings)
+    server: ServerSettings = field(default_factory=ServerSettings)
     ended: dict[str, JobRecord] = field(default_factory=dict)
     _jobs: int = 0
 
@@ -66,12 +73,24 @@ class Run:
         return self.ended["0"]
 
     def work(
-        self, jobs: Iterable[DownloadJob], *, until: Callable[[], bool] = bool
+        self,
+        jobs: Iterable[DownloadJob],
+        *,
+        until: Callable[[], bool] = bool,
+        is_limited: Callable[[], bool] = lambda: True,
     ) -> RunSummary:
-        """Process the jobs until `until` returns True; return the summary."""
+        """Process the jobs until `until` returns True; return the summary.
+
+        Args:
+            jobs: Jobs of the run.
+            until: Function that tells whether to stop.
+            is_limited: Function that tells whether the rate limit is switched on.
+        """
         settings = Settings(
             retry=self.retry,
             transfer=self.transfer,
+            server=self.server,
+            run=self.limits,
             pool=PoolSettings(max_workers=self.workers),
             output=OutputSettings(directory=self.directory, existing=self.existing),
         )
@@ -79,7 +98,7 @@ class Run:
             jobs,
             settings,
             listeners=[self._listen],
-            should_stop=until,
+            controls=RunControls(should_stop=until, is_limited=is_limited),
         )
         self._jobs = 0
         assert summary.crash is None, summary.crash

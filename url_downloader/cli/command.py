@@ -38,6 +38,7 @@ from url_downloader.engine.run_summary import RunSummary
 from url_downloader.process_jobs import process_jobs
 from url_downloader.reports.script_outputs import RunEnd, open_outputs
 from url_downloader.shared.errors import InputError, LockedError, OutputError
+from url_downloader.shared.run_controls import RunControls
 from url_downloader.shared.text import printable
 from url_downloader.shared.unexpected import log_unexpected
 
@@ -84,7 +85,7 @@ def _download(
                 names=listed.names,
                 listeners=outputs.listeners,
                 observers=[*logs, *outputs.observers, *metrics.observers, *display],
-                should_stop=lambda: signals.stop is not None,
+                controls=RunControls(should_stop=lambda: signals.stop is not None),
             )
         is_reported = outputs.finish(_end_of(run, listed, signals=signals))
         if parser.error is not None:

@@ -18,11 +18,13 @@ from url_downloader.network.cookies import Cookies, read_cookies
 from url_downloader.network.dial_race import Endpoint
 from url_downloader.network.dialler import Dialler
 from url_downloader.network.logins import Logins, find_logins, read_logins
+from url_downloader.network.rate_limit import RateLimiter
 from url_downloader.network.request_plans import RequestPlans
 from url_downloader.network.resolver import Resolver
-from url_downloader.network.tls import tls_config
+from url_downloader.network.tls import TlsConfig, tls_config
 from url_downloader.shared.descriptors import affordable_connections
 from url_downloader.shared.errors import InputError
+from url_downloader.shared.run_controls import NO_CONTROLS, RunControls
 from url_downloader.shared.url_parts import Origin
 
 log = logging.getLogger(__package__)
@@ -62,19 +64,19 @@ class ClientContext:
         self.pool.close()
 
 
-def client_context(
-    settings: Settings, *, should_stop: Callable[[], bool] = lambda: False
-) -> ClientContext:
+def client_context(settings: Settings, controls: RunControls = NO_CONTROLS) -> ClientContext:
     """Return the context for the settings of a run; read all files that they name.
 
     Args:
         settings: Settings of the run.
-        should_stop: Called while a FIFO has no data; after True the file counts as empty.
+        controls: Functions that switch the rate limit off, and end the wait for a FIFO without
+            data: the file counts as empty then.
 
     Raises:
         InputError: A file, or the address of --interface, can't be used.
     """
     server, workers = settings.server, settings.pool.max_workers
+    should_stop = controls.should_stop
     if not server.is_verified:
         log.warning("--insecure: certificates are not checked; anyone can pose as a server")
     tls = tls_config(server, should_stop=should_stop)
@@ -86,8 +88,18 @@ def client_context(
         plans=RequestPlans(server, _logins(server, should_stop)),
         cookies=Cookies(cookies, keeps=server.keeps_cookies),
         pool=ConnectionPool(max_open=max_open, max_idle_per_route=workers),
-        connector=Connector(_dialler(settings.dial), tls, is_capped=_is_capped(settings.hosts)),
+        connector=_connector(settings, tls, controls=controls),
     )
+
+
+def _connector(settings: Settings, tls: TlsConfig, *, controls: RunControls) -> Connector:
+    rate, limiter = settings.run.limit_rate, None
+    if rate:
+        workers = settings.pool.max_workers
+        limiter = RateLimiter(rate, workers=workers, is_wanted=controls.is_limited)
+    dialler = _dialler(settings.dial, limiter)
+    is_capped = _is_capped(settings.hosts)
+    return Connector(dialler, tls, limiter=limiter, is_capped=is_capped)
 
 
 def _is_capped(settings: HostSettings) -> Callable[[Origin], bool]:
@@ -97,7 +109,7 @@ def _is_capped(settings: HostSettings) -> Callable[[Origin], bool]:
     return lambda origin: settings.limits_for(origin).connections > 0
 
 
-def _dialler(settings: DialSettings) -> Dialler:
+def _dialler(settings: DialSettings, limiter: RateLimiter | None) -> Dialler:
     family, source = _FAMILIES[settings.family], None
     if settings.interface is not None:
         # From an IPv4 address, only IPv4 addresses can be reached.
@@ -108,6 +120,7 @@ def _dialler(settings: DialSettings) -> Dialler:
         Resolver(family=family, fixed=fixed),
         guard=AddressGuard(settings),
         source=source,
+        receive_buffer=limiter.receive_buffer if limiter else lambda: 0,
     )
 
 

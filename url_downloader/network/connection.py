@@ -62,6 +62,8 @@ class Connection:
     Attributes:
         base: The same socket.
         route: The same route.
+        is_paced: Whether each read has to keep to a rate limit, so that the kernel can't move
+            the bytes by itself.
         is_reusable: Whether another request can follow the present reply. Any code that finds
             a reason against it sets this to False.
         is_cut_off: Whether TLS ended without a closure alert.
@@ -70,6 +72,8 @@ class Connection:
 
     Threads: one at a time.
     """
+
+    is_paced = False
 
     def __init__(self, stream: Stream, base: socket.socket, *, route: Route) -> None:
         self._stream = stream

@@ -10,6 +10,7 @@ The steps of `Connector.connect`:
 
 from __future__ import annotations
 
+import functools
 import socket
 import ssl
 import time
@@ -21,6 +22,8 @@ from url_downloader.config.proxies import Proxy, proxy_fields
 from url_downloader.network.connection import Connection, Stream
 from url_downloader.network.dialler import Dialler
 from url_downloader.network.errors import TRANSFER_ERRORS, connect_error, proxy_error
+from url_downloader.network.paced_connection import PacedConnection
+from url_downloader.network.rate_limit import RateLimiter
 from url_downloader.network.request_head import header_block, request_line
 from url_downloader.network.resolver import Host
 from url_downloader.network.route import Route
@@ -44,6 +47,7 @@ class Connector:
     Args:
         dialler: Dialler of servers and proxies.
         tls: TLS configuration of the run.
+        limiter: Rate limit of the run; None if there is none.
         is_capped: Function that tells whether the user limits the connections to an origin.
 
     Threads: any.
@@ -54,10 +58,12 @@ class Connector:
         dialler: Dialler,
         tls: TlsConfig,
         *,
+        limiter: RateLimiter | None = None,
         is_capped: Callable[[Origin], bool] = lambda _: False,
     ) -> None:
         self._dialler = dialler
         self._tls = tls
+        self._limiter = limiter
         self._is_capped = is_capped
 
     def can_reach_last(self) -> bool:
@@ -81,9 +87,9 @@ class Connector:
             opening = _Opening(
                 route, self._dialler, control=control, deadline=deadline, opened=opened
             )
-            is_capped = self._is_capped(route.origin)
+            is_capped, make = self._is_capped(route.origin), self._connection_type(control)
             try:
-                connection = opening.run(self._tls, is_capped=is_capped)
+                connection = opening.run(self._tls, make, is_capped=is_capped)
             except (AttemptError, *TRANSFER_ERRORS) as error:
                 raise control.failure() or connect_error(error, seconds=seconds) from error
             finally:
@@ -91,6 +97,17 @@ class Connector:
                 control.release()
             opened.pop_all()
         return connection
+
+    def _connection_type(self, control: AttemptControl) -> Callable[..., Connection]:
+        """Return the class of the connection; with a rate limit, and its further arguments."""
+        limiter = self._limiter
+        if limiter is None:
+            return Connection
+        # Asked for before the socket is made: the limit may be switched off meanwhile.
+        is_small = limiter.receive_buffer() > 0
+        return functools.partial(
+            PacedConnection, limiter=limiter, control=control, has_small_buffer=is_small
+        )
 
 
 class _Opening:
@@ -119,7 +136,9 @@ class _Opening:
         self._deadline = deadline
         self._opened = opened
 
-    def run(self, tls: TlsConfig, *, is_capped: bool) -> Connection:
+    def run(
+        self, tls: TlsConfig, make: Callable[..., Connection], *, is_capped: bool
+    ) -> Connection:
         """Return the connection; see `Connector.connect` for its errors."""
         (scheme, host, port), proxy, shows_cert = self._route
         base: socket.socket
@@ -136,7 +155,7 @@ class _Opening:
                 stream = TlsWithinTls(base, context, name=_tls_name(host))
             else:
                 stream = base = self._secured(base, context, host=host)
-        connection = Connection(stream, base, route=self._route)
+        connection = make(stream, base, route=self._route)
         _reject_early_bytes(connection)
         return connection
 

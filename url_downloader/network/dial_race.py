@@ -34,6 +34,7 @@ class DialRace:
     Args:
         addresses: Addresses in the order of their attempts.
         source: Address of this machine to connect from, with port 0; None for any.
+        receive_buffer: Bytes of the receive buffers; 0 = the kernel chooses them.
         control: Control whose abort ends the race.
         is_single: Whether one attempt ends before the next one begins. Then each gets an equal
             part of the time.
@@ -44,12 +45,14 @@ class DialRace:
         addresses: Sequence[Address],
         *,
         source: Endpoint | None,
+        receive_buffer: int,
         control: AttemptControl,
         is_single: bool,
     ) -> None:
         self._max_pending = 1 if is_single else MAX_PENDING
         self._waiting = deque(addresses)
         self._source = source
+        self._receive_buffer = receive_buffer
         self._control = control
         # The attempts that go on, by descriptor; the oldest is first.
         self._pending: dict[int, tuple[socket.socket, Address]] = {}
@@ -117,6 +120,9 @@ class DialRace:
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._receive_buffer:
+                # Before connect(): the handshake settles how large the window can get.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
             if self._source is not None:
                 with suppress(OSError):
                     sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)

@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, zip_longest
 
 from url_downloader.network.address_guard import AddressGuard
@@ -36,16 +36,24 @@ class Dialler:
         resolver: Resolver of host names.
         guard: Rules for the addresses of servers.
         source: Address of this machine to connect from, with port 0; None for any.
+        receive_buffer: Returns the size of a new socket's receive buffer in bytes; 0 = the
+            kernel chooses it.
 
     Threads: any.
     """
 
     def __init__(
-        self, resolver: Resolver, *, guard: AddressGuard, source: Endpoint | None = None
+        self,
+        resolver: Resolver,
+        *,
+        guard: AddressGuard,
+        source: Endpoint | None = None,
+        receive_buffer: Callable[[], int] = lambda: 0,
     ) -> None:
         self._resolver = resolver
         self._guard = guard
         self._source = source
+        self._receive_buffer = receive_buffer
         # Guards changes of _winners: by host, the address that answered last; the oldest is
         # first. To read one takes no lock.
         self._lock = threading.Lock()
@@ -123,7 +131,13 @@ class Dialler:
     def _race(
         self, addresses: Sequence[Address], control: AttemptControl, *, is_single: bool
     ) -> DialRace:
-        return DialRace(addresses, source=self._source, control=control, is_single=is_single)
+        return DialRace(
+            addresses,
+            source=self._source,
+            receive_buffer=self._receive_buffer(),
+            control=control,
+            is_single=is_single,
+        )
 
     def _in_order(self, host: Host, addresses: Sequence[Address]) -> list[Address]:
         """Return the addresses: the winner, then the families by turns (RFC 8305 §4)."""

@@ -188,7 +188,7 @@ def open_body_pipe(connection: Connection) -> BodyPipe | None:
     Returns:
         None if splice(2) can't move these bytes, or if enough pipes are open already.
     """
-    if not connection.is_plain or not hasattr(os, "splice"):
+    if connection.is_paced or not connection.is_plain or not hasattr(os, "splice"):
         return None
     if not _pipe_slots.acquire(blocking=False):
         return None
