@@ -1,4 +1,4 @@
-"""The limits of a run, --deadline and --max-failures, and the exit status."""
+"""The limits of a run, --deadline, --max-failures and --max-total-size, and the exit status."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ OFTEN = "--monitor-interval=0.05"
 NO_LIMITS = ("-T=0", "--connect-timeout=0", "--speed-limit=0")
 ONCE = "--max-retries=0"
 DEADLINE, MAX_FAILURES = "--deadline has passed", "--max-failures is reached"
+TOTAL_SIZE = "--max-total-size is reached"
 
 
 @pytest.fixture
@@ -170,7 +171,7 @@ TAG = {"ETag": '"one"'}
 BODY = b"0123456789abcdef" * (4 * MIB // 16)
 
 
-@pytest.mark.parametrize("limit", ["--deadline=1.5", "--max-failures=1"])
+@pytest.mark.parametrize("limit", ["--deadline=1.5", "--max-failures=1", "--max-total-size=2M"])
 def test_parts_are_kept(site: ScriptedServer, target: Path, limit: str) -> None:
     """The next run resumes a download that a limit has aborted."""
     has_begun = target / ".url-downloader"
@@ -282,8 +283,58 @@ def test_a_share_that_falls(site: ScriptedServer, target: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("size", "paths", "status", "downloaded"),
+    [
+        ("0", ["ok*9"], 0, 9),
+        ("19", ["ok*9"], 0, 9),
+        ("18", ["ok*9"], 0, 9),
+        ("17", ["ok*9"], 0, 9),
+        ("16", ["ok*9"], 5, 8),
+        ("1", ["ok*9"], 5, 1),
+        ("1", ["missing*3", "ok"], 1, 1),
+        ("1", ["missing*3"], 4, 0),
+        ("1", [], 0, 0),
+    ],
+)
+def test_a_total_size(
+    site: ScriptedServer,
+    target: Path,
+    *,
+    size: str,
+    paths: list[str],
+    status: int,
+    downloaded: int,
+) -> None:
+    """The run ends with the file that reaches the size, unless the list ends with it, too."""
+    options = ("-w1", f"--max-total-size={size}")
+    result = run_cli("-", "-d", target, *options, stdin=urls(site, *paths), timeout=SOON)
+    assert result.status == status, result
+    assert totals(result).downloaded == downloaded
+    assert (f"stopped early: {TOTAL_SIZE}" in result.stderr) is (status == 5)
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_a_total_size_ends_big_files(
+    site: ScriptedServer, target: Path, *, workers: int
+) -> None:
+    """Files that are not complete when the size is reached are aborted, soon after."""
+    endless = Reply(body=bytes(4096), framing=Framing.CLOSE, delivery=Endless())
+    site.play("/endless", endless)
+    options = (f"-w{workers}", "--max-total-size=1M", *NO_LIMITS)
+    result = run_cli("-", "-d", target, *options, stdin=urls(site, "endless*8"), timeout=SOON)
+    found = assert_stopped(result, TOTAL_SIZE)
+    assert 1 <= found.failed <= workers, result
+    assert found.failed + found.unfinished == found.total
+
+
+@pytest.mark.parametrize(
     ("option", "said"),
     [
+        *[
+            (f"--max-total-size={it}", r"--max-total-size.* 0 .*\d")
+            for it in ("-1", "x", "1.5")
+        ],
+        *[(f"--limit-rate={it}", r"--limit-rate.* 0 .*\d") for it in ("-1", "x", "", "1k/s")],
         *[(f"--max-failures={value}", "--max-failures") for value in ("-1", "x", "", "1.5")],
         *[(f"--max-failures={value}", "--max-failures") for value in ("%", "x%", "1%%", "5 5")],
         ("--max-failures=101%", "error: --max-failures: must be from 0% to 100%, not 101%"),

@@ -23,14 +23,13 @@ from url_downloader.cli.option_types import (
     status_codes,
 )
 from url_downloader.cli.report_arguments import add_report_options, report_settings
-from url_downloader.cli.run_arguments import add_run_options, pool_settings
+from url_downloader.cli.run_arguments import add_run_options, pool_settings, run_limits
 from url_downloader.cli.server_arguments import add_server_options, server_settings
 from url_downloader.config.settings import (
     Existing,
     MonitorSettings,
     OutputSettings,
     RetrySettings,
-    RunSettings,
     Settings,
     TransferSettings,
 )
@@ -40,6 +39,7 @@ from url_downloader.shared.models import CONNECT_TIMEOUT, AttemptLimits
 _EPILOG = """\
 TIME is in seconds, or a number with s, m, h or d: 90, 1.5m, 2h.
 SIZE is in bytes, or a number with k, M, G or T (1024-based): 4096, 2G.
+RATE is a SIZE per second: 500k.
 @FILE is a config file. Each line is an option, with its value if it takes
 one: "--timeout 10". Blank lines and lines that begin with # are skipped.
 Later options override earlier ones, wherever they are.
@@ -244,7 +244,7 @@ def run_settings(arguments: argparse.Namespace) -> Settings:
         transfer=_transfer_settings(arguments),
         server=server_settings(arguments),
         dial=dial_settings(arguments),
-        run=RunSettings(deadline=arguments.deadline, max_failures=arguments.max_failures),
+        run=run_limits(arguments),
         pool=pool_settings(arguments),
         hosts=host_settings(arguments),
         output=OutputSettings(

@@ -77,7 +77,7 @@ def _download(
     opened = open_outputs(command.reports, settings, list_descriptor=listed.descriptor)
     metrics = MetricsOutput(command.metrics_file, settings.monitor)
     with opened as outputs, caught_signals() as signals:
-        logs = log_observers(settings.monitor, signals)
+        logs = log_observers(settings, signals)
         with display_observers(command, console) as display:
             run = process_jobs(
                 listed.jobs,
@@ -85,7 +85,7 @@ def _download(
                 names=listed.names,
                 listeners=outputs.listeners,
                 observers=[*logs, *outputs.observers, *metrics.observers, *display],
-                controls=RunControls(should_stop=lambda: signals.stop is not None),
+                controls=_controls(signals),
             )
         is_reported = outputs.finish(_end_of(run, listed, signals=signals))
         if parser.error is not None:
@@ -98,6 +98,14 @@ def _download(
             )
             print_summary(summary, as_table=bool(display))
     return status
+
+
+def _controls(signals: SignalFlags) -> RunControls:
+    """Return the controls of a run that signals end or switch."""
+    return RunControls(
+        should_stop=lambda: signals.stop is not None,
+        is_limited=lambda: signals.is_limited,
+    )
 
 
 def _end_of(run: RunSummary, listed: ListedJobs, *, signals: SignalFlags) -> RunEnd:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from url_downloader.cli.command_settings import CommandSettings, ProgressMode
 from url_downloader.cli.signals import SignalFlags
-from url_downloader.config.settings import MonitorSettings
+from url_downloader.config.settings import MonitorSettings, Settings
 from url_downloader.display.console import STATE_REPLY, STATUS_LINES, Console
 from url_downloader.engine.monitor import Observer, RunView
 from url_downloader.engine.run_summary import RunSummary
@@ -26,20 +26,22 @@ state_log = logging.getLogger(STATE_REPLY)
 
 MAX_RETRIES_SHOWN = 10
 """Number of retries that the state of a run lists; it counts the others."""
-_STATE_INTERVAL = 0.1
-"""Seconds between two checks for SIGUSR1, which asks for the state of the run."""
+_SIGNAL_INTERVAL = 0.1
+"""Seconds between two checks for SIGUSR1 and SIGUSR2, which get a reply in the log."""
 
 
-def log_observers(settings: MonitorSettings, signals: SignalFlags) -> Sequence[Observer]:
-    """Return the observers that log status lines and, after SIGUSR1, the state of the run."""
+def log_observers(settings: Settings, signals: SignalFlags) -> Sequence[Observer]:
+    """Return the observers that log status lines, and replies to SIGUSR1 and SIGUSR2."""
 
     def reply(view: RunView) -> None:
         if signals.take_state_request():
             log_state(view)
+        if signals.take_limit_switch():
+            log_limit(settings.run.limit_rate, is_on=signals.is_limited)
 
     return (
-        Observer(name="monitor", interval=settings.interval, tell=log_status),
-        Observer(name="sigusr1", interval=_STATE_INTERVAL, tell=reply),
+        Observer(name="monitor", interval=settings.monitor.interval, tell=log_status),
+        Observer(name="signals", interval=_SIGNAL_INTERVAL, tell=reply),
     )
 
 
@@ -52,6 +54,15 @@ def log_state(view: RunView) -> None:
     """Log the state of the run, its attempts and its next retries."""
     for line in state_lines(view):
         state_log.info("%s", line)
+
+
+def log_limit(rate: float, *, is_on: bool) -> None:
+    """Log whether the rate limit is switched on."""
+    if not rate:
+        state_log.info("SIGUSR2 has no effect: the run has no --limit-rate")
+    else:
+        change = "on" if is_on else "off; the next SIGUSR2 switches it on"
+        state_log.info("--limit-rate %s/s is %s", format_size(rate), change)
 
 
 def state_lines(view: RunView) -> Iterator[str]:

@@ -27,6 +27,7 @@ _PARSERS: Mapping[str, Callable[[str], float]] = {
     "N": int,
     "TIME": parse_seconds,
     "SIZE": parse_size,
+    "RATE": parse_size,
 }
 
 
@@ -65,7 +66,7 @@ def add_number(group: Group, *flags: str, metavar: str, default: float, text: st
     Args:
         group: Group of the option.
         flags: Flags of the option; the last one has the range in `config.ranges`.
-        metavar: Kind of the number: N, TIME or SIZE.
+        metavar: Kind of the number: N, TIME, SIZE or RATE.
         default: Default of the option.
         text: Help text, without the default.
     """

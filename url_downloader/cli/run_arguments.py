@@ -1,11 +1,11 @@
-"""The options of the run as a whole: workers, queue, deadline and limit of failures."""
+"""The options of the run as a whole: workers, queue, rate, and limits that end it."""
 
 from __future__ import annotations
 
 import argparse
 
 from url_downloader.cli.option_types import Group, add_number, failure_limit, in_range
-from url_downloader.config.settings import PoolSettings, Settings
+from url_downloader.config.settings import PoolSettings, RunSettings, Settings
 
 
 def add_run_options(group: Group, defaults: Settings) -> None:
@@ -25,6 +25,15 @@ def add_run_options(group: Group, defaults: Settings) -> None:
         " 0 = download in the order of LIST (default: 4000, or 50 for each download at the"
         " same time if that is more)",
     )
+    _add_limits(group, run)
+
+
+def _add_limits(group: Group, run: RunSettings) -> None:
+    text = "receive at most RATE, all downloads together; 0 = no limit"
+    add_number(group, "--limit-rate", metavar="RATE", default=run.limit_rate, text=text)
+    text = "stop the run cleanly when SIZE of files was received; 0 = no limit"
+    size = run.max_total_size
+    add_number(group, "--max-total-size", metavar="SIZE", default=size, text=text)
     text = "stop the run cleanly after this time; 0 = never"
     add_number(group, "--deadline", metavar="TIME", default=run.deadline, text=text)
     group.add_argument(
@@ -47,4 +56,18 @@ def pool_settings(arguments: argparse.Namespace) -> PoolSettings:
         max_workers=arguments.max_workers,
         queue_size=arguments.queue_size,
         look_ahead=arguments.look_ahead,
+    )
+
+
+def run_limits(arguments: argparse.Namespace) -> RunSettings:
+    """Return the limits of the run that parsed arguments ask for.
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+    return RunSettings(
+        deadline=arguments.deadline,
+        max_failures=arguments.max_failures,
+        limit_rate=arguments.limit_rate,
+        max_total_size=arguments.max_total_size,
     )

@@ -28,6 +28,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "--max-workers": (1, 1024),
     "--deadline": (0, 365 * DAY),
     "--max-failures": (0, 1_000_000_000),
+    "--limit-rate": (0, 2**60),
+    "--max-total-size": (0, 2**60),
     "--min-free": (0, 2**60),
     "--max-redirects": (0, 1000),
     "--queue-size": (1, 1_000_000),

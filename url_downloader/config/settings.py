@@ -189,6 +189,8 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         check_range("--deadline", self.deadline)
+        check_range("--limit-rate", self.limit_rate)
+        check_range("--max-total-size", self.max_total_size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import sys
 STATUS_LINES = "url_downloader.status"
 """Name of the logger for status lines. A live display replaces them."""
 STATE_REPLY = "url_downloader.status.answer"
-"""Name of the logger for the state that SIGUSR1 asks for. The user gets it even with -q."""
+"""Name of the logger for replies to SIGUSR1 and SIGUSR2. The user gets them even with -q."""
 
 
 class Stderr:
@@ -28,7 +28,7 @@ class Console(logging.StreamHandler[Stderr]):
     """Log handler that writes records to stderr.
 
     Args:
-        level: Lowest level of the records that are written. Replies to SIGUSR1 are written at
+        level: Lowest level of the records that are written. Replies to signals are written at
             any level.
 
     Attributes:

@@ -188,9 +188,11 @@ def test_help_of_an_option(option: argparse.Action) -> None:
 
 
 def test_units_are_explained() -> None:
-    """The help explains how a TIME, a SIZE and an @FILE are written."""
+    """The help explains how a TIME, a SIZE, a RATE and an @FILE are written."""
     epilog = argument_parser().epilog or ""
-    assert [unit for unit in ("TIME", "SIZE", "@FILE") if f"{unit} is " not in epilog] == []
+    assert [
+        unit for unit in ("TIME", "SIZE", "RATE", "@FILE") if f"{unit} is " not in epilog
+    ] == []
 
 
 @pytest.mark.parametrize(

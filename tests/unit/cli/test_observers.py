@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.jobs import make_job, make_record
 from tests.support.run_view import FakeRunView
-from url_downloader.cli.observers import log_state, log_status, state_lines
+from url_downloader.cli.observers import log_limit, log_state, log_status, state_lines
+from url_downloader.display.console import STATE_REPLY
 from url_downloader.engine.monitor import PoolState, RunView
 from url_downloader.metrics import MetricsSnapshot
 from url_downloader.shared.models import DownloadJob, JobRecord, JobStatus
@@ -74,3 +75,22 @@ def test_the_user_sees_it(
     (record,) = package_log.records
     assert (record.name, record.levelno) == (logger, logging.INFO)
     assert record.getMessage().endswith(str(STATE))
+
+
+@pytest.mark.parametrize(
+    ("rate", "is_on", "line"),
+    [
+        (512_000, True, "--limit-rate 500.0 KiB/s is on"),
+        (512_000, False, "--limit-rate 500.0 KiB/s is off; the next SIGUSR2 switches it on"),
+        (0, True, "SIGUSR2 has no effect: the run has no --limit-rate"),
+        (0, False, "SIGUSR2 has no effect: the run has no --limit-rate"),
+    ],
+)
+def test_the_switch_of_the_rate_limit(
+    package_log: pytest.LogCaptureFixture, *, rate: float, is_on: bool, line: str
+) -> None:
+    """A line tells whether the limit is on now, or that there is none to switch."""
+    package_log.set_level(logging.INFO, logger=STATE_REPLY)
+    log_limit(rate, is_on=is_on)
+    (record,) = package_log.records
+    assert (record.name, record.getMessage()) == (STATE_REPLY, line)

@@ -19,6 +19,7 @@ from url_downloader.config.settings import (
     OutputSettings,
     PoolSettings,
     RetrySettings,
+    RunSettings,
     Settings,
     TransferSettings,
 )
@@ -46,6 +47,8 @@ LIMITS: list[tuple[Part, str, str, float, float]] = [
     (HostLimits, "connections", "--per-host", 0, 1024),
     (HostLimits, "interval", "interval", 0, DAY),
     (HostSettings, "outage_wait", "--outage-wait", 0, 30 * DAY),
+    (RunSettings, "limit_rate", "--limit-rate", 0, 2**60),
+    (RunSettings, "max_total_size", "--max-total-size", 0, 2**60),
     (MonitorSettings, "interval", "--monitor-interval", 0.01, DAY),
 ]
 LIMIT_IDS = [flag for _, _, flag, _, _ in LIMITS]
