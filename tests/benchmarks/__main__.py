@@ -106,6 +106,8 @@ class Measurements:
         urls = site.urls(row, count, run=self._run)
         order = Order(urls=urls, workers=row.workers, folder=folder, scratch=self._scratch)
         command = tool.command(order) + list(tool.retries or () if row.is_flaky else ())
+        if row.rate:
+            command.append(f"{tool.rate}={row.rate}")
         if row.kind is Kind.BIG:
             # A virtual machine may have to get memory from its host: before a tool runs.
             fill_and_forget(self._scratch / "memory", count * BIG_SIZE)

@@ -37,7 +37,7 @@ class Goal:
 
 def goals_of(table: Table) -> Iterator[Goal]:
     """Yield the goals of the measured rows."""
-    for goals in (_small, _waits, _big, _flaky, _long, _start):
+    for goals in (_small, _waits, _big, _flaky, _limited, _long, _start):
         try:
             yield from goals(table)
         except KeyError:  # a row or tool that it compares was not measured
@@ -70,6 +70,12 @@ def _big(table: Table) -> Iterator[Goal]:
 
 def _flaky(table: Table) -> Iterator[Goal]:
     yield Goal("503 by turns: time, ideal = 1", _of_ideal(table["flaky", OURS]), 1.25)
+
+
+def _limited(table: Table) -> Iterator[Goal]:
+    time = _of_ideal(table["limited", OURS])
+    yield Goal("limited: time, ideal = 1", time, 1.05)
+    yield Goal("limited: time, ideal = 1", time, 0.97, is_floor=True)
 
 
 def _long(table: Table) -> Iterator[Goal]:

@@ -10,12 +10,15 @@ from tests.benchmarks.tools import OURS, Tool
 
 _SCRIPTS = frozenset({"aiohttp", "requests", "xargs curl"})
 _QUICK = 10
+MEDIUM_SIZE = 1 << 20
+"""Bytes of a medium file."""
 
 
 class Kind(enum.Enum):
     """The source of the files of a row."""
 
     SMALL = "nginx, small files"
+    MEDIUM = "nginx, files of a megabyte"
     BIG = "nginx, big files"
     SLOW = "a slow server"
     MISSING = "nginx, missing files"
@@ -33,6 +36,7 @@ class Row:
         workers: Number of downloads at once.
         milliseconds: Milliseconds to the first byte of a slow server.
         is_flaky: Whether one path in ten first answers 503, by turns once and twice.
+        rate: Bytes per second that all downloads together may receive; 0 = no limit.
         without: Tools that can't do the work, or for which it means nothing.
         is_ours_alone: Whether this tool alone does the work.
     """
@@ -44,12 +48,15 @@ class Row:
     workers: int
     milliseconds: int = 0
     is_flaky: bool = False
+    rate: int = 0
     without: frozenset[str] = frozenset()
     is_ours_alone: bool = False
 
     @property
     def ideal(self) -> float | None:
-        """Seconds of a perfect tool, where the time of the server alone counts; else None."""
+        """Seconds of a perfect tool, where server or rate alone determine them; else None."""
+        if self.rate:
+            return self.count * MEDIUM_SIZE / self.rate
         requests = self.count + sum(self.failures(n) for n in range(self.count))
         return requests * self.milliseconds / 1000 / self.workers or None
 
@@ -68,6 +75,7 @@ class Row:
     def takes(self, tool: Tool) -> bool:
         """Return whether the tool does the work of this row."""
         is_able = not self.is_flaky or tool.retries is not None
+        is_able &= not self.rate or tool.rate is not None
         is_meant = not self.is_ours_alone or tool.name == OURS
         return tool.is_there and is_able and is_meant and tool.name not in self.without
 
@@ -122,6 +130,14 @@ ROWS = (
         milliseconds=20,
         is_flaky=True,
         without=frozenset({"wget2"}),
+    ),
+    Row(
+        key="limited",
+        title="40 x 1 MiB at 4 MiB/s, w=8",
+        kind=Kind.MEDIUM,
+        count=40,
+        workers=8,
+        rate=4 << 20,
     ),
     _missing(50_000, is_ours_alone=False),
     _missing(10, is_ours_alone=True),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import trustme
 
-from tests.benchmarks.rows import Kind, Row
+from tests.benchmarks.rows import MEDIUM_SIZE, Kind, Row
 from tests.benchmarks.slow_server import body_of
 from tests.support.nginx import Nginx, running_nginx
 from tests.support.processes import start_bound, stop
@@ -20,6 +20,7 @@ from tests.support.waiting import wait_until
 
 SMALL_SIZE = 1024
 BIG_SIZE = 256 << 20
+_SIZES = {Kind.SMALL: SMALL_SIZE, Kind.MEDIUM: MEDIUM_SIZE, Kind.BIG: BIG_SIZE}
 _BLOCK = 4 << 20
 # The time to log each 404 is not that of the tools.
 _QUIET = "access_log off; log_not_found off;"
@@ -45,7 +46,7 @@ class BenchmarkSite:
         folder.mkdir(exist_ok=True)
         for name in row.names():
             if not (folder / name).exists():
-                _fill(folder / name, BIG_SIZE if row.kind is Kind.BIG else SMALL_SIZE)
+                _fill(folder / name, _SIZES[row.kind])
 
     def urls(self, row: Row, count: int, *, run: int) -> Sequence[str]:
         """Return the first `count` URLs of a row, which have the run for the slow server."""

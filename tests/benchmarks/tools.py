@@ -46,12 +46,14 @@ class Tool:
             the scratch folder.
         is_there: Whether the tool is installed.
         retries: Options for quick retries after a 503; None if the tool has none.
+        rate: Option for the bytes per second of all downloads; None if the tool has none.
     """
 
     name: str
     command: Callable[[Order], list[str]]
     is_there: bool
     retries: tuple[str, ...] | None = None
+    rate: str | None = None
 
 
 def _ours(order: Order) -> list[str]:
@@ -96,7 +98,13 @@ def _has(*programs: str) -> bool:
 
 
 TOOLS = (
-    Tool(name=OURS, command=_ours, is_there=True, retries=("--retry-delay", "0.1")),
+    Tool(
+        name=OURS,
+        command=_ours,
+        is_there=True,
+        retries=("--retry-delay", "0.1"),
+        rate="--limit-rate",
+    ),
     Tool(name="curl -Z", command=_curl, is_there=_has("curl"), retries=("--retry", "5")),
     Tool(name="wget2", command=_wget2, is_there=_has("wget2")),
     Tool(
@@ -104,6 +112,7 @@ TOOLS = (
         command=_aria2c,
         is_there=_has("aria2c"),
         retries=("--retry-wait=1", "--max-tries=5"),
+        rate="--max-overall-download-limit",
     ),
     Tool(
         name="aiohttp",
