@@ -33,8 +33,8 @@ class Host:
     """
 
     __slots__ = (
-        *("gate", "good_replies", "is_active", "is_ready", "listed", "name", "retries"),
-        *("running", "timer"),
+        *("gate", "good_replies", "has_answered", "is_active", "is_ready", "listed", "name"),
+        *("retries", "running", "timer"),
     )
 
     def __init__(self, name: str, gate: HostGate | None) -> None:
@@ -43,6 +43,7 @@ class Host:
         self.listed: Jobs = None
         self.retries: Jobs = None
         self.running = 0
+        self.has_answered = False
         self.good_replies = 0
         self.is_ready = False
         self.is_active = True

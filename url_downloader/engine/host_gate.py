@@ -31,7 +31,8 @@ class Ramp:
     Attempts that began earlier do not count, because they may last long.
 
     Args:
-        old_number: Number of attempts at which the ramp ends: as many as before the trouble.
+        old_number: Number of attempts at which the ramp ends: as many as before the trouble;
+            0 = the first answer ends it.
 
     Attributes:
         limit: Number of attempts that may run at the same time.
@@ -98,8 +99,10 @@ class HostGate:
 
     def remembers(self, now: float) -> bool:
         """Tell whether the host must not be forgotten, even if it has no jobs now."""
-        is_rated = now < self._next_start
-        return is_rated or bool(self._ramp) or bool(self._pause and self._pause.has_backoff)
+        pause = self._pause
+        is_paused = pause is not None and (pause.has_backoff or pause.since is not None)
+        is_failing = self._breaker is not None or self._ramp is not None
+        return is_paused or is_failing or now < self._next_start
 
     def opens_at(self, now: float, running: int) -> float:
         """Return the time from which the next attempt may begin; infinite if it is not known.
@@ -119,7 +122,8 @@ class HostGate:
     def begin(self, job_id: int, now: float) -> JobResult | None:
         """Note that an attempt begins; return a result if its job fails at once instead."""
         if self.refusal is not None:
-            if now < self._probe_at or (self._ramp and self._ramp.begun):
+            probe_at = max(self._probe_at, self._next_start)
+            if now < probe_at or (self._ramp and self._ramp.begun):
                 return self.refusal
             if self.refusal.kind is ErrorKind.RETRY_AFTER:
                 self.refusal = None
@@ -149,10 +153,7 @@ class HostGate:
             job_id: Number of the attempt's job.
             status: Status code of the reply.
         """
-        if self._breaker is not None:
-            self.refusal = self._refusal_if_not(ErrorKind.HOST_DOWN)
-            self._ramp = None if self._breaker.is_open else self._ramp
-            self._breaker = None
+        self._close_breaker()
         ramp = self._ramp
         if status in self._policy.busy_statuses or not self._is_counted(job_id):
             return
@@ -163,7 +164,8 @@ class HostGate:
             self._ramp = None
 
     def note_good_reply(self) -> None:
-        """Note an attempt that ended with a reply which asks for no pause."""
+        """Note an attempt that ended with an answer which asks for no pause."""
+        self._close_breaker()
         if self._pause is not None:
             self._pause.note_good_reply()
 
@@ -183,7 +185,9 @@ class HostGate:
             breaker = self._breaker = CircuitBreaker(self._policy.patience)
         if not breaker.is_open:
             if breaker.note_failure(now, has_answered=has_answered):
-                self._ramp, self._reason = Ramp(1), result.message
+                # A pause that has begun before goes on afterwards.
+                self._ramp = Ramp(self._ramp.old_number if self._ramp else 0)
+                self._reason = result.message
         elif self._is_counted(job_id):
             contact = result.contact
             has_no_name = contact is not None and contact.trouble is Trouble.NO_NAME
@@ -203,7 +207,7 @@ class HostGate:
             good_replies: Number of good replies before, as far as the window needs them.
         """
         policy, ramp, wait = self._policy, self._ramp, result.retry_after
-        self._reset_failures()
+        self._close_breaker()
         if wait and policy.max_retry_after and wait > policy.max_retry_after:
             self._refuse(ErrorKind.RETRY_AFTER, result, until=now + wait)
             return
@@ -218,9 +222,13 @@ class HostGate:
             self._ramp = Ramp(max(running, ramp.old_number if ramp else 1))
             self._reason = result.message
 
-    def _reset_failures(self) -> None:
-        if self._breaker is not None and not self._breaker.is_open:
-            self._breaker = None
+    def _close_breaker(self) -> None:
+        """Forget the failures in a row, and what follows from them: the host has answered."""
+        breaker, self._breaker = self._breaker, None
+        if breaker is not None and breaker.is_open:
+            self.refusal = self._refusal_if_not(ErrorKind.HOST_DOWN)
+            if self._ramp is not None and not self._ramp.old_number:
+                self._ramp = None
 
     def _trouble_end(self) -> float:
         """Return the time of the next probe; in the past if there is no trouble."""
@@ -235,13 +243,14 @@ class HostGate:
         if breaker is None or ramp is None or now < breaker.down_at:
             return
         if self.refusal is None and not ramp.begun:
+            # If no job came to be the probe that was due, the next one is.
             result = JobResult(message=self._reason)
-            self._refuse(ErrorKind.HOST_DOWN, result, until=now + MAX_PROBE)
+            self._refuse(ErrorKind.HOST_DOWN, result, until=breaker.probe_at)
 
     def _refuse(self, kind: ErrorKind, result: JobResult, *, until: float) -> None:
         """Let the jobs fail at once, with the same cause as `result`, until a time."""
         self._ramp = Ramp(self._ramp.old_number if self._ramp else 1)
-        self._probe_at = until
+        self._probe_at = until if self.refusal is None else max(until, self._probe_at)
         message = _REFUSALS[kind].format(result.message)
         self.refusal = JobResult(kind=kind, message=message)
 

@@ -37,17 +37,18 @@ def learn(
         return
     gate = host.gate = host.gate or HostGate(policy)
     if result.contact is not None and result.contact.is_answered:
+        host.has_answered = True
         running, good_replies = host.running, host.good_replies
         gate.note_busy_reply(
             job_id, result, now=now, running=running, good_replies=good_replies
         )
     elif result.kind in UNREACHED_KINDS:
-        has_answered = host.good_replies > 0
-        gate.note_failure(job_id, result, now=now, has_answered=has_answered)
+        gate.note_failure(job_id, result, now=now, has_answered=host.has_answered)
 
 
 def note_good_reply(host: Host) -> None:
     """Note that a host has answered, and asks for no pause."""
+    host.has_answered = True
     if host.good_replies < WINDOW:
         host.good_replies += 1
     if host.gate is not None:

@@ -59,7 +59,7 @@ class HostTable:
         if host is None:
             gate = self._new_gate(name)
             host = self.hosts[name] = Host(name, gate)
-            host.good_replies = int(name in self._answered)
+            host.has_answered = name in self._answered
         return host
 
     def note_answered(self, name: str) -> None:
@@ -127,5 +127,5 @@ class HostTable:
         if self.hosts.get(host.name) is not host:
             return
         del self.hosts[host.name]
-        if host.good_replies:
+        if host.has_answered:
             self.note_answered(host.name)
