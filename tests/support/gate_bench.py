@@ -48,7 +48,6 @@ class GateBench:
         opens_at = self.gate.opens_at(self.now, self.host.running)
         return round(max(0.0, opens_at - self.now), 6)
 
-    @property
     def is_refused(self) -> bool:
         """Tell whether jobs of the host fail at once."""
         return self.gate.refusal is not None

@@ -59,7 +59,7 @@ class HostOrder:
         self.news: list[HostNews] = []
         self._policy = policy
         self._name_of = origin_text if policy is not None else lambda _: ""
-        self._table = HostTable(policy)
+        self._table = HostTable(policy, on_forget=lambda it: self.troubled.pop(it, None))
         self._hosts = self._table.hosts
         # Ordered dictionaries: to find the first entry of a dict after deletions is slow.
         self._levels: defaultdict[int, OrderedDict[Host, None]] = defaultdict(OrderedDict)
@@ -91,7 +91,7 @@ class HostOrder:
         timers = self._timers
         while timers and timers[0][0] <= self.now:
             time, _, host = heapq.heappop(timers)
-            if time == host.timer:
+            if time == host.timer and self._hosts.get(host.name) is host:
                 host.timer = inf
                 self._replace(host)
         levels = self._levels

@@ -8,6 +8,7 @@ grow with the list.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from math import inf
 
 from url_downloader.engine.host import Host
@@ -27,6 +28,7 @@ class HostTable:
 
     Args:
         policy: Rules for the troubles and limits of hosts; None if hosts are not told apart.
+        on_forget: Function called with each host that is forgotten.
 
     Attributes:
         hosts: All known hosts by name. Only this table adds and removes some.
@@ -34,8 +36,11 @@ class HostTable:
     Threads: one at a time; HostQueue calls all methods under its lock.
     """
 
-    def __init__(self, policy: HostPolicy | None) -> None:
+    def __init__(
+        self, policy: HostPolicy | None, *, on_forget: Callable[[Host], object]
+    ) -> None:
         self._policy = policy
+        self._on_forget = on_forget
         self.hosts: dict[str, Host] = {}
         # Hosts that are inactive: for less than a second, with waiting jobs, and without.
         self._resting: OrderedDict[Host, float] = OrderedDict()
@@ -123,9 +128,7 @@ class HostTable:
             self._forget(host)
 
     def _forget(self, host: Host) -> None:
-        # A timer may still have a host that was forgotten, and is known anew.
-        if self.hosts.get(host.name) is not host:
-            return
         del self.hosts[host.name]
+        self._on_forget(host)
         if host.has_answered:
             self.note_answered(host.name)

@@ -247,7 +247,7 @@ def test_a_host_that_only_throttles() -> None:
     """After ten minutes of nothing but busy replies, its jobs fail at once; probes go on."""
     bench = GateBench()
     start, probes = bench.now, 0
-    while not bench.is_refused:
+    while not bench.is_refused():
         bench.now += bench.opens_in
         bench.attempt(busy(30.0))
         probes += 1
@@ -262,7 +262,7 @@ def test_a_host_that_only_throttles() -> None:
     assert bench.refusal() is not None
     bench.now += 60.0
     bench.attempt(good())
-    assert not bench.is_refused
+    assert not bench.is_refused()
     assert bench.opens_in == 0.0
 
 
@@ -275,10 +275,10 @@ def test_a_good_reply_in_between_starts_the_count_anew() -> None:
     bench.attempt(busy(500.0))
     bench.now += 500.0
     bench.attempt(busy(500.0))
-    assert not bench.is_refused
+    assert not bench.is_refused()
     bench.now += 500.0
     bench.attempt(busy(500.0))
-    assert bench.is_refused
+    assert bench.is_refused()
 
 
 def test_a_refused_host_keeps_its_rate() -> None:

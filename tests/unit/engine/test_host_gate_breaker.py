@@ -137,9 +137,9 @@ def test_a_host_that_has_answered_gets_the_outage_wait() -> None:
     bench = GateBench(good_replies=1)
     bench.fail(5)
     start, probes = bench.now, []
-    while not bench.is_refused:
+    while not bench.is_refused():
         bench.now += bench.opens_in
-        if not bench.is_refused:
+        if not bench.is_refused():
             probes.append(bench.now - start)
             bench.attempt(REFUSED)
     assert probes[:4] == [5.0, 15.0, 35.0, 75.0]
@@ -183,7 +183,7 @@ def test_a_host_that_is_back_is_like_all_others(answer: JobResult) -> None:
     assert bench.refusal() is not None
     bench.now += 60.0
     bench.attempt(answer)
-    assert (bench.opens_in, bench.is_refused, bench.phase()) == (0.0, False, None)
+    assert (bench.opens_in, bench.is_refused(), bench.phase()) == (0.0, False, None)
     bench.fail(4)
     assert bench.opens_in == 0.0
 
@@ -216,11 +216,11 @@ def test_a_throttled_host_that_goes_and_comes_back() -> None:
     """A reply after both troubles ends both, and the limits of the user hold."""
     bench = GateBench(make_policy(outage_wait=60.0), limits=HostLimits(connections=3))
     bench.fail(3, busy(30.0))
-    assert bench.is_refused
+    assert bench.is_refused()
     for _ in range(6):
         bench.now += 60.0
         bench.attempt(REFUSED)
     bench.now += 60.0
     bench.attempt(good())
-    assert not bench.is_refused
+    assert not bench.is_refused()
     assert len(bench.begin_all()) == 3
