@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 from url_downloader.engine.host_state import HostNews, HostPhase
 
@@ -11,13 +12,18 @@ log = logging.getLogger(__package__)
 _FAILS_AT_ONCE = (HostPhase.DOWN, HostPhase.THROTTLED)
 
 
-def log_news(news: HostNews, now: float) -> None:
-    """Log that the state of a host has changed.
+def log_news(news: Iterable[HostNews], now: float) -> None:
+    """Log that the states of hosts have changed.
 
     Args:
-        news: The change.
+        news: The changes.
         now: Monotonic time, seconds.
     """
+    for each in news:
+        _log_change(each, now)
+
+
+def _log_change(news: HostNews, now: float) -> None:
     state = news.state
     if state is None:
         if news.before is not None:

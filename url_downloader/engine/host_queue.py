@@ -27,9 +27,8 @@ from url_downloader.engine.idle_workers import IdleWorkers
 from url_downloader.shared.models import DownloadJob, JobResult
 
 WAKE_DIVISOR = 8
-"""Part of the look-ahead, an eighth, that must be free before a blocked producer goes on.
-
-The producer then puts many jobs at once, and does not change turns with workers for each."""
+"""Part of the look-ahead, an eighth, that must be free before a blocked producer goes on: it
+then puts many jobs at once. It needs less room while a worker is idle."""
 MAX_RETRIES = 100_000
 """Jobs that wait for a retry, or may do so soon, at which the producer waits; about 100 MB."""
 NETWORK_PROBE = 5.0
@@ -232,7 +231,7 @@ class HostQueue(queue.Queue[DownloadJob | None]):
             self._network_probe = self._order.now + NETWORK_PROBE
         job = self._order.start(host)
         if self._share.is_blocked:
-            self._wake_producer()
+            self._wake_producer(self._look_ahead // WAKE_DIVISOR)
         return job
 
     def _first(self, now: float) -> Host | None:
@@ -267,6 +266,8 @@ class HostQueue(queue.Queue[DownloadJob | None]):
         Raises:
             queue.Empty: No job could be started before `end`.
         """
+        if self._share.is_blocked:
+            self._wake_producer(0)  # None of the jobs in view may start.
         may_take, now = self._idle.wait(end), self._now()
         host = None if self._end_markers else self._host_for_idle(now)
         exceeds_share = host is not None and host is not self._host_at_once(now)
@@ -285,15 +286,14 @@ class HostQueue(queue.Queue[DownloadJob | None]):
             # A rest ends later than needed, because many may end one after the other.
             rest_end = max(rest_end, now + IDLE_SECONDS)
             opens_at = min(opens_at, rest_end, self._idle.exceed_at, self._share.next_time())
-        return opens_at if self._network_probe is None else max(opens_at, self._network_probe)
+        probe = self._network_probe or -inf
+        return probe if host is not None and now < probe else max(opens_at, probe)
 
-    def _wake_producer(self) -> None:
-        free = self._capacity - self._order.listed
-        if free >= self._look_ahead // WAKE_DIVISOR and self._has_room():
+    def _wake_producer(self, free: int) -> None:
+        if self._order.listed <= self._capacity - free and self._has_room():
             self.not_full.notify()
 
     def _log_news(self) -> None:
         with self.mutex:
             news, self._order.news = self._order.news, []
-        for each in news:
-            log_news(each, self._now())
+        log_news(news, self._now())

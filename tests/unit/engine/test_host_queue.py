@@ -6,9 +6,11 @@ import queue
 
 import pytest
 
-from tests.support.hosts import POLICY, job_of
+from tests.support.hosts import POLICY, job_of, make_policy
 from tests.support.jobs import make_job
 from tests.support.virtual_queue import VirtualQueue
+from url_downloader.config.host_settings import HostLimits
+from url_downloader.engine import host_queue
 from url_downloader.engine.fair_share import IDLE_SECONDS, MAX_FIRST_LINES
 from url_downloader.engine.host_queue import HostQueue
 
@@ -359,3 +361,65 @@ def test_the_queue_has_the_methods_of_a_queue() -> None:
     assert tasks.get(True, 1.0) == make_job(1)
     with pytest.raises(queue.Empty):
         tasks.get(timeout=0.0)
+
+
+# Waiting for room, and for the network.
+
+
+def test_an_idle_worker_wakes_the_producer() -> None:
+    """If nothing in view may start, the producer goes on as soon as there is any room."""
+    capped = make_policy(HostLimits(connections=1))
+    bench = VirtualQueue(4, look_ahead=80, queue_size=1, policy=capped)
+    bench.put("a" * 80 + "b")
+    with pytest.raises(queue.Full):
+        bench.put("c")
+    assert bench.take_all() == "ab"
+    assert bench.producer_calls == 0
+    bench.at(1.0, lambda: bench.put("c"))
+    assert bench.wait() == "c"
+    assert bench.producer_calls == 1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_without_a_network_a_job_starts_every_5_s(workers: int) -> None:
+    """While the network is gone, a worker starts a probe, even if it is the only one."""
+    bench = VirtualQueue(workers)
+    bench.put("aabb")
+    bench.queue.note_end_of_list()
+    bench.queue.suspend()
+    assert bench.take() == ""
+    starts = []
+    for _ in range(3):
+        starts.append((bench.wait(), bench.clock))
+        assert bench.take() == ""
+    assert starts == [("a", 5.0), ("b", 10.0), ("a", 15.0)]
+    assert len(bench.waits) == 3
+
+
+def test_a_network_that_is_back_starts_all() -> None:
+    """After the end of an outage, all workers get jobs at once."""
+    bench = VirtualQueue(4)
+    bench.put("abcd")
+    bench.queue.suspend()
+    bench.at(1.0, bench.queue.resume)
+    assert bench.wait(timeout=100.0) == "a"
+    assert (bench.clock, bench.take_all()) == (1.0, "bcd")
+
+
+def test_retries_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The producer waits while too many jobs wait for a retry, in the queue or elsewhere."""
+    monkeypatch.setattr(host_queue, "MAX_RETRIES", 3)
+    bench = VirtualQueue(4)
+    bench.put("aaaa")
+    assert bench.take() == "a"
+    for _ in range(3):
+        bench.queue.expect_retry()
+    with pytest.raises(queue.Full):
+        bench.put("a")
+    for number in range(3):
+        bench.queue.put_retry(job_of("a", number))
+        with pytest.raises(queue.Full):
+            bench.put("a")
+    assert bench.take() == "a"
+    assert bench.producer_calls == 1
+    bench.put("a")

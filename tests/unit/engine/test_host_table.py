@@ -15,7 +15,7 @@ from url_downloader.engine.host_policy import HostPolicy
 from url_downloader.engine.host_table import REST_SECONDS, HostTable
 from url_downloader.shared.models import DownloadJob, JobResult
 
-HOSTS = 20_000
+HOSTS = 5000
 
 
 def start(order: HostOrder, job: DownloadJob) -> None:
