@@ -5,19 +5,28 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.hosts import POLICY, job_of
+from tests.support.hosts import POLICY, busy, job_of, name_of
 from tests.support.jobs import BUSY, OK, make_job, make_jobs
 from tests.support.racing import frequent_switches
 from tests.support.scripted_pool import NO_DELAY, PATIENT, ScriptedPool
 from tests.support.scripted_server import Hold, Reply, ScriptedServer
-from url_downloader.config.settings import OutputSettings, PoolSettings, Settings
+from url_downloader.config.settings import (
+    OutputSettings,
+    PoolSettings,
+    RetrySettings,
+    Settings,
+)
 from url_downloader.engine.host_queue import HostQueue
+from url_downloader.engine.host_state import HostPhase
+from url_downloader.engine.monitor import PoolState
+from url_downloader.engine.worker import Clock
 from url_downloader.process_jobs import process_jobs
 from url_downloader.shared.models import (
     AttemptLimits,
@@ -106,6 +115,27 @@ def test_retries_of_a_full_queue() -> None:
     jobs = [job_of("abc"[n % 3], n) for n in range(1, 301)]
     assert pool.run(jobs).counts[JobStatus.SUCCESS] == 300
     assert set(Counter(pool.attempts).values()) == {4}
+
+
+def test_hosts_in_trouble_are_in_state_and_summary() -> None:
+    """Both name a host that is paused; the summary has the time since the epoch."""
+    seen: list[PoolState] = []
+
+    def should_stop() -> bool:
+        if pool.attempts and pool.job_pool.state().hosts.states:
+            seen.append(pool.job_pool.state())
+        return bool(seen)
+
+    clock = Clock(utc_now=lambda: time.monotonic() + 1e9, jitter=lambda low, _: low)
+    pool = ScriptedPool(
+        lambda _, __: busy(500.0), should_stop=should_stop, retry=RetrySettings(), clock=clock
+    )
+    summary = pool.run([job_of("a", n) for n in range(1, 10)])
+    [during], [after] = seen[0].hosts.states, summary.hosts.states
+    assert (during.phase, during.host) == (HostPhase.PAUSED, name_of("a"))
+    assert during._replace(until=0) == after._replace(until=0)
+    assert after.until == pytest.approx(during.until + 1e9, abs=1.0)
+    assert summary.hosts.begun == {HostPhase.PAUSED: 1}
 
 
 @pytest.mark.parametrize("hosts", [1, 3, 40])

@@ -121,11 +121,13 @@ class HostGate:
 
     def begin(self, job_id: int, now: float) -> JobResult | None:
         """Note that an attempt begins; return a result if its job fails at once instead."""
-        if self.refusal is not None:
+        refusal = self.refusal
+        if refusal is not None:
+            is_asked_for = refusal.kind is ErrorKind.RETRY_AFTER
             probe_at = max(self._probe_at, self._next_start)
             if now < probe_at or (self._ramp and self._ramp.begun):
-                return self.refusal
-            if self.refusal.kind is ErrorKind.RETRY_AFTER:
+                return refusal._replace(retry_after=probe_at - now) if is_asked_for else refusal
+            if is_asked_for:
                 self.refusal = None
         if self._ramp is not None:
             self._ramp.begun.add(job_id)

@@ -17,15 +17,16 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from math import inf
 
 from url_downloader.engine.host import Host, with_last
 from url_downloader.engine.host_gate import HostGate
 from url_downloader.engine.host_lessons import is_good, learn, note_good_reply
 from url_downloader.engine.host_policy import HostPolicy
-from url_downloader.engine.host_state import HostNews, HostPhase, HostState
+from url_downloader.engine.host_state import HostNews, HostPhase
 from url_downloader.engine.host_table import HostTable
+from url_downloader.engine.host_troubles import HostTroubles, find_troubles
 from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult
 from url_downloader.shared.url_parts import origin_text
 
@@ -61,6 +62,8 @@ class HostOrder:
         self._name_of = origin_text if policy is not None else lambda _: ""
         self._table = HostTable(policy, on_forget=lambda it: self.troubled.pop(it, None))
         self._hosts = self._table.hosts
+        # Number of times that a host has got into each phase.
+        self._begun: Counter[HostPhase] = Counter()
         # Ordered dictionaries: to find the first entry of a dict after deletions is slow.
         self._levels: defaultdict[int, OrderedDict[Host, None]] = defaultdict(OrderedDict)
         # Times at which gates open. Only the earliest one of a host counts.
@@ -173,14 +176,9 @@ class HostOrder:
             host.gate.note_reply(job.job_id, status)
             self._replace(host)
 
-    def states(self) -> list[HostState]:
-        """Return the states of the hosts that are in trouble."""
-        found = []
-        for host in self.troubled:
-            state = host.gate.state(self.now) if host.gate is not None else None
-            if state is not None:
-                found.append(state._replace(host=host.name, waiting=host.waiting))
-        return found
+    def troubles(self, most: int | None) -> HostTroubles:
+        """Return the hosts in trouble, with the states of at most so many; None = of all."""
+        return find_troubles(self.troubled, self.now, most=most, begun=self._begun)
 
     def active(self) -> int:
         """Return the number of hosts that are active, or were until a second ago."""
@@ -296,4 +294,5 @@ class HostOrder:
         phase = None if state is None else state.phase
         self.troubled[host] = phase
         if state is not None and phase is not before:
+            self._begun[state.phase] += 1
             self.news.append(HostNews(host.name, before, state))

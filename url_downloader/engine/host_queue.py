@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import inf
 
 from url_downloader.engine.fair_share import IDLE_SECONDS, FairShare
@@ -22,7 +22,7 @@ from url_downloader.engine.host import Host
 from url_downloader.engine.host_news import log_news
 from url_downloader.engine.host_order import HostOrder
 from url_downloader.engine.host_policy import HostPolicy
-from url_downloader.engine.host_state import HostState
+from url_downloader.engine.host_troubles import MAX_STATES, HostTroubles
 from url_downloader.engine.idle_workers import IdleWorkers
 from url_downloader.shared.models import DownloadJob, JobResult
 
@@ -202,10 +202,10 @@ class HostQueue(queue.Queue[DownloadJob | None]):
         with self.mutex:
             return self._order.listed + self._order.retries - self._qsize()
 
-    def host_states(self) -> Sequence[HostState]:
-        """Return the states of the hosts that are in trouble."""
+    def host_troubles(self, most: int | None = MAX_STATES) -> HostTroubles:
+        """Return the hosts in trouble, with the states of at most so many; None = of all."""
         with self.mutex:
-            return self._present().states()
+            return self._present().troubles(most)
 
     def _present(self) -> HostOrder:
         """Return the order, which knows the time of this call."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from url_downloader.engine.host_troubles import HostTroubles
 from url_downloader.metrics import MetricsSnapshot
 from url_downloader.shared.models import JobRecord, JobStatus
 from url_downloader.shared.ports import Progress
@@ -22,6 +23,7 @@ class PoolState(NamedTuple):
         counts: Number of jobs in the registry, by status.
         metrics: Snapshot of the counters.
         is_list_read: Whether the list was read to its end.
+        hosts: Hosts that are in trouble.
     """
 
     tasks: int
@@ -30,16 +32,18 @@ class PoolState(NamedTuple):
     counts: Mapping[JobStatus, int]
     metrics: MetricsSnapshot
     is_list_read: bool = False
+    hosts: HostTroubles = HostTroubles()
 
     def __str__(self) -> str:
         counts, metrics = self.counts, self.metrics
+        hosts = f" | hosts: {self.hosts}" if self.hosts.phases else ""
         return (
             f"tasks {self.tasks}, parked {self.parked}, retries {self.retries}, "
             f"in flight {metrics.in_flight} | "
             f"done {counts[JobStatus.SUCCESS]}, failed {counts[JobStatus.FAILED]}, "
             f"retrying {counts[JobStatus.RETRY_SCHEDULED]}, "
             f"pending {counts[JobStatus.PENDING]} of {sum(counts.values())} | "
-            f"{format_size(metrics.received)}, {format_size(metrics.rate)}/s"
+            f"{format_size(metrics.received)}, {format_size(metrics.rate)}/s{hosts}"
         )
 
 

@@ -233,7 +233,7 @@ class JobPool:
 
     def summary(self) -> RunSummary:
         """Return the summary of what registry and metrics hold at this moment."""
-        crash = self._crash or self.registry.listener_error
+        crash, clock = self._crash or self.registry.listener_error, self._clock
         summary = RunSummary(
             counts=self.registry.counts(),
             metrics=self.metrics.snapshot(),
@@ -241,6 +241,7 @@ class JobPool:
             was_stopped=not self._is_complete,
             stopped_by=None if self._is_complete else self._limits.reason(),
             is_list_read=self._producer.is_list_read,
+            hosts=self._tasks.host_troubles(None).shifted(clock.utc_now() - clock.now()),
             crash=described(crash) if crash else None,
         )
         return without_late_limit(summary)
@@ -254,6 +255,7 @@ class JobPool:
             counts=self.registry.counts(),
             metrics=self.metrics.snapshot(),
             is_list_read=self._producer.is_list_read,
+            hosts=self._tasks.host_troubles(),
         )
 
     def attempts(self) -> Sequence[tuple[str, Progress]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from url_downloader.engine.host_troubles import HostTroubles
 from url_downloader.engine.run_limits import StopReason
 from url_downloader.metrics import MetricsSnapshot
 from url_downloader.shared.errors import Rejection
@@ -36,6 +37,7 @@ class RunSummary:
         is_list_read: Whether the list was read to its end, so that all of its jobs are counted.
         was_stopped: Whether the run was ended before all jobs had ended.
         stopped_by: Limit that ended the run; None if none did.
+        hosts: Hosts that were in trouble at the end; times are in seconds since the epoch.
         crash: Type and place of an unexpected error outside the attempts; None if there was
             none.
         rejected: Entries of the list that led to no job; only `api.download` sets it.
@@ -47,6 +49,7 @@ class RunSummary:
     was_stopped: bool = False
     stopped_by: StopReason | None = None
     is_list_read: bool = True
+    hosts: HostTroubles = field(default_factory=HostTroubles)
     crash: str | None = None
     rejected: tuple[Rejection, ...] = ()
 

@@ -7,7 +7,8 @@ import logging
 
 import pytest
 
-from tests.support.run_view import FakeRunView
+from tests.support.run_view import FakeRunView, make_troubles
+from url_downloader.engine.host_state import HostPhase, HostState
 from url_downloader.engine.monitor import Monitor, Observer, PoolState, RunView
 from url_downloader.metrics import MetricsSnapshot
 from url_downloader.shared.models import JobStatus
@@ -73,6 +74,13 @@ def test_the_line() -> None:
         "tasks 7, parked 8, retries 6, in flight 5 | "
         "done 20, failed 2, retrying 3, pending 10 of 39 | 5.0 MiB, 1.5 KiB/s"
     )
+
+
+def test_hosts_in_trouble_are_counted() -> None:
+    """If hosts are in trouble, the line ends with their numbers."""
+    paused = HostState(HostPhase.PAUSED, "HTTP 429", 9.0, "http://h")
+    line = str(state()._replace(hosts=make_troubles(paused, paused, others=1)))
+    assert line == f"{state()} | hosts: 2 paused, 1 down"
 
 
 def test_one_turn_is_one_line(watched: SteppedMonitor) -> None:
