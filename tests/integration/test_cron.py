@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.cli import ROOT, RunningCli, run_cli
+from tests.support.reports import samples
 from tests.support.scripted_server import Hold, Reply, ScriptedServer
 from tests.support.waiting import wait_until
 from tests.support.without import without
@@ -20,6 +20,7 @@ from tests.support.without import without
 IN_DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 IN_CRON = 'cd / && exec env -i PATH=/usr/bin:/bin "$@" </dev/null'
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
+PHASES = ("paused", "failing", "down", "throttled")
 CRON = ("sh", "-c", IN_CRON, "sh", sys.executable, str(ROOT / "main.py"))
 
 
@@ -184,16 +185,6 @@ def test_a_file_that_cannot_be_opened(
 # The metrics file.
 
 
-def samples(path: Path) -> dict[str, float]:
-    """Return the value of each sample by its name, with its label if it has one."""
-    families = text_string_to_metric_families(path.read_text())
-    return {
-        "/".join([each.name.removeprefix("url_downloader_"), *each.labels.values()]): each.value
-        for family in families
-        for each in family.samples
-    }
-
-
 def test_metrics(server: ScriptedServer, urls: Path, target: Path) -> None:
     """The metrics file can be read at any time, and is right during and after the run."""
     path = target.parent / "run.prom"
@@ -220,6 +211,7 @@ def test_metrics(server: ScriptedServer, urls: Path, target: Path) -> None:
         "jobs/success": 1,
         "jobs/failed": 1,
         "list_read": 1,
+        "parked_jobs": 0,
         "in_flight_attempts": 0,
         "received_bytes_total": 1000,
         "retries_total": 0,
@@ -227,6 +219,8 @@ def test_metrics(server: ScriptedServer, urls: Path, target: Path) -> None:
         "http_responses_total/200": 1,
         "http_responses_total/404": 1,
         "exit_status": 1,
+        **{f"hosts/{phase}": 0 for phase in PHASES},
+        **{f"host_troubles_total/{phase}": 0 for phase in PHASES},
     }
     assert [each.name for each in target.parent.glob("*.prom*")] == ["run.prom"]
 

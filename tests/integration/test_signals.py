@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.busy_site import FILES, content_of, play_busy_list
-from tests.support.cli import MAIN, CliResult, RunningCli, run_cli
+from tests.support.cli import MAIN, CliResult, RunningCli, ask_for_state, run_cli
 from tests.support.output_folder import files_of
 from tests.support.scripted_server import (
     Action,
@@ -317,19 +317,6 @@ def with_credentials(url: str) -> str:
     return url.replace("//", "//{}:{}@".format(*SECRETS))
 
 
-def states(run: RunningCli) -> list[str]:
-    """Return the states that were logged so far."""
-    return run.stderr_so_far().split("state: ")[1:]
-
-
-def ask(run: RunningCli) -> str:
-    """Ask for the state; return the text from its first line on."""
-    count = len(states(run))
-    run.signal(signal.SIGUSR1)
-    wait_until(lambda: len(states(run)) > count, what="the state")
-    return states(run)[count]
-
-
 @pytest.mark.parametrize("option", ["-q", "-v"])
 def test_state(
     server: ScriptedServer, held: bytes, release: threading.Event, target: Path, option: str
@@ -345,7 +332,9 @@ def test_state(
         run.send(f"{with_credentials(later)}\n{with_credentials(url)}\n".encode())
         run.close_stdin()
         wait_until(lambda: server.count() == 2, what="both requests")
-        wait_until(lambda: state.match(ask(run)) is not None, what=f"a state as {state}")
+        wait_until(
+            lambda: state.match(ask_for_state(run)) is not None, what=f"a state as {state}"
+        )
         release.set()
         wait_until((target / "held").exists, what="the file that was in flight")
         result = interrupt(run)
@@ -356,13 +345,15 @@ def test_state(
 
 def test_state_of_many_retries(server: ScriptedServer, target: Path) -> None:
     """Of many retries the next ones are named and the others counted."""
-    server.play("/later", Reply(status=503, headers={"Retry-After": "300"}))
+    server.play("/later", Reply(status=500))
     urls = "".join(f"{server.url(f'/later?{n}')}\n" for n in range(30)).encode()
-    with RunningCli("-", "-d", target, OFTEN) as run:
+    with RunningCli("-", "-d", target, "--retry-delay=60", OFTEN) as run:
         run.send(urls)
         wait_for_output(run, "retrying 30, ")
-        wait_until(lambda: "and 20 more wait for a retry" in ask(run), what="all of a state")
-        assert ask(run).count("next retry in ") <= 10
+        wait_until(
+            lambda: "and 20 more wait for a retry" in ask_for_state(run), what="all of a state"
+        )
+        assert ask_for_state(run).count("next retry in ") <= 10
         result = interrupt(run)
     assert not_downloaded(result) == 30, result
 
@@ -380,7 +371,7 @@ def test_state_many_times(
         run.send(held + server.url("/flaky\n").encode())
         for _ in range(200):
             run.signal(signal.SIGUSR1)
-        assert "in flight " in ask(run)
+        assert "in flight " in ask_for_state(run)
         server.wait_for_requests(5)
         release.set()
         run.close_stdin()

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from tests.support.waiting import wait_until
+
 ROOT = Path(__file__).parents[2]
 MAIN = (sys.executable, "main.py")
 TIMEOUT = 90.0
@@ -202,6 +204,18 @@ class RunningCli:
             stdout=_text(self._stdout.fileno()),
             stderr=self.stderr_so_far(),
         )
+
+
+def ask_for_state(run: RunningCli) -> str:
+    """Send SIGUSR1; return the text of the log from the first line of the reply on."""
+
+    def replies() -> list[str]:
+        return run.stderr_so_far().split("state: ")[1:]
+
+    count = len(replies())
+    run.signal(signal.SIGUSR1)
+    wait_until(lambda: len(replies()) > count, what="the state")
+    return replies()[count]
 
 
 def numbers(result: CliResult) -> tuple[int, int, int]:

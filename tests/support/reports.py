@@ -1,13 +1,15 @@
-"""The report as scripts read it: each line by itself, checked against the schema."""
+"""The report and the metrics file as scripts read them, checked against what they promise."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
+from prometheus_client.parser import text_string_to_metric_families
 
 SCHEMA: dict[str, Any] = json.loads(
     resources.files("url_downloader").joinpath("report.schema.json").read_text("utf-8")
@@ -28,3 +30,13 @@ def checked(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         _VALIDATOR.validate(record)
     assert len({record["job"] for record in found}) == len(found)
     return found
+
+
+def samples(path: Path) -> dict[str, float]:
+    """Return each value of a metrics file by its short name, with its label if it has one."""
+    families = text_string_to_metric_families(path.read_text())
+    return {
+        "/".join([each.name.removeprefix("url_downloader_"), *each.labels.values()]): each.value
+        for family in families
+        for each in family.samples
+    }

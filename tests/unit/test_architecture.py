@@ -30,7 +30,7 @@ LAYERS = (
     },
     {
         "process_jobs": "engine attempt network storage config shared",
-        "reports": "engine storage inputs config metrics naming shared",
+        "reports": "engine storage inputs config naming shared",
         "display": "engine shared",
         "input_parser": "inputs naming shared",
     },

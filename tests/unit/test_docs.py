@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.jobs import make_record
 from tests.support.reference import BEGIN, DOCS, END, ROOT
+from tests.support.run_view import make_state
 from tests.support.syntax import FUNCTIONS, modules_of_package
 from url_downloader.cli import exit_status
 from url_downloader.cli.arguments import argument_parser
@@ -223,9 +224,7 @@ def test_metrics(tmp_path: Path) -> None:
     named = {match[1] for row in rows if (match := re.fullmatch(r"`(\w+)(\{\w+\})?`", row))}
     path = tmp_path / "metrics.prom"
     snapshot = MetricsSnapshot(failures={"dns": 1}, http_statuses={200: 1})
-    MetricsFile(path).write(
-        dict.fromkeys(JobStatus, 0), snapshot, is_list_read=True, exit_status=0
-    )
+    MetricsFile(path).write(make_state(metrics=snapshot), exit_status=0)
     families = text_string_to_metric_families(path.read_text("utf-8"))
     samples = {sample.name for family in families for sample in family.samples}
     assert {f"url_downloader_{name}" for name in named} == samples

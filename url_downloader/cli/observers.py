@@ -17,7 +17,8 @@ from url_downloader.cli.command_settings import CommandSettings, ProgressMode
 from url_downloader.cli.signals import SignalFlags
 from url_downloader.config.settings import MonitorSettings, Settings
 from url_downloader.display.console import STATE_REPLY, STATUS_LINES, Console
-from url_downloader.engine.monitor import Observer, RunView
+from url_downloader.engine.host_troubles import HostTroubles, state_text
+from url_downloader.engine.monitor import Observer, PoolState, RunView
 from url_downloader.engine.run_summary import RunSummary
 from url_downloader.shared.text import format_seconds, format_size
 
@@ -51,7 +52,7 @@ def log_status(view: RunView) -> None:
 
 
 def log_state(view: RunView) -> None:
-    """Log the state of the run, its attempts and its next retries."""
+    """Log the state of the run; see `state_lines`."""
     for line in state_lines(view):
         state_log.info("%s", line)
 
@@ -66,9 +67,9 @@ def log_limit(rate: float, *, is_on: bool) -> None:
 
 
 def state_lines(view: RunView) -> Iterator[str]:
-    """Yield the state of the run, a line for each attempt, and the next retries."""
-    now = view.now()
-    yield f"state: {view.state()}"
+    """Yield the state of the run, its attempts, the hosts in trouble, and the next retries."""
+    now, state = view.now(), view.state()
+    yield f"state: {state}"
     for name, progress in view.attempts():
         age = now - progress.began
         rate = format_size(progress.received / age) if age > 0 else "0 B"
@@ -76,6 +77,9 @@ def state_lines(view: RunView) -> Iterator[str]:
             f"{name}: {progress.job.shown_url}: {progress.phase.value},"
             f" {format_size(progress.received)} in {format_seconds(age)}, {rate}/s"
         )
+    yield from (state_text(each, now) for each in state.hosts.states)
+    if state.hosts.others:
+        yield f"and {state.hosts.others} more hosts in trouble"
     retries = sorted(
         (record.due or now, record.job.job_id, record) for record in view.waiting()
     )
@@ -139,12 +143,22 @@ class MetricsOutput:
         """Write the file for the last time; return False if it can't be written."""
         if self._file is None:
             return True
-        self._file.write(
-            run.counts, run.metrics, is_list_read=run.is_list_read, exit_status=exit_status
-        )
+        self._file.write(_last_state(run), exit_status=exit_status)
         return self._file.error is None
 
     def _write(self, view: RunView) -> None:
         assert self._file is not None
-        state = view.state()
-        self._file.write(state.counts, state.metrics, is_list_read=state.is_list_read)
+        self._file.write(view.state())
+
+
+def _last_state(run: RunSummary) -> PoolState:
+    """Return the state of a run after its end, when it asks no host any more."""
+    return PoolState(
+        tasks=0,
+        parked=0,
+        retries=0,
+        counts=run.counts,
+        metrics=run.metrics,
+        is_list_read=run.is_list_read,
+        hosts=HostTroubles(begun=run.hosts.begun),
+    )

@@ -1,4 +1,4 @@
-"""The rows of the live display: one for each download, and below them the whole run.
+"""The rows of the live display: downloads, hosts in trouble, and below them the whole run.
 
 This module lays out rows for the width of a window. `screen.py` paints them.
 """
@@ -13,6 +13,7 @@ from rich.console import RenderableType
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
+from url_downloader.engine.host_troubles import state_text
 from url_downloader.engine.monitor import PoolState, RunView
 from url_downloader.shared.models import JobStatus
 from url_downloader.shared.ports import Phase, Progress
@@ -26,6 +27,8 @@ RATE_WINDOW = 5.0
 """Seconds over which the rate of a download is averaged."""
 _OVERALL_ROWS = 3
 """Number of rows for the whole run, at most."""
+_ROWS_OF_A_HOST = 8
+"""Rows of the window for each row that shows a host in trouble: 3 of 24."""
 
 
 class Rates:
@@ -69,8 +72,9 @@ def frame(
         encoding: Encoding of the terminal.
     """
     columns, rows = size
-    now, attempts = view.now(), view.attempts()
-    most = max(1, rows * 2 // 3 - _OVERALL_ROWS)
+    now, attempts, state = view.now(), view.attempts(), view.state()
+    troubles = [*_troubles(state, now, size=size, encoding=encoding)]
+    most = max(1, rows * 2 // 3 - _OVERALL_ROWS - len(troubles))
     shown = attempts if len(attempts) <= most else attempts[: most - 1]
     lines: list[RenderableType] = [
         _row(
@@ -83,8 +87,7 @@ def frame(
     ]
     if len(shown) < len(attempts):
         lines.append(Text(f"and {len(attempts) - len(shown)} more downloads"))
-    lines.extend(_overall(view.state(), columns=columns))
-    return lines
+    return [*lines, *troubles, *_overall(state, columns=columns)]
 
 
 def shown_name(output: str, *, encoding: str) -> str:
@@ -133,6 +136,21 @@ def _left(progress: Progress, rate: float) -> str:
 
 def _duration(seconds: float) -> str:
     return format_seconds(seconds) if 0 <= seconds <= MAX_LEFT else ""
+
+
+def _troubles(
+    state: PoolState, now: float, *, size: tuple[int, int], encoding: str
+) -> Iterator[Text]:
+    """Yield the rows of hosts in trouble: in a low window, or for many hosts, their numbers."""
+    columns, rows = size
+    hosts = state.hosts
+    most, number = rows // _ROWS_OF_A_HOST, sum(hosts.phases.values())
+    for each in hosts.states[: most if number <= most else max(0, most - 1)]:
+        host = fitted(each.host, min(cell_len(each.host), columns // 2))
+        text = state_text(each._replace(host=host), now)
+        yield Text(shown_name(text, encoding=encoding))
+    if number > most:
+        yield Text(f"hosts in trouble: {hosts}")
 
 
 def _overall(state: PoolState, *, columns: int) -> Iterator[RenderableType]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, write_to_textfile
@@ -13,7 +13,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from url_downloader.metrics import MetricsSnapshot
+from url_downloader.engine.host_state import HostPhase
+from url_downloader.engine.host_troubles import HostTroubles
+from url_downloader.engine.monitor import PoolState
 from url_downloader.shared.models import JobStatus
 
 log = logging.getLogger(__package__)
@@ -41,26 +43,17 @@ class MetricsFile:
         self._began = utc_now()
         self._last_success = _last_success(path)
 
-    def write(
-        self,
-        counts: Mapping[JobStatus, int],
-        metrics: MetricsSnapshot,
-        *,
-        is_list_read: bool,
-        exit_status: int | None = None,
-    ) -> None:
+    def write(self, state: PoolState, *, exit_status: int | None = None) -> None:
         """Write the state of the run. On failure, set `error`, and log the first of a series.
 
         Args:
-            counts: Number of jobs by status.
-            metrics: Counters of the run.
-            is_list_read: Whether the whole list has been read.
+            state: State of the run.
             exit_status: Exit status of the run; None while it goes on.
         """
         if exit_status == 0:
             self._last_success = self._utc_now()
-        run = _run_families(counts, metrics, is_list_read=is_list_read)
-        self._replace(_Families(*run, *self._time_families(exit_status)))
+        times = self._time_families(exit_status)
+        self._replace(_Families(*_run_families(state), *_host_families(state.hosts), *times))
 
     def _replace(self, families: Collector) -> None:
         registry = CollectorRegistry()
@@ -106,15 +99,15 @@ class _Families(Collector):
         return self._families
 
 
-def _run_families(
-    counts: Mapping[JobStatus, int], metrics: MetricsSnapshot, *, is_list_read: bool
-) -> Iterator[Metric]:
+def _run_families(state: PoolState) -> Iterator[Metric]:
+    metrics = state.metrics
     jobs = GaugeMetricFamily("url_downloader_jobs", "Jobs by state.", labels=["state"])
     for status in JobStatus:
-        jobs.add_metric([status.value], counts[status])
+        jobs.add_metric([status.value], state.counts[status])
     yield jobs
     for name, value, text in (
-        ("list_read", is_list_read, "1 if the list was read to its end, else 0."),
+        ("list_read", state.is_list_read, "1 if the list was read to its end, else 0."),
+        ("parked_jobs", state.parked, "URLs read ahead, and retries that are due."),
         ("in_flight_attempts", metrics.in_flight, "Attempts that are going on."),
     ):
         yield GaugeMetricFamily(f"url_downloader_{name}", text, value)
@@ -135,6 +128,20 @@ def _run_families(
         for value_of_label, count in values.items():
             family.add_metric([str(value_of_label)], count)
         yield family
+
+
+def _host_families(hosts: HostTroubles) -> Iterator[Metric]:
+    """Yield the numbers of hosts by phase: a label with the name would have too many values."""
+    now = GaugeMetricFamily(
+        "url_downloader_hosts", "Hosts in trouble by phase.", labels=["phase"]
+    )
+    begun = CounterMetricFamily(
+        "url_downloader_host_troubles", "Troubles of hosts that began.", labels=["phase"]
+    )
+    for phase in HostPhase:
+        now.add_metric([phase.value], hosts.phases.get(phase, 0))
+        begun.add_metric([phase.value], hosts.begun.get(phase, 0))
+    yield from (now, begun)
 
 
 def _last_success(path: Path) -> float | None:

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from tests.support.jobs import make_job, make_record
-from tests.support.run_view import FakeRunView
+from tests.support.run_view import FakeRunView, make_state, make_troubles
 from url_downloader.cli.observers import log_limit, log_state, log_status, state_lines
 from url_downloader.display.console import STATE_REPLY
+from url_downloader.engine.host_state import HostPhase, HostState
+from url_downloader.engine.host_troubles import HostTroubles
 from url_downloader.engine.monitor import PoolState, RunView
 from url_downloader.metrics import MetricsSnapshot
 from url_downloader.shared.models import DownloadJob, JobRecord, JobStatus
 from url_downloader.shared.ports import Phase, Progress
 
-STATE = PoolState(
-    tasks=0,
-    parked=0,
-    retries=3,
-    counts=dict.fromkeys(JobStatus, 1),
-    metrics=MetricsSnapshot(),
-)
+STATE = make_state(retries=3, counts=dict.fromkeys(JobStatus, 1))
 
 
 def job(number: int) -> DownloadJob:
@@ -35,9 +31,14 @@ def retry(number: int, due: float) -> JobRecord:
     return make_record(JobStatus.RETRY_SCHEDULED, job(number), due=due)
 
 
-def run_view(*attempts: tuple[str, Progress], waiting: list[JobRecord]) -> FakeRunView:
-    """Return a run with these attempts and retries."""
-    return FakeRunView(lambda: STATE, attempts=attempts, waiting=waiting)
+def run_view(
+    *attempts: tuple[str, Progress],
+    waiting: Sequence[JobRecord] = (),
+    hosts: HostTroubles | None = None,
+) -> FakeRunView:
+    """Return a run with these attempts, retries and hosts in trouble."""
+    state = STATE._replace(hosts=hosts or HostTroubles())
+    return FakeRunView(lambda: state, attempts=attempts, waiting=waiting)
 
 
 def test_state_lines() -> None:
@@ -60,6 +61,23 @@ def test_many_retries_are_counted() -> None:
     assert lines[10:] == ["next retry in 10.0 s: http://h/10", "and 3 more wait for a retry"]
 
 
+def test_hosts_in_trouble_are_named() -> None:
+    """Each host in trouble has a line before the retries; the ones left out are counted."""
+    states = [
+        HostState(HostPhase.PAUSED, "HTTP 429 Too Many Requests", 112.0, "http://a", 40),
+        HostState(HostPhase.DOWN, "the host is down: refused", 160.0, "http://b"),
+    ]
+    hosts = make_troubles(*states, others=5)
+    lines = list(state_lines(run_view(waiting=[retry(1, 105.0)], hosts=hosts)))
+    assert lines[0].endswith(" | hosts: 1 paused, 6 down")
+    assert lines[1:] == [
+        "http://a: paused, next request in 12.0 s, 40 URLs wait: HTTP 429 Too Many Requests",
+        "http://b: down, next request in 1m00s: the host is down: refused",
+        "and 5 more hosts in trouble",
+        "next retry in 5.0 s: http://h/1",
+    ]
+
+
 @pytest.mark.parametrize(
     ("log", "logger"),
     [(log_status, "url_downloader.status"), (log_state, "url_downloader.status.answer")],
@@ -71,7 +89,7 @@ def test_the_user_sees_it(
 ) -> None:
     """The state is logged at the level that users see, by the logger that filters know."""
     package_log.set_level(logging.INFO, logger=logger)
-    log(run_view(waiting=[]))
+    log(run_view())
     (record,) = package_log.records
     assert (record.name, record.levelno) == (logger, logging.INFO)
     assert record.getMessage().endswith(str(STATE))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
 from tests.support.jobs import make_job
-from tests.support.run_view import FakeRunView
+from tests.support.run_view import NOW, FakeRunView, make_state, make_troubles
 from url_downloader.display.live_display import Display
 from url_downloader.display.rows import Rates, fitted, frame, shown_name
 from url_downloader.display.screen import Screen, erasure
+from url_downloader.engine.host_state import HostPhase, HostState
+from url_downloader.engine.host_troubles import HostTroubles
 from url_downloader.engine.monitor import PoolState
 from url_downloader.metrics import MetricsSnapshot
 from url_downloader.shared.models import JobStatus
@@ -38,15 +41,14 @@ def run_of(
     *attempts: Progress,
     counts: dict[JobStatus, int] | None = None,
     is_list_read: bool = False,
+    hosts: HostTroubles | None = None,
 ) -> FakeRunView:
     """Return a run, 50 seconds old, with these attempts."""
-    state = PoolState(
-        tasks=0,
-        parked=0,
-        retries=0,
+    state = make_state(
         counts=dict.fromkeys(JobStatus, 0) | (counts or {}),
         metrics=MetricsSnapshot(seconds=50.0, received=3 * MIB, rate=2048.0),
         is_list_read=is_list_read,
+        hosts=hosts or HostTroubles(),
     )
     names = [f"worker-{n}" for n in range(len(attempts))]
     return FakeRunView(lambda: state, attempts=list(zip(names, attempts, strict=True)))
@@ -110,6 +112,59 @@ def test_many_downloads(rows: int, shown: int) -> None:
     lines = texts(run_of(*[progress()] * 64), rows=rows)
     assert len(lines) == shown + 1
     assert lines[-2] == f"and {65 - shown} more downloads"
+
+
+def paused(host: str = "http://h", reason: str = "HTTP 429") -> HostState:
+    """Return the state of a host that asked for a pause of twelve seconds."""
+    return HostState(HostPhase.PAUSED, reason, NOW + 12.0, host, 30)
+
+
+@pytest.mark.parametrize(
+    ("rows", "hosts", "shown"),
+    [
+        (24, make_troubles(), []),
+        (24, make_troubles(*[paused()] * 3), [str(n) for n in range(3)]),
+        (24, make_troubles(*[paused()] * 2, others=2), ["0", "1", "2 paused, 2 down"]),
+        (40, make_troubles(*[paused()] * 9), ["0", "1", "2", "3", "9 paused"]),
+        (15, make_troubles(paused()), ["0"]),
+        (15, make_troubles(paused(), others=1), ["1 paused, 1 down"]),
+        (7, make_troubles(paused()), ["1 paused"]),
+    ],
+)
+def test_hosts_in_trouble(rows: int, hosts: HostTroubles, shown: list[str]) -> None:
+    """An eighth of the window shows hosts in trouble, and then their numbers."""
+    named = [each._replace(host=f"{n}") for n, each in enumerate(hosts.states)]
+    hosts = replace(hosts, states=named)
+    lines = texts(run_of(progress(), hosts=hosts), rows=rows)
+    assert [line.removeprefix("hosts in trouble: ").partition(":")[0] for line in lines] == [
+        lines[0].partition(":")[0],
+        *shown,
+        lines[-1].partition(":")[0],
+    ]
+    assert lines[0].startswith("file.bin ")
+    assert " done, " in lines[-1]
+
+
+def test_a_host_in_trouble() -> None:
+    """Its row has all that matters before the reason, which a narrow window cuts off."""
+    run = run_of(hosts=make_troubles(paused(f"http://{'long.' * 20}example")))
+    assert texts(run)[0] == (
+        "...long.long.long.long.long.long.example: paused, next request in 12.0 s,"
+        " 30 URLs wait: HTTP 429"
+    )
+
+
+def test_hosts_leave_room_for_downloads() -> None:
+    """The rows of hosts take the place of downloads, not of the log."""
+    hosts = make_troubles(*[paused()] * 3)
+    few, many = (texts(run_of(*[progress()] * 64, hosts=each)) for each in (None, hosts))
+    assert len(few) == len(many) == 14
+
+
+def test_a_reason_can_not_control_the_terminal() -> None:
+    """Control characters in a reason are escaped."""
+    run = run_of(hosts=make_troubles(paused(reason="\x1b[2J")))
+    assert texts(run)[0].endswith(": \\x1b[2J")
 
 
 def test_the_rate_is_recent() -> None:
