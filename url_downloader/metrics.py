@@ -11,10 +11,15 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from url_downloader.shared.models import JobEvent, JobResult, JobStatus
+from url_downloader.shared.models import JobEvent, JobRecord, JobResult, JobStatus
+from url_downloader.shared.url_parts import origin_text
 
 RATE_WINDOW = 5
 """Seconds over which the current rate is averaged."""
+MAX_REFUSALS = 10_000
+"""Pairs of host and reason whose refused jobs are counted; they take about 3 MB."""
+OTHER_HOST = ""
+"""Host, without a reason, of the other refused jobs: of more hosts, or after a redirect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +35,8 @@ class MetricsSnapshot:
         retries: Number of retries that were scheduled.
         failures: Numbers of failed jobs by cause.
         http_statuses: Numbers of final replies of attempts by status code.
+        refusals: Numbers of jobs that were given up without a request, because their host was
+            in trouble, by host and reason.
     """
 
     seconds: float = 0.0
@@ -40,6 +47,7 @@ class MetricsSnapshot:
     retries: int = 0
     failures: Mapping[str, int] = field(default_factory=dict)
     http_statuses: Mapping[int, int] = field(default_factory=dict)
+    refusals: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def mean_rate(self) -> float:
@@ -56,6 +64,7 @@ class MetricsSnapshot:
             retries=self.retries + other.retries,
             failures=Counter(self.failures) + Counter(other.failures),
             http_statuses=Counter(self.http_statuses) + Counter(other.http_statuses),
+            refusals=Counter(self.refusals) + Counter(other.refusals),
         )
 
 
@@ -79,6 +88,7 @@ class Metrics:
         self._retries = 0
         self._failures: Counter[str] = Counter()
         self._http_statuses: Counter[int] = Counter()
+        self._refusals: Counter[tuple[str, str]] = Counter()
         self._recent: deque[tuple[int, int]] = deque(maxlen=RATE_WINDOW + 1)
 
     def on_bytes(self, count: int) -> None:
@@ -94,13 +104,13 @@ class Metrics:
 
     def on_event(self, event: JobEvent) -> None:
         """Count a transition of a job."""
-        status, result = event.record.status, event.record.result
+        record = event.record
         with self._lock:
-            if status is JobStatus.RUNNING:
+            if record.status is JobStatus.RUNNING:
                 self._in_flight += 1
             elif event.previous is JobStatus.RUNNING:
                 self._in_flight -= 1
-                self._count_end(status, result)
+                self._count_end(record)
 
     def snapshot(self) -> MetricsSnapshot:
         """Return the counters at this moment."""
@@ -115,18 +125,32 @@ class Metrics:
                 retries=self._retries,
                 failures=self._failures.copy(),
                 http_statuses=self._http_statuses.copy(),
+                refusals=self._refusals.copy(),
             )
 
-    def _count_end(self, status: JobStatus, result: JobResult | None) -> None:
+    def _count_end(self, record: JobRecord) -> None:
         """Count an attempt that ended. The caller holds the lock."""
+        status, result = record.status, record.result
         if status is JobStatus.SUCCESS:
             self._successes += 1
         elif status is JobStatus.RETRY_SCHEDULED:
             self._retries += 1
         elif result is not None:
             self._failures[result.cause] += 1
+            if result.is_refused:
+                self._count_refusal(record, result)
         if result is not None and result.http_status is not None:
             self._http_statuses[result.http_status] += 1
+
+    def _count_refusal(self, record: JobRecord, result: JobResult) -> None:
+        """Count a job that was refused. The caller holds the lock."""
+        other = pair = (OTHER_HOST, "")
+        # A job that was redirected to the refused host has a contact: the host that it asked.
+        if result.contact is None:
+            pair = (origin_text(record.job.url), result.message)
+        if pair not in self._refusals and len(self._refusals) >= MAX_REFUSALS:
+            pair = other
+        self._refusals[pair] += 1
 
     def _rate(self, now: float) -> float:
         """Return the mean rate of the window that ends now. The caller holds the lock."""

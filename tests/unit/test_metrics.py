@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.jobs import BUSY, NOT_FOUND, OK, make_event, make_record
-from url_downloader.metrics import RATE_WINDOW, Metrics, MetricsSnapshot
+from tests.support.jobs import BUSY, NOT_FOUND, OK, make_event, make_job, make_record
+from url_downloader import metrics as metrics_module
+from url_downloader.metrics import OTHER_HOST, RATE_WINDOW, Metrics, MetricsSnapshot
+from url_downloader.shared.contact import Contact
 from url_downloader.shared.models import ErrorKind, JobResult, JobStatus
 
 PENDING, RUNNING, WAITING, SUCCESS, FAILED = (
@@ -34,6 +36,9 @@ SNAPSHOTS = st.builds(
     retries=COUNTS,
     failures=st.dictionaries(st.sampled_from(["dns", "tls", "http-404"]), st.integers(1, 99)),
     http_statuses=st.dictionaries(st.sampled_from([200, 404, 503]), st.integers(1, 99)),
+    refusals=st.dictionaries(
+        st.sampled_from([("http://a", "down"), ("http://b", "down")]), st.integers(1, 99)
+    ),
 )
 
 
@@ -48,6 +53,13 @@ class ClockedMetrics:
         self, previous: JobStatus | None, status: JobStatus, result: JobResult | None = None
     ) -> None:
         self.metrics.on_event(make_event(make_record(status, result=result), previous))
+
+    def refuse(self, url: str, result: JobResult) -> None:
+        record = make_record(FAILED, make_job(url=url), result=result)
+        self.metrics.on_event(make_event(record, RUNNING))
+
+    def refusals(self) -> dict[tuple[str, str], int]:
+        return dict(self.metrics.snapshot().refusals)
 
     def bytes_at(self, now: float, count: int) -> None:
         self.now = now
@@ -98,6 +110,48 @@ def test_a_run_is_counted_by_its_events(counted: ClockedMetrics) -> None:
         failures={"http-404": 1, "http-503": 1, "connect": 1},
         http_statuses={200: 1, 404: 1, 503: 2},
     )
+
+
+DOWN = JobResult(kind=ErrorKind.HOST_DOWN, message="the host is down: refused")
+
+
+def test_refused_jobs_are_counted_by_host(counted: ClockedMetrics) -> None:
+    """Jobs that failed without a request are counted by host and reason, without a login."""
+    late = JobResult(kind=ErrorKind.RETRY_AFTER, message="HTTP 429; too long")
+    for url, result in [
+        ("http://a/1", DOWN),
+        ("http://user:secret@a/2", DOWN),
+        ("https://a/", DOWN),
+        ("http://a/3", late),
+        # The server was asked: it gave this reply.
+        ("http://a/4", late._replace(http_status=429)),
+        ("http://a/5", NOT_FOUND),
+    ]:
+        counted.refuse(url, result)
+    assert counted.refusals() == {
+        ("http://a", "the host is down: refused"): 2,
+        ("https://a", "the host is down: refused"): 1,
+        ("http://a", "HTTP 429; too long"): 1,
+    }
+
+
+def test_a_redirect_to_a_refused_host(counted: ClockedMetrics) -> None:
+    """It does not count for the host of the URL, which works."""
+    counted.refuse("http://good/1", DOWN._replace(contact=Contact()))
+    assert counted.refusals() == {(OTHER_HOST, ""): 1}
+
+
+def test_refusals_are_bounded(counted: ClockedMetrics, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond so many hosts, the jobs of further hosts are counted together."""
+    monkeypatch.setattr(metrics_module, "MAX_REFUSALS", 2)
+    for host in "abcdab":
+        counted.refuse(f"http://{host}/", DOWN)
+    reason = DOWN.message
+    assert counted.refusals() == {
+        ("http://a", reason): 2,
+        ("http://b", reason): 2,
+        (OTHER_HOST, ""): 2,
+    }
 
 
 @pytest.mark.parametrize(("counts", "received"), [([], 0), ([100], 100), ([100, 0, 50], 150)])
@@ -166,6 +220,8 @@ def test_snapshots_add_up(snapshots: list[MetricsSnapshot]) -> None:
     for status in (200, 404, 503):
         expected = sum(each.http_statuses.get(status, 0) for each in snapshots)
         assert total.http_statuses.get(status, 0) == expected
+    every = [count for each in snapshots for count in each.refusals.values()]
+    assert sum(total.refusals.values()) == sum(every)
     assert snapshots[0] + MetricsSnapshot() == snapshots[0]
 
 

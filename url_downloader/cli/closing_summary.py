@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -15,11 +16,14 @@ from url_downloader.cli.std_streams import print_to_stderr
 from url_downloader.config.settings import Settings
 from url_downloader.engine.run_summary import RunSummary
 from url_downloader.input_parser import InputParser
+from url_downloader.metrics import OTHER_HOST
 from url_downloader.shared.models import JobStatus
 from url_downloader.shared.text import format_seconds, format_size, printable
 
 MAX_FAILURES_SHOWN = 20
 """Failed jobs that the summary names; it counts the others."""
+MAX_HOSTS_SHOWN = 20
+"""Hosts with refused jobs that the summary names; it counts the jobs of the others."""
 _FILE_NAMES = {
     REPORT: "report",
     FAILED_LIST: "failed list",
@@ -111,6 +115,7 @@ def summary_lines(summary: ClosingSummary) -> Iterator[str]:
     yield from _stop_lines(run)
     for count, cause, url in causes(run):
         yield f"{count} x {cause}, for example {url}"
+    yield from refusals(run)
     yield from _failure_lines(run)
     yield from (text for _, text in list_rows(summary))
     yield from (f"{name}: {path}" for name, path in summary.files)
@@ -131,6 +136,7 @@ def summary_rows(summary: ClosingSummary) -> Iterator[tuple[str, str]]:
     yield "received", _traffic(run)
     for count, cause, url in causes(run):
         yield cause, f"{count} x, for example {url}"
+    yield from (("given up", text) for text in refusals(run))
     yield from list_rows(summary)
     yield from summary.files
 
@@ -168,6 +174,26 @@ def causes(run: RunSummary) -> Iterator[tuple[int, str, str]]:
         yield counts[cause], cause, examples[cause]
 
 
+def refusals(run: RunSummary) -> Iterator[str]:
+    """Yield a line for each host whose jobs were refused, those with the most jobs first."""
+    counts: Counter[str] = Counter()
+    reasons: dict[str, str] = {}
+    # A host may have had several reasons; the most frequent one comes first.
+    for (host, reason), count in Counter(run.metrics.refusals).most_common():
+        counts[host] += count
+        reasons.setdefault(host, reason)
+    others = counts.pop(OTHER_HOST, 0) + counts.total()
+    for host, count in counts.most_common(MAX_HOSTS_SHOWN):
+        others -= count
+        yield f"{host}: {_urls(count)} given up: {reasons[host]}"
+    if others:
+        yield f"other hosts: {_urls(others)} given up"
+
+
+def _urls(count: int) -> str:
+    return "1 URL" if count == 1 else f"{count} URLs"
+
+
 def _job_counts(run: RunSummary) -> str:
     unfinished = f", {run.unfinished} unfinished" if run.unfinished else ""
     return (
@@ -190,7 +216,7 @@ def _stop_lines(run: RunSummary) -> Iterator[str]:
 
 
 def _failure_lines(run: RunSummary) -> Iterator[str]:
-    failures = run.failures
+    failures = run.failures.asked()
     for record in failures[:MAX_FAILURES_SHOWN]:
         message = record.result.message if record.result else "unknown"
         yield f"failed: {record.job.shown_url}: {message}"

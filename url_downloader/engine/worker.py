@@ -236,13 +236,6 @@ class Worker(StoppableThread):
                 pool.tasks.expect_retry()
                 pool.schedule(job, due)
             case GiveUp(final):
-                level = logging.DEBUG if _is_refused(final) else logging.ERROR
+                level = logging.DEBUG if final.is_refused else logging.ERROR
                 log.log(level, "job %d: %s: %s", job.job_id, job.shown_url, final.message)
                 pool.registry.fail(job.job_id, final)
-
-
-def _is_refused(result: JobResult) -> bool:
-    """Tell whether a job fails without a request; the log has one error for its host."""
-    if result.kind is ErrorKind.RETRY_AFTER:
-        return result.contact is None
-    return result.kind in (ErrorKind.HOST_DOWN, ErrorKind.HOST_THROTTLED)

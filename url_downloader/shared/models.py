@@ -86,13 +86,12 @@ class ErrorKind(enum.StrEnum):
     INTERNAL = "internal"
 
 
-EXCUSED_KINDS = frozenset(
-    {
-        *(ErrorKind.NO_DESCRIPTORS, ErrorKind.NO_MEMORY, ErrorKind.OUTPUT_GONE),
-        *(ErrorKind.NO_NETWORK, ErrorKind.HOST_BUSY),
-    }
+EXCUSED_KINDS = (
+    *(ErrorKind.NO_DESCRIPTORS, ErrorKind.NO_MEMORY, ErrorKind.OUTPUT_GONE),
+    *(ErrorKind.NO_NETWORK, ErrorKind.HOST_BUSY),
 )
 """Failures of attempts that are not counted: the reason is local, or a limit of a host."""
+_REFUSED_KINDS = (ErrorKind.HOST_DOWN, ErrorKind.HOST_THROTTLED, ErrorKind.RETRY_AFTER)
 
 
 class Outcome(enum.StrEnum):
@@ -228,6 +227,11 @@ class JobResult(NamedTuple):
     def is_excused(self) -> bool:
         """Tell whether the attempt is not counted, as it failed for a local reason."""
         return self.kind in EXCUSED_KINDS
+
+    @property
+    def is_refused(self) -> bool:
+        """Tell whether the job was given up without a request: its host is in trouble."""
+        return self.kind in _REFUSED_KINDS and self.http_status is None
 
     @property
     def cause(self) -> str:

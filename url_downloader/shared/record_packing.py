@@ -29,8 +29,16 @@ Values = tuple[Any, ...]
 """Values of the fields of a record or of one of its parts; marshal can write them."""
 
 _STATUSES = tuple(JobStatus)
-_STATUS_BYTES = {status: bytes([number]) for number, status in enumerate(_STATUSES)}
-"""Each state with the byte that ends a packed record in that state."""
+_STATUS_BITS = 0x0F
+_REFUSED_BIT = 0x10
+_LAST_BYTES = {
+    (status, is_refused): bytes([number | is_refused * _REFUSED_BIT])
+    for number, status in enumerate(_STATUSES)
+    for is_refused in (False, True)
+}
+"""Last byte of a packed record, by its state and whether the job was refused.
+
+It tells them without the time that unpacking takes."""
 
 
 class Records(Sequence[JobRecord]):
@@ -48,6 +56,10 @@ class Records(Sequence[JobRecord]):
     def with_status(self, *statuses: JobStatus) -> Records:
         """Return the records in one of these states."""
         return Records([each for each in self._stored if status_of(each) in statuses])
+
+    def asked(self) -> Records:
+        """Return the records of the jobs that were not refused; see `JobResult.is_refused`."""
+        return Records([each for each in self._stored if not _is_refused(each)])
 
     def __len__(self) -> int:
         return len(self._stored)
@@ -77,7 +89,7 @@ class Records(Sequence[JobRecord]):
 
 def packed(record: JobRecord) -> StoredRecord:
     """Return the record packed into bytes; the record itself if marshal can't write a value."""
-    job = record.job
+    job, is_refused = record.job, _is_refused(record)
     values = (
         _of_record(record),
         _of_job(job),
@@ -86,7 +98,7 @@ def packed(record: JobRecord) -> StoredRecord:
         None if record.result is None else _plain_result(record.result),
     )
     try:
-        return marshal.dumps(values) + _STATUS_BYTES[record.status]
+        return marshal.dumps(values) + _LAST_BYTES[record.status, is_refused]
     except ValueError:
         return record
 
@@ -111,7 +123,16 @@ def unpacked(stored: StoredRecord) -> JobRecord:
 
 def status_of(stored: StoredRecord) -> JobStatus:
     """Return the state in a stored record, without unpacking it."""
-    return _STATUSES[stored[-1]] if isinstance(stored, bytes) else stored.status
+    if isinstance(stored, bytes):
+        return _STATUSES[stored[-1] & _STATUS_BITS]
+    return stored.status
+
+
+def _is_refused(stored: StoredRecord) -> bool:
+    """Tell whether the job of a stored record was refused, without unpacking it."""
+    if isinstance(stored, bytes):
+        return bool(stored[-1] & _REFUSED_BIT)
+    return stored.result is not None and stored.result.is_refused
 
 
 def _plain_result(result: JobResult) -> Values:

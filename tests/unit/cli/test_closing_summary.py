@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.jobs import BUSY
-from tests.support.summaries import failed, make_summary
+from tests.support.summaries import failed, make_summary, refused
 from url_downloader.cli.closing_summary import (
     ClosingSummary,
     lines_below,
@@ -15,7 +15,7 @@ from url_downloader.cli.closing_summary import (
     summary_rows,
 )
 from url_downloader.engine.run_summary import RunSummary
-from url_downloader.metrics import MetricsSnapshot
+from url_downloader.metrics import OTHER_HOST, MetricsSnapshot
 from url_downloader.shared.models import ErrorKind, JobResult, JobStatus
 
 NO_HOST = JobResult(kind=ErrorKind.DNS, message="host name not resolved")
@@ -115,6 +115,55 @@ def test_many_failures(count: int, last: str) -> None:
         f"failed: http://h/{n}: HTTP 404 Not Found" for n in range(min(count, 20))
     ]
     assert lines[-1] == last
+
+
+def test_a_host_with_refused_jobs_has_one_line() -> None:
+    """Jobs that were given up without a request are counted by host, and have no more lines."""
+    failures = [refused("dead"), failed(1, NO_HOST), *[refused("dead")] * 40, refused("b")]
+    assert lines_after_the_numbers(make_summary(*failures)) == [
+        "42 x host-down, for example http://dead/",
+        "1 x dns, for example http://h/1",
+        "http://dead: 41 URLs given up: the host is down: refused",
+        "http://b: 1 URL given up: the host is down: refused",
+        "failed: http://h/1: host name not resolved",
+    ]
+
+
+def test_a_host_with_several_reasons() -> None:
+    """Its line has the most frequent one."""
+    failures = [refused("a", "refused"), *[refused("a", "silent")] * 2]
+    assert lines_after_the_numbers(make_summary(*failures))[1:] == [
+        "http://a: 3 URLs given up: the host is down: silent"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "others"), [(20, []), (23, ["other hosts: 9 URLs given up"])]
+)
+def test_many_hosts_with_refused_jobs(hosts: int, others: list[str]) -> None:
+    """The 20 hosts with the most of these jobs have a line; the jobs of others are counted."""
+    counts = range(hosts + 1, 1, -1)
+    failures = [refused(f"h{count}") for count in counts for _ in range(count)]
+    lines = [line for line in lines_of(make_summary(*failures)) if "given up" in line]
+    reason = "the host is down: refused"
+    named = [f"http://h{count}: {count} URLs given up: {reason}" for count in counts[:20]]
+    assert lines == [*named, *others]
+
+
+def test_refused_jobs_of_unknown_hosts() -> None:
+    """Refused jobs whose host was not counted are there, too."""
+    metrics = MetricsSnapshot(refusals={(OTHER_HOST, ""): 7, ("http://a", "x"): 1})
+    summary = make_summary(metrics=metrics, counts={JobStatus.FAILED: 8})
+    assert lines_after_the_numbers(summary)[:2] == [
+        "http://a: 1 URL given up: x",
+        "other hosts: 7 URLs given up",
+    ]
+
+
+def test_refused_jobs_in_the_table() -> None:
+    """The table has a row for it."""
+    rows = list(summary_rows(ClosingSummary(run=make_summary(refused("a")))))
+    assert rows[-1] == ("given up", "http://a: 1 URL given up: the host is down: refused")
 
 
 def test_no_credentials() -> None:
