@@ -43,8 +43,13 @@ def fields() -> str:
 def descriptions() -> Mapping[str, str]:
     """Return the fields of the report and their meanings, as the schema has them."""
     properties: dict[str, Any] = json.loads(SCHEMA.read_text("utf-8"))["properties"]
-    attempt = properties["attempts"]["items"]["properties"]
-    all_fields = properties | {f"attempts[].{name}": each for name, each in attempt.items()}
+    all_fields: dict[str, Any] = {}
+    for name, field in properties.items():
+        all_fields[name] = field
+        for part, each in field.get("properties", {}).items():
+            all_fields[f"{name}.{part}"] = each
+        for part, each in field.get("items", {}).get("properties", {}).items():
+            all_fields[f"{name}[].{part}"] = each
     return {name: field["description"] for name, field in all_fields.items()}
 
 

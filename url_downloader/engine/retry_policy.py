@@ -123,4 +123,4 @@ def _refused_wait(policy: RetrySettings, result: JobResult) -> JobResult:
         f"{result.message}; the server asks to wait {result.retry_after:.0f} s, longer"
         f" than --max-retry-after {policy.max_retry_after:g}"
     )
-    return result._replace(kind=ErrorKind.RETRY_AFTER, message=message, retry_after=None)
+    return result._replace(kind=ErrorKind.RETRY_AFTER, message=message)

@@ -8,11 +8,21 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from math import isinf
 from typing import NamedTuple
 
-from url_downloader.shared.models import JobEvent, JobRecord, JobResult, JobStatus, SourceFacts
+from url_downloader.engine.host_state import HostState
+from url_downloader.shared.contact import Contact
+from url_downloader.shared.models import (
+    DownloadJob,
+    JobEvent,
+    JobRecord,
+    JobResult,
+    JobStatus,
+    SourceFacts,
+)
 from url_downloader.shared.text import path_text
-from url_downloader.shared.url_parts import without_credentials
+from url_downloader.shared.url_parts import origin_text, without_credentials
 
 UNFINISHED = "unfinished"
 """Status, in the report, of a job that had not ended when the run ended."""
@@ -72,11 +82,21 @@ class Report:
             earlier = self._recall(record) if record.attempts > 1 else ()
             self._write(functools.partial(_line_of_ended, record, earlier))
 
-    def add_unfinished(self, records: Iterable[JobRecord]) -> None:
-        """Write a line for each of these jobs that had not ended when the run ended."""
+    def add_unfinished(
+        self, records: Iterable[JobRecord], hosts: Iterable[HostState] = ()
+    ) -> None:
+        """Write a line for each of these jobs that had not ended when the run ended.
+
+        Args:
+            records: Records of jobs.
+            hosts: Hosts that were in trouble then; times are in seconds since the epoch.
+        """
+        troubles = {state.host: state for state in hosts}
         for record in records:
             if not record.status.is_terminal:
-                self._write(functools.partial(_line, record, self._recall(record)))
+                trouble = troubles.get(origin_text(record.job.url))
+                attempts = self._recall(record)
+                self._write(functools.partial(_line, record, attempts, trouble=trouble))
 
     def _remember(self, attempt: Attempt) -> None:
         with self._lock:
@@ -91,7 +111,9 @@ def _line_of_ended(record: JobRecord, earlier: Sequence[Attempt]) -> bytes:
     return _line(record, [*earlier, Attempt(record, record.finished_at)])
 
 
-def _line(record: JobRecord, attempts: Sequence[Attempt]) -> bytes:
+def _line(
+    record: JobRecord, attempts: Sequence[Attempt], *, trouble: HostState | None = None
+) -> bytes:
     """Return the line of a job, put together by hand: json's encoder takes twice as long."""
     job, status = record.job, record.status
     result = record.result or _NO_RESULT
@@ -114,6 +136,7 @@ def _line(record: JobRecord, attempts: Sequence[Attempt]) -> bytes:
         f',"queued_at":{_time(record.created_at)}'
         f',"started_at":{_time(record.started_at)}'
         f',"finished_at":{_time(record.finished_at)}'
+        f',"host_trouble":{_trouble(trouble)}'
         f',"attempts":[{",".join(_attempts(attempts))}]}}\n'
     ).encode("ascii")
 
@@ -127,12 +150,33 @@ def _attempts(attempts: Iterable[Attempt]) -> Iterator[str]:
         began = record.started_at if number == 0 or ended_at is None else ended_at - seconds
         yield (
             f'{{"started_at":{_time(began)}'
+            f',"host":{_text(_host(record.job, result.contact))}'
             f',"http_status":{_number(result.http_status)}'
             f',"bytes":{result.received}'
             f',"seconds":{_number(max(0.0, seconds))}'
             f',"error_kind":{_text(result.kind)}'
+            f',"retry_after":{_number(result.retry_after)}'
             f',"wait":{_number(wait)}}}'
         )
+
+
+def _host(job: DownloadJob, contact: Contact | None) -> str | None:
+    """Return the origin of the last host that an attempt asked; None if it asked none."""
+    if contact is None:
+        return None
+    return contact.host or origin_text(job.url)
+
+
+def _trouble(state: HostState | None) -> str:
+    """Return the JSON object of a host in trouble; `null` for none."""
+    if state is None:
+        return "null"
+    return (
+        f'{{"host":{_text(state.host)}'
+        f',"phase":{_text(state.phase)}'
+        f',"reason":{_text(state.reason)}'
+        f',"until":{_time(state.until)}}}'
+    )
 
 
 def _text(text: str | None) -> str:
@@ -145,7 +189,7 @@ def _time(seconds: float | None) -> str:
 
 
 def _number(number: float | None) -> str:
-    return "null" if number is None else repr(round(number, 6))
+    return "null" if number is None or isinf(number) else repr(round(number, 6))
 
 
 def _sha256(source: SourceFacts) -> str | None:

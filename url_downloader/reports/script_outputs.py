@@ -134,7 +134,8 @@ def _add_report(outputs: Outputs, writer: LineWriter) -> None:
     report = Report(writer.write)
 
     def end(run: RunEnd) -> bool:
-        report.add_unfinished(run.summary.leftovers.with_status(*_UNFINISHED))
+        unfinished = run.summary.leftovers.with_status(*_UNFINISHED)
+        report.add_unfinished(unfinished, run.summary.hosts.states)
         return _drain(writer, run)
 
     outputs.listeners.append(report.on_event)

@@ -293,6 +293,7 @@ def test_too_long_a_wait_is_a_failure_now(
         assert f"--max-retry-after {limit:g}" in final.message
         assert f"{asked:.0f} s" in final.message
         assert (final.http_status, final.size, final.seconds) == (503, 3, 0.5)
+        assert final.retry_after == asked
 
 
 def test_a_wait_is_nothing_to_what_is_not_retried() -> None:

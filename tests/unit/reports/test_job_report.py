@@ -11,7 +11,9 @@ from jsonschema import Draft202012Validator
 
 from tests.support.jobs import make_job
 from tests.support.reports import SCHEMA, read_report
+from url_downloader.engine.host_state import HostPhase, HostState
 from url_downloader.reports.job_report import Report, rfc3339
+from url_downloader.shared.contact import Contact
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import (
     Checksum,
@@ -21,7 +23,14 @@ from url_downloader.shared.models import (
     SourceFacts,
 )
 
-BUSY = JobResult(kind=ErrorKind.SERVER_ERROR, message="HTTP 503", http_status=503, received=7)
+BUSY = JobResult(
+    kind=ErrorKind.SERVER_ERROR,
+    message="HTTP 503",
+    http_status=503,
+    received=7,
+    retry_after=3.5,
+    contact=Contact(),
+)
 LOST = JobResult(kind=ErrorKind.INTERRUPTED, message="interrupted")
 SHA = Checksum("sha-256", "ab" * 32)
 SOURCE = SourceFacts(
@@ -30,7 +39,15 @@ SOURCE = SourceFacts(
     modified=1_700_000_000.0,
     digests=(Checksum("md5", "0" * 32), SHA),
 )
-DONE = JobResult(http_status=200, size=10, path="d/\udcff", received=3, source=SOURCE)
+DONE = JobResult(
+    http_status=200,
+    size=10,
+    path="d/\udcff",
+    received=3,
+    source=SOURCE,
+    contact=Contact("http://mirror"),
+)
+PAUSED = HostState(HostPhase.PAUSED, "HTTP 429", 1_000_000_130.25, "http://host", 7)
 
 
 class ReportedRun:
@@ -67,9 +84,9 @@ class ReportedRun:
         else:
             self.registry.fail(number, result)
 
-    def end(self) -> list[dict[str, Any]]:
-        """End the run; return the records of the report."""
-        self.report.add_unfinished(self.registry.snapshot())
+    def end(self, *hosts: HostState) -> list[dict[str, Any]]:
+        """End the run with these hosts in trouble; return the records of the report."""
+        self.report.add_unfinished(self.registry.snapshot(), hosts)
         assert b"secret" not in self.text
         return read_report(self.text.decode())
 
@@ -111,21 +128,26 @@ def test_a_success_after_a_retry() -> None:
             "queued_at": at(0),
             "started_at": at(0.5),
             "finished_at": at(9),
+            "host_trouble": None,
             "attempts": [
                 {
                     "started_at": at(0.5),
+                    "host": "http://host",
                     "http_status": 503,
                     "bytes": 7,
                     "seconds": 2.0,
                     "error_kind": "http-5xx",
+                    "retry_after": 3.5,
                     "wait": 4.0,
                 },
                 {
                     "started_at": at(7),
+                    "host": "http://mirror",
                     "http_status": 200,
                     "bytes": 3,
                     "seconds": 2.0,
                     "error_kind": None,
+                    "retry_after": None,
                     "wait": None,
                 },
             ],
@@ -154,6 +176,52 @@ def test_each_status() -> None:
     ]
 
 
+def test_the_trouble_of_a_host() -> None:
+    """An unfinished job whose host is in trouble says which host, why, and until when."""
+    run = ReportedRun()
+    for number in range(1, 4):
+        run.add(number)
+    run.attempt(BUSY, number=2, wait=60)
+    run.attempt(DONE, number=3)
+    troubles = [each["host_trouble"] for each in run.end(PAUSED)]
+    trouble = {
+        "host": "http://host",
+        "phase": "paused",
+        "reason": "HTTP 429",
+        "until": at(30),
+    }
+    assert troubles == [trouble, trouble, None]
+
+
+def test_the_trouble_of_another_host() -> None:
+    """It is no matter of this job: the same name with another port is another host."""
+    run = ReportedRun()
+    run.add()
+    others = [PAUSED._replace(host=host) for host in ("http://host:81", "https://host")]
+    assert run.end(*others)[0]["host_trouble"] is None
+
+
+@pytest.mark.parametrize("phase", HostPhase)
+def test_each_phase(phase: HostPhase) -> None:
+    """The schema has each phase, and a time that no calendar has is null."""
+    run = ReportedRun()
+    run.add()
+    [record] = run.end(PAUSED._replace(phase=phase, until=float("inf")))
+    assert (record["host_trouble"]["phase"], record["host_trouble"]["until"]) == (phase, None)
+
+
+def test_a_refused_job() -> None:
+    """An attempt without a request has no host; after a long Retry-After it has the rest."""
+    run = ReportedRun()
+    for number, seconds in enumerate((3000.25, float("inf")), 1):
+        run.add(number)
+        reason = JobResult(ErrorKind.RETRY_AFTER, "too long", retry_after=seconds)
+        run.attempt(reason, number=number)
+    attempts = [each["attempts"][0] for each in run.end()]
+    assert [each["host"] for each in attempts] == [None, None]
+    assert [each["retry_after"] for each in attempts] == [3000.25, None]
+
+
 @pytest.mark.parametrize("modified", [-1e15, 1e15, float("inf"), float("nan")])
 def test_a_time_out_of_range(modified: float) -> None:
     """A date of a server is null if no calendar has it."""
@@ -171,6 +239,7 @@ def test_the_schema_is_valid() -> None:
     assert fields["error_kind"]["enum"] == attempt["error_kind"]["enum"]
     assert fields["error_kind"]["enum"] == [*map(str, ErrorKind), None]
     assert fields["outcome"]["enum"] == [*map(str, Outcome), None]
+    assert fields["host_trouble"]["properties"]["phase"]["enum"] == [*map(str, HostPhase)]
 
 
 def test_lines_are_plain_ascii() -> None:
