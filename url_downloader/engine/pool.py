@@ -86,8 +86,7 @@ class JobPool:
         factory: Maker of the workers' downloaders.
         clock: Sources of time and randomness.
 
-    Threads: `state`, `attempts`, `waiting` and `now` from any thread; `run`, once, and its
-    phases in the main thread.
+    Threads: `state`, `attempts`, `waiting` and `now` from any thread; the others in the main one.
     """
 
     def __init__(

@@ -13,8 +13,7 @@ from url_downloader.cli.observers import log_limit, log_state, log_status, state
 from url_downloader.display.console import STATE_REPLY
 from url_downloader.engine.host_state import HostPhase, HostState
 from url_downloader.engine.host_troubles import HostTroubles
-from url_downloader.engine.monitor import PoolState, RunView
-from url_downloader.metrics import MetricsSnapshot
+from url_downloader.engine.monitor import RunView
 from url_downloader.shared.models import DownloadJob, JobRecord, JobStatus
 from url_downloader.shared.ports import Phase, Progress
 

@@ -93,7 +93,7 @@ def test_a_forgotten_host_has_still_answered() -> None:
     work(order, "b", *[REFUSED] * 5)
     work(order, "a", *[REFUSED] * 5)
     assert known(order) == ["b", "a"]
-    untils = {state.host: state.until - order.now for state in order.states()}
+    untils = {state.host: state.until - order.now for state in order.troubles(None).states}
     assert untils == {name_of("a"): 5.0, name_of("b"): 2.0}
 
 
@@ -103,7 +103,7 @@ def test_the_target_of_a_redirect_has_answered() -> None:
     work(order, "a", good(name_of("b")))
     assert known(order) == ["a"]
     work(order, "b", *[REFUSED] * 5)
-    assert [state.until for state in order.states()] == [order.now + 5.0]
+    assert [state.until for state in order.troubles(None).states] == [order.now + 5.0]
 
 
 def test_names_that_have_answered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ def test_remembered_hosts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         rest(order)
     assert known(order) == [*"fgh"]
     assert [host.name for host in order.troubled] == [name_of(each) for each in "fgh"]
-    assert len(order.states()) == 3
+    assert len(order.troubles(None).states) == 3
 
 
 def test_a_timer_of_a_forgotten_host_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
