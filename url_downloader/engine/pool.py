@@ -86,7 +86,7 @@ class JobPool:
         factory: Maker of the workers' downloaders.
         clock: Sources of time and randomness.
 
-    Threads: `state`, `attempts`, `waiting` and `now` from any thread; the others in the main one.
+    Threads: `state`, `attempts`, `waiting`, `now` from any thread; `run` in the main thread.
     """
 
     def __init__(

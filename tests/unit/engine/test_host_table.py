@@ -124,7 +124,6 @@ def test_remembered_hosts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         rest(order)
     assert known(order) == [*"fgh"]
     assert [host.name for host in order.troubled] == [name_of(each) for each in "fgh"]
-    assert len(order.troubles(None).states) == 3
 
 
 def test_a_timer_of_a_forgotten_host_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
