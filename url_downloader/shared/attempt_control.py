@@ -66,8 +66,7 @@ class AttemptControl:
         self._contact: Contact | None = None
         self.refusal: AttemptError | None = None
         self.life_signs = 0
-        # The start of a phase, the seconds for which the rate limit has made it wait, and the
-        # start of the wait that goes on.
+        # Start of a phase, seconds for which the rate limit made it wait, start of this wait.
         self._throttled: tuple[float, float, float | None] = (0.0, 0.0, None)
         # Guards all fields below. A socket is shut down under this lock, and released before it
         # is closed. Otherwise its descriptor number might mean another socket by then.
