@@ -137,6 +137,8 @@ class Outage:
         self._reached_at = self._tried_at = -SILENCE_SECONDS
         self._is_trying = False
         self.is_on = False
+        # Whether `on_begin` was called, and `on_end` not yet.
+        self._was_told = False
 
     def judge(self, job: DownloadJob, result: JobResult) -> JobResult:
         """Return the result of an attempt, which is excused if the network is gone."""
@@ -154,10 +156,11 @@ class Outage:
         """Notice whether a byte has come, and whether an outage lasts too long."""
         count = self._view.life_signs()
         with self._changed:
-            was_on = self.is_on
             self._look(count)
+            has_ended = self._was_told and not self.is_on
+            self._was_told = self._was_told and not has_ended
             is_too_long = self.is_on and self._now() - self._heard_at >= self._outage_wait
-        if was_on and not self.is_on:
+        if has_ended:
             log.warning("the network is back")
             self._on_end()
         elif is_too_long:
@@ -253,3 +256,6 @@ class Outage:
                 *(SILENCE_SECONDS, self._outage_wait),
             )
             self._on_begin()
+            with self._changed:
+                # Not before: `check` may notice the end at once, but must tell it last.
+                self._was_told = True
