@@ -216,6 +216,7 @@ class Worker(StoppableThread):
         if result.kind is ErrorKind.HOST_BUSY:
             log.debug("job %d: %s: %s", job.job_id, job.shown_url, result.message)
             pool.registry.schedule_retry(job.job_id, result, due=pool.clock.now())
+            pool.tasks.expect_retry()
             pool.tasks.put_retry(job)
             return
         decision = decide(pool.retry, record, result=result, jitter=pool.clock.jitter)

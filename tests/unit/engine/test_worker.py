@@ -14,7 +14,7 @@ from url_downloader.config.settings import RetrySettings
 from url_downloader.engine.host_queue import HostQueue
 from url_downloader.engine.worker import Clock, Worker, WorkerContext
 from url_downloader.shared.attempt_control import AttemptControl
-from url_downloader.shared.errors import TransitionError
+from url_downloader.shared.errors import AttemptError, TransitionError
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult, JobStatus
 
@@ -342,3 +342,38 @@ def test_each_end_is_logged_at_its_level(
     assert text in lines[0]
     assert "secret" not in log_text.text
     assert "http://host/file" in log_text.text
+
+
+def test_a_job_for_a_busy_host_is_put_back_at_once() -> None:
+    """A job that was redirected to a busy host waits in the queue; no attempt counts."""
+    busy_host = JobResult(kind=ErrorKind.HOST_BUSY, message="the host has to wait")
+    bench = WorkerBench(BUSY, *[busy_host] * 200, OK, retry=RetrySettings(max_retries=0))
+    bench.step(make_job(1), make_job(2, max_retries=0))
+    for _ in range(200):
+        record = bench.registry.get(2)
+        assert (record.status, record.due) == (JobStatus.RETRY_SCHEDULED, bench.clock)
+        assert (record.attempts - record.excused, bench.tasks.parked()) == (0, 1)
+        assert bench.worker.run_once()
+    assert bench.status(2) is JobStatus.SUCCESS
+    assert [job_id for job_id, *_ in bench.scheduled] == [1]
+    # The job 1, which waits for its retry, is still expected; the job 2 is not.
+    assert bench.tasks._scheduled == 1
+
+
+def test_a_refusal_is_for_one_job() -> None:
+    """A job of a host that is down fails with its refusal, and the next one does not."""
+    refusal = JobResult(kind=ErrorKind.HOST_DOWN, message="the host is down")
+
+    def attempt() -> JobResult:
+        try:
+            bench.worker.control.begin(make_job())
+            bench.worker.control.ask(None)
+        except AttemptError as error:
+            return JobResult(kind=error.kind, message=error.message)
+        return OK
+
+    bench = WorkerBench(attempt, attempt)
+    bench.tasks.refusals[1] = refusal
+    bench.step(make_job(1), make_job(2))
+    assert (bench.registry.get(1).result, bench.registry.get(2).result) == (refusal, OK)
+    assert bench.tasks.refusals == {}
