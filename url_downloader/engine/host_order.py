@@ -153,6 +153,7 @@ class HostOrder:
             del self._reserved[job.job_id]
         elif host.name == home or host in visited:
             host.gate.charge(self.now)
+            self._replace(host)
         elif host.gate.opens_at(self.now, host.running) > self.now:
             self._targets[job.job_id] = host.name
             result = _BUSY
