@@ -200,15 +200,17 @@ class HostSimulation:
         else:
             self.time.run(seconds)
 
-    def ask(self, host: str, job: DownloadJob) -> Answer:
-        """Send a request to a host, and wait for the head of the reply, or the failure."""
+    def ask(self, host: str, job: DownloadJob, *, on_head: Callable[[int], None]) -> Answer:
+        """Send a request to a host, and wait for the end of the reply, or the failure."""
         begin = self._elapsed()
         self._begun[host] += 1
         answer = self._script_of(host)(Ask(begin, self._begun[host], job))
         status = None if answer.error else answer.status
-        end = begin + answer.seconds + answer.body_seconds
-        self.log[host].append(Request(begin, end, job.job_id, status))
         self.time.sleep(answer.seconds)
+        if status is not None:
+            on_head(status)
+            self.time.sleep(answer.body_seconds)
+        self.log[host].append(Request(begin, self._elapsed(), job.job_id, status))
         return answer
 
     def make_downloader(self, control: AttemptControl) -> SimulatedDownloader:
@@ -322,11 +324,9 @@ class SimulatedDownloader:
         host = home
         while True:
             self._control.ask(None if host == home else name_of(host))
-            answer = self._simulation.ask(host, job)
+            answer = self._simulation.ask(host, job, on_head=self._control.note_reply)
             if answer.error is not None:
                 raise AttemptError(answer.error, "no reply", trouble=answer.trouble)
-            self._control.note_reply(answer.status)
-            self._simulation.time.sleep(answer.body_seconds)
             if answer.location is None:
                 return answer
             host = answer.location

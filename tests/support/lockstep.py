@@ -52,6 +52,8 @@ class Lockstep:
 
     def sleep(self, seconds: float) -> None:
         """Let virtual time pass in the present thread."""
+        if not seconds:
+            return
         self._add(self.now + seconds, _Event(self._current))
         self.hand_over()
 
