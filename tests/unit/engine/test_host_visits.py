@@ -200,6 +200,6 @@ def test_failures_belong_to_the_host_that_was_asked() -> None:
     for number in range(5):
         failure = REFUSED._replace(contact=REFUSED.contact and REFUSED.contact._replace(host=B))
         order.done(start(order, "a", number), failure)
-    assert [state.host for state in order.states()] == [B]
+    assert [state.host for state in order.troubles(None).states] == [B]
     order.add(job_of("b", 9))
     assert take(order) is None
