@@ -37,7 +37,7 @@ class Goal:
 
 def goals_of(table: Table) -> Iterator[Goal]:
     """Yield the goals of the measured rows."""
-    for goals in (_small, _waits, _big, _flaky, _limited, _long, _start):
+    for goals in (_small, _waits, _big, _flaky, _limited, _hosts, _long, _start):
         try:
             yield from goals(table)
         except KeyError:  # a row or tool that it compares was not measured
@@ -76,6 +76,13 @@ def _limited(table: Table) -> Iterator[Goal]:
     time = _of_ideal(table["limited", OURS])
     yield Goal("limited: time, ideal = 1", time, 1.05)
     yield Goal("limited: time, ideal = 1", time, 0.97, is_floor=True)
+
+
+def _hosts(table: Table) -> Iterator[Goal]:
+    if ("mixed", OURS) in table:
+        yield Goal("mixed: seconds until the quick", table["mixed", OURS].seconds, 2.0)
+    ratio = table["quick-half", OURS].seconds / table["quick-alone", OURS].seconds
+    yield Goal("quick half: time, alone = 1", ratio, 1.15)
 
 
 def _long(table: Table) -> Iterator[Goal]:

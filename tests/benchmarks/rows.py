@@ -10,6 +10,8 @@ from tests.benchmarks.tools import OURS, Tool
 
 _SCRIPTS = frozenset({"aiohttp", "requests", "xargs curl"})
 _QUICK = 10
+QUICK_MILLISECONDS = 50
+"""Milliseconds to the first byte of a quick host, in rows with many of them."""
 MEDIUM_SIZE = 1 << 20
 """Bytes of a medium file."""
 
@@ -21,6 +23,7 @@ class Kind(enum.Enum):
     MEDIUM = "nginx, files of a megabyte"
     BIG = "nginx, big files"
     SLOW = "a slow server"
+    HOSTS = "quick hosts and a slow one"
     MISSING = "nginx, missing files"
 
 
@@ -35,6 +38,9 @@ class Row:
         count: Number of files.
         workers: Number of downloads at once.
         milliseconds: Milliseconds to the first byte of a slow server.
+        quick_hosts: Number of quick hosts; 0 = the row is not about hosts.
+        slow_every: Distance of the files of the slow host in the list; 0 = there are none. A
+            row with a slow host is over when all files of the quick hosts are there.
         is_flaky: Whether one path in ten first answers 503, by turns once and twice.
         rate: Bytes per second that all downloads together may receive; 0 = no limit.
         without: Tools that can't do the work, or for which it means nothing.
@@ -47,6 +53,8 @@ class Row:
     count: int
     workers: int
     milliseconds: int = 0
+    quick_hosts: int = 0
+    slow_every: int = 0
     is_flaky: bool = False
     rate: int = 0
     without: frozenset[str] = frozenset()
@@ -55,6 +63,8 @@ class Row:
     @property
     def ideal(self) -> float | None:
         """Seconds of a perfect tool, where server or rate alone determine them; else None."""
+        if self.quick_hosts:
+            return None
         if self.rate:
             return self.count * MEDIUM_SIZE / self.rate
         requests = self.count + sum(self.failures(n) for n in range(self.count))
@@ -64,6 +74,14 @@ class Row:
         """Return the number of 503 for the n-th file."""
         return (n // 10 % 2 + 1) if self.is_flaky and n % 10 == 0 else 0
 
+    def is_slow(self, n: int) -> bool:
+        """Tell whether the n-th file is that of the slow host."""
+        return self.slow_every > 0 and n % self.slow_every == self.slow_every - 1
+
+    def quick_names(self) -> Iterator[str]:
+        """Return the names of the files that are not those of the slow host."""
+        return (name for n, name in enumerate(self.names()) if not self.is_slow(n))
+
     def names(self) -> Iterator[str]:
         """Return the names of the files."""
         return (f"{n:06}.bin" for n in range(self.count))
@@ -71,6 +89,10 @@ class Row:
     def count_for(self, tool: Tool) -> int:
         """Return the number of files for the tool; fewer where each file needs a process."""
         return self.count // 10 if tool.name == "xargs curl" else self.count
+
+    def timed_for(self, tool: Tool) -> int:
+        """Return the number of files whose time is measured."""
+        return len(list(self.quick_names())) if self.slow_every else self.count_for(tool)
 
     def takes(self, tool: Tool) -> bool:
         """Return whether the tool does the work of this row."""
@@ -108,6 +130,23 @@ def _missing(count: int, *, is_ours_alone: bool) -> Row:
     )
 
 
+def _half_of_a_slow_host(count: int, *, is_alone: bool) -> Row:
+    title = "{} of 50 quick hosts, 50 ms each{}, w=16"
+    quick = count if is_alone else count // 2
+    slow = "" if is_alone else f", among {count // 2:,} of a host that needs 5 s"
+    return Row(
+        key="quick-alone" if is_alone else "quick-half",
+        title=title.format(f"{quick:,}", slow),
+        kind=Kind.HOSTS,
+        count=count,
+        workers=16,
+        milliseconds=5000,
+        quick_hosts=50,
+        slow_every=0 if is_alone else 2,
+        without=_SCRIPTS,
+    )
+
+
 ROWS = (
     Row(key="small", title="5,000 x 1 KiB, w=8", kind=Kind.SMALL, count=5000, workers=8),
     _slow(480, 8),
@@ -139,6 +178,19 @@ ROWS = (
         workers=8,
         rate=4 << 20,
     ),
+    Row(
+        key="mixed",
+        title="400 of a quick host, among 40 of a host that needs 2 s, w=8",
+        kind=Kind.HOSTS,
+        count=440,
+        workers=8,
+        milliseconds=2000,
+        quick_hosts=1,
+        slow_every=11,
+        without=_SCRIPTS,
+    ),
+    _half_of_a_slow_host(1000, is_alone=True),
+    _half_of_a_slow_host(2000, is_alone=False),
     _missing(50_000, is_ours_alone=False),
     _missing(10, is_ours_alone=True),
     _missing(5_000, is_ours_alone=True),

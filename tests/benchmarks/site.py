@@ -12,8 +12,8 @@ from pathlib import Path
 
 import trustme
 
-from tests.benchmarks.rows import MEDIUM_SIZE, Kind, Row
-from tests.benchmarks.slow_server import body_of
+from tests.benchmarks.rows import MEDIUM_SIZE, QUICK_MILLISECONDS, Kind, Row
+from tests.benchmarks.slow_server import BODY_SIZE, HOSTS, body_of
 from tests.support.nginx import Nginx, running_nginx
 from tests.support.processes import start_bound, stop
 from tests.support.waiting import wait_until
@@ -40,7 +40,7 @@ class BenchmarkSite:
 
     def prepare(self, row: Row) -> None:
         """Create the files of a row, if it needs any."""
-        if row.kind in (Kind.SLOW, Kind.MISSING):
+        if row.kind in (Kind.SLOW, Kind.HOSTS, Kind.MISSING):
             return
         folder = self._folder(row)
         folder.mkdir(exist_ok=True)
@@ -51,20 +51,40 @@ class BenchmarkSite:
     def urls(self, row: Row, count: int, *, run: int) -> Sequence[str]:
         """Return the first `count` URLs of a row, which have the run for the slow server."""
         names = [name for name, _ in zip(row.names(), range(count), strict=False)]
+        if row.kind is Kind.HOSTS:
+            return [self._url_of_host(row, n, name=name) for n, name in enumerate(names)]
         if row.kind is not Kind.SLOW:
             return [self.nginx.url(f"/{row.kind.name.lower()}/{name}") for name in names]
         start = f"http://127.0.0.1:{self.slow_port}/{row.milliseconds}"
         return [f"{start}/{row.failures(n)}/{run}/{name}" for n, name in enumerate(names)]
 
+    def _url_of_host(self, row: Row, n: int, *, name: str) -> str:
+        slow, *quick = HOSTS
+        is_slow = row.is_slow(n)
+        host = slow if is_slow else quick[n // 2 % row.quick_hosts]
+        milliseconds = row.milliseconds if is_slow else QUICK_MILLISECONDS
+        if row.quick_hosts == 1 and not is_slow:
+            milliseconds = 0
+        return f"http://{host}:{self.slow_port}/{milliseconds}/0/0/{name}"
+
+    def has_quick_files(self, row: Row, folder: Path) -> bool:
+        """Tell whether all files of the quick hosts are in a folder, and complete."""
+        there = (each for each in os.scandir(folder) if each.name.endswith(".bin"))
+        complete = {each.name for each in there if each.stat().st_size == BODY_SIZE}
+        return complete.issuperset(row.quick_names())
+
     def wrong_files(self, row: Row, folder: Path, *, count: int) -> Sequence[str]:
         """Return the names of wrong, unwanted and missing files in a folder."""
         wanted = set() if row.kind is Kind.MISSING else set(list(row.names())[:count])
         there = {path.name for path in folder.iterdir()}
+        if row.kind is Kind.HOSTS:
+            # The tool was stopped when the quick files were there.
+            wanted = there = set(row.quick_names())
         wrong = [name for name in wanted & there if not self._is_right(row, folder / name)]
         return sorted(wrong + list(wanted ^ there))
 
     def _is_right(self, row: Row, path: Path) -> bool:
-        if row.kind is Kind.SLOW:
+        if row.kind in (Kind.SLOW, Kind.HOSTS):
             return path.read_bytes() == body_of(path.name)
         return _are_equal(path, self._folder(row) / path.name)
 

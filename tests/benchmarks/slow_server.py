@@ -1,5 +1,7 @@
 """A slow HTTP server: `python slow_server.py` prints its port and serves on it.
 
+It serves on 127.0.0.1, and on the same port of the addresses of HOSTS.
+
 Requests for `/<milliseconds>/<failures>/<run>/<name>` are answered after the milliseconds. The
 first answers, as many as failures, are 503; later ones have a body made from the name. The
 server is a process of its own, so that no tool competes with it for the GIL.
@@ -13,8 +15,12 @@ import select
 import socket
 import time
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 
 BODY_SIZE = 1024
+HOSTS = tuple(f"127.0.1.{n}" for n in range(1, 52))
+"""Other addresses of the server, so that it is many hosts."""
 _HALF_A_MILLISECOND = 0.0005
 _RECEIVE_SIZE = 65536
 
@@ -28,17 +34,18 @@ class SlowServer:
     """A server with one epoll loop for all connections.
 
     Args:
-        listener: Listening socket.
+        listeners: Listening sockets.
     """
 
-    def __init__(self, listener: socket.socket) -> None:
-        self._listener = listener
-        listener.setblocking(False)
+    def __init__(self, listeners: Sequence[socket.socket]) -> None:
+        self._listeners = {each.fileno(): each for each in listeners}
         self._epoll = select.epoll()
-        self._epoll.register(listener, select.EPOLLIN)
+        for each in listeners:
+            each.setblocking(False)
+            self._epoll.register(each, select.EPOLLIN)
         self._clients: dict[int, socket.socket] = {}
         self._unread: dict[int, bytes] = {}
-        self._answers: list[tuple[float, int, int, bytes]] = []
+        self._answers: list[tuple[float, int, socket.socket, bytes]] = []
         self._order = itertools.count()
         self._asked: Counter[str] = Counter()
 
@@ -46,8 +53,8 @@ class SlowServer:
         """Serve until the process is killed."""
         while True:
             for descriptor, _ in self._epoll.poll(self._timeout()):
-                if descriptor == self._listener.fileno():
-                    self._accept()
+                if descriptor in self._listeners:
+                    self._accept(self._listeners[descriptor])
                 else:
                     self._receive(descriptor)
             self._answer_due()
@@ -58,10 +65,10 @@ class SlowServer:
             return None
         return max(0, round((self._answers[0][0] - time.monotonic()) * 1000)) / 1000
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                client, _ = self._listener.accept()
+                client, _ = listener.accept()
             except BlockingIOError:
                 return
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -86,7 +93,8 @@ class SlowServer:
             delay = int(target.split("/")[1]) / 1000
             answer = self._answer(target)
             due = time.monotonic() + delay
-            heapq.heappush(self._answers, (due, next(self._order), descriptor, answer))
+            client = self._clients[descriptor]
+            heapq.heappush(self._answers, (due, next(self._order), client, answer))
 
     def _answer(self, target: str) -> bytes:
         _, _, failures, _, name = target.split("/")
@@ -98,16 +106,24 @@ class SlowServer:
     def _answer_due(self) -> None:
         now = time.monotonic() + _HALF_A_MILLISECOND
         while self._answers and self._answers[0][0] <= now:
-            _, _, descriptor, answer = heapq.heappop(self._answers)
-            client = self._clients.get(descriptor)
-            if client is not None:
-                try:
-                    client.sendall(answer)
-                except OSError:
-                    continue
+            _, _, client, answer = heapq.heappop(self._answers)
+            # A client that was killed is closed.
+            with suppress(OSError):
+                client.sendall(answer)
+
+
+def main() -> None:
+    """Serve until the process is killed."""
+    with ExitStack() as opened:
+        first = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=4096))
+        port = first.getsockname()[1]
+        others = [
+            opened.enter_context(socket.create_server((host, port), backlog=4096))
+            for host in HOSTS
+        ]
+        print(port, flush=True)  # noqa: T201
+        SlowServer([first, *others]).serve()
 
 
 if __name__ == "__main__":
-    with socket.create_server(("127.0.0.1", 0), backlog=4096) as listening:
-        print(listening.getsockname()[1], flush=True)  # noqa: T201
-        SlowServer(listening).serve()
+    main()

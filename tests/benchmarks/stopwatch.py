@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+GIVE_UP_SECONDS = 60.0
+"""Seconds after which a command that is to be killed is given up."""
 _LOOK_EVERY = 0.01
 
 
@@ -30,8 +33,20 @@ class Cost:
     status: int
 
 
-def cost_of(command: Sequence[str], *, cwd: Path | None = None) -> Cost:
-    """Run a command to its end, without its output; return its cost."""
+def cost_of(
+    command: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    is_done: Callable[[], bool] | None = None,
+) -> Cost:
+    """Run a command, without its output; return its cost.
+
+    Args:
+        command: Program and arguments.
+        cwd: Working directory.
+        is_done: Function that is called often; the command is killed when it returns True, or
+            after a minute. None lets the command end by itself.
+    """
     began = time.monotonic()
     process = subprocess.Popen(
         command,
@@ -39,9 +54,17 @@ def cost_of(command: Sequence[str], *, cwd: Path | None = None) -> Cost:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=cwd,
+        start_new_session=True,
     )
     look = _PeakMemory(process.pid)
     look.start()
+    if is_done is not None:
+        pause = threading.Event()
+        while not (_has_ended(process.pid) or is_done()):
+            if time.monotonic() > began + GIVE_UP_SECONDS:
+                break
+            pause.wait(_LOOK_EVERY)
+        os.killpg(process.pid, signal.SIGKILL)
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.monotonic() - began
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -52,6 +75,11 @@ def cost_of(command: Sequence[str], *, cwd: Path | None = None) -> Cost:
         memory=look.peak,
         status=process.returncode,
     )
+
+
+def _has_ended(pid: int) -> bool:
+    """Tell whether a child process has ended; it can still be waited for."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 class _PeakMemory(threading.Thread):
