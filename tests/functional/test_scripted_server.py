@@ -120,7 +120,7 @@ def test_script_in_order(server: ScriptedServer) -> None:
 def test_flap(server: ScriptedServer) -> None:
     """A flapping path fails so many times, and then plays its action."""
     server.play("/x", *flap(2, Reply()))
-    assert statuses(server, 4) == [503, 503, 200, 200]
+    assert statuses(server, 4) == [500, 500, 200, 200]
 
 
 def test_new_script_starts_over(server: ScriptedServer) -> None:

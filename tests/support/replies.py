@@ -237,8 +237,8 @@ Action = Answer | Callable[[Request], Answer]
 
 
 def flap(times: int, then: Action, *, failing: Action | None = None) -> list[Action]:
-    """Return a script that fails `times` times, by default with 503, before `then`."""
-    failure = Reply(status=503) if failing is None else failing
+    """Return a script that fails `times` times, by default with 500, before `then`."""
+    failure = Reply(status=500) if failing is None else failing
     return [*[failure] * times, then]
 
 
