@@ -97,6 +97,7 @@ class ScriptedServer:
         self._played: dict[str, int] = {}
         self._requests: list[Request] = []
         self._live: set[_Connection] = set()
+        self._most_open = 0
         self._threads: list[_Connection] = []
         self._error: Exception | None = None
         for path, actions in (scripts or {}).items():
@@ -138,6 +139,12 @@ class ScriptedServer:
         """The number of accepted connections so far."""
         with self._news:
             return len(self._threads)
+
+    @property
+    def most_open(self) -> int:
+        """The largest number of connections that were open at the same time so far."""
+        with self._news:
+            return self._most_open
 
     def wait_for_requests(
         self, count: int, path: str | None = None, *, timeout: float = 60.0
@@ -214,6 +221,7 @@ class ScriptedServer:
             connection = _Connection(self, connected, number=len(self._threads) + 1)
             self._threads.append(connection)
             self._live.add(connection)
+            self._most_open = max(self._most_open, len(self._live))
             self._news.notify_all()
         connection.start()
 

@@ -1,0 +1,96 @@
+"""Limits and pauses of real hosts; the requests that the servers have got are the judge."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import CliResult, numbers, run_cli
+from tests.support.scripted_server import Reply, ScriptedServer
+
+FILES = 60
+KEPT = Reply(body=b"kept")
+
+
+@pytest.fixture
+def other() -> Iterator[ScriptedServer]:
+    """Yield a second server, which is another host."""
+    with ScriptedServer() as running:
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return the folder for the files of a test."""
+    return tmp_path
+
+
+def download(folder: Path, urls: Sequence[str], *options: str) -> CliResult:
+    """Download URLs with 16 workers."""
+    stdin = "".join(f"{url}\n" for url in urls).encode()
+    return run_cli("-", "-d", folder / "downloads", "-w16", *options, stdin=stdin)
+
+
+@pytest.mark.parametrize("cap", [1, 3])
+def test_a_cap_of_connections(server: ScriptedServer, folder: Path, *, cap: int) -> None:
+    """Never more connections than --per-host are open, idle ones included."""
+    server.play("/a", KEPT)
+    urls = [server.url(f"/a?{n}") for n in range(FILES)]
+    result = download(folder, urls, f"--per-host={cap}")
+    assert numbers(result) == (FILES, 0, 0), result
+    assert server.most_open == cap
+
+
+def test_a_cap_of_a_host_that_others_lead_to(
+    server: ScriptedServer, other: ScriptedServer, folder: Path
+) -> None:
+    """A redirect to a capped host waits for a place there; the other host is asked again."""
+    other.play("/b", KEPT)
+    for n in range(FILES):
+        server.play(f"/{n}", Reply(status=302, headers={"Location": other.url(f"/b?{n}")}))
+    rules = folder / "rules.txt"
+    rules.write_text(f"127.0.0.1:{other.port} per-host=2\n")
+    urls = [server.url(f"/{n}") for n in range(FILES)]
+    result = download(folder, urls, "--host-rules", str(rules))
+    assert numbers(result) == (FILES, 0, 0), result
+    assert other.most_open <= 2
+    assert other.count() == FILES
+    assert server.count() <= 2 * FILES
+
+
+def test_a_rate_of_requests(
+    server: ScriptedServer, other: ScriptedServer, folder: Path
+) -> None:
+    """No host gets more requests than --host-rate allows, through redirects neither."""
+    for n in range(FILES):
+        location = {"Location": server.url(f"/a?{n}")}
+        other.play(f"/{n}", Reply(status=302, headers=location))
+    server.play("/a", KEPT)
+    urls = [
+        (server if n % 2 else other).url(f"/{n}" if not n % 2 else "/a") for n in range(FILES)
+    ]
+    urls = [f"{url}?{n}" for n, url in enumerate(urls)]
+    result = download(folder, urls, "--host-rate=30/s")
+    assert numbers(result) == (FILES, 0, 0), result
+    for each in (server, other):
+        times = [request.time for request in each.requests()]
+        seconds = times[-1] - times[0]
+        assert seconds >= (len(times) - 1) / 30 * 0.95
+
+
+def test_a_pause_that_the_server_asks_for(server: ScriptedServer, folder: Path) -> None:
+    """After a Retry-After, no URL of the host is asked for until it is over."""
+    wait = Reply(status=429, headers={"Retry-After": "2"})
+    server.play("/a", KEPT, KEPT, wait, KEPT)
+    urls = [server.url(f"/a?{n}") for n in range(FILES)]
+    result = download(folder, urls, "--retry-on=429", "--retry-delay=0")
+    assert numbers(result) == (FILES, 0, 0), result
+    times = [request.time for request in server.requests()]
+    gaps = [b - a for a, b in itertools.pairwise(times)]
+    assert len(times) == FILES + 1
+    assert max(gaps) >= 1.9, "requests came in the pause"
+    # Those that ran already may finish; one probe follows.
+    assert gaps.index(max(gaps)) < 3 + 16
