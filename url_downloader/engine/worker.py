@@ -165,11 +165,13 @@ class Worker(StoppableThread):
 
     def _result(self, job: DownloadJob) -> JobResult:
         """Make an attempt; return its result."""
-        tasks, result = self._pool.tasks, None
+        tasks, result, refusal = self._pool.tasks, None, None
         if tasks.refusals or self.control.refusal is not None:
-            self._take_refusal(job)
+            refusal = self._take_refusal(job)
         try:
             result = self._attempt(job)
+            if refusal is not None and result.is_refused:
+                result = result._replace(retry_after=refusal.retry_after)
             if result.contact is not None and result.contact.trouble is not None:
                 with COMPUTE_TURN.released():
                     result = self._pool.judge(job, result)
@@ -178,8 +180,8 @@ class Worker(StoppableThread):
             tasks.done(job, result)
         return result
 
-    def _take_refusal(self, job: DownloadJob) -> None:
-        """Let the attempt fail without a request if the host is refused.
+    def _take_refusal(self, job: DownloadJob) -> JobResult | None:
+        """Let the attempt fail without a request if the host is refused; return the refusal.
 
         A file that exists already may still be kept.
         """
@@ -187,6 +189,7 @@ class Worker(StoppableThread):
         self.control.refusal = None
         if result is not None and result.kind is not None:
             self.control.refusal = AttemptError(result.kind, result.message)
+        return result
 
     def _attempt(self, job: DownloadJob) -> JobResult:
         assert self._downloader is not None

@@ -361,8 +361,8 @@ def test_a_job_for_a_busy_host_is_put_back_at_once() -> None:
 
 
 def test_a_refusal_is_for_one_job() -> None:
-    """A job of a host that is down fails with its refusal, and the next one does not."""
-    refusal = JobResult(kind=ErrorKind.HOST_DOWN, message="the host is down")
+    """A job of a refused host fails as the host says, and the next one does not."""
+    refusal = JobResult(kind=ErrorKind.RETRY_AFTER, message="too long", retry_after=3000.0)
 
     def attempt() -> JobResult:
         try:
