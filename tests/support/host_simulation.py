@@ -202,7 +202,7 @@ class HostSimulation:
 
     def ask(self, host: str, job: DownloadJob, *, on_head: Callable[[int], None]) -> Answer:
         """Send a request to a host, and wait for the end of the reply, or the failure."""
-        begin = self._elapsed()
+        begin = self.elapsed()
         self._begun[host] += 1
         answer = self._script_of(host)(Ask(begin, self._begun[host], job))
         status = None if answer.error else answer.status
@@ -210,7 +210,7 @@ class HostSimulation:
         if status is not None:
             on_head(status)
             self.time.sleep(answer.body_seconds)
-        self.log[host].append(Request(begin, self._elapsed(), job.job_id, status))
+        self.log[host].append(Request(begin, self.elapsed(), job.job_id, status))
         return answer
 
     def make_downloader(self, control: AttemptControl) -> SimulatedDownloader:
@@ -275,7 +275,7 @@ class HostSimulation:
         record = event.record
         if record.status.is_terminal:
             assert record.result is not None
-            self.ends[record.job.job_id] = End(self._elapsed(), record.result)
+            self.ends[record.job.job_id] = End(self.elapsed(), record.result)
             self._end_if_done()
 
     def _end_if_done(self) -> None:
@@ -283,7 +283,8 @@ class HostSimulation:
             for _ in range(self._setup.workers):
                 self.tasks.put(None)
 
-    def _elapsed(self) -> float:
+    def elapsed(self) -> float:
+        """Return the seconds since the begin of the run."""
         return self.time.now - START
 
 
