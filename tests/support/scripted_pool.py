@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from unittest import mock
 
+from url_downloader.config.host_settings import HostSettings
 from url_downloader.config.settings import PoolSettings, RetrySettings, Settings
 from url_downloader.engine.pool import JobPool
 from url_downloader.engine.run_summary import RunSummary
@@ -26,6 +27,7 @@ PATIENT = 60.0
 """Seconds that no passing test waits."""
 FOUR_WORKERS = PoolSettings(max_workers=4, queue_size=10)
 NO_DELAY = RetrySettings(delay=0.0)
+USUAL_HOSTS = HostSettings()
 Script = Callable[[DownloadJob, int], JobResult]
 """Function that returns the result of an attempt, from the job and the attempt's number."""
 
@@ -37,6 +39,7 @@ class ScriptedPool:
         script: Script of the attempts.
         pool: Settings of the pool.
         retry: Settings of retries.
+        hosts: Settings of the hosts.
         listeners: Listeners of the run.
         should_stop: Function that tells whether to stop; by default the method of this name.
         more: Other arguments of JobPool.
@@ -56,6 +59,7 @@ class ScriptedPool:
         *,
         pool: PoolSettings = FOUR_WORKERS,
         retry: RetrySettings = NO_DELAY,
+        hosts: HostSettings = USUAL_HOSTS,
         listeners: Sequence[EventListener] = (),
         should_stop: Callable[[], bool] | None = None,
         **more: Any,
@@ -69,7 +73,7 @@ class ScriptedPool:
         self._permits: list[None] = []
         with mock.patch.object(threading, "Semaphore", counted_semaphore(self._permits)):
             self.job_pool = JobPool(
-                Settings(retry=retry, pool=pool),
+                Settings(retry=retry, pool=pool, hosts=hosts),
                 listeners=[*listeners, self.on_event],
                 should_stop=should_stop or self.should_stop,
                 factory=self,
@@ -111,9 +115,13 @@ class ScriptedPool:
         self._attempts_by_job[job.job_id] += 1
         return self._script(job, self._attempts_by_job[job.job_id])
 
+    def control(self) -> AttemptControl:
+        """Return the control of the present thread, which is a worker's."""
+        return self._controls[threading.get_ident()]
+
     def wait_for_abort(self) -> None:
         """Wait in a worker's thread, as for a silent server, until the attempt is aborted."""
-        control = self._controls[threading.get_ident()]
+        control = self.control()
         near, far = socket.socketpair()
         with near, far:
             near.settimeout(PATIENT)
