@@ -212,6 +212,7 @@ def test_metrics(server: ScriptedServer, urls: Path, target: Path) -> None:
         "jobs/failed": 1,
         "list_read": 1,
         "parked_jobs": 0,
+        "no_network": 0,
         "in_flight_attempts": 0,
         "received_bytes_total": 1000,
         "retries_total": 0,

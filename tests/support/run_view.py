@@ -27,6 +27,7 @@ class StateFields(TypedDict, total=False):
     metrics: MetricsSnapshot
     is_list_read: bool
     hosts: HostTroubles
+    has_outage: bool
 
 
 def make_state(**fields: Unpack[StateFields]) -> PoolState:

@@ -142,6 +142,8 @@ def _troubles(
     state: PoolState, now: float, *, size: tuple[int, int], encoding: str
 ) -> Iterator[Text]:
     """Yield the rows of hosts in trouble: in a low window, or for many hosts, their numbers."""
+    if state.has_outage:
+        yield Text("no network: all URLs wait")
     columns, rows = size
     hosts = state.hosts
     most, number = rows // _ROWS_OF_A_HOST, sum(hosts.phases.values())

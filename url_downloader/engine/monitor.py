@@ -24,6 +24,7 @@ class PoolState(NamedTuple):
         metrics: Snapshot of the counters.
         is_list_read: Whether the list was read to its end.
         hosts: Hosts that are in trouble.
+        has_outage: Whether the network of this machine is gone.
     """
 
     tasks: int
@@ -33,17 +34,19 @@ class PoolState(NamedTuple):
     metrics: MetricsSnapshot
     is_list_read: bool = False
     hosts: HostTroubles = HostTroubles()
+    has_outage: bool = False
 
     def __str__(self) -> str:
         counts, metrics = self.counts, self.metrics
         hosts = f" | hosts: {self.hosts}" if self.hosts.phases else ""
+        outage = " | no network" if self.has_outage else ""
         return (
             f"tasks {self.tasks}, parked {self.parked}, retries {self.retries}, "
             f"in flight {metrics.in_flight} | "
             f"done {counts[JobStatus.SUCCESS]}, failed {counts[JobStatus.FAILED]}, "
             f"retrying {counts[JobStatus.RETRY_SCHEDULED]}, "
             f"pending {counts[JobStatus.PENDING]} of {sum(counts.values())} | "
-            f"{format_size(metrics.received)}, {format_size(metrics.rate)}/s{hosts}"
+            f"{format_size(metrics.received)}, {format_size(metrics.rate)}/s{hosts}{outage}"
         )
 
 

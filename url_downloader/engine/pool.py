@@ -143,8 +143,7 @@ class JobPool:
         )
 
     def _make_outage(self, hosts: HostSettings, factory: JobDownloaderFactory) -> Outage:
-        # The workers are made later, because they use the watch.
-        view = NetworkView(
+        view = NetworkView(  # The workers are made later, because they use the watch.
             life_signs=lambda: self._workers.life_signs(),  # noqa: PLW0108
             asked_hosts=lambda: self._workers.asked_hosts(),  # noqa: PLW0108
             is_reachable=factory.is_reachable,
@@ -255,6 +254,7 @@ class JobPool:
             metrics=self.metrics.snapshot(),
             is_list_read=self._producer.is_list_read,
             hosts=self._tasks.host_troubles(),
+            has_outage=self._outage.is_on,
         )
 
     def attempts(self) -> Sequence[tuple[str, Progress]]:

@@ -108,6 +108,7 @@ def _run_families(state: PoolState) -> Iterator[Metric]:
     for name, value, text in (
         ("list_read", state.is_list_read, "1 if the list was read to its end, else 0."),
         ("parked_jobs", state.parked, "URLs read ahead, and retries that are due."),
+        ("no_network", state.has_outage, "1 while this machine has no network, else 0."),
         ("in_flight_attempts", metrics.in_flight, "Attempts that are going on."),
     ):
         yield GaugeMetricFamily(f"url_downloader_{name}", text, value)

@@ -42,6 +42,7 @@ def run_of(
     counts: dict[JobStatus, int] | None = None,
     is_list_read: bool = False,
     hosts: HostTroubles | None = None,
+    has_outage: bool = False,
 ) -> FakeRunView:
     """Return a run, 50 seconds old, with these attempts."""
     state = make_state(
@@ -49,6 +50,7 @@ def run_of(
         metrics=MetricsSnapshot(seconds=50.0, received=3 * MIB, rate=2048.0),
         is_list_read=is_list_read,
         hosts=hosts or HostTroubles(),
+        has_outage=has_outage,
     )
     names = [f"worker-{n}" for n in range(len(attempts))]
     return FakeRunView(lambda: state, attempts=list(zip(names, attempts, strict=True)))
@@ -143,6 +145,12 @@ def test_hosts_in_trouble(rows: int, hosts: HostTroubles, shown: list[str]) -> N
     ]
     assert lines[0].startswith("file.bin ")
     assert " done, " in lines[-1]
+
+
+def test_an_outage() -> None:
+    """While the network is gone, a row above the whole run says so."""
+    assert texts(run_of(has_outage=True))[0] == "no network: all URLs wait"
+    assert "no network" not in "".join(texts(run_of()))
 
 
 def test_a_host_in_trouble() -> None:

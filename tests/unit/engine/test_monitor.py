@@ -76,6 +76,11 @@ def test_the_line() -> None:
     )
 
 
+def test_an_outage_is_told() -> None:
+    """While the network is gone, the line says so at its end."""
+    assert str(state()._replace(has_outage=True)) == f"{state()} | no network"
+
+
 def test_hosts_in_trouble_are_counted() -> None:
     """If hosts are in trouble, the line ends with their numbers."""
     paused = HostState(HostPhase.PAUSED, "HTTP 429", 9.0, "http://h")
