@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.hosts import POLICY, job_of
+from tests.support.hosts import POLICY, busy, good, job_of
 from tests.support.jobs import make_job
 from url_downloader.engine.host_order import HostOrder
 from url_downloader.engine.host_table import REST_SECONDS
@@ -199,3 +199,17 @@ def test_any_sequence_of_calls_keeps_the_rules(calls: list[tuple[str, int]]) -> 
         else:
             assert not model.listed + model.retries
     assert (order.listed, order.retries) == (len(model.listed), len(model.retries))
+
+
+def test_a_probe_takes_a_job_that_was_not_tried() -> None:
+    """After a pause the first attempt is of a job of the list; then retries come first."""
+    order = order_of("aaa")
+    job = take(order)
+    assert job is not None
+    order.done(job, busy(5.0))
+    order.add_retry(job)
+    order.now = 5.0
+    assert taken(order, 9) == "a1"
+    order.note_reply(job_of("a", 1), None, status=200)
+    order.done(job_of("a", 1), good())
+    assert taken(order, 9) == "a0 a2"

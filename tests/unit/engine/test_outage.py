@@ -199,6 +199,17 @@ def test_a_few_silent_hosts_are_down(asked: str) -> None:
     assert (bench.now, bench.tries, bench.calls) == (200.0, [], [])
 
 
+def test_hosts_that_failed_before_a_byte_do_not_count() -> None:
+    """A byte shows that the network is there, so the silence before was that of the hosts."""
+    bench = OutageBench()
+    for host in "abcd":
+        assert not bench.is_excused(host)
+    bench.hear(150.0)
+    bench.now = 170.0
+    assert not bench.is_excused("e")
+    assert (bench.now, bench.tries) == (170.0, [])
+
+
 def test_one_silent_host_of_many_waits_for_the_others() -> None:
     """While others are asked, a failure is held back; after 10 s it is the host's."""
     bench = OutageBench()
