@@ -10,6 +10,7 @@ import argparse
 import functools
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections import defaultdict
@@ -25,6 +26,8 @@ from tests.benchmarks.tools import OURS, TOOLS, Order, Tool
 
 _IN_MEMORY = Path("/dev/shm")
 _START = "start"
+_DEAD = "dead-name"
+_DEAD_URLS = 100_000
 _LONG = 100_000
 
 
@@ -45,6 +48,9 @@ def main() -> None:
                 tools = [each for each in tools if each.name in arguments.tools]
                 for entry in measurements.measure(row, tools, site=site):
                     table[entry.row, entry.tool] = entry
+            if _DEAD in arguments.rows:
+                entry = measurements.measure_dead_name()
+                table[entry.row, entry.tool] = entry
             if _START in arguments.rows:
                 for entry in measurements.measure_start(site):
                     table[entry.row, entry.tool] = entry
@@ -99,6 +105,16 @@ class Measurements:
         for name, each in costs.items():
             yield entry_of(row, name, count=1, costs=each)
 
+    def measure_dead_name(self) -> Entry:
+        """Measure how long many URLs of a dead name take after the end of their list."""
+        command = [sys.executable, "-m", "tests.benchmarks.dead_name", str(_DEAD_URLS)]
+        done = subprocess.run(command, capture_output=True, check=True, text=True)
+        seconds, look_ups = done.stdout.split()
+        cost = Cost(seconds=float(seconds), cpu=0.0, memory=0, status=0)
+        print(f"{_DEAD}: {look_ups} look-ups: {cost}", file=sys.stderr)  # noqa: T201
+        row = Row(key=_DEAD, title="", kind=Kind.MISSING, count=_DEAD_URLS, workers=8)
+        return entry_of(row, OURS, count=_DEAD_URLS, costs=[cost])
+
     def _once(self, row: Row, tool: Tool, *, site: BenchmarkSite) -> Cost:
         self._run += 1
         folder = self._scratch / "downloads"
@@ -128,7 +144,7 @@ class Measurements:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    keys = [*(row.key for row in ROWS), _START]
+    keys = [*(row.key for row in ROWS), _DEAD, _START]
     names = [tool.name for tool in TOOLS]
     parser.add_argument("--rows", nargs="+", choices=keys, default=keys, metavar="ROW")
     parser.add_argument("--tools", nargs="+", choices=names, default=names, metavar="TOOL")

@@ -37,7 +37,7 @@ class Goal:
 
 def goals_of(table: Table) -> Iterator[Goal]:
     """Yield the goals of the measured rows."""
-    for goals in (_small, _waits, _big, _flaky, _limited, _hosts, _long, _start):
+    for goals in (_small, _waits, _big, _flaky, _limited, _hosts, _dead_name, _long, _start):
         try:
             yield from goals(table)
         except KeyError:  # a row or tool that it compares was not measured
@@ -83,6 +83,11 @@ def _hosts(table: Table) -> Iterator[Goal]:
         yield Goal("mixed: seconds until the quick", table["mixed", OURS].seconds, 2.0)
     ratio = table["quick-half", OURS].seconds / table["quick-alone", OURS].seconds
     yield Goal("quick half: time, alone = 1", ratio, 1.15)
+
+
+def _dead_name(table: Table) -> Iterator[Goal]:
+    seconds = table["dead-name", OURS].seconds
+    yield Goal("100,000 URLs of a dead name: seconds after the list", seconds, 3.0)
 
 
 def _long(table: Table) -> Iterator[Goal]:
