@@ -14,10 +14,10 @@ MAX_FAILURES = 5
 """Failures in a row that open the breaker."""
 QUICK_PROBE = 2.0
 """Seconds before the first probe of a host that has never answered: it may be a wrong name."""
-LAST_QUICK_PROBE = 5.0
-"""Seconds between the first and the last probe of a host that has never answered."""
-MAX_QUICK_PROBES = 2
-"""Probes of a host that has never answered, before it counts as down."""
+SECOND_QUICK_PROBE = 5.0
+"""Seconds between the first two probes of a host that has never answered; later ones double."""
+MIN_QUICK_PROBES = 2
+"""Probes of a host that has never answered, at least, before it counts as down."""
 FIRST_PROBE = 5.0
 """Seconds before the first probe of a host that has answered in this run; they double."""
 MAX_PROBE = 60.0
@@ -107,9 +107,12 @@ class CircuitBreaker:
             self.probe_at = now + MAX_PROBE
         elif self._has_answered:
             self.probe_at = now + min(MAX_PROBE, FIRST_PROBE * 2**self._probes)
-        elif has_no_name or self._probes >= MAX_QUICK_PROBES:
+        elif has_no_name or self._probes >= MIN_QUICK_PROBES:
             least = QUICK_PROBE if has_no_name else self._patience.retry_seconds
             self.down_at = max(now, self._opened_at + least)
-            self.probe_at = self.down_at + MAX_PROBE
+            # Many retries ask for much patience: in this time the host may come back.
+            probe_at = now + min(MAX_PROBE, SECOND_QUICK_PROBE * 2 ** (self._probes - 1))
+            is_late = probe_at >= self.down_at
+            self.probe_at = self.down_at + MAX_PROBE if is_late else probe_at
         else:
-            self.probe_at = now + LAST_QUICK_PROBE
+            self.probe_at = now + SECOND_QUICK_PROBE

@@ -85,6 +85,19 @@ def test_a_host_that_never_answered_gets_the_time_of_the_retries(
     assert breaker.down_at == down_at
 
 
+@pytest.mark.parametrize(
+    ("retry_seconds", "times"),
+    [(17.0, [2.0, 7.0, 77.0]), (17.1, [2.0, 7.0, 17.0, 77.1]), (60.0, [2.0, 7.0, 17.0, 37.0])],
+)
+def test_probes_go_on_while_retries_are_due(
+    retry_seconds: float, times: Sequence[float]
+) -> None:
+    """With many retries, a host that never answered is probed at growing intervals, too."""
+    patience = Patience(outage_wait=600.0, retry_seconds=retry_seconds)
+    breaker = opened(has_answered=False, patience=patience)
+    assert probe_times(breaker, count=len(times)) == pytest.approx(times)
+
+
 def test_the_first_probe_alone_decides_nothing() -> None:
     """A name that exists is not given up after one probe."""
     breaker = opened(has_answered=False)
