@@ -140,8 +140,17 @@ class HostGate:
         if interval:
             self._next_start = max(self._next_start + interval, now + interval - SLACK)
 
-    def end(self, job_id: int, now: float) -> None:
-        """Note that an attempt has ended."""
+    def end(self, job_id: int, now: float, *, is_charged: bool = True) -> None:
+        """Note that an attempt has ended.
+
+        Args:
+            job_id: Number of the attempt's job.
+            now: Monotonic time, seconds.
+            is_charged: Whether its first request counts for the user's rate; False if the host
+                was not asked.
+        """
+        if not is_charged:
+            self._next_start -= self._limits.interval
         if self._is_counted(job_id):
             assert self._ramp is not None
             self._ramp.begun.remove(job_id)

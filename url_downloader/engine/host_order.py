@@ -10,7 +10,8 @@ There are few levels, because their numbers add up to no more than the running a
 46 with 1,024 workers. A host whose gate is closed stands in no level; a timer brings it back.
 
 A redirect may lead an attempt to another host. There it is a visitor, which counts as one more
-running attempt. If that host's gate is closed, the job waits there, and starts anew later.
+running attempt. If that host's gate is closed, the job waits there, and starts anew later; see
+`redirected_jobs`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from url_downloader.engine.host_policy import HostPolicy
 from url_downloader.engine.host_state import HostNews, HostPhase
 from url_downloader.engine.host_table import HostTable
 from url_downloader.engine.host_troubles import HostTroubles, find_troubles
+from url_downloader.engine.redirected_jobs import RedirectedJobs
 from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult
 from url_downloader.shared.url_parts import origin_text
 
@@ -69,11 +71,7 @@ class HostOrder:
         # Times at which gates open. Only the earliest one of a host counts.
         self._timers: list[tuple[float, int, Host]] = []
         self._timer_numbers = itertools.count()
-        # Hosts at which attempts are visitors; those of them that were counted before the first
-        # request there; and hosts to which jobs were redirected. All by number of the job.
-        self._visited: dict[int, list[Host]] = {}
-        self._reserved: dict[int, Host] = {}
-        self._targets: dict[int, str] = {}
+        self._redirected = RedirectedJobs()
 
     def add(self, job: DownloadJob) -> None:
         """Add a job of the list."""
@@ -86,8 +84,8 @@ class HostOrder:
 
     def add_retry(self, job: DownloadJob) -> None:
         """Add a job whose retry is due, or that was redirected to a host that has to wait."""
-        name = self._targets.get(job.job_id) or self._name_of(job.url)
-        self._add_retry(self._table.host(name), job)
+        names = self._name_of(job.url), *self._redirected.targets(job.job_id)
+        self._add_retry(self._table.host(names[-1]), job)
 
     def first(self) -> Host | None:
         """Return the host whose turn it is; None if no job may be started."""
@@ -103,13 +101,13 @@ class HostOrder:
     def start(self, host: Host) -> DownloadJob | None:
         """Remove the first waiting job of a host, count it as running, and return it.
 
-        Return None if the job was redirected, and now waits for the other one of its hosts.
+        Return None if the job was redirected, and now waits for another one of its hosts.
         """
         self._leave_level(host)
         job, is_retry = host.take()
         self.retries -= is_retry
         self.listed -= not is_retry
-        if self._targets and job.job_id in self._targets and not self._visit_other(host, job):
+        if self._redirected.targets(job.job_id) and not self._reserve(host, job):
             self._place(host)
             return None
         self._begin(host, job)
@@ -129,11 +127,12 @@ class HostOrder:
                 learn(home, result, policy=self._policy, job_id=job.job_id, now=self.now)
             else:
                 self._learn_elsewhere(home, result, job_id=job.job_id, name=contact.host)
-        self._end(home, job)
-        if self._visited:
-            self._reserved.pop(job.job_id, None)
-            for host in self._visited.pop(job.job_id, ()):
-                self._end(host, job)
+        has_to_wait = result is not None and result.kind is ErrorKind.HOST_BUSY
+        visits = self._redirected.end(job.job_id, has_to_wait=has_to_wait)
+        # A job that was refused was not charged at all of its hosts.
+        is_charged = result is None or result.is_refused
+        for host, is_asked in ((home, contact is not None), *visits):
+            self._end(host, job, is_charged=is_charged or is_asked)
 
     def visit(self, job: DownloadJob, name: str | None) -> JobResult | None:
         """Count an attempt at one more host; return a result if it must end at once instead.
@@ -144,23 +143,23 @@ class HostOrder:
         """
         if self._policy is None:
             return None
-        home, visited = self._name_of(job.url), self._visited.get(job.job_id, ())
+        home, redirected = self._name_of(job.url), self._redirected
         host = self._table.find_limited(name or home)
         if host is None or host.gate is None:
             return None
         result = None
-        if host is self._reserved.get(job.job_id):
-            del self._reserved[job.job_id]
-        elif host.name == home or host in visited:
+        if redirected.use_reserved(job.job_id, host):
+            return None
+        if host.name == home or redirected.visits(job.job_id, host):
             host.gate.charge(self.now)
             self._replace(host)
         elif host.gate.opens_at(self.now, host.running) > self.now:
-            self._targets[job.job_id] = host.name
+            redirected.add_target(job.job_id, host.name)
             result = _BUSY
         else:
             result = host.gate.begin(job.job_id, self.now)
             if result is None:
-                self._visited.setdefault(job.job_id, []).append(host)
+                redirected.visit(job.job_id, host)
                 self._count(host, 1)
         return result
 
@@ -196,21 +195,21 @@ class HostOrder:
         if not host.is_ready:
             self._place(host)
 
-    def _visit_other(self, host: Host, job: DownloadJob) -> bool:
-        """Count a redirected job at the other one of its hosts, if that may be asked now.
+    def _reserve(self, host: Host, job: DownloadJob) -> bool:
+        """Count a redirected job at its other hosts, if all of them may be asked now.
 
-        If not, the job waits there. Return whether it was counted.
+        If not, the job waits at one that must not. Return whether it was counted.
         """
-        home, target = self._name_of(job.url), self._targets[job.job_id]
-        other = self._table.host(home if host.name == target else target)
-        if other.gate is not None and other.gate.opens_at(self.now, other.running) > self.now:
-            self._add_retry(other, job)
-            return False
-        self._begin(other, job)
-        del self._targets[job.job_id]
-        visited = self._table.host(target)
-        self._visited[job.job_id] = [visited]
-        self._reserved[job.job_id] = visited
+        home = self._table.host(self._name_of(job.url))
+        targets = {self._table.host(name) for name in self._redirected.targets(job.job_id)}
+        others = {home, *targets} - {host}
+        for other in others:
+            if other.gate and other.gate.opens_at(self.now, other.running) > self.now:
+                self._add_retry(other, job)
+                return False
+        for other in others:
+            self._begin(other, job)
+        self._redirected.reserve(job.job_id, targets)
         return True
 
     def _begin(self, host: Host, job: DownloadJob) -> None:
@@ -221,10 +220,10 @@ class HostOrder:
                 self.refusals[job.job_id] = refusal
         self._count(host, 1)
 
-    def _end(self, host: Host, job: DownloadJob) -> None:
+    def _end(self, host: Host, job: DownloadJob, *, is_charged: bool) -> None:
         """Count one running attempt less at a host."""
         if host.gate is not None:
-            host.gate.end(job.job_id, self.now)
+            host.gate.end(job.job_id, self.now, is_charged=is_charged)
         self._count(host, -1)
 
     def _count(self, host: Host, change: int) -> None:

@@ -197,11 +197,13 @@ class Worker(StoppableThread):
             return self._downloader.attempt(job)
         except MemoryError:
             message = "this machine has too little memory for the attempt"
-            return JobResult(kind=ErrorKind.NO_MEMORY, message=message)
+            contact = self.control.contact()
+            return JobResult(kind=ErrorKind.NO_MEMORY, message=message, contact=contact)
         except Exception as error:  # noqa: BLE001 - logged without its text
             log_unexpected(log, error, doing=f"job {job.job_id}")
             message = f"bug of this program: {described(error)}"
-            return JobResult(kind=ErrorKind.INTERNAL, message=message)
+            contact = self.control.contact()
+            return JobResult(kind=ErrorKind.INTERNAL, message=message, contact=contact)
 
     def _visit(self, host: str | None) -> None:
         """Count one more request; raise an AttemptError if it must not be sent."""

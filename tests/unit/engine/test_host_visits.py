@@ -9,7 +9,7 @@ from url_downloader.config.host_settings import HostLimits
 from url_downloader.engine.host_order import HostOrder
 from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult
 
-B = name_of("b")
+B, C = name_of("b"), name_of("c")
 
 
 def order_with(limits: HostLimits | None = None) -> HostOrder:
@@ -42,9 +42,9 @@ def pause(order: HostOrder, host: str, seconds: float) -> None:
     order.done(job, busy(seconds))
 
 
-def put_back(order: HostOrder, job: DownloadJob) -> None:
-    """End an attempt whose second host must not be asked now."""
-    result = order.visit(job, B)
+def put_back(order: HostOrder, job: DownloadJob, host: str = B) -> None:
+    """End an attempt which is redirected to a host that must not be asked now."""
+    result = order.visit(job, host)
     assert result is not None
     assert result.kind is ErrorKind.HOST_BUSY
     order.done(job, result)
@@ -152,6 +152,72 @@ def test_a_reserved_request_counts_once_for_the_rate() -> None:
     assert take(order) is None
     order.now += 0.1
     assert take(order) == job_of("b", 6)
+
+
+def test_hosts_of_a_chain_that_are_free_by_turns() -> None:
+    """A job that goes to B and then to C, which both had to wait, starts when both are free."""
+    order = order_with(HostLimits(connections=1))
+    at_b, at_c = start(order, "b", 5), start(order, "c", 6)
+    job = start(order, "a")
+    put_back(order, job)
+    order.done(at_b, good())
+    assert take(order) == job
+    assert order.visit(job, B) is None
+    put_back(order, job, C)
+    at_b = start(order, "b", 7)
+    order.done(at_c, good())
+    assert take(order) is None
+    at_c = start(order, "c", 8)
+    order.done(at_b, good())
+    assert take(order) is None
+    order.done(at_c, good())
+    assert take(order) == job
+    assert [order.visit(job, host) for host in (B, C)] == [None, None]
+    order.done(job, good(C))
+    order.add(job_of("c", 9))
+    order.add(job_of("b", 9))
+    assert [take(order), take(order)] == [job_of("c", 9), job_of("b", 9)]
+
+
+def test_a_new_attempt_waits_for_no_other_host() -> None:
+    """A job that failed after a redirect is retried as soon as its own host may be asked."""
+    order = order_with(HostLimits(connections=1))
+    other = start(order, "b", 5)
+    job = start(order, "a")
+    put_back(order, job)
+    order.done(other, good())
+    assert take(order) == job
+    assert order.visit(job, B) is None
+    order.done(job, busy())
+    start(order, "b", 6)
+    order.add_retry(job)
+    assert take(order) == job
+
+
+def test_a_host_that_was_not_asked_is_not_charged() -> None:
+    """A job without a request, such as one whose file exists, takes none of the rate."""
+    order = order_with(HostLimits(interval=5.0))
+    for number in range(3):
+        order.done(start(order, "a", number), JobResult())
+    order.done(start(order, "a", 3), good())
+    order.add(job_of("a", 4))
+    assert take(order) is None
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_reserved_host_that_was_not_asked_is_not_charged(is_asked: bool) -> None:
+    """An attempt that is not redirected as before takes none of the second host's rate."""
+    order = order_with(HostLimits(interval=5.0))
+    order.done(start(order, "b", 5), good())
+    job = start(order, "a")
+    put_back(order, job)
+    order.now += 5.0
+    assert take(order) == job
+    if is_asked:
+        assert order.visit(job, B) is None
+    order.done(job, good(B if is_asked else None))
+    order.add(job_of("b", 6))
+    assert (take(order) is None) is is_asked
 
 
 def test_more_requests_to_a_host_delay_its_next_job() -> None:
