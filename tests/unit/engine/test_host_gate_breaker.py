@@ -224,3 +224,15 @@ def test_a_throttled_host_that_goes_and_comes_back() -> None:
     bench.attempt(good())
     assert not bench.is_refused()
     assert len(bench.begin_all()) == 3
+
+
+def test_a_running_probe_is_waited_for() -> None:
+    """A host does not count as down while a probe runs, even if its time is over."""
+    bench = GateBench(good_replies=1)
+    bench.fail(5)
+    bench.now += 599.0
+    probe = bench.begin()
+    bench.now += 10.0
+    assert (bench.opens_in, bench.is_refused()) == (inf, False)
+    bench.end(probe, REFUSED)
+    assert bench.refusal() is not None

@@ -6,7 +6,7 @@ import queue
 
 import pytest
 
-from tests.support.hosts import POLICY, job_of, make_policy
+from tests.support.hosts import POLICY, busy, job_of, make_policy
 from tests.support.jobs import make_job
 from tests.support.virtual_queue import VirtualQueue
 from url_downloader.config.host_settings import HostLimits
@@ -423,3 +423,19 @@ def test_retries_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert bench.take() == "a"
     assert bench.producer_calls == 1
     bench.put("a")
+
+
+def test_the_head_of_a_reply_wakes_a_worker() -> None:
+    """After a pause, the head of the probe's reply lets an idle worker start the next job."""
+    bench = VirtualQueue(4)
+    bench.put("aaa")
+    bench.queue.note_end_of_list()
+    started = [bench.queue.get_nowait(), bench.queue.get_nowait()]
+    for job in started:
+        assert job is not None
+        bench.queue.done(job, busy(5.0))
+    bench.clock = 5.0
+    assert bench.take() == "a"
+    bench.put("aa")
+    bench.at(7.0, lambda: bench.queue.note_reply(job_of("a"), None, status=200))
+    assert (bench.wait(), bench.clock) == ("a", 7.0)

@@ -269,3 +269,12 @@ def test_failures_belong_to_the_host_that_was_asked() -> None:
     assert [state.host for state in order.troubles(None).states] == [B]
     order.add(job_of("b", 9))
     assert take(order) is None
+
+
+def test_a_redirect_is_an_answer_of_the_first_host() -> None:
+    """A host that fails four times, redirects, and fails four times more has no trouble."""
+    order = order_with()
+    for number in range(9):
+        result = good(B) if number == 4 else REFUSED
+        order.done(start(order, "a", number), result)
+    assert not order.troubled
