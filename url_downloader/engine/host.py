@@ -59,8 +59,7 @@ class Host:
 
         Retries come first. A probe takes a job that was not tried, which loses less.
         """
-        is_probe = self.gate is not None and self.gate.awaits_probe
-        if self.retries and not (is_probe and self.listed):
+        if self.retries and not (self.listed and self.gate and self.gate.awaits_probe):
             job, self.retries = _without_first(self.retries)
             return job, True
         assert self.listed

@@ -32,11 +32,12 @@ def learn(
         job_id: Number of the attempt's job.
         now: Monotonic time, seconds.
     """
-    if is_good(result, policy):
+    is_answered = result.contact is not None and result.contact.is_answered
+    if is_answered and result.http_status not in policy.busy_statuses:
         note_good_reply(host)
         return
     gate = host.gate = host.gate or HostGate(policy)
-    if result.contact is not None and result.contact.is_answered:
+    if is_answered:
         host.has_answered = True
         running, good_replies = host.running, host.good_replies
         gate.note_busy_reply(

@@ -9,9 +9,7 @@ host is found without a search over all hosts. A level exists only while a host 
 There are few levels, because their numbers add up to no more than the running attempts: at most
 46 with 1,024 workers. A host whose gate is closed stands in no level; a timer brings it back.
 
-A redirect may lead an attempt to another host. There it is a visitor, which counts as one more
-running attempt. If that host's gate is closed, the job waits there, and starts anew later; see
-`redirected_jobs`.
+`redirected_jobs` tells what follows from a redirect to another host.
 """
 
 from __future__ import annotations
@@ -107,19 +105,18 @@ class HostOrder:
         job, is_retry = host.take()
         self.retries -= is_retry
         self.listed -= not is_retry
-        if self._redirected.targets(job.job_id) and not self._reserve(host, job):
+        is_redirected = self._redirected.has_any and self._redirected.targets(job.job_id)
+        if is_redirected and not self._reserve(host, job):
             self._place(host)
             return None
-        self._begin(host, job)
+        if host.gate is None:
+            self._count(host, 1)
+        else:
+            self._begin(host, job)
         return job
 
     def done(self, job: DownloadJob, result: JobResult | None) -> None:
-        """Count a started job as running no more.
-
-        Args:
-            job: Job that was started.
-            result: Result of its attempt; None if there was none.
-        """
+        """Count a started job as running no more; the result is None without an attempt."""
         home = self._hosts[self._name_of(job.url)]
         contact = None if result is None else result.contact
         if result is not None and contact is not None and self._policy is not None:
@@ -127,12 +124,14 @@ class HostOrder:
                 learn(home, result, policy=self._policy, job_id=job.job_id, now=self.now)
             else:
                 self._learn_elsewhere(home, result, job_id=job.job_id, name=contact.host)
-        has_to_wait = result is not None and result.kind is ErrorKind.HOST_BUSY
-        visits = self._redirected.end(job.job_id, has_to_wait=has_to_wait)
-        # A job that was refused was not charged at all of its hosts.
-        is_charged = result is None or result.is_refused
-        for host, is_asked in ((home, contact is not None), *visits):
-            self._end(host, job, is_charged=is_charged or is_asked)
+        if home.gate is None:
+            self._count(home, -1)
+        else:
+            self._end(home, job, result=result, is_asked=contact is not None)
+        if self._redirected.has_any:
+            has_to_wait = result is not None and result.kind is ErrorKind.HOST_BUSY
+            for host, is_asked in self._redirected.end(job.job_id, has_to_wait=has_to_wait):
+                self._end(host, job, result=result, is_asked=is_asked)
 
     def visit(self, job: DownloadJob, name: str | None) -> JobResult | None:
         """Count an attempt at one more host; return a result if it must end at once instead.
@@ -145,11 +144,9 @@ class HostOrder:
             return None
         home, redirected = self._name_of(job.url), self._redirected
         host = self._table.find_limited(name or home)
-        if host is None or host.gate is None:
+        if host is None or host.gate is None or redirected.use_reserved(job.job_id, host):
             return None
         result = None
-        if redirected.use_reserved(job.job_id, host):
-            return None
         if host.name == home or redirected.visits(job.job_id, host):
             host.gate.charge(self.now)
             self._replace(host)
@@ -220,9 +217,13 @@ class HostOrder:
                 self.refusals[job.job_id] = refusal
         self._count(host, 1)
 
-    def _end(self, host: Host, job: DownloadJob, *, is_charged: bool) -> None:
+    def _end(
+        self, host: Host, job: DownloadJob, *, result: JobResult | None, is_asked: bool
+    ) -> None:
         """Count one running attempt less at a host."""
         if host.gate is not None:
+            # A job that was refused was not charged at all of its hosts.
+            is_charged = is_asked or result is None or result.is_refused
             host.gate.end(job.job_id, self.now, is_charged=is_charged)
         self._count(host, -1)
 

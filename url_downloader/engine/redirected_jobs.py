@@ -19,10 +19,14 @@ MAX_TARGETS = 8
 class RedirectedJobs:
     """Hosts other than their own to which jobs were redirected, by number of the job.
 
+    Attributes:
+        has_any: Whether there has ever been such a job. Most runs have none, and save the time.
+
     Threads: one at a time; HostQueue calls all methods under its lock.
     """
 
     def __init__(self) -> None:
+        self.has_any = False
         # Names of hosts that had to wait; hosts where a running attempt counts; and those of
         # them that were counted before the first request there.
         self._targets: dict[int, tuple[str, ...]] = {}
@@ -31,10 +35,11 @@ class RedirectedJobs:
 
     def targets(self, job_id: int) -> Sequence[str]:
         """Return the names of the hosts that the job waits for, the last one last."""
-        return self._targets.get(job_id, ()) if self._targets else ()
+        return self._targets.get(job_id, ())
 
     def add_target(self, job_id: int, name: str) -> None:
         """Note that the job was redirected to a host that has to wait."""
+        self.has_any = True
         others = [each for each in self._targets.get(job_id, ()) if each != name]
         self._targets[job_id] = (*others, name)[-MAX_TARGETS:]
 
@@ -56,6 +61,7 @@ class RedirectedJobs:
 
     def visit(self, job_id: int, host: Host) -> None:
         """Note that an attempt counts at one more host."""
+        self.has_any = True
         self._visited.setdefault(job_id, []).append(host)
 
     def end(self, job_id: int, *, has_to_wait: bool) -> Sequence[tuple[Host, bool]]:
