@@ -36,6 +36,9 @@ REACHED_SECONDS = 0.2
 """Seconds for which a bare connection shows that the network is there."""
 TRY_SECONDS = 1.0
 """Seconds between two bare connections."""
+STOPPED_SECONDS = 5.0
+"""Seconds without a look of the watchdog, which looks four times a second, that show that the
+process was stopped: by SIGSTOP, or with its machine. It has not waited in this time."""
 _FIRST_WAIT = 0.01
 _LONGEST_WAIT = 0.25
 
@@ -132,7 +135,9 @@ class Outage:
         # Guards all fields below.
         self._changed = threading.Condition()
         self._heard = 0
-        self._heard_at = now()
+        self._heard_at = self._checked_at = now()
+        # Seconds since the last byte in which the process was stopped.
+        self._stopped_for = 0.0
         self._failed_hosts: set[str] = set()
         self._reached_at = self._tried_at = -SILENCE_SECONDS
         self._is_trying = False
@@ -156,10 +161,15 @@ class Outage:
         """Notice whether a byte has come, and whether an outage lasts too long."""
         count = self._view.life_signs()
         with self._changed:
+            now = self._now()
+            if now - self._checked_at > STOPPED_SECONDS:
+                self._stopped_for += now - self._checked_at
+            self._checked_at = now
             self._look(count)
             has_ended = self._was_told and not self.is_on
             self._was_told = self._was_told and not has_ended
-            is_too_long = self.is_on and self._now() - self._heard_at >= self._outage_wait
+            waited = now - self._heard_at - self._stopped_for
+            is_too_long = self.is_on and waited >= self._outage_wait
         if has_ended:
             log.warning("the network is back")
             self._on_end()
@@ -226,6 +236,7 @@ class Outage:
         if count == self._heard:
             return
         self._heard, self._heard_at = count, self._now()
+        self._stopped_for = 0.0
         self._failed_hosts.clear()
         self.is_on = False
         self._changed.notify_all()

@@ -108,6 +108,14 @@ class OutageBench:
         self.signs += 1
         self.outage.check()
 
+    def check_until(self, now: float) -> None:
+        """Have the watchdog look each second, until a time."""
+        while self.now < now - 1.0:
+            self.now += 1.0
+            self.outage.check()
+        self.now = now
+        self.outage.check()
+
     def judge(self, host: str = "a", result: JobResult = SILENT) -> JobResult:
         """Judge the result of an attempt at a host."""
         return self.outage.judge(job_of(host), result)
@@ -336,12 +344,26 @@ def test_a_second_outage_begins_anew() -> None:
 def test_an_outage_that_lasts_too_long(outage_wait: float, now: float) -> None:
     """The run ends when nothing has come for the outage wait, counted from the last byte."""
     bench = OutageBench(outage_wait)
+    bench.check_until(109.0)
     bench.begin()
-    bench.now = now - 0.1
-    bench.outage.check()
+    bench.check_until(now - 0.1)
     assert bench.calls == ["begin"]
-    bench.now = now
+    bench.check_until(now)
+    assert bench.calls == ["begin", "too long"]
+
+
+def test_a_process_that_was_stopped_has_not_waited() -> None:
+    """The time of a SIGSTOP, or of a machine that slept, is no part of the outage wait."""
+    bench = OutageBench(60.0)
+    bench.check_until(109.0)
+    bench.begin()
+    bench.check_until(120.0)
+    bench.check_until(bench.now + 0.5)
+    bench.now = 1120.5
     bench.outage.check()
+    bench.check_until(1159.5)
+    assert bench.calls == ["begin"]
+    bench.check_until(1160.0)
     assert bench.calls == ["begin", "too long"]
 
 
