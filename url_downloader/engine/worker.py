@@ -231,10 +231,11 @@ class Worker(StoppableThread):
                 log.info("%s %s: %d bytes", result.outcome, path, result.size)
                 pool.registry.succeed(job.job_id, result)
             case RetryIn(delay):
+                excused = record.excused + result.is_excused
                 log.warning(
                     "job %d: %s: %s; attempt %d of %d in %.1f s",
                     *(job.job_id, job.shown_url, result.message),
-                    *(record.attempts + 1, job.max_retries + 1 + record.excused, delay),
+                    *(record.attempts + 1, job.max_retries + 1 + excused, delay),
                 )
                 due = pool.clock.now() + delay
                 # The state changes first: the scheduler may give the job to a worker at once.

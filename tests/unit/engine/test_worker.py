@@ -327,6 +327,7 @@ def test_without_an_attempter_there_is_nothing_to_close() -> None:
     [
         (OK, logging.INFO, "downloads/file"),
         (BUSY, logging.WARNING, "attempt 2 of 5 in 1.0 s"),
+        (JobResult(kind=ErrorKind.NO_NETWORK), logging.WARNING, "attempt 2 of 6 in"),
         (NOT_FOUND, logging.ERROR, "HTTP 404"),
         (RuntimeError("boom"), logging.CRITICAL, "RuntimeError"),
     ],
