@@ -27,6 +27,7 @@ from url_downloader.engine.host_state import HostNews, HostPhase
 from url_downloader.engine.host_table import HostTable
 from url_downloader.engine.host_troubles import HostTroubles, find_troubles
 from url_downloader.engine.redirected_jobs import RedirectedJobs
+from url_downloader.shared.contact import Contact
 from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult
 from url_downloader.shared.url_parts import origin_text
 
@@ -153,11 +154,9 @@ class HostOrder:
         elif host.gate.opens_at(self.now, host.running) > self.now:
             redirected.add_target(job.job_id, host.name)
             result = _BUSY
-        else:
-            result = host.gate.begin(job.job_id, self.now)
-            if result is None:
-                redirected.visit(job.job_id, host)
-                self._count(host, 1)
+        elif (result := host.gate.begin(job.job_id, self.now)) is None:
+            redirected.visit(job.job_id, host)
+            self._count(host, 1)
         return result
 
     def note_reply(self, job: DownloadJob, name: str | None, *, status: int) -> None:
@@ -199,8 +198,7 @@ class HostOrder:
         """
         home = self._table.host(self._name_of(job.url))
         targets = {self._table.host(name) for name in self._redirected.targets(job.job_id)}
-        others = {home, *targets} - {host}
-        for other in others:
+        for other in (others := {home, *targets} - {host}):
             if other.gate and other.gate.opens_at(self.now, other.running) > self.now:
                 self._add_retry(other, job)
                 return False
@@ -214,6 +212,8 @@ class HostOrder:
         if host.gate is not None:
             refusal = host.gate.begin(job.job_id, self.now)
             if refusal is not None:
+                if host.name != self._name_of(job.url):
+                    refusal = refusal._replace(contact=Contact(host.name, is_answered=False))
                 self.refusals[job.job_id] = refusal
         self._count(host, 1)
 

@@ -178,6 +178,9 @@ class Worker(StoppableThread):
         finally:
             # Before the job is put back: then another worker may take it at once.
             tasks.done(job, result)
+        if refusal is not None and result.is_refused:
+            # Not before: the refused host was not asked, and has nothing to learn.
+            result = result._replace(contact=refusal.contact)
         return result
 
     def _take_refusal(self, job: DownloadJob) -> JobResult | None:

@@ -249,6 +249,20 @@ def test_a_refused_host_ends_the_attempt() -> None:
     assert result.kind is ErrorKind.HOST_DOWN
 
 
+def test_a_job_that_waits_for_a_host_which_is_down_is_refused_there() -> None:
+    """The refusal names the second host: nothing is wrong with the first one."""
+    order = order_with()
+    pause(order, "b", 1.0)
+    job = start(order, "a")
+    put_back(order, job)
+    order.now += 1.0
+    order.done(start(order, "b", 901), busy(1000.0))
+    assert take(order) == job
+    contact = order.refusals[1].contact
+    assert contact is not None
+    assert contact.host == B
+
+
 @pytest.mark.parametrize(("result", "is_at_b"), [(busy(5.0), False), (busy(5.0, host=B), True)])
 def test_a_pause_belongs_to_the_host_that_answered(result: JobResult, is_at_b: bool) -> None:
     """After a redirect, a 429 or 503 pauses the second host, not the first one."""

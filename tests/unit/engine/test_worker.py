@@ -14,6 +14,7 @@ from url_downloader.config.settings import RetrySettings
 from url_downloader.engine.host_queue import HostQueue
 from url_downloader.engine.worker import Clock, Worker, WorkerContext
 from url_downloader.shared.attempt_control import AttemptControl
+from url_downloader.shared.contact import Contact
 from url_downloader.shared.errors import AttemptError, TransitionError
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult, JobStatus
@@ -378,3 +379,18 @@ def test_a_refusal_is_for_one_job() -> None:
     bench.step(make_job(1), make_job(2))
     assert (bench.registry.get(1).result, bench.registry.get(2).result) == (refusal, OK)
     assert bench.tasks.refusals == {}
+
+
+def test_a_refusal_by_the_second_host_is_not_that_of_the_first() -> None:
+    """A job that waited for a host which is down now fails with that host as its contact."""
+    contact = Contact("http://b", is_answered=False)
+    refusal = JobResult(kind=ErrorKind.HOST_DOWN, message="the host is down")
+    bench = WorkerBench(refusal)
+    bench.tasks.refusals[1] = refusal._replace(contact=contact)
+    job = make_job(1)
+    bench.registry.add(job)
+    bench.registry.start(1)
+    bench.tasks.put(job)
+    assert bench.tasks.get() == job
+    bench.worker.setup()
+    assert bench.worker._result(job).contact == contact
