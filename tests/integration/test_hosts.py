@@ -11,6 +11,7 @@ import pytest
 from tests.support.cli import RunningCli
 from tests.support.output_folder import files_of
 from tests.support.scripted_server import Reply, ScriptedServer, Stall
+from tests.support.waiting import wait_until
 
 URLS = 5000
 
@@ -34,6 +35,7 @@ def test_a_signal_loses_no_url(servers: list[ScriptedServer], tmp_path: Path) ->
     with RunningCli(source, "-d", target, *options) as run:
         for server in servers:
             server.wait_for_requests(2)
+        wait_until(lambda: len(files_of(target)) > 0, what="a file")
         run.signal(signal.SIGTERM)
         result = run.wait_with_open_stdin()
     assert result.status == 128 + signal.SIGTERM, result
