@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from url_downloader.shared.models import JobEvent, JobRecord, JobResult, JobStatus
+from url_downloader.shared.models import ErrorKind, JobEvent, JobRecord, JobResult, JobStatus
 from url_downloader.shared.url_parts import origin_text
 
 RATE_WINDOW = 5
@@ -134,7 +134,8 @@ class Metrics:
         if status is JobStatus.SUCCESS:
             self._successes += 1
         elif status is JobStatus.RETRY_SCHEDULED:
-            self._retries += 1
+            # A job that has to wait for a host has not failed.
+            self._retries += result is None or result.kind is not ErrorKind.HOST_BUSY
         elif result is not None:
             self._failures[result.cause] += 1
             if result.is_refused:

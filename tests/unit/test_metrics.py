@@ -234,3 +234,12 @@ def test_a_snapshot_is_a_moment_and_travels(counted: ClockedMetrics) -> None:
     counted.event(RUNNING, FAILED, NOT_FOUND)
     assert (snapshot.failures, snapshot.http_statuses) == ({"http-404": 1}, {404: 1})
     assert pickle.loads(pickle.dumps(snapshot)) == snapshot
+
+
+def test_waiting_for_a_limited_host_is_no_retry() -> None:
+    """A redirect to a host that has to wait is not counted, unlike a failure."""
+    clocked = ClockedMetrics()
+    for kind in (ErrorKind.HOST_BUSY, ErrorKind.TIMEOUT, ErrorKind.HOST_BUSY):
+        clocked.event(PENDING, RUNNING)
+        clocked.event(RUNNING, WAITING, JobResult(kind=kind))
+    assert clocked.metrics.snapshot().retries == 1
