@@ -5,8 +5,10 @@ Independent of clock, queue and registry: the caller passes all numbers and the 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from url_downloader.config.settings import RetrySettings
 from url_downloader.shared.models import ErrorKind, JobRecord, JobResult
@@ -86,7 +88,7 @@ def decide(
     failures = record.attempts - record.excused
     has_no_retry_left = failures > record.job.max_retries
     if has_no_retry_left or not _is_worth_retrying(policy, result, previous=record.result):
-        return GiveUp(result)
+        return GiveUp(_with_hint(policy, result))
     if result.retry_after is None:
         return RetryIn(jitter(0.0, backoff_bound(policy, failures)))
     if policy.max_retry_after and result.retry_after > policy.max_retry_after:
@@ -116,6 +118,21 @@ def _is_worth_retrying(
     if result.kind in (ErrorKind.CLIENT_ERROR, ErrorKind.PROXY_REFUSED):
         return result.http_status in policy.retry_on
     return result.kind in RETRIED_KINDS
+
+
+def _with_hint(policy: RetrySettings, result: JobResult) -> JobResult:
+    """Return the final result; that of a 429 names the option that would try it again."""
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    is_client_error = result.kind is ErrorKind.CLIENT_ERROR
+    if is_client_error and result.http_status == status and status not in policy.retry_on:
+        return result._replace(message=_hinted(result.message))
+    return result
+
+
+@functools.lru_cache(maxsize=64)
+def _hinted(message: str) -> str:
+    """Return the message with the hint; all jobs share one string."""
+    return f"{message} (--retry-on 429 would try again)"
 
 
 def _refused_wait(policy: RetrySettings, result: JobResult) -> JobResult:

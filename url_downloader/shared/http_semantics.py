@@ -18,7 +18,6 @@ LONGEST_WAIT = 1e9
 """Seconds; upper bound for a Retry-After. About 30 years; more could overflow a clock."""
 _HINTS = {
     407: "; put the user and password that the proxy wants into --proxy or its variable",
-    429: " (--retry-on 429 would try again)",
 }
 _DELAY_SECONDS = re.compile(r"\d+", re.ASCII)
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')

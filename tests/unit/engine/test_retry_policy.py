@@ -309,3 +309,17 @@ def test_a_listed_429_honours_its_wait() -> None:
     policy = RetrySettings(retry_on=frozenset({429}))
     result = JobResult(kind=ErrorKind.CLIENT_ERROR, http_status=429, retry_after=7)
     assert delay_of(outcome(result, policy, luck=0)) == 7
+
+
+@pytest.mark.parametrize(
+    ("retry_on", "status", "has_hint"),
+    [(set(), 429, True), ({429}, 429, False), (set(), 403, False), ({403}, 429, True)],
+)
+def test_a_429_names_the_option(retry_on: set[int], status: int, has_hint: bool) -> None:
+    """A 429 that ends a job names the option that tries it again, unless it was given."""
+    result = JobResult(kind=ErrorKind.CLIENT_ERROR, message="HTTP", http_status=status)
+    policy = RetrySettings(retry_on=frozenset(retry_on))
+    decision = outcome(result, policy, max_retries=0)
+    assert isinstance(decision, GiveUp)
+    hint = " (--retry-on 429 would try again)"
+    assert decision.result == result._replace(message="HTTP" + hint * has_hint)

@@ -63,7 +63,7 @@ HEADERS = st.fixed_dictionaries({}, optional=VALIDATORS).map(CaseInsensitiveDict
         (
             429,
             ErrorKind.CLIENT_ERROR,
-            "HTTP 429 Too Many Requests (--retry-on 429 would try again)",
+            "HTTP 429 Too Many Requests",
         ),
         (499, ErrorKind.CLIENT_ERROR, "HTTP 499"),
         (500, ErrorKind.SERVER_ERROR, "HTTP 500 Internal Server Error"),
