@@ -34,7 +34,8 @@ def learn(
     """
     is_answered = result.contact is not None and result.contact.is_answered
     if is_answered and result.http_status not in policy.busy_statuses:
-        note_good_reply(host)
+        if host.gate is not None or host.good_replies < WINDOW:
+            note_good_reply(host)
         return
     gate = host.gate = host.gate or HostGate(policy)
     if is_answered:

@@ -111,7 +111,8 @@ class HostOrder:
             self._place(host)
             return None
         if host.gate is None:
-            self._count(host, 1)
+            host.running += 1
+            self._place(host)
         else:
             self._begin(host, job)
         return job

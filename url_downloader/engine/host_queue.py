@@ -153,7 +153,8 @@ class HostQueue(queue.Queue[DownloadJob | None]):
             result: Result of the attempt; None if there was none.
         """
         with self.mutex:
-            self._present().done(job, result)
+            self._order.now = self._now()
+            self._order.done(job, result)
             if self._idle.since:
                 self._idle.wake()
         if self._order.news:
