@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.support.cli import CliResult, numbers, run_cli
+from tests.support.cli import CliResult, RunningCli, numbers, run_cli
 from tests.support.scripted_server import Reply, ScriptedServer
+from tests.support.waiting import wait_until
 
 FILES = 60
+SOON = 20.0
+"""Seconds, generous, for the end of a run that was told to end."""
 KEPT = Reply(body=b"kept")
 
 
@@ -94,3 +98,23 @@ def test_a_pause_that_the_server_asks_for(server: ScriptedServer, folder: Path) 
     assert max(gaps) >= 1.9, "requests came in the pause"
     # Those that ran already may finish; one probe follows.
     assert gaps.index(max(gaps)) < 3 + 16
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_a_pause(
+    server: ScriptedServer, folder: Path, *, number: signal.Signals
+) -> None:
+    """A run whose only host is paused ends soon; no URL has failed, all are in the list."""
+    server.play("/a", Reply(status=429, headers={"Retry-After": "300"}))
+    source, failed = folder / "list.txt", folder / "failed.txt"
+    urls = [server.url(f"/a?{n}") for n in range(FILES)]
+    source.write_text("".join(f"{url}\n" for url in urls))
+    options = ("-d", folder / "downloads", "--retry-on=429", "--failed-out", failed)
+    with RunningCli(source, *options) as run:
+        wait_until(lambda: "no request to it for" in run.stderr_so_far(), what="the pause")
+        run.signal(number)
+        result = run.wait_with_open_stdin(SOON)
+    assert result.status == 128 + number, result
+    assert numbers(result) == (0, 0, FILES)
+    left = [line for line in failed.read_text().splitlines() if line.startswith("http")]
+    assert left == urls

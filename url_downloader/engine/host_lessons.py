@@ -37,6 +37,8 @@ def learn(
         if host.gate is not None or host.good_replies < WINDOW:
             note_good_reply(host)
         return
+    if not is_answered and result.kind not in UNREACHED_KINDS:
+        return
     gate = host.gate = host.gate or HostGate(policy)
     if is_answered:
         host.has_answered = True
@@ -44,7 +46,7 @@ def learn(
         gate.note_busy_reply(
             job_id, result, now=now, running=running, good_replies=good_replies
         )
-    elif result.kind in UNREACHED_KINDS:
+    else:
         gate.note_failure(job_id, result, now=now, has_answered=host.has_answered)
 
 
