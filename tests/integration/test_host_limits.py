@@ -109,9 +109,10 @@ def test_a_signal_in_a_pause(
     source, failed = folder / "list.txt", folder / "failed.txt"
     urls = [server.url(f"/a?{n}") for n in range(FILES)]
     source.write_text("".join(f"{url}\n" for url in urls))
-    options = ("-d", folder / "downloads", "--retry-on=429", "--failed-out", failed)
-    with RunningCli(source, *options) as run:
+    options = ("--retry-on=429", "--failed-out", failed, "--monitor-interval=0.1")
+    with RunningCli(source, "-d", folder / "downloads", *options) as run:
         wait_until(lambda: "no request to it for" in run.stderr_so_far(), what="the pause")
+        wait_until(lambda: f" of {FILES} |" in run.stderr_so_far(), what="the whole list")
         run.signal(number)
         result = run.wait_with_open_stdin(SOON)
     assert result.status == 128 + number, result
