@@ -19,8 +19,9 @@ from url_downloader.inputs.list_entry import OPTIONS, ListEntry, parse_option
 from url_downloader.naming.filenames import name_from_url
 from url_downloader.naming.name_claims import NameClaims
 from url_downloader.shared.errors import InputError, Rejection
+from url_downloader.shared.job_options import AttemptLimits
 from url_downloader.shared.line_reader import MAX_LINE
-from url_downloader.shared.models import AttemptLimits, DownloadJob
+from url_downloader.shared.models import DownloadJob
 from url_downloader.shared.urls import PLAIN_URL, split_url, without_secrets
 
 _MAX_SHOWN = 200

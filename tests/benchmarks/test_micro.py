@@ -19,8 +19,9 @@ from url_downloader.engine.host_queue import HostQueue
 from url_downloader.input_parser import InputParser
 from url_downloader.metrics import Metrics
 from url_downloader.naming.name_claims import NameClaims
+from url_downloader.shared.job_options import AttemptLimits
 from url_downloader.shared.job_registry import JobRegistry
-from url_downloader.shared.models import AttemptLimits, DownloadJob, JobResult
+from url_downloader.shared.models import DownloadJob, JobResult
 from url_downloader.storage.output_directory import OutputDirectory
 
 CHUNK = bytes(256 * 1024)

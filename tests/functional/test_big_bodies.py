@@ -27,7 +27,8 @@ from tests.support.scripted_server import (
 from tests.support.sizes import sizes_of
 from url_downloader.network import reply as http_wire
 from url_downloader.network.reply import MIN_PIPED_SIZE
-from url_downloader.shared.models import AttemptLimits, Checksum, ErrorKind, JobResult, Outcome
+from url_downloader.shared.job_options import AttemptLimits, Checksum
+from url_downloader.shared.models import ErrorKind, JobResult, Outcome
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "splice"), reason="no splice(2) here")
 MIB = 1 << 20

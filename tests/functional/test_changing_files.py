@@ -27,7 +27,8 @@ from tests.support.scripted_server import (
     ScriptedServer,
 )
 from url_downloader.config.settings import Existing, RetrySettings
-from url_downloader.shared.models import AttemptLimits, JobStatus, Outcome
+from url_downloader.shared.job_options import AttemptLimits
+from url_downloader.shared.models import JobStatus, Outcome
 from url_downloader.storage import part_file
 
 SEED = 20_240_603

@@ -30,7 +30,8 @@ from url_downloader.attempt.downloader import Downloader
 from url_downloader.config.settings import OutputSettings, Settings
 from url_downloader.process_jobs import DownloaderFactory
 from url_downloader.shared.attempt_control import AttemptControl
-from url_downloader.shared.models import AttemptLimits, ErrorKind, JobResult
+from url_downloader.shared.job_options import AttemptLimits
+from url_downloader.shared.models import ErrorKind, JobResult
 
 CASES = int(os.environ.get("URL_DOWNLOADER_FUZZ_CASES", "500"))
 CONTENT = {

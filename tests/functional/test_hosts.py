@@ -28,13 +28,8 @@ from url_downloader.engine.host_state import HostPhase
 from url_downloader.engine.monitor import PoolState
 from url_downloader.engine.worker import Clock
 from url_downloader.process_jobs import process_jobs
-from url_downloader.shared.models import (
-    AttemptLimits,
-    DownloadJob,
-    JobEvent,
-    JobResult,
-    JobStatus,
-)
+from url_downloader.shared.job_options import AttemptLimits
+from url_downloader.shared.models import DownloadJob, JobEvent, JobResult, JobStatus
 
 QUICK = 400
 SLOW = 40

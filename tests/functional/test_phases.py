@@ -32,7 +32,8 @@ from tests.support.scripted_server import (
     Stall,
     Trickle,
 )
-from url_downloader.shared.models import AttemptLimits, ErrorKind
+from url_downloader.shared.job_options import AttemptLimits
+from url_downloader.shared.models import ErrorKind
 from url_downloader.storage.part_file import PartFile
 
 EVERY = 0.05

@@ -15,8 +15,8 @@ from tests.support.waiting import wait_until
 from url_downloader.config.settings import OutputSettings, PoolSettings, Settings
 from url_downloader.engine.run_summary import RunSummary
 from url_downloader.process_jobs import process_jobs
+from url_downloader.shared.job_options import AttemptLimits
 from url_downloader.shared.models import (
-    AttemptLimits,
     DownloadJob,
     ErrorKind,
     EventListener,

@@ -32,7 +32,8 @@ from url_downloader.network.client_context import client_context
 from url_downloader.network.rate_limit import LEAST_BUFFER
 from url_downloader.network.route import Route
 from url_downloader.shared.attempt_control import AttemptControl
-from url_downloader.shared.models import AttemptLimits, ErrorKind, JobRecord, JobStatus
+from url_downloader.shared.job_options import AttemptLimits
+from url_downloader.shared.models import ErrorKind, JobRecord, JobStatus
 from url_downloader.shared.run_controls import RunControls
 
 pytestmark = pytest.mark.usefixtures("bare_environment")

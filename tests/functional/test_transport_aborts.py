@@ -12,7 +12,8 @@ from tests.support.http_requests import error_of, open_reply, receive
 from tests.support.scripted_server import Framing, Raw, Reply, ScriptedServer, Stall
 from url_downloader.network.client import HttpClient
 from url_downloader.shared.errors import AttemptError
-from url_downloader.shared.models import AttemptLimits, ErrorKind
+from url_downloader.shared.job_options import AttemptLimits
+from url_downloader.shared.models import ErrorKind
 
 BODY = b"0123456789"
 CHUNKED = Reply(body=BODY, framing=Framing.CHUNKED)

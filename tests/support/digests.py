@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from url_downloader.shared.models import Checksum
+from url_downloader.shared.job_options import Checksum
 
 
 def checksum(name: str, data: bytes) -> Checksum:

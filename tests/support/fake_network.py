@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from url_downloader.shared.errors import AttemptError
-from url_downloader.shared.models import AttemptLimits, ErrorKind
+from url_downloader.shared.job_options import AttemptLimits
+from url_downloader.shared.models import ErrorKind
 from url_downloader.shared.ports import Fields
 
 V1 = bytes(range(40))

@@ -14,7 +14,7 @@ from url_downloader.network.client import HttpClient
 from url_downloader.network.client_context import client_context
 from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.errors import AttemptError
-from url_downloader.shared.models import AttemptLimits
+from url_downloader.shared.job_options import AttemptLimits
 from url_downloader.shared.ports import Fields
 
 PATIENT = 60.0

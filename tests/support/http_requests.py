@@ -11,7 +11,7 @@ from tests.support.scripted_server import Reply
 from url_downloader.network.client import HttpClient
 from url_downloader.shared import ports
 from url_downloader.shared.errors import AttemptError
-from url_downloader.shared.models import AttemptLimits
+from url_downloader.shared.job_options import AttemptLimits
 from url_downloader.shared.ports import Fields
 
 

@@ -20,7 +20,8 @@ from url_downloader.config.settings import (
 )
 from url_downloader.engine.run_summary import RunSummary
 from url_downloader.process_jobs import process_jobs
-from url_downloader.shared.models import AttemptLimits, DownloadJob, JobEvent, JobRecord
+from url_downloader.shared.job_options import AttemptLimits
+from url_downloader.shared.models import DownloadJob, JobEvent, JobRecord
 from url_downloader.shared.run_controls import RunControls
 
 PATIENT = 10.0

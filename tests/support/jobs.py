@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import TypedDict, Unpack
 
+from url_downloader.shared.job_options import AttemptLimits, Checksum
 from url_downloader.shared.models import (
-    AttemptLimits,
-    Checksum,
     DownloadJob,
     ErrorKind,
     JobEvent,

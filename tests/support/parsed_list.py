@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from url_downloader.input_parser import InputParser
 from url_downloader.naming.name_claims import NameClaims
 from url_downloader.shared.errors import Rejection
-from url_downloader.shared.models import AttemptLimits
+from url_downloader.shared.job_options import AttemptLimits
 
 
 class ParsedList:

@@ -15,7 +15,7 @@ from url_downloader.input_parser import InputParser, normal_url
 from url_downloader.naming.filenames import fold, with_suffix
 from url_downloader.naming.name_claims import NameClaims
 from url_downloader.shared.errors import Rejection
-from url_downloader.shared.models import AttemptLimits
+from url_downloader.shared.job_options import AttemptLimits
 
 
 def test_a_job_holds_what_was_asked() -> None:

@@ -10,7 +10,8 @@ from email.utils import formatdate
 from url_downloader.config.settings import Existing
 from url_downloader.shared.checksums import Digester
 from url_downloader.shared.errors import AttemptError
-from url_downloader.shared.models import Checksum, ErrorKind, JobResult, Outcome, SourceFacts
+from url_downloader.shared.job_options import Checksum
+from url_downloader.shared.models import ErrorKind, JobResult, Outcome, SourceFacts
 from url_downloader.shared.ports import Disk, ExistingFile, Fields
 
 

@@ -44,7 +44,8 @@ from url_downloader.shared.http_semantics import (
     status_failure,
     strong_validator,
 )
-from url_downloader.shared.models import Checksum, DownloadJob, ErrorKind, JobResult, Outcome
+from url_downloader.shared.job_options import Checksum
+from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult, Outcome
 from url_downloader.shared.ports import Fields, Part, Reply
 from url_downloader.shared.text import format_size
 

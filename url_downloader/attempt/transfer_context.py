@@ -12,7 +12,8 @@ from url_downloader.attempt.content_codings import non_coding_words
 from url_downloader.attempt.overwrite_rules import OverwriteRules
 from url_downloader.config.settings import Existing, TransferSettings
 from url_downloader.shared.attempt_control import AttemptControl
-from url_downloader.shared.models import Checksum, DownloadJob
+from url_downloader.shared.job_options import Checksum
+from url_downloader.shared.models import DownloadJob
 from url_downloader.shared.once_logger import OnceLogger
 from url_downloader.shared.ports import Decoder, Disk, Naming, Reply, Transport
 

@@ -34,7 +34,7 @@ from url_downloader.config.settings import (
     TransferSettings,
 )
 from url_downloader.config.values import parse_seconds, parse_size
-from url_downloader.shared.models import CONNECT_TIMEOUT, AttemptLimits
+from url_downloader.shared.job_options import CONNECT_TIMEOUT, AttemptLimits
 
 _EPILOG = """\
 TIME is in seconds, or a number with s, m, h or d: 90, 1.5m, 2h.

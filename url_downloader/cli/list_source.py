@@ -23,8 +23,9 @@ from url_downloader.reports.unread_list import UnreadList
 from url_downloader.shared.checksums import parse_sums
 from url_downloader.shared.descriptors import close_read, is_regular
 from url_downloader.shared.errors import InputError
+from url_downloader.shared.job_options import Checksum
 from url_downloader.shared.line_reader import read_lines
-from url_downloader.shared.models import Checksum, DownloadJob
+from url_downloader.shared.models import DownloadJob
 from url_downloader.storage.output_directory import PARTS_FOLDER
 
 log = logging.getLogger(__package__)

@@ -14,7 +14,7 @@ from url_downloader.config.host_settings import HostSettings
 from url_downloader.config.ranges import check_range
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.shared.errors import ConfigError
-from url_downloader.shared.models import AttemptLimits
+from url_downloader.shared.job_options import AttemptLimits
 
 NEEDS_LOOK_AHEAD = (
     "--look-ahead: must not be 0 with --per-host, --host-rate, --host-rules or --backoff-on,"

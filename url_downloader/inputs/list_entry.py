@@ -13,7 +13,8 @@ from url_downloader.config.ranges import RANGES, range_of
 from url_downloader.config.values import parse_field, parse_seconds, parse_size
 from url_downloader.naming.filenames import safe_relative_path
 from url_downloader.shared.checksums import parse_checksum
-from url_downloader.shared.models import AttemptLimits, Checksum, DownloadJob
+from url_downloader.shared.job_options import AttemptLimits, Checksum
+from url_downloader.shared.models import DownloadJob
 
 _LIMITS: Mapping[str, Callable[[str], float]] = {
     "timeout": parse_seconds,

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from url_downloader.naming.name_claims import NameClaims
-from url_downloader.shared.models import Checksum, DownloadJob
+from url_downloader.shared.job_options import Checksum
+from url_downloader.shared.models import DownloadJob
 
 
 class ServerNames:

@@ -26,7 +26,8 @@ from url_downloader.network.request_head import header_block, request_line
 from url_downloader.network.request_plans import RequestPlan, first_hop, next_hop
 from url_downloader.shared.attempt_control import AttemptControl
 from url_downloader.shared.errors import AttemptError
-from url_downloader.shared.models import AttemptLimits, ErrorKind
+from url_downloader.shared.job_options import AttemptLimits
+from url_downloader.shared.models import ErrorKind
 from url_downloader.shared.ports import Fields, Phase
 from url_downloader.shared.text import printable
 from url_downloader.shared.url_parts import Origin, split_target, url_of

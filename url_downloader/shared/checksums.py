@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 
-from url_downloader.shared.models import Checksum
+from url_downloader.shared.job_options import Checksum
 from url_downloader.shared.ports import Chunk
 
 ALGORITHMS = {"md5": "md5", "sha-1": "sha1", "sha-256": "sha256", "sha-512": "sha512"}

@@ -6,15 +6,13 @@ All values are frozen, so that they can cross threads and processes. Pure.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from url_downloader.shared.contact import Contact
+from url_downloader.shared.job_options import AttemptLimits, Checksum
+from url_downloader.shared.ledger_entries import UrlHistory
 from url_downloader.shared.url_parts import without_credentials
-
-CONNECT_TIMEOUT = 10.0
-"""Seconds; limit for connecting that applies unless the user sets one."""
 
 
 class JobStatus(enum.StrEnum):
@@ -103,46 +101,6 @@ class Outcome(enum.StrEnum):
     NOT_MODIFIED = "not-modified"
 
 
-@dataclass(frozen=True, slots=True)
-class Checksum:
-    """Digest that a file must have.
-
-    Args:
-        algorithm: Name of the algorithm: `md5`, `sha-1`, `sha-256` or `sha-512`.
-        digest: Digest in lower-case hexadecimal.
-    """
-
-    algorithm: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptLimits:
-    """Limits of one attempt. 0 means no limit.
-
-    Args:
-        timeout: Seconds without a received byte.
-        connect_timeout: Seconds for the look-up of the host, the connection and the TLS
-            handshake together; None means 10, or `timeout` if that is less.
-        max_time: Seconds for the whole attempt.
-        speed_limit: Lowest average speed in bytes per second, after the first byte of a reply.
-        speed_time: Seconds over which the speed is averaged.
-    """
-
-    timeout: float = 30.0
-    connect_timeout: float | None = None
-    max_time: float = 0.0
-    speed_limit: float = 100
-    speed_time: float = 30.0
-
-    @property
-    def connect_seconds(self) -> float:
-        """Return the seconds for connecting; 0 means no limit."""
-        if self.connect_timeout is not None:
-            return self.connect_timeout
-        return min(self.timeout or CONNECT_TIMEOUT, CONNECT_TIMEOUT)
-
-
 class DownloadJob(NamedTuple):
     """URL of the list, with the options for it.
 
@@ -154,7 +112,9 @@ class DownloadJob(NamedTuple):
         limits: Limits of each attempt.
         headers: Extra header fields of requests, as (name, value) pairs.
         checksum: Checksum that the file must have; None without one.
-        is_named: Whether the user chose `output`; then a server can't change it.
+        is_named: Whether `output` is settled; then a server can't change it. The user, or a
+            server in an earlier run, chose it.
+        history: Facts that connect the URL with the ledger; None without a ledger.
     """
 
     job_id: int
@@ -165,6 +125,7 @@ class DownloadJob(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
     checksum: Checksum | None = None
     is_named: bool = False
+    history: UrlHistory | None = None
 
     def __repr__(self) -> str:
         # Headers and the URL may contain passwords.
@@ -208,6 +169,8 @@ class JobResult(NamedTuple):
         is_length_known: False if only the close of the connection ended the body.
         source: Origin and version of the file; None for a failure.
         contact: Last host that the attempt asked; None if it asked none.
+        mtime_ns: Time of the file's last change, in nanoseconds since the epoch; None unless
+            the file is known to be complete.
     """
 
     kind: ErrorKind | None = None
@@ -222,6 +185,7 @@ class JobResult(NamedTuple):
     is_length_known: bool = True
     source: SourceFacts | None = None
     contact: Contact | None = None
+    mtime_ns: int | None = None
 
     @property
     def is_excused(self) -> bool:
@@ -297,3 +261,19 @@ class JobEvent(NamedTuple):
 
 EventListener = Callable[[JobEvent], None]
 """Callable that the registry calls with each event."""
+
+
+class PassedOver(NamedTuple):
+    """URLs of the list that need no attempt, because their files are known to be complete.
+
+    Args:
+        number: Number of the URLs.
+        results: Their jobs and results; empty if they are only counted.
+    """
+
+    number: int
+    results: Sequence[tuple[DownloadJob, JobResult]] = ()
+
+
+ListItem = DownloadJob | PassedOver | None
+"""Item of a list that is read: a job, URLs without one, or None for nothing new yet."""

@@ -10,7 +10,8 @@ import enum
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
-from url_downloader.shared.models import AttemptLimits, Checksum, DownloadJob
+from url_downloader.shared.job_options import AttemptLimits, Checksum
+from url_downloader.shared.models import DownloadJob
 
 Fields = tuple[tuple[str, str], ...]
 """Header fields as (name, value) pairs."""

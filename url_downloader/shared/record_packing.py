@@ -11,9 +11,8 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any, overload
 
+from url_downloader.shared.job_options import AttemptLimits, Checksum
 from url_downloader.shared.models import (
-    AttemptLimits,
-    Checksum,
     DownloadJob,
     ErrorKind,
     JobRecord,
@@ -174,9 +173,9 @@ def _names(fields: Iterable[str], *, without: Iterable[str] = ()) -> Sequence[st
 
 
 _RECORD = _names(JobRecord._fields, without=("job", "status", "result"))
-_JOB = _names(DownloadJob._fields, without=("limits", "checksum"))
+_JOB = _names(DownloadJob._fields, without=("limits", "checksum", "history"))
 _LIMITS = [field.name for field in fields(AttemptLimits)]
-# The contact of an ended job is of no use any more.
+# The contact of an ended job is of no use any more, nor is its history.
 _RESULT = _names(JobResult._fields, without=("kind", "outcome", "source", "contact"))
 _SOURCE = _names(SourceFacts._fields, without=("digests",))
 _of_record = attrgetter(*_RECORD)

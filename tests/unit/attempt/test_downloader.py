@@ -11,7 +11,8 @@ import pytest
 from tests.support.attempts import Attempts
 from tests.support.fake_network import CUT, V1, FakeReply, Request, full
 from url_downloader.shared.errors import AttemptError
-from url_downloader.shared.models import AttemptLimits, ErrorKind, JobResult, SourceFacts
+from url_downloader.shared.job_options import AttemptLimits
+from url_downloader.shared.models import ErrorKind, JobResult, SourceFacts
 
 TEXT = b"hello, world! " * 10
 GZIPPED = gzip.compress(TEXT, mtime=0)

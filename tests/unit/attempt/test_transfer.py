@@ -12,7 +12,8 @@ import pytest
 from tests.support.attempts import Attempts
 from tests.support.digests import repr_digest, sha256
 from tests.support.fake_network import CUT, TAGS, V1, V2, FakeReply, chunked, cut, full, piece
-from url_downloader.shared.models import Checksum, ErrorKind, Outcome, SourceFacts
+from url_downloader.shared.job_options import Checksum
+from url_downloader.shared.models import ErrorKind, Outcome, SourceFacts
 
 DECEMBER = "Thu, 14 Dec 2023 22:13:20 GMT"
 NOVEMBER = "Tue, 14 Nov 2023 22:13:20 GMT"

@@ -24,7 +24,7 @@ from url_downloader.config.settings import (
     TransferSettings,
 )
 from url_downloader.shared.errors import ConfigError
-from url_downloader.shared.models import AttemptLimits
+from url_downloader.shared.job_options import AttemptLimits
 
 Part = Callable[..., object]
 

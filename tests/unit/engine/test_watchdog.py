@@ -7,7 +7,7 @@ import pytest
 from tests.support.jobs import make_job
 from url_downloader.engine.watchdog import Watchdog
 from url_downloader.shared.attempt_control import AttemptControl
-from url_downloader.shared.models import AttemptLimits
+from url_downloader.shared.job_options import AttemptLimits
 from url_downloader.shared.ports import Phase, Progress
 
 

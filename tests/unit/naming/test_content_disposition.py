@@ -20,7 +20,8 @@ from url_downloader.naming.content_disposition import suggested_name
 from url_downloader.naming.filenames import safe_component
 from url_downloader.naming.name_claims import NameClaims
 from url_downloader.naming.server_names import ServerNames
-from url_downloader.shared.models import Checksum, ErrorKind, Outcome
+from url_downloader.shared.job_options import Checksum
+from url_downloader.shared.models import ErrorKind, Outcome
 
 
 def raw(text: str, charset: str = "utf-8") -> str:

@@ -21,14 +21,8 @@ from url_downloader.naming.filenames import fold, name_from_url
 from url_downloader.naming.name_claims import NameClaims
 from url_downloader.reports.failed_list import check_writable, list_text, reason_of, write_list
 from url_downloader.shared.errors import OutputError
-from url_downloader.shared.models import (
-    AttemptLimits,
-    Checksum,
-    DownloadJob,
-    ErrorKind,
-    JobResult,
-    JobStatus,
-)
+from url_downloader.shared.job_options import AttemptLimits, Checksum
+from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult, JobStatus
 from url_downloader.storage.output_directory import PARTS_FOLDER
 
 SETTINGS = Settings()

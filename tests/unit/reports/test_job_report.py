@@ -14,14 +14,9 @@ from tests.support.reports import SCHEMA, read_report
 from url_downloader.engine.host_state import HostPhase, HostState
 from url_downloader.reports.job_report import Report, rfc3339
 from url_downloader.shared.contact import Contact
+from url_downloader.shared.job_options import Checksum
 from url_downloader.shared.job_registry import JobRegistry
-from url_downloader.shared.models import (
-    Checksum,
-    ErrorKind,
-    JobResult,
-    Outcome,
-    SourceFacts,
-)
+from url_downloader.shared.models import ErrorKind, JobResult, Outcome, SourceFacts
 
 BUSY = JobResult(
     kind=ErrorKind.SERVER_ERROR,

@@ -18,7 +18,7 @@ from url_downloader.shared.checksums import (
     parse_checksum,
     parse_sums,
 )
-from url_downloader.shared.models import Checksum
+from url_downloader.shared.job_options import Checksum
 
 DATA = b"The quick brown fox jumps over the lazy dog"
 HEX = {name: hashlib.new(known, DATA).hexdigest() for name, known in ALGORITHMS.items()}

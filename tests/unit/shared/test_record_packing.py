@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.jobs import NOT_FOUND, make_job, make_record
+from url_downloader.shared.job_options import AttemptLimits, Checksum
 from url_downloader.shared.models import (
-    AttemptLimits,
-    Checksum,
     DownloadJob,
     ErrorKind,
     JobRecord,
