@@ -9,7 +9,7 @@ from tests.support.jobs import NOT_FOUND, make_event, make_job, make_record
 from url_downloader.engine.run_summary import RunSummary
 from url_downloader.metrics import Metrics, MetricsSnapshot
 from url_downloader.shared.models import ErrorKind, JobRecord, JobResult, JobStatus
-from url_downloader.shared.record_packing import Records
+from url_downloader.shared.records import Records
 
 
 def failed(number: int, result: JobResult | None = NOT_FOUND) -> JobRecord:

@@ -10,7 +10,7 @@ from url_downloader.engine.run_limits import StopReason
 from url_downloader.metrics import MetricsSnapshot
 from url_downloader.shared.errors import Rejection
 from url_downloader.shared.models import ErrorKind, JobStatus
-from url_downloader.shared.record_packing import Records
+from url_downloader.shared.records import Records
 
 UNSUCCESSFUL = frozenset(JobStatus) - {JobStatus.SUCCESS}
 """Statuses of the jobs that did not succeed: failed, or not ended."""

@@ -34,6 +34,10 @@ class History(Protocol):
 class PastRecords(Protocol):
     """Records of ended jobs of this run, read from the ledger. All methods from any thread."""
 
+    @property
+    def is_on(self) -> bool:
+        """Tell whether records will be committed; False if the ledger can't be used."""
+
     def record(self, job_id: int) -> JobRecord | None:
         """Return the record of an ended job; None if it is not committed."""
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from url_downloader.shared.errors import TransitionError
+from url_downloader.shared.history import PastRecords
 from url_downloader.shared.models import (
     TRANSITIONS,
     DownloadJob,
@@ -19,14 +20,11 @@ from url_downloader.shared.models import (
     JobRecord,
     JobResult,
     JobStatus,
+    PassedOver,
 )
-from url_downloader.shared.record_packing import (
-    Records,
-    StoredRecord,
-    packed,
-    status_of,
-    unpacked,
-)
+from url_downloader.shared.record_changes import added, moved, passed_over
+from url_downloader.shared.record_packing import StoredRecord, packed, status_of, unpacked
+from url_downloader.shared.records import Records, Released
 from url_downloader.shared.unexpected import log_unexpected
 
 log = logging.getLogger(__package__)
@@ -35,13 +33,15 @@ log = logging.getLogger(__package__)
 class JobRegistry:
     """Registry with one frozen record per job, which each transition replaces.
 
-    The record of an ended job is packed into bytes, to save memory.
+    The record of an ended job is packed into bytes, to save memory. With a ledger, it leaves
+    memory when the ledger has it, and is read from there.
 
     Args:
         listeners: Callables that are called with each event, in the thread that made the
             transition, after the lock is released. If a listener raises, that is logged, and
             this listener is not called again.
         on_terminal: Called last for each event that ends a job, even if a listener raises.
+        past: Ledger that has the records which `release` has removed; None without one.
         now: Monotonic clock, seconds.
         utc_now: Wall clock, seconds since the epoch.
 
@@ -57,6 +57,7 @@ class JobRegistry:
         *,
         listeners: Sequence[EventListener] = (),
         on_terminal: Callable[[], object] = lambda: None,
+        past: PastRecords | None = None,
         now: Callable[[], float] = time.monotonic,
         utc_now: Callable[[], float] = time.time,
     ) -> None:
@@ -65,13 +66,16 @@ class JobRegistry:
         self._on_terminal = on_terminal
         self._now = now
         self._utc_now = utc_now
-        # Guards _stored, _live, _counts, _sequence, _listeners and listener_error. _listeners
-        # is replaced, never changed, so that _publish reads it without the lock.
+        self._past = past
+        # Guards all fields below, _listeners and listener_error. _listeners is replaced, never
+        # changed, so that _publish reads it without the lock.
         self._lock = threading.Lock()
-        # All records, in order of registration.
-        self._stored: list[StoredRecord] = []
-        # The records of jobs that have not ended, by number of the job.
+        # The records of jobs that have not ended, by number of the job, in list order.
         self._live: dict[int, JobRecord] = {}
+        # The records of ended jobs that have not left memory.
+        self._ended: dict[int, StoredRecord] = {}
+        self._last = 0
+        self._passed_over = 0
         self._counts = dict.fromkeys(JobStatus, 0)
         self._sequence = 0
 
@@ -82,20 +86,37 @@ class JobRegistry:
             TransitionError: The job's number is not the next one.
         """
         now = self._now()
-        record = JobRecord(
-            job=job,
-            status=JobStatus.PENDING,
-            attempts=0,
-            created_at=self._utc_now(),
-            since=now,
-        )
+        record = added(job, now=now, utc_now=self._utc_now())
         with self._lock:
-            if job.job_id != len(self._stored) + 1:
+            if job.job_id != self._last + 1:
                 raise self._refusal(job.job_id, JobStatus.PENDING)
-            self._stored.append(record)
+            self._last = job.job_id
             event = self._store(record, previous=None, now=now)
         self._publish(event)
         return record
+
+    def pass_over(self, passed: PassedOver) -> None:
+        """Count URLs of the list that need no attempt, and publish an event for each result.
+
+        Each URL takes the number of a job, but has no record.
+        """
+        now, utc_now = self._now(), self._utc_now()
+        with self._lock:
+            self._last += passed.number
+            self._passed_over += passed.number
+            self._counts[JobStatus.SUCCESS] += passed.number
+            events = [
+                self._event(passed_over(job, result, now=now, utc_now=utc_now), None, now=now)
+                for job, result in passed.results
+            ]
+        for event in events:
+            self._call_listeners(event)
+
+    def release(self, job_ids: Iterable[int]) -> None:
+        """Remove the records of ended jobs from memory, because the ledger has them now."""
+        with self._lock:
+            for job_id in job_ids:
+                self._ended.pop(job_id, None)
 
     def start(self, job_id: int) -> JobRecord:
         """Begin an attempt of a job and count it; the job is RUNNING.
@@ -135,21 +156,35 @@ class JobRegistry:
         return self._move(job_id, JobStatus.RETRY_SCHEDULED, result=result, due=due)
 
     def get(self, job_id: int) -> JobRecord:
-        """Return the record of a job.
+        """Return the record of a job; from the ledger without headers, limits and login.
 
         Raises:
-            KeyError: The job is unknown.
+            KeyError: The job is unknown, or its URL was passed over.
         """
         with self._lock:
-            if not 0 < job_id <= len(self._stored):
-                raise KeyError(job_id)
-            stored = self._stored[job_id - 1]
-        return unpacked(stored)
+            stored = self._live.get(job_id) or self._ended.get(job_id)
+            is_released = stored is None and 0 < job_id <= self._last
+        if stored is not None:
+            return unpacked(stored)
+        record = self._past.record(job_id) if self._past and is_released else None
+        if record is None:
+            raise KeyError(job_id)
+        return record
 
     def snapshot(self) -> Records:
         """Return all records in order of registration, as of one moment."""
         with self._lock:
-            return Records(self._stored.copy())
+            stored: dict[int, StoredRecord] = {**self._live, **self._ended}
+            counts, last = self._counts.copy(), self._last
+            counts[JobStatus.SUCCESS] -= self._passed_over
+        for each in stored.values():
+            counts[status_of(each)] -= 1
+        numbers = sorted(stored)
+        released = None
+        if self._past is not None and any(counts.values()):
+            others = frozenset(numbers)
+            released = Released(source=self._past, counts=counts, others=others, last=last)
+        return Records([stored[number] for number in numbers], released=released)
 
     def counts(self) -> Mapping[JobStatus, int]:
         """Return the number of jobs in each state, as of one moment."""
@@ -176,38 +211,47 @@ class JobRegistry:
             old = self._live.get(job_id)
             if old is None or status not in TRANSITIONS[old.status]:
                 raise self._refusal(job_id, status)
-            new = _moved(old, status, now=now, utc_now=utc_now, result=result, due=due)
+            new = moved(old, status, now=now, utc_now=utc_now, result=result, due=due)
             event = self._store(new, previous=old.status, now=now)
         self._publish(event)
         return new
 
     def _store(self, record: JobRecord, *, previous: JobStatus | None, now: float) -> JobEvent:
         """Replace the record. The caller holds the lock."""
-        job_id, is_over = record.job.job_id, record.status.is_terminal
-        self._stored[job_id - 1] = packed(record) if is_over else record
-        if is_over:
+        job_id = record.job.job_id
+        if record.status.is_terminal:
             del self._live[job_id]
+            # Packing is not worth its time for a record that leaves memory soon.
+            is_leaving = self._past is not None and self._past.is_on
+            self._ended[job_id] = record if is_leaving else packed(record)
         else:
             self._live[job_id] = record
         if previous is not None:
             self._counts[previous] -= 1
         self._counts[record.status] += 1
+        return self._event(record, previous, now=now)
+
+    def _event(self, record: JobRecord, previous: JobStatus | None, *, now: float) -> JobEvent:
+        """Return the next event. The caller holds the lock."""
         self._sequence += 1
         return JobEvent(sequence=self._sequence, time=now, previous=previous, record=record)
 
     def _refusal(self, job_id: int, wanted: JobStatus) -> TransitionError:
         """Return the error for a transition that is not allowed. The caller holds the lock."""
-        is_known = 0 < job_id <= len(self._stored)
-        current = status_of(self._stored[job_id - 1]) if is_known else None
+        stored = self._live.get(job_id) or self._ended.get(job_id)
+        current = None if stored is None else status_of(stored)
         return TransitionError(job_id, current, wanted)
 
     def _publish(self, event: JobEvent) -> None:
         try:
-            for listener in self._listeners:
-                self._call(listener, event)
+            self._call_listeners(event)
         finally:
             if event.record.status.is_terminal:
                 self._on_terminal()
+
+    def _call_listeners(self, event: JobEvent) -> None:
+        for listener in self._listeners:
+            self._call(listener, event)
 
     def _call(self, listener: EventListener, event: JobEvent) -> None:
         try:
@@ -220,32 +264,3 @@ class JobRegistry:
                 self._listeners = tuple(
                     other for other in self._listeners if other is not listener
                 )
-
-
-def _moved(
-    old: JobRecord,
-    status: JobStatus,
-    *,
-    now: float,
-    utc_now: float,
-    result: JobResult | None,
-    due: float | None,
-) -> JobRecord:
-    """Return the record after a transition at `now`, with `waited` and `worked` updated."""
-    spent = now - old.since
-    was_working = old.status is JobStatus.RUNNING
-    is_starting = status is JobStatus.RUNNING
-    return JobRecord(
-        job=old.job,
-        status=status,
-        attempts=old.attempts + is_starting,
-        created_at=old.created_at,
-        since=now,
-        started_at=utc_now if is_starting and old.started_at is None else old.started_at,
-        finished_at=utc_now if status.is_terminal else None,
-        waited=old.waited + (0.0 if was_working else spent),
-        worked=old.worked + (spent if was_working else 0.0),
-        excused=old.excused + (result is not None and result.is_excused),
-        due=due,
-        result=result or old.result,
-    )

@@ -9,7 +9,7 @@ import marshal
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from operator import attrgetter
-from typing import Any, overload
+from typing import Any
 
 from url_downloader.shared.job_options import AttemptLimits, Checksum
 from url_downloader.shared.models import (
@@ -31,64 +31,18 @@ _STATUSES = tuple(JobStatus)
 _STATUS_BITS = 0x0F
 _REFUSED_BIT = 0x10
 _LAST_BYTES = {
-    (status, is_refused): bytes([number | is_refused * _REFUSED_BIT])
+    (status, refused): bytes([number | refused * _REFUSED_BIT])
     for number, status in enumerate(_STATUSES)
-    for is_refused in (False, True)
+    for refused in (False, True)
 }
 """Last byte of a packed record, by its state and whether the job was refused.
 
 It tells them without the time that unpacking takes."""
 
 
-class Records(Sequence[JobRecord]):
-    """Sequence of records in order of registration; each is unpacked when it is read.
-
-    Args:
-        stored: Stored records; the caller must not change this sequence afterwards.
-
-    Threads: any.
-    """
-
-    def __init__(self, stored: Sequence[StoredRecord] = ()) -> None:
-        self._stored = stored
-
-    def with_status(self, *statuses: JobStatus) -> Records:
-        """Return the records in one of these states."""
-        return Records([each for each in self._stored if status_of(each) in statuses])
-
-    def asked(self) -> Records:
-        """Return the records of the jobs that were not refused; see `JobResult.is_refused`."""
-        return Records([each for each in self._stored if not _is_refused(each)])
-
-    def __len__(self) -> int:
-        return len(self._stored)
-
-    @overload
-    def __getitem__(self, index: int) -> JobRecord: ...
-    @overload
-    def __getitem__(self, index: slice) -> Records: ...
-    def __getitem__(self, index: int | slice) -> JobRecord | Records:
-        if isinstance(index, slice):
-            return Records(self._stored[index])
-        return unpacked(self._stored[index])
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    def __hash__(self) -> int:
-        return hash(tuple(self))
-
-    def __repr__(self) -> str:
-        return f"Records({list(self)!r})"
-
-    def __reduce__(self) -> tuple[type[Records], tuple[list[JobRecord]]]:
-        # Other versions of Python may not read the packed form, so it is not pickled.
-        return Records, (list(self),)
-
-
 def packed(record: JobRecord) -> StoredRecord:
     """Return the record packed into bytes; the record itself if marshal can't write a value."""
-    job, is_refused = record.job, _is_refused(record)
+    job, refused = record.job, is_refused(record)
     values = (
         _of_record(record),
         _of_job(job),
@@ -97,7 +51,7 @@ def packed(record: JobRecord) -> StoredRecord:
         None if record.result is None else _plain_result(record.result),
     )
     try:
-        return marshal.dumps(values) + _LAST_BYTES[record.status, is_refused]
+        return marshal.dumps(values) + _LAST_BYTES[record.status, refused]
     except ValueError:
         return record
 
@@ -127,7 +81,7 @@ def status_of(stored: StoredRecord) -> JobStatus:
     return stored.status
 
 
-def _is_refused(stored: StoredRecord) -> bool:
+def is_refused(stored: StoredRecord) -> bool:
     """Tell whether the job of a stored record was refused, without unpacking it."""
     if isinstance(stored, bytes):
         return bool(stored[-1] & _REFUSED_BIT)

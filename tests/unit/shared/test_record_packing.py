@@ -21,7 +21,8 @@ from url_downloader.shared.models import (
     JobStatus,
     SourceFacts,
 )
-from url_downloader.shared.record_packing import Records, packed, unpacked
+from url_downloader.shared.record_packing import packed, unpacked
+from url_downloader.shared.records import Records
 
 
 def any_of(words: type, **others: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
