@@ -26,9 +26,8 @@ from url_downloader.engine.run_limits import StopReason
 from url_downloader.engine.run_summary import RunSummary
 from url_downloader.input_parser import InputParser
 from url_downloader.inputs.list_entry import OPTIONS
-from url_downloader.naming.name_claims import NameClaims
-from url_downloader.naming.server_names import ServerNames
 from url_downloader.process_jobs import process_jobs
+from url_downloader.run_history import ListFacts, opened_history
 from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.errors import (
     ConfigError,
@@ -48,7 +47,6 @@ from url_downloader.shared.models import (
     Outcome,
 )
 from url_downloader.shared.run_controls import RunControls
-from url_downloader.storage.output_directory import PARTS_FOLDER
 
 __all__ = [
     "AddressFamily",
@@ -199,22 +197,23 @@ def _run(
     source: _Source, settings: Settings, *, listeners: Sequence[EventListener]
 ) -> RunSummary:
     check_proxy_trust(settings.dial, settings.server.proxy, environment=os.environ)
-    claims = NameClaims(reserved=[PARTS_FOLDER])
-    parser = InputParser(
-        source="urls",
-        claims=claims,
-        limits=settings.transfer.limits,
-        max_retries=settings.retry.max_retries,
-        on_rejected=source.note_rejection,
-        on_note=lambda note: log.info("%s", note),
-    )
-    return process_jobs(
-        parser.parse(source.lines()),
-        settings,
-        names=ServerNames(claims, {}),
-        listeners=listeners,
-        controls=RunControls(should_stop=source.must_end),
-    )
+    facts = ListFacts(wants_results=bool(listeners))
+    with opened_history(settings, facts) as history:
+        parser = InputParser(
+            source="urls",
+            rules=history.rules,
+            limits=settings.transfer.limits,
+            max_retries=settings.retry.max_retries,
+            on_rejected=source.note_rejection,
+            on_note=lambda note: log.info("%s", note),
+        )
+        history.connect(parser)
+        return process_jobs(
+            parser.parse(source.lines()),
+            settings,
+            context=history.context(RunControls(should_stop=source.must_end)),
+            listeners=listeners,
+        )
 
 
 def _lines_of(url: Url) -> Iterator[bytes]:

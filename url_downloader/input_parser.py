@@ -1,7 +1,8 @@
 """The parser of a list: from its lines, as users and aria2 write them, to jobs.
 
-`inputs.list_entry` parses the options of an entry, and `naming` claims the names of files.
-This module is independent of files on the disk and of the run.
+`inputs.list_entry` parses the options of an entry. `inputs.job_maker` makes the jobs of a block
+of entries: all that can be read without waiting, up to BLOCK_SIZE. This module is independent
+of files on the disk and of the run.
 """
 
 from __future__ import annotations
@@ -9,23 +10,23 @@ from __future__ import annotations
 import codecs
 import contextlib
 import functools
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 
 import validators
 
+from url_downloader.inputs.job_maker import JobMaker, JobRules
 from url_downloader.inputs.list_entry import OPTIONS, ListEntry, parse_option
-from url_downloader.naming.filenames import name_from_url
-from url_downloader.naming.name_claims import NameClaims
 from url_downloader.shared.errors import InputError, Rejection
 from url_downloader.shared.job_options import AttemptLimits
-from url_downloader.shared.line_reader import MAX_LINE
-from url_downloader.shared.models import DownloadJob
+from url_downloader.shared.line_reader import GAP, MAX_LINE
+from url_downloader.shared.models import DownloadJob, ListItem
 from url_downloader.shared.urls import PLAIN_URL, split_url, without_secrets
 
 _MAX_SHOWN = 200
 """Characters of a line that a message shows, at most."""
+BLOCK_SIZE = 500
+"""Entries of a block, at most: for larger ones, look-ups in the ledger are no faster."""
 _YIELD_EVERY = 100
 """Lines after which `parse` yields even without a job, so that it does not block its caller."""
 
@@ -45,7 +46,7 @@ class InputParser:
 
     Args:
         source: Name of the list, for messages.
-        claims: Claims of file names, one for each job.
+        rules: Rules for the jobs.
         limits: Limits of the attempts of a job whose options set none.
         max_retries: Number of retries of a job whose options set none.
         on_rejected: Called with each line that led to no job, but not with repetitions.
@@ -63,64 +64,71 @@ class InputParser:
         self,
         *,
         source: str,
-        claims: NameClaims,
+        rules: JobRules,
         limits: AttemptLimits,
         max_retries: int,
         on_rejected: Callable[[Rejection], None],
         on_note: Callable[[str], None],
     ) -> None:
-        self.rejected = 0
-        self.repeated = 0
+        self.rejected = self.repeated = 0
         self.error: InputError | None = None
         self._source = _printable(source)
-        self._claims = claims
         self._limits = limits
         self._max_retries = max_retries
         self._on_rejected = on_rejected
         self._on_note = on_note
         self._line = 0
-        self._jobs = 0
         self._entry: ListEntry | None = None
+        self._block: list[ListEntry] = []
         # After a valid URL the file counts as a list, even if a later line has a NUL.
         self._is_list = False
         self._without_url = _NO_URL_YET
-        self._first_lines: dict[bytes, int] = {}
         self._noted: set[str] = set()
-        self._no_options = ListEntry(0, "", limits, max_retries).options
+        self._maker = JobMaker(
+            rules,
+            no_options=ListEntry(0, "", limits, max_retries).options,
+            on_repeated=self._note_repeated,
+            on_rejected=self._reject_path,
+        )
 
-    def parse(self, lines: Iterable[bytes | None]) -> Iterator[DownloadJob | None]:
+    def parse(self, lines: Iterable[bytes | None]) -> Iterator[ListItem]:
         """Yield the jobs in the order of the list; None means that there is no job yet.
 
-        A job is yielded when no option can follow: at the next URL, at a None in `lines`, or at
-        the end. A None now and then keeps the caller responsive. If `lines` raises OSError,
-        the iteration ends, and `error` is set.
+        A job is yielded when no option can follow, and no more lines can be read without
+        waiting: at a GAP or None in `lines`, at the end of a block, or at the end. A None now
+        and then keeps the caller responsive. If `lines` raises OSError, the iteration ends, and
+        `error` is set.
         """
         for raw in self._readable(lines):
+            if raw is GAP:
+                yield from self._jobs()
+                continue
             if raw is None:
-                yield from self._finish()
+                self._finish()
+                yield from self._jobs()
                 yield None
                 continue
             self._line += 1
             if (self._line == 1 or b"\0" in raw) and self._is_foreign(raw):
-                return
-            # Lists that were joined by cat have a byte order mark in their middle, too.
-            line = raw.removeprefix(codecs.BOM_UTF8)
-            bare = line.strip()
-            if bare[:1] in _IDLE:
-                pass
-            elif line[0] in b" \t" and not _URL_START.match(bare):
-                self._take_option(bare)
-            else:
-                yield from self._finish()
-                self._take_url(bare)
+                break
+            self._take_line(raw)
+            if len(self._block) == BLOCK_SIZE:
+                yield from self._jobs()
             if self._line % _YIELD_EVERY == 0:
                 yield None
-        yield from self._finish()
+        self._finish()
+        yield from self._jobs()
 
     def is_known(self, url: str) -> bool:
         """Tell whether a job was yielded for this URL, in normal form and without options."""
-        entry = ListEntry(self._line, url, self._limits, self._max_retries)
-        return self._key(entry) in self._first_lines
+        return self._maker.is_known(ListEntry(self._line, url, self._limits, self._max_retries))
+
+    def release(self, job: DownloadJob) -> None:
+        """Forget the name and the entry of a job, because the ledger has them now.
+
+        Call it from any thread.
+        """
+        self._maker.release(job)
 
     def _is_foreign(self, raw: bytes) -> bool:
         """Tell whether the line shows that the file is not a list; if so, reject the line."""
@@ -140,6 +148,18 @@ class InputParser:
                 f"{self._source}: can't be read after line {self._line}: "
                 f"{error.strerror or error}; the rest is not downloaded"
             )
+
+    def _take_line(self, raw: bytes) -> None:
+        # Lists that were joined by cat have a byte order mark in their middle, too.
+        line = raw.removeprefix(codecs.BOM_UTF8)
+        bare = line.strip()
+        if bare[:1] in _IDLE:
+            return
+        if line[0] in b" \t" and not _URL_START.match(bare):
+            self._take_option(bare)
+        else:
+            self._finish()
+            self._take_url(bare)
 
     def _take_url(self, bare: bytes) -> None:
         try:
@@ -170,33 +190,28 @@ class InputParser:
         except ValueError as error:
             self._drop(self._line, str(error))
 
-    def _finish(self) -> Iterable[DownloadJob]:
-        """Return the job of the current entry, if any; none if it is repeated or rejected."""
-        entry, self._entry = self._entry, None
-        if entry is None:
-            return ()
-        self._without_url = _TOO_LATE
-        key = self._key(entry)
-        if key in self._first_lines:
-            self.repeated += 1
-            self._note(entry.line, f"repeated, first seen in line {self._first_lines[key]}")
-            return ()
-        try:
-            output = self._claims.claim(entry.output or name_from_url(entry.url), entry.url)
-        except ValueError as error:
-            self._drop(entry.output_line, f"out: {error}")
-            return ()
-        self._first_lines[key] = entry.line
-        self._jobs += 1
-        return (entry.job(self._jobs, output=output),)
+    def _finish(self) -> None:
+        """Add the current entry, if any, to the block."""
+        if self._entry is not None:
+            self._without_url = _TOO_LATE
+            self._block.append(self._entry)
+            self._entry = None
 
-    def _key(self, entry: ListEntry) -> bytes:
-        """Return 15 bytes that are the same for equal URLs with equal options."""
-        asked = entry.url
-        if entry.has_options:
-            asked = f"{entry.options}{entry.url}".removeprefix(self._no_options)
-        # A digest of 16 bytes would take 16 bytes more of memory.
-        return hashlib.blake2b(asked.encode(), digest_size=15).digest()
+    def _jobs(self) -> Iterator[ListItem]:
+        """Yield the jobs of the block, and begin a new one."""
+        block, self._block = self._block, []
+        return self._maker.make(block)
+
+    def _reject_path(self, entry: ListEntry, reason: str) -> None:
+        if self._entry is None:
+            # Options that follow belong to the rejected entry.
+            self._without_url = ""
+        self._reject(entry.output_line, reason)
+
+    def _note_repeated(self, entry: ListEntry, line: int | None) -> None:
+        self.repeated += 1
+        first = "" if line is None else f", first seen in line {line}"
+        self._note(entry.line, f"repeated{first}")
 
     def _drop(self, line: int, reason: str) -> None:
         """Reject the current entry; its further options are skipped without a report."""

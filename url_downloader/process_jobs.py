@@ -34,43 +34,41 @@ from url_downloader.engine.run_summary import RunSummary
 from url_downloader.network.client import HttpClient
 from url_downloader.network.client_context import client_context
 from url_downloader.shared.attempt_control import AttemptControl
-from url_downloader.shared.models import DownloadJob, EventListener
+from url_downloader.shared.models import EventListener, ListItem
 from url_downloader.shared.once_logger import OnceLogger
 from url_downloader.shared.ports import Naming
-from url_downloader.shared.run_controls import NO_CONTROLS, RunControls
+from url_downloader.shared.run_controls import NO_CONTEXT, NO_CONTROLS, RunContext, RunControls
 from url_downloader.storage.output_directory import OutputDirectory
 
 log = logging.getLogger(__package__)
 
 
 def process_jobs(
-    jobs: Iterable[DownloadJob | None],
+    jobs: Iterable[ListItem],
     settings: Settings,
     *,
-    names: Naming | None = None,
+    context: RunContext = NO_CONTEXT,
     listeners: Sequence[EventListener] = (),
     observers: Sequence[Observer] = (),
-    controls: RunControls = NO_CONTROLS,
 ) -> RunSummary:
     """Download all jobs; return when each has ended or the run was stopped.
 
     Args:
         jobs: Jobs, read lazily in this thread. A None only lets the run check whether to stop.
         settings: Settings of the run.
-        names: Names that servers give to files; used only with --content-disposition.
+        context: Surroundings of the run: names, ledger and controls.
         listeners: Callbacks for each event of a job; see JobRegistry.
         observers: Callbacks for the state of the run, each with a thread of its own.
-        controls: Functions that can end the run early, and switch its rate limit off.
 
     Raises:
         OutputError, InputError: The output directory, or a file of the settings, is unusable.
     """
-    with DownloaderFactory(settings, names=names, controls=controls) as factory:
+    with DownloaderFactory(settings, names=context.names, controls=context.controls) as factory:
         return JobPool(
             settings,
             listeners=listeners,
             observers=observers,
-            should_stop=controls.should_stop,
+            context=context,
             factory=factory,
         ).run(jobs)
 
@@ -78,14 +76,12 @@ def process_jobs(
 class DownloaderFactory:
     """Factory of the workers' downloaders, for the real network and the real disk.
 
-    It implements `engine.worker.JobDownloaderFactory`.
-
     It is a context manager, which opens the output directory, and closes it with the
     connections at the end. It implements `engine.worker.JobDownloaderFactory`.
 
     Args:
         settings: Settings of the run.
-        names: Names that servers give to files; used only with --content-disposition.
+        names: Names of files that change during the run; None if no name can change.
         controls: Functions that can end the wait for a FIFO which the settings name, and switch
             the rate limit off.
 
@@ -104,7 +100,7 @@ class DownloaderFactory:
         controls: RunControls = NO_CONTROLS,
     ) -> None:
         self._settings = settings
-        self._names = names if settings.output.takes_server_names else None
+        self._names = names
         self._controls = controls
         self._notices = OnceLogger(log)
 
@@ -133,6 +129,7 @@ class DownloaderFactory:
             is_resumed=output.is_resumed,
             existing=output.existing,
             names=self._names,
+            takes_server_names=output.takes_server_names,
             control=control,
             notices=self._notices,
         )

@@ -17,6 +17,7 @@ from tests.support.jobs import make_job
 from url_downloader.config.settings import OutputSettings
 from url_downloader.engine.host_queue import HostQueue
 from url_downloader.input_parser import InputParser
+from url_downloader.inputs.job_maker import JobRules
 from url_downloader.metrics import Metrics
 from url_downloader.naming.name_claims import NameClaims
 from url_downloader.shared.job_options import AttemptLimits
@@ -52,7 +53,7 @@ def test_a_line_of_the_list(benchmark: Benchmark) -> None:
     numbers = itertools.count()
     parser = InputParser(
         source="list",
-        claims=NameClaims(),
+        rules=JobRules(claims=NameClaims()),
         limits=AttemptLimits(),
         max_retries=4,
         on_rejected=print,

@@ -229,7 +229,7 @@ def make_site(directory: Path, manners: Manners, *, count: int, large: int) -> C
     run = Run(
         directory,
         workers=8,
-        existing=Existing.SKIP_FILLED,
+        existing=Existing.CONTINUE,
         retry=RetrySettings(delay=0.001, max_delay=0.01),
     )
     return ChangingSite(resources, run)

@@ -23,7 +23,7 @@ from url_downloader.shared.models import (
     JobEvent,
     JobStatus,
 )
-from url_downloader.shared.run_controls import RunControls
+from url_downloader.shared.run_controls import RunContext, RunControls
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
 PROMPT = 15.0
@@ -44,8 +44,8 @@ def download(
     """Process the jobs, without a delay before retries; return the summary."""
     output = OutputSettings(directory=directory)
     settings = Settings(pool=pool, retry=NO_DELAY, output=output)
-    controls = RunControls(should_stop=should_stop)
-    return process_jobs(jobs, settings, listeners=listeners, controls=controls)
+    context = RunContext(controls=RunControls(should_stop))
+    return process_jobs(jobs, settings, listeners=listeners, context=context)
 
 
 @pytest.mark.parametrize(

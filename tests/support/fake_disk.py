@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from url_downloader.shared import ports
+from url_downloader.shared.file_facts import FileVersion, PublishedFile, SavedPart
 from url_downloader.shared.models import DownloadJob
-from url_downloader.shared.ports import Chunk, SavedPart
+from url_downloader.shared.ports import Chunk
 
+MTIME_NS = 1_700_000_000_000_000_000
+"""Time of all files, in nanoseconds since the epoch."""
 WORTH_KEEPING = 8
 """Bytes; smallest size of a part that is kept for a later attempt."""
 
@@ -79,12 +82,14 @@ class FakeFile:
         path: Path of the file, for messages.
         modified: Time of its last change, in seconds since the epoch.
         etag: Entity tag that is stored with it; None if there is none.
+        mtime_ns: Time of its last change, in nanoseconds since the epoch.
     """
 
     data: bytes
     path: str = "dir/file.bin"
     modified: float = 1_700_000_000.0
     etag: str | None = None
+    mtime_ns: int = MTIME_NS
 
     @property
     def size(self) -> int:
@@ -139,10 +144,10 @@ class FakeDisk:
         return self.part
 
     def publish(
-        self, part: ports.Part, output: str, *, modified: float | None, etag: str | None
-    ) -> str:
+        self, part: ports.Part, output: str, *, version: FileVersion, replaces: bool
+    ) -> PublishedFile:
         assert isinstance(part, FakePart)
         self.note("publish")
         part.close(is_kept=False)
         self.published[output] = bytes(part.data)
-        return f"dir/{output}"
+        return PublishedFile(f"dir/{output}", MTIME_NS)

@@ -22,7 +22,7 @@ from url_downloader.engine.run_summary import RunSummary
 from url_downloader.process_jobs import process_jobs
 from url_downloader.shared.job_options import AttemptLimits
 from url_downloader.shared.models import DownloadJob, JobEvent, JobRecord
-from url_downloader.shared.run_controls import RunControls
+from url_downloader.shared.run_controls import RunContext, RunControls
 
 PATIENT = 10.0
 """Seconds that no passing test waits."""
@@ -99,7 +99,7 @@ class Run:
             jobs,
             settings,
             listeners=[self._listen],
-            controls=RunControls(should_stop=until, is_limited=is_limited),
+            context=RunContext(controls=RunControls(until, is_limited)),
         )
         self._jobs = 0
         assert summary.crash is None, summary.crash

@@ -12,8 +12,8 @@ import pytest
 from tests.support.jobs import make_job
 from url_downloader.config.settings import OutputSettings
 from url_downloader.shared.errors import AttemptError
+from url_downloader.shared.file_facts import FileVersion, SavedPart
 from url_downloader.shared.models import DownloadJob
-from url_downloader.shared.ports import SavedPart
 from url_downloader.storage.output_directory import PARTS_FOLDER, OutputDirectory
 from url_downloader.storage.part_file import WORTH_RESUMING, PartFile
 from url_downloader.storage.part_note import part_name
@@ -46,7 +46,7 @@ def begun(output: OutputDirectory, job: DownloadJob = JOB) -> PartFile:
 
 def publish(output: OutputDirectory, part: PartFile, name: str = "file.bin") -> Path:
     """Publish a part; return the path of the file."""
-    return Path(output.publish(part, name, modified=None, etag=None))
+    return Path(output.publish(part, name, version=FileVersion(None, None), replaces=True).path)
 
 
 def store(output: OutputDirectory, name: str = "file.bin", *, data: bytes = b"new") -> Path:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from url_downloader.input_parser import InputParser
+from url_downloader.inputs.job_maker import JobRules
 from url_downloader.naming.name_claims import NameClaims
 from url_downloader.shared.errors import Rejection
 from url_downloader.shared.job_options import AttemptLimits
+from url_downloader.shared.models import DownloadJob
 
 
 class ParsedList:
@@ -31,14 +33,14 @@ class ParsedList:
         self.notes: list[str] = []
         self.parser = InputParser(
             source="list.txt",
-            claims=NameClaims(reserved=[".parts"]),
+            rules=JobRules(claims=NameClaims(reserved=[".parts"])),
             limits=AttemptLimits(),
             max_retries=4,
             on_rejected=self.rejections.append,
             on_note=self.notes.append,
         )
         self.stream = list(self.parser.parse(lines if stream is None else stream))
-        self.jobs = [job for job in self.stream if job is not None]
+        self.jobs = [job for job in self.stream if isinstance(job, DownloadJob)]
 
     @property
     def reasons(self) -> list[str]:

@@ -22,6 +22,7 @@ from url_downloader.shared.models import (
     JobResult,
     JobStatus,
 )
+from url_downloader.shared.run_controls import RunContext, RunControls
 
 PATIENT = 60.0
 """Seconds that no passing test waits."""
@@ -75,7 +76,7 @@ class ScriptedPool:
             self.job_pool = JobPool(
                 Settings(retry=retry, pool=pool, hosts=hosts),
                 listeners=[*listeners, self.on_event],
-                should_stop=should_stop or self.should_stop,
+                context=RunContext(controls=RunControls(should_stop or self.should_stop)),
                 factory=self,
                 **({"clock": Clock(jitter=self.jitter)} | more),
             )

@@ -24,21 +24,23 @@ LAYERS = (
     {"__main__": "main"},
     {"main": "cli shared"},
     {
-        "cli": "process_jobs reports display input_parser engine storage inputs config metrics"
-        " naming shared",
-        "api": "process_jobs input_parser engine storage inputs config naming shared",
+        "cli": "run_history process_jobs reports display input_parser engine storage inputs"
+        " config metrics shared",
+        "api": "run_history process_jobs input_parser engine inputs config shared",
     },
+    {"run_history": "input_parser ledger storage inputs config naming shared"},
     {
         "process_jobs": "engine attempt network storage config shared",
         "reports": "engine storage inputs config naming shared",
         "display": "engine shared",
-        "input_parser": "inputs naming shared",
+        "input_parser": "inputs shared",
     },
     {
         "engine": "config metrics shared",
         "attempt": "config naming shared",
         "network": "config shared",
         "storage": "config shared",
+        "ledger": "naming shared",
         "inputs": "config naming shared",
     },
     {"config": "shared", "metrics": "shared"},
@@ -66,8 +68,8 @@ IMPURE |= {"threading", "time"}
 PURE_PACKAGES = {"config", "inputs"}
 """Packages of which each module is pure; elsewhere a module that is pure says so."""
 
-THREADS = {"engine", "network"}
-"""Packages that have threads: the pool's, and those that look up host names."""
+THREADS = {"engine", "network", "ledger"}
+"""Packages that have threads: the pool's, the look-ups of host names, the ledger's writer."""
 HANDING_OUT = "__init__"
 """It names what others may use, and imports it when it is asked for."""
 

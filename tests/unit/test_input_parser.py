@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from tests.support.jobs import make_job
 from tests.support.parsed_list import ParsedList, parsed
 from url_downloader.input_parser import InputParser, normal_url
+from url_downloader.inputs.job_maker import JobRules
 from url_downloader.naming.filenames import fold, with_suffix
 from url_downloader.naming.name_claims import NameClaims
 from url_downloader.shared.errors import Rejection
 from url_downloader.shared.job_options import AttemptLimits
+from url_downloader.shared.models import DownloadJob
 
 
 def test_a_job_holds_what_was_asked() -> None:
@@ -264,8 +266,8 @@ def test_names_are_given_out_in_list_order() -> None:
 def test_a_pause_lets_the_url_start() -> None:
     """A pause in the input ends the entry, so that its URL starts at once."""
     result = ParsedList(None, b"http://h/a", None, None, b"http://h/b", b" out=c")
-    outputs = [job and job.output for job in result.stream]
-    assert outputs == [None, "a", None, None, "c"]
+    outputs = [isinstance(job, DownloadJob) and job.output for job in result.stream]
+    assert outputs == [False, "a", False, False, "c"]
 
 
 @pytest.mark.parametrize("line", [b"", b"# no URL", b"nonsense", b" x=1", b"http://h/a"])
@@ -335,7 +337,7 @@ def test_an_error_of_a_listener_is_not_the_lists() -> None:
 
     parser = InputParser(
         source="-",
-        claims=NameClaims(),
+        rules=JobRules(claims=NameClaims()),
         limits=AttemptLimits(timeout=1),
         max_retries=1,
         on_rejected=on_rejected,

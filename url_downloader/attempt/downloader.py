@@ -79,14 +79,14 @@ class Downloader:
 
     def _file_to_compare(self, job: DownloadJob) -> ExistingFile | None:
         return self._overwrite_rules.file_to_compare(
-            job.output, self._context.checksum(job, job.output)
+            job, self._context.checksum(job, job.output)
         )
 
     def _transfer(self, job: DownloadJob) -> JobResult:
         transfer = None
         try:
             existing = self._file_to_compare(job) if self._checks_existing else None
-            transfer = Transfer(job, self._context, conditions=conditions(existing))
+            transfer = Transfer(job, self._context, conditions=conditions(job, existing))
             result = transfer.run()
         except AttemptError as error:
             status = transfer.http_status if transfer else None
@@ -100,5 +100,10 @@ class Downloader:
             source, checksum = result.source, self._context.checksum(job, job.output)
             if source is not None and checksum is not None:
                 source = source._replace(digests=(checksum,))
-            return result._replace(path=existing.path, size=existing.size, source=source)
+            return result._replace(
+                path=existing.path,
+                size=existing.size,
+                source=source,
+                mtime_ns=existing.mtime_ns,
+            )
         return result

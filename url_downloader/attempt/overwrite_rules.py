@@ -7,12 +7,20 @@ from __future__ import annotations
 
 from email.utils import formatdate
 
+from url_downloader.attempt.resume import is_encoded
 from url_downloader.config.settings import Existing
 from url_downloader.shared.checksums import Digester
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.job_options import Checksum
-from url_downloader.shared.models import ErrorKind, JobResult, Outcome, SourceFacts
-from url_downloader.shared.ports import Disk, ExistingFile, Fields
+from url_downloader.shared.ledger_entries import LedgerEntry
+from url_downloader.shared.models import (
+    DownloadJob,
+    ErrorKind,
+    JobResult,
+    Outcome,
+    SourceFacts,
+)
+from url_downloader.shared.ports import Disk, ExistingFile, Fields, Reply
 
 
 class OverwriteRules:
@@ -30,7 +38,9 @@ class OverwriteRules:
         self._rule = rule
 
     def skipped_result(self, output: str, checksum: Checksum | None) -> JobResult | None:
-        """Return the result of a job that is skipped because its file exists; else None.
+        """Return the result of a job that is skipped because of its existing file; else None.
+
+        With `-nc` any file is kept; with `-c` a file that has its checksum.
 
         Args:
             output: Path of the file, relative to the output directory.
@@ -39,13 +49,15 @@ class OverwriteRules:
         Raises:
             AttemptError: The file must be kept but fails its checksum, or it can't be read.
         """
-        if self._rule not in (Existing.SKIP, Existing.SKIP_FILLED):
+        if self._rule is Existing.CONTINUE and checksum is None:
+            return None
+        if self._rule not in (Existing.SKIP, Existing.CONTINUE):
             return None
         existing = self._disk.existing(output)
-        if existing is None or (self._rule is Existing.SKIP_FILLED and not existing.size):
+        if existing is None:
             return None
         mismatch = _mismatch(existing, checksum)
-        if mismatch is not None and self._rule is Existing.SKIP_FILLED:
+        if mismatch is not None and self._rule is Existing.CONTINUE:
             return None
         if mismatch is not None:
             message = (
@@ -53,42 +65,103 @@ class OverwriteRules:
                 " to download it again"
             )
             raise AttemptError(ErrorKind.CHECKSUM, message)
-        return JobResult(
-            path=existing.path,
-            size=existing.size,
-            outcome=Outcome.SKIPPED,
-            source=SourceFacts(digests=(checksum,)) if checksum else None,
-        )
+        return _skipped(existing, is_complete=checksum is not None, checksum=checksum)
 
-    def file_to_compare(self, output: str, checksum: Checksum | None) -> ExistingFile | None:
-        """Return the existing file that the server is to compare with its own; else None.
+    def kept_result(
+        self, job: DownloadJob, output: str, *, reply: Reply
+    ) -> tuple[JobResult, bool] | None:
+        """Return the result of a job whose existing file `-c` keeps; else None.
 
-        A file that fails its checksum is not compared: the server might call it up to date.
+        The file is kept if it has the length that the reply states. A longer file is kept, too,
+        and so is one of a reply without a length, but not an empty one.
 
         Args:
+            job: Job of the file, for which no checksum is known.
             output: Path of the file, relative to the output directory.
+            reply: Reply to a request for the whole file.
+
+        Returns:
+            The result, and whether the file is known to be complete.
+
+        Raises:
+            AttemptError: The file can't be examined.
+        """
+        if self._rule is not Existing.CONTINUE or _is_taken_over(job):
+            return None
+        existing = self._disk.existing(output)
+        length = None if is_encoded(reply.headers) else reply.length
+        if existing is None or existing.size < (1 if length is None else length):
+            return None
+        is_complete = existing.size == length
+        return _skipped(existing, is_complete=is_complete), is_complete
+
+    def file_to_compare(
+        self, job: DownloadJob, checksum: Checksum | None
+    ) -> ExistingFile | None:
+        """Return the existing file that the server is to compare with its own; else None.
+
+        A file that fails its checksum, or that has another size than was recorded, is not
+        compared: the server might call it up to date.
+
+        Args:
+            job: Job of the file.
             checksum: Checksum that the file must have, if known.
 
         Raises:
             AttemptError: The file can't be read.
         """
-        if self._rule is not Existing.COMPARE:
+        if self._rule is not Existing.COMPARE or _is_taken_over(job):
             return None
-        existing = self._disk.existing(output)
+        existing = self._disk.existing(job.output)
         if existing is None or _mismatch(existing, checksum) is not None:
             return None
-        return existing
+        entry = _entry(job)
+        is_other_size = entry is not None and entry.size not in (None, existing.size)
+        return None if is_other_size else existing
 
 
-def conditions(existing: ExistingFile | None) -> Fields:
+def conditions(job: DownloadJob, existing: ExistingFile | None) -> Fields:
     """Return header fields that request a file only if it differs from the existing one.
 
-    RFC 9110 §13.1 defines them.
+    RFC 9110 §13.1 defines them. A file that is as the ledger has recorded it is compared by its
+    recorded validators, any other one by its time and its tag.
     """
     if existing is None:
         return ()
-    fields: Fields = (("If-Modified-Since", formatdate(existing.modified, usegmt=True)),)
-    return (*fields, ("If-None-Match", existing.etag)) if existing.etag else fields
+    entry = _entry(job)
+    modified: float | None = existing.modified
+    etag = existing.etag
+    if entry is not None and (entry.size, entry.mtime_ns) == (existing.size, existing.mtime_ns):
+        modified, etag = entry.modified, entry.etag
+        if modified is None and etag is None:
+            modified = existing.modified
+    fields: Fields = ()
+    if modified is not None:
+        fields = (("If-Modified-Since", formatdate(modified, usegmt=True)),)
+    return (*fields, ("If-None-Match", etag)) if etag else fields
+
+
+def _entry(job: DownloadJob) -> LedgerEntry | None:
+    """Return what the ledger knows about the job's file; None if it knows nothing."""
+    entry = None if job.history is None else job.history.entry
+    return entry if entry is not None and entry.name == job.output else None
+
+
+def _is_taken_over(job: DownloadJob) -> bool:
+    """Tell whether the existing file is that of another URL."""
+    return job.history is not None and job.history.is_taken_over
+
+
+def _skipped(
+    existing: ExistingFile, *, is_complete: bool, checksum: Checksum | None = None
+) -> JobResult:
+    return JobResult(
+        path=existing.path,
+        size=existing.size,
+        outcome=Outcome.SKIPPED,
+        source=SourceFacts(digests=(checksum,)) if checksum else None,
+        mtime_ns=existing.mtime_ns if is_complete else None,
+    )
 
 
 def _mismatch(existing: ExistingFile, checksum: Checksum | None) -> str | None:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import NamedTuple
 
+from url_downloader.shared.file_facts import SavedPart
 from url_downloader.shared.http_semantics import http_date
 from url_downloader.shared.job_options import Checksum
 from url_downloader.shared.models import SourceFacts
-from url_downloader.shared.ports import Reply, SavedPart
+from url_downloader.shared.ports import Reply
 from url_downloader.shared.url_parts import without_credentials
 
 PARTIAL = HTTPStatus.PARTIAL_CONTENT.value

@@ -14,7 +14,7 @@ from http import HTTPStatus
 
 from url_downloader.attempt.content_codings import content_codings
 from url_downloader.attempt.reply_facts import PARTIAL, content_range
-from url_downloader.shared.ports import SavedPart
+from url_downloader.shared.file_facts import SavedPart
 
 _UNSATISFIED_RANGE = re.compile(r"bytes \*/(\d{1,18})", re.ASCII)
 

@@ -8,12 +8,12 @@ A Downloader makes one Transfer for each attempt, and calls `run`. The steps are
 3. A 304 ends the attempt: the existing file is up to date. `plan_for` judges any other reply. A
    refused reply ends the attempt. If the reply does not fit the part, the part is discarded,
    and step 2 follows again. A 416 may show that the part is complete: then step 7 follows.
-4. If servers may name the files, the file's name is settled. OverwriteRules may then skip the
-   job.
+4. If servers may name the files, the TargetFile gets its name. OverwriteRules may then skip the
+   job, or show that the existing file is complete.
 5. `check_head` applies the user's rules for media type and size.
 6. The body is decoded, and written to the part and the digester. A 206 may carry less than the
    missing range; then step 2 follows again.
-7. The checksums are compared, and `disk.publish` gives the file its final name.
+7. The checksums are compared, and the TargetFile is published under its final name.
 
 After a failure, the part is kept if a later attempt, of this run or another, can resume it.
 
@@ -34,12 +34,11 @@ from url_downloader.attempt.reply_facts import (
     total_of,
 )
 from url_downloader.attempt.resume import Plan, is_encoded, plan_for, range_headers
+from url_downloader.attempt.target_file import TargetFile
 from url_downloader.attempt.transfer_context import TransferContext
-from url_downloader.naming.content_disposition import suggested_name
 from url_downloader.shared.checksums import Digester, digests_of
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.http_semantics import (
-    http_date,
     retry_after_seconds,
     status_failure,
     strong_validator,
@@ -84,7 +83,7 @@ class Transfer:
         self._digester: Digester | None = None
         self._outcome = Outcome.DOWNLOADED
         self._small_ranges = 0
-        self._output = job.output
+        self._target = TargetFile(job, context)
         self.http_status: int | None = None
 
     def run(self) -> JobResult:
@@ -158,23 +157,23 @@ class Transfer:
 
     def _skipped_result(self, reply: Reply) -> JobResult | None:
         """Settle the file's name; return a result if a file of that name exists and is kept."""
-        names, job = self._context.names, self._job
-        if names is None:
-            return None
-        disposition = file_headers(reply).get("content-disposition", "")
-        self._output = names.name(job, suggested_name(disposition))
-        if self._output == job.output:
-            # The downloader has applied the rules to this name before the request.
-            return None
-        checksum = self._context.checksum(job, self._output)
-        # A failure here is about the existing file, not about the reply.
-        self.http_status = None
-        skipped = self._context.overwrite_rules.skipped_result(self._output, checksum)
-        self.http_status = reply.status
+        skipped = None
+        if self._target.name(reply):
+            # A failure here is about the existing file, not about the reply.
+            self.http_status = None
+            skipped = self._target.skipped_result()
+            self.http_status = reply.status
+        if skipped is None and self._part is None:
+            skipped = self._target.kept_result(reply)
         if skipped is None:
             return None
         reply.drain()
-        return skipped._replace(http_status=reply.status)
+        return skipped._replace(http_status=reply.status, output=self._new_output())
+
+    def _new_output(self) -> str | None:
+        """Return the path of the file if it is not the one that the job was listed with."""
+        output = self._target.output
+        return None if output == self._job.output else output
 
     def _refusal(self, reply: Reply) -> JobResult:
         kind, message = status_failure(reply.status, reply.headers)
@@ -207,7 +206,7 @@ class Transfer:
         return self._part
 
     def _expected_checksums(self, headers: Mapping[str, str]) -> list[Checksum]:
-        checksum = self._context.checksum(self._job, self._output)
+        checksum = self._target.checksum
         wanted = [checksum] if checksum else []
         # Repr-Digest covers the encoded bytes (RFC 9530 §3), but the decoded ones are stored.
         if not is_encoded(headers):
@@ -220,7 +219,7 @@ class Transfer:
         began_at, span = part.size, span_of(reply)
         control = self._context.control
         control.set_position(began_at, total_of(reply, part.saved))
-        decoder = self._context.decoder(reply, self._job, output=self._output)
+        decoder = self._context.decoder(reply, self._job, output=self._target.output)
         received = 0
         for chunk in reply.chunks():
             control.add_bytes(len(chunk))
@@ -274,19 +273,16 @@ class Transfer:
         if mismatch is not None:
             raise AttemptError(ErrorKind.CHECKSUM, mismatch)
         size = part.size
-        path = self._context.disk.publish(
-            part,
-            self._output,
-            modified=http_date(file_headers(reply).get("last-modified", "")),
-            etag=file_headers(reply).get("etag"),
-        )
+        published = self._target.publish(part, reply)
         return JobResult(
             http_status=reply.status,
             size=size,
-            path=path,
+            path=published.path,
             outcome=self._outcome,
             is_length_known=reply.is_length_known,
             source=source_of(reply, digests=self._digester.wanted if self._digester else ()),
+            mtime_ns=published.mtime_ns,
+            output=self._new_output(),
         )
 
 

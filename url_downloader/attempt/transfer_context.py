@@ -31,8 +31,9 @@ class TransferContext:
         is_resumed: Whether parts of earlier attempts are reopened. If not, even a retry of the
             same run begins at byte 0.
         existing: Rule for files that already exist.
-        names: Names that servers give to files, and checksums of names; None unless the user
-            wants such names (--content-disposition).
+        names: Names of files that change during a run, and checksums of names; None if no name
+            can change.
+        takes_server_names: Whether servers may name the files (--content-disposition).
         control: Control of the attempts, through which other threads see and abort them.
         notices: Warnings that are logged once per run.
         utc_now: Wall clock, seconds since the epoch.
@@ -45,6 +46,7 @@ class TransferContext:
     existing: Existing
     names: Naming | None
     control: AttemptControl
+    takes_server_names: bool = True
     notices: OnceLogger = field(default_factory=lambda: OnceLogger(log))
     utc_now: Callable[[], float] = time.time
 
@@ -83,4 +85,6 @@ class TransferContext:
             job: Job of the attempt.
             output: Path of the file, which a server may have changed.
         """
-        return job.checksum if self.names is None else self.names.checksum(job, output)
+        if self.names is None or not self.takes_server_names:
+            return job.checksum
+        return self.names.checksum(job, output)

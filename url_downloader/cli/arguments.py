@@ -12,6 +12,7 @@ from url_downloader.cli.command_settings import (
 )
 from url_downloader.cli.dial_arguments import add_dial_options, dial_settings
 from url_downloader.cli.host_arguments import add_host_options, host_settings
+from url_downloader.cli.ledger_arguments import add_ledger_options, ledger_settings
 from url_downloader.cli.message_arguments import add_message_options, log_settings
 from url_downloader.cli.option_types import (
     ArgumentParser,
@@ -62,6 +63,7 @@ def argument_parser() -> argparse.ArgumentParser:
     add_run_options(parser.add_argument_group("the run"), defaults)
     _add_file_options(parser.add_argument_group("files"), defaults)
     _add_existing_options(parser.add_argument_group("existing files"))
+    add_ledger_options(parser.add_argument_group("the ledger of earlier runs"))
     _add_limits(parser.add_argument_group("limits of one attempt"), defaults.transfer)
     _add_retry_options(parser.add_argument_group("retries"), defaults.retry)
     add_host_options(parser.add_argument_group("hosts"), defaults.hosts)
@@ -142,8 +144,8 @@ def _add_existing_options(group: Group) -> None:
     for flags, value, text in (
         (
             ("-c", "--continue"),
-            Existing.SKIP_FILLED,
-            "skip existing files, unless they are empty or have a wrong checksum",
+            Existing.CONTINUE,
+            "skip files that are complete; ask the server about those that no run has recorded",
         ),
         (
             ("-nc", "--no-clobber"),
@@ -256,6 +258,7 @@ def run_settings(arguments: argparse.Namespace) -> Settings:
             takes_server_names=arguments.content_disposition,
             min_free=arguments.min_free,
         ),
+        ledger=ledger_settings(arguments),
         monitor=MonitorSettings(interval=arguments.monitor_interval),
     )
 

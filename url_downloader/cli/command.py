@@ -82,16 +82,16 @@ def _download(
             run = process_jobs(
                 listed.jobs,
                 settings,
-                names=listed.names,
+                context=listed.history.context(_controls(signals)),
                 listeners=outputs.listeners,
                 observers=[*logs, *outputs.observers, *metrics.observers, *display],
-                controls=_controls(signals),
             )
         is_reported = outputs.finish(_end_of(run, listed, signals=signals))
         if parser.error is not None:
             log.error("%s", parser.error)
         status = exit_status(run, parser, stopped_by=signals.stop, is_reported=is_reported)
         status = status_with_metrics(status, is_written=metrics.finish(run, status))
+        listed.history.finish(status)
         if status != EXIT_OK or not command.log.is_quiet:
             summary = closing_summary(
                 run, parser, command=command, settings=settings, is_reported=is_reported
@@ -112,7 +112,7 @@ def _end_of(run: RunSummary, listed: ListedJobs, *, signals: SignalFlags) -> Run
     """Return the facts about the end of the run that the reports need."""
     return RunEnd(
         summary=run,
-        names=listed.names,
+        names=listed.history.names,
         unread=listed.unread,
         must_hurry=lambda: run.was_stopped or signals.stop is not None,
     )

@@ -18,7 +18,7 @@ from url_downloader.config.settings import Settings
 from url_downloader.engine.run_summary import RunSummary
 from url_downloader.metrics import MetricsSnapshot
 from url_downloader.shared.errors import OutputError
-from url_downloader.shared.models import DownloadJob, JobStatus
+from url_downloader.shared.models import DownloadJob, JobStatus, ListItem, PassedOver
 from url_downloader.shared.text import path_text, printable
 
 log = logging.getLogger(__package__)
@@ -39,7 +39,7 @@ def dry_run(listed: ListedJobs, command: CommandSettings, *, settings: Settings)
         if parser.error is not None:
             log.error("%s", parser.error)
         run = RunSummary(
-            counts={JobStatus.SUCCESS: printer.jobs, JobStatus.FAILED: 0},
+            counts={JobStatus.SUCCESS: printer.jobs + printer.passed_over, JobStatus.FAILED: 0},
             metrics=MetricsSnapshot(),
         )
         status = exit_status(run, parser, stopped_by=signals.stop, is_reported=True)
@@ -47,6 +47,8 @@ def dry_run(listed: ListedJobs, command: CommandSettings, *, settings: Settings)
         print_to_stderr(
             f"{printer.jobs} to download, {printer.with_checksum} of them with a checksum"
         )
+        if printer.passed_over:
+            print_to_stderr(f"{printer.passed_over} were downloaded before")
         summary = ClosingSummary(run, rejected=parser.rejected, repeated=parser.repeated)
         for _, text in list_rows(summary):
             print_to_stderr(text)
@@ -64,21 +66,21 @@ class JobPrinter:
     Attributes:
         jobs: Number of jobs so far.
         with_checksum: Number of jobs so far that have a checksum.
+        passed_over: Number of URLs so far that need no download.
     """
 
     def __init__(self, directory: Path) -> None:
         self.jobs = 0
         self.with_checksum = 0
+        self.passed_over = 0
         self._prefix = os.fsencode(directory / "_")[:-1]
         self._has_reader = True
 
-    def print_jobs(
-        self, jobs: Iterable[DownloadJob | None], *, should_stop: Callable[[], bool]
-    ) -> None:
+    def print_jobs(self, jobs: Iterable[ListItem], *, should_stop: Callable[[], bool]) -> None:
         """Print all jobs to standard output.
 
         Args:
-            jobs: Jobs to print; None means that there is no job yet.
+            jobs: Items of the list; None means that there is no job yet.
             should_stop: Tells whether to stop before the next job.
 
         Raises:
@@ -87,8 +89,9 @@ class JobPrinter:
         for job in jobs:
             if should_stop():
                 break
-            if job is None:
+            if job is None or isinstance(job, PassedOver):
                 self._flush()
+                self.passed_over += 0 if job is None else job.number
                 continue
             self.jobs += 1
             self.with_checksum += job.checksum is not None

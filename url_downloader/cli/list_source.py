@@ -7,7 +7,7 @@ import logging
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -17,16 +17,14 @@ from url_downloader.cli.own_files import own_files
 from url_downloader.config.settings import Settings
 from url_downloader.input_parser import InputParser, is_valid_origin
 from url_downloader.inputs.list_skimmer import ListSkimmer
-from url_downloader.naming.name_claims import NameClaims
-from url_downloader.naming.server_names import ServerNames
 from url_downloader.reports.unread_list import UnreadList
+from url_downloader.run_history import ListFacts, RunHistory, opened_history
 from url_downloader.shared.checksums import parse_sums
 from url_downloader.shared.descriptors import close_read, is_regular
 from url_downloader.shared.errors import InputError
 from url_downloader.shared.job_options import Checksum
 from url_downloader.shared.line_reader import read_lines
-from url_downloader.shared.models import DownloadJob
-from url_downloader.storage.output_directory import PARTS_FOLDER
+from url_downloader.shared.models import ListItem
 
 log = logging.getLogger(__package__)
 
@@ -37,15 +35,15 @@ class ListedJobs(NamedTuple):
     Args:
         descriptor: Descriptor of the list.
         parser: Parser of the list, which counts the bad and the repeated lines.
-        jobs: Jobs in the order of the list; None means that there is no job yet.
-        names: Names that servers give to files, with the checksums that belong to names.
+        jobs: Items of the list in its order; None means that there is no job yet.
+        history: Names of files, and the ledger.
         unread: Part of the list that the run has not read yet.
     """
 
     descriptor: int
     parser: InputParser
-    jobs: Iterator[DownloadJob | None]
-    names: ServerNames
+    jobs: Iterator[ListItem]
+    history: RunHistory
     unread: UnreadList
 
 
@@ -54,10 +52,17 @@ def open_list(command: CommandSettings, settings: Settings) -> Iterator[ListedJo
     """Open the list for the block; it is read and parsed while the run takes its jobs.
 
     Raises:
-        InputError: The list or the file of checksums can't be read.
+        InputError: The list, the file of checksums or the ledger can't be read.
     """
-    with _open_descriptor(command) as descriptor:
-        yield _listed_jobs(descriptor, command, settings=settings)
+    with ExitStack() as stack:
+        descriptor = stack.enter_context(_open_descriptor(command))
+        facts = ListFacts(
+            taken=own_files(command, settings),
+            checksums=_read_sums(command.checksums) if command.checksums else {},
+            wants_results=command.reports.report is not None or command.reports.prints_paths,
+        )
+        history = stack.enter_context(opened_history(settings, facts))
+        yield _listed_jobs(descriptor, command, settings=settings, history=history)
 
 
 @contextmanager
@@ -80,31 +85,30 @@ def _open_descriptor(command: CommandSettings) -> Iterator[int]:
 
 
 def _listed_jobs(
-    descriptor: int, command: CommandSettings, *, settings: Settings
+    descriptor: int, command: CommandSettings, *, settings: Settings, history: RunHistory
 ) -> ListedJobs:
-    checksums = _read_sums(command.checksums) if command.checksums else {}
-    claims = NameClaims(reserved=[PARTS_FOLDER], taken=own_files(command, settings))
+    rules = history.rules
     parser = InputParser(
         source="standard input" if command.reads_stdin else command.list_name,
-        claims=claims,
+        rules=rules,
         limits=settings.transfer.limits,
         max_retries=settings.retry.max_retries,
         on_rejected=lambda rejection: log.error("%s", rejection),
         on_note=lambda note: log.info("%s", note),
     )
+    history.connect(parser)
     skimmer = ListSkimmer(
         read_lines(descriptor),
-        claim=claims.claim,
+        claim=rules.claims.claim,
         is_known=parser.is_known,
         is_valid_origin=is_valid_origin,
     )
-    takes_names = settings.output.takes_server_names
-    jobs = _with_checksums(parser.parse(skimmer), checksums, takes_server_names=takes_names)
+    jobs = parser.parse(skimmer)
     is_file = is_regular(descriptor)
     # A copied line would lack the `out=` and `checksum=` that its job has.
-    can_skim = is_file and not checksums and not takes_names
+    can_skim = is_file and not rules.checksums and not rules.takes_server_names
     unread = UnreadList(jobs, skimmer if can_skim else None, is_file)
-    return ListedJobs(descriptor, parser, jobs, ServerNames(claims, checksums), unread)
+    return ListedJobs(descriptor, parser, jobs, history, unread)
 
 
 def _read_sums(path: Path) -> Mapping[str, Checksum]:
@@ -119,22 +123,3 @@ def _read_sums(path: Path) -> Mapping[str, Checksum]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"{path}: the checksums can't be read: {reason}") from error
-
-
-def _with_checksums(
-    jobs: Iterable[DownloadJob | None],
-    checksums: Mapping[str, Checksum],
-    *,
-    takes_server_names: bool,
-) -> Iterator[DownloadJob | None]:
-    """Yield the jobs, each with the checksum that is known for the name of its file.
-
-    A job's own checksum stays. If a server may name the file, ServerNames looks the checksum up
-    later.
-    """
-    for job in jobs:
-        is_unchanged = job is None or job.checksum or (takes_server_names and not job.is_named)
-        if job is None or is_unchanged or job.output not in checksums:
-            yield job
-        else:
-            yield job._replace(checksum=checksums[job.output])

@@ -189,3 +189,11 @@ def proxy_url(text: str) -> str:
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"the proxy's URL can't be used: {error}") from None
     return text
+
+
+def field_names(text: str) -> frozenset[str]:
+    """Return the names in a comma-separated list of query fields."""
+    names = frozenset(name.strip() for name in text.split(","))
+    if "" in names:
+        raise argparse.ArgumentTypeError("must be names of query fields, such as token,expires")
+    return names

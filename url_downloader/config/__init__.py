@@ -5,6 +5,7 @@ Entry point: `settings.Settings`. Each module is pure. This package may import o
 
 from url_downloader.config.dial_settings import AddressFamily, DialSettings, FixedAddress
 from url_downloader.config.host_settings import HostLimits, HostRule, HostSettings
+from url_downloader.config.ledger_settings import LedgerSettings
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.config.settings import (
     Existing,
@@ -27,6 +28,7 @@ __all__ = [
     "HostLimits",
     "HostRule",
     "HostSettings",
+    "LedgerSettings",
     "MonitorSettings",
     "OutputSettings",
     "PoolSettings",

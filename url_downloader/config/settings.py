@@ -11,6 +11,7 @@ from pathlib import Path
 
 from url_downloader.config.dial_settings import DialSettings
 from url_downloader.config.host_settings import HostSettings
+from url_downloader.config.ledger_settings import LedgerSettings
 from url_downloader.config.ranges import check_range
 from url_downloader.config.server_settings import ServerSettings
 from url_downloader.shared.errors import ConfigError
@@ -119,7 +120,7 @@ class Existing(enum.Enum):
     """Action for a job whose file exists already."""
 
     REPLACE = "download again, and replace the file when the new one is complete"
-    SKIP_FILLED = "leave it, unless it is empty"
+    CONTINUE = "leave it if it is complete; ask the server if that is not known"
     SKIP = "leave it, whatever it is"
     COMPARE = "ask the server whether it has changed"
 
@@ -219,6 +220,7 @@ class Settings:
     hosts: HostSettings = field(default_factory=HostSettings)
     run: RunSettings = field(default_factory=RunSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
 
     def __post_init__(self) -> None:

@@ -12,10 +12,9 @@ thread. A run has five phases:
 4. `shutdown` ends all threads.
 5. `summary` reads the result from registry and metrics.
 
-Meanwhile, each worker takes a job from the task queue and marks it RUNNING in the registry. The
-worker's downloader makes one attempt, and the retry policy decides what follows. The worker
-ends the job in the registry, or gives it to the retry scheduler. The scheduler puts the job
-back on the task queue when it is due. The watchdog aborts attempts that exceed a limit.
+Meanwhile, each worker takes a job from the task queue, makes an attempt, and ends the job in
+the registry or gives it to the retry scheduler, which puts it back on the task queue when it is
+due. The watchdog aborts attempts that exceed a limit. The ledger records the jobs that end.
 
 The shutdown takes these steps, in an order that must not change:
 
@@ -34,7 +33,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from url_downloader.config.host_settings import HostSettings
@@ -44,6 +43,7 @@ from url_downloader.engine.host_queue import HostQueue
 from url_downloader.engine.monitor import Monitor, Observer, PoolState
 from url_downloader.engine.outage import NetworkView, Outage
 from url_downloader.engine.producer import POLL_SECONDS, Producer
+from url_downloader.engine.recording import Recording
 from url_downloader.engine.retry_scheduler import RetryQueue, RetryScheduler
 from url_downloader.engine.run_limits import RunLimits, StopReason
 from url_downloader.engine.run_summary import UNSUCCESSFUL, RunSummary, without_late_limit
@@ -61,14 +61,15 @@ from url_downloader.shared.descriptors import affordable_workers
 from url_downloader.shared.errors import TransitionError
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import (
-    DownloadJob,
     ErrorKind,
     EventListener,
     JobRecord,
     JobResult,
     JobStatus,
+    ListItem,
 )
 from url_downloader.shared.ports import Progress
+from url_downloader.shared.run_controls import RunContext
 from url_downloader.shared.unexpected import described, log_unexpected
 
 log = logging.getLogger(__package__)
@@ -81,8 +82,7 @@ class JobPool:
         settings: Settings of the run.
         listeners: Callbacks for each event of a job; see JobRegistry.
         observers: Observers of the run; see Observer.
-        should_stop: Function that tells whether to end the run early; it is called often, in
-            the main thread.
+        context: Surroundings of the run.
         factory: Maker of the workers' downloaders.
         clock: Sources of time and randomness.
 
@@ -95,11 +95,11 @@ class JobPool:
         *,
         listeners: Sequence[EventListener],
         observers: Sequence[Observer] = (),
-        should_stop: Callable[[], bool],
+        context: RunContext,
         factory: JobDownloaderFactory,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._should_stop = should_stop
+        self._context = context
         self._clock = clock
         self._crash: BaseException | None = None
         self._cancelled = threading.Event()
@@ -130,6 +130,7 @@ class JobPool:
         return JobRegistry(
             listeners=(self.metrics.on_event, self._limits.on_event, *listeners),
             on_terminal=self._ended_jobs.release,
+            ledger=self._context.ledger,
             now=self._clock.now,
             utc_now=self._clock.utc_now,
         )
@@ -182,7 +183,7 @@ class JobPool:
             stop_observers=lambda: self._ending.stop(self._observers),
         )
 
-    def run(self, jobs: Iterable[DownloadJob | None]) -> RunSummary:
+    def run(self, jobs: Iterable[ListItem]) -> RunSummary:
         """Run all phases and return the summary.
 
         An error in a phase is logged, and leads to the shutdown; the summary describes it.
@@ -203,10 +204,11 @@ class JobPool:
 
     def start(self) -> None:
         """Start all threads except the workers, which the producer starts."""
+        ledger, limits, metrics = self._context.ledger, self._limits, self.metrics
+        Recording(ledger, self.registry, limits=limits, metrics=metrics).begin()
         if not (self._scheduler.try_start() and self._watchdog.try_start()):
             self._limits.stop(StopReason.NO_THREADS)
         for observer in self._observers:
-            # A run does not depend on its observers, so a failed start has no effect.
             observer.try_start()
 
     def await_ended_jobs(self) -> None:
@@ -218,10 +220,7 @@ class JobPool:
         self._is_complete = not unfinished and not self._must_stop()
 
     def shutdown(self) -> None:
-        """End all threads, in the order that the module's docstring explains.
-
-        Calling it again has no effect.
-        """
+        """End all threads, in the order above; calling it again has no effect."""
         if not self._is_complete:
             self._cancel()
         self._ending.stop([self._scheduler])
@@ -291,7 +290,7 @@ class JobPool:
     def _must_stop(self) -> bool:
         """Tell whether the run must end early; the main thread asks in each of its waits."""
         has_reason = self._crash is not None or self._limits.reason() is not None
-        return has_reason or self._should_stop()
+        return has_reason or self._context.controls.should_stop()
 
     def _is_cancelled(self) -> bool:
         return self._cancelled.is_set() or self._limits.reason() is not None

@@ -11,7 +11,7 @@ from url_downloader.engine.run_limits import RunLimits, StopReason
 from url_downloader.engine.worker_group import WorkerGroup
 from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.job_registry import JobRegistry
-from url_downloader.shared.models import DownloadJob
+from url_downloader.shared.models import DownloadJob, ListItem, PassedOver
 
 log = logging.getLogger(__package__)
 
@@ -60,13 +60,13 @@ class Producer:
         self._must_stop = must_stop
         self._stop_observers = stop_observers
 
-    def produce(self, jobs: Iterable[DownloadJob | None]) -> None:
+    def produce(self, jobs: Iterable[ListItem]) -> None:
         """Register and queue each job, and start the workers.
 
         Block while the task queue is full. Return early if the run must stop.
 
         Args:
-            jobs: Jobs of the list; a None only lets the producer check whether to stop.
+            jobs: Items of the list; a None only lets the producer check whether to stop.
         """
         if self._must_stop():
             return
@@ -75,10 +75,12 @@ class Producer:
         finally:
             COMPUTE_TURN.release()
 
-    def _produce(self, jobs: Iterable[DownloadJob | None]) -> None:
+    def _produce(self, jobs: Iterable[ListItem]) -> None:
         for job in jobs:
             if job is None:
                 COMPUTE_TURN.release()
+            elif isinstance(job, PassedOver):
+                self._registry.pass_over(job)
             else:
                 COMPUTE_TURN.acquire()
                 self._registry.add(job)

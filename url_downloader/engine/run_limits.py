@@ -28,6 +28,7 @@ class StopReason(enum.StrEnum):
     DISK_FULL = "the disk is full"
     NO_THREADS = "the system allows no more threads (ulimit -u, ulimit -v)"
     OUTPUT_GONE = "the output directory is gone"
+    LEDGER = "the ledger can't be written"
     NO_NETWORK = "the network is gone for longer than --outage-wait"
 
 

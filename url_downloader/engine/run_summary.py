@@ -19,7 +19,10 @@ _LOCAL_KINDS = (
     ErrorKind.NO_MEMORY,
 )
 """Kinds of failed jobs that mean trouble on this machine."""
-_LOCAL_REASONS = (StopReason.NO_THREADS, StopReason.OUTPUT_GONE, StopReason.NO_NETWORK)
+_LOCAL_REASONS = (
+    *(StopReason.NO_THREADS, StopReason.OUTPUT_GONE, StopReason.NO_NETWORK),
+    StopReason.LEDGER,
+)
 """Reasons that mean trouble on this machine, even if no job has failed.
 
 A full disk is not among them: it always fails a job, whose kind is in _LOCAL_KINDS.

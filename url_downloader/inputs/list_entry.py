@@ -94,6 +94,16 @@ class ListEntry:
         asked = (self.limits, self.max_retries, self.output, self.headers, self.checksum)
         return repr(asked)
 
+    def asked(self, no_options: str) -> str:
+        """Return a text that is equal for equal URLs with equal options.
+
+        Args:
+            no_options: Text of `options` for an entry without options.
+        """
+        if not self.has_options:
+            return self.url
+        return f"{self.options}{self.url}".removeprefix(no_options)
+
     def job(self, job_id: int, *, output: str) -> DownloadJob:
         """Return the job of this entry.
 

@@ -5,11 +5,19 @@ Independent of the files on the disk.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping
 
-from url_downloader.naming.name_claims import NameClaims
+from url_downloader.naming.name_claims import UNKNOWN, NameClaims
+from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.job_options import Checksum
 from url_downloader.shared.models import DownloadJob
+
+_WAIT = 0.05
+"""Seconds between two look-ups of a file that another run has not recorded yet."""
+_MAX_WAIT = 1.0
+"""Seconds; a run records its files after 200 ms, or later on a slow disk."""
 
 
 class ServerNames:
@@ -27,6 +35,8 @@ class ServerNames:
     def __init__(self, claims: NameClaims, checksums: Mapping[str, Checksum]) -> None:
         self._claims = claims
         self._checksums = checksums
+        # Never set: `wait` is an interruptible pause.
+        self._never = threading.Event()
         # Names by job id. No lock: get and set of a dict are thread-safe.
         self._given: dict[int, str] = {}
 
@@ -41,9 +51,36 @@ class ServerNames:
         if job.is_named:
             return job.output
         if suggested is not None and job.job_id not in self._given:
-            claimed = self._claims.claim(suggested, job.url, own=job.output)
-            self._given[job.job_id] = claimed
+            self._give(job, suggested, own=job.output)
         return self._given.get(job.job_id, job.output)
+
+    def other_name(self, job: DownloadJob, output: str) -> str:
+        """Return another path for the job's file, because a file has appeared at its path.
+
+        It may block for a second, until the other run has recorded its file.
+
+        Args:
+            job: Job as it was listed.
+            output: Path of the file that has appeared.
+
+        Returns:
+            `output` itself if that file is the one of the same URL, by another run.
+        """
+        owner = self._claims.owner(output)
+        ends = time.monotonic() + _MAX_WAIT
+        while owner is None and time.monotonic() < ends:
+            with COMPUTE_TURN.released():
+                self._never.wait(_WAIT)
+            owner = self._claims.owner(output)
+        if job.history is not None and owner == job.history.identity:
+            return output
+        return self._give(job, output, own=None)
+
+    def release(self, job: DownloadJob) -> None:
+        """Forget the name that a server gave to the job, because the ledger has it now."""
+        output = self._given.pop(job.job_id, None)
+        if output is not None:
+            self._claims.release(output)
 
     def checksum(self, job: DownloadJob, output: str) -> Checksum | None:
         """Return the checksum of the job, or else the known one of this path, or None."""
@@ -57,3 +94,12 @@ class ServerNames:
         """
         output = self.name(job, None)
         return job._replace(output=output, is_named=True, checksum=self.checksum(job, output))
+
+    def _give(self, job: DownloadJob, wanted: str, *, own: str | None) -> str:
+        claimed = self._given[job.job_id] = self._claims.claim(
+            wanted,
+            job.url,
+            own=own,
+            identity=UNKNOWN if job.history is None else job.history.identity,
+        )
+        return claimed

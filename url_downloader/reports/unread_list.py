@@ -11,7 +11,7 @@ from typing import NamedTuple
 from url_downloader.config.settings import Settings
 from url_downloader.inputs.list_skimmer import ListSkimmer
 from url_downloader.reports.failed_list import NOT_STARTED, has_options, list_text
-from url_downloader.shared.models import DownloadJob
+from url_downloader.shared.models import DownloadJob, ListItem, PassedOver
 
 log = logging.getLogger(__package__)
 
@@ -25,13 +25,13 @@ class UnreadList(NamedTuple):
     """Part of a list that the run has not read yet.
 
     Args:
-        jobs: Jobs of this part; None means that there is no job yet.
+        jobs: Items of this part; None means that there is no job yet.
         skimmer: Skimmer that copies lines without parsing; None if all must be parsed.
         is_file: Whether the list is a regular file, which has a known end. Another program may
             still write to a pipe.
     """
 
-    jobs: Iterable[DownloadJob | None]
+    jobs: Iterable[ListItem]
     skimmer: ListSkimmer | None
     is_file: bool
 
@@ -74,8 +74,8 @@ def _unread_jobs(unread: UnreadList, path: Path) -> Iterator[DownloadJob | None]
     log.info("reading the rest of the list for %s", path)
     last = began = time.monotonic()
     quiet_checks = 0
-    for job in unread.jobs:
-        now = time.monotonic()
+    for item in unread.jobs:
+        now, job = time.monotonic(), None if isinstance(item, PassedOver) else item
         if job is None:
             quiet_checks += 1
         else:

@@ -56,6 +56,10 @@ class LockedError(UrlDownloaderError):
     """Error for a lock that another run holds. The message names that run."""
 
 
+class NameTakenError(UrlDownloaderError):
+    """Error for a file that can't be published, because another run has used its name."""
+
+
 class TransitionError(UrlDownloaderError):
     """Error for a transition that the state of a job does not allow: a bug of this program.
 

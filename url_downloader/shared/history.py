@@ -5,11 +5,11 @@ The package `ledger` implements them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from url_downloader.shared.ledger_entries import LedgerEntry, UrlIdentity
-from url_downloader.shared.models import JobRecord
+from url_downloader.shared.models import JobEvent, JobRecord
 
 
 class History(Protocol):
@@ -27,8 +27,8 @@ class History(Protocol):
     def by_name(self, folded: Collection[str]) -> Mapping[str, LedgerEntry]:
         """Return the entries of the names that are known, by folded name."""
 
-    def folders(self, folded: Collection[str]) -> Collection[str]:
-        """Return those of the folded paths that are folders of recorded files."""
+    def folders(self, folded: Collection[str]) -> Mapping[str, str]:
+        """Return the paths of recorded files' folders, by folded path, if they are known."""
 
 
 class PastRecords(Protocol):
@@ -45,3 +45,36 @@ class PastRecords(Protocol):
         self, *, after: int, limit: int, failed_only: bool = False
     ) -> Sequence[JobRecord]:
         """Return at most `limit` records of jobs with a number above `after`, in order."""
+
+
+class RunLedger(PastRecords, Protocol):
+    """Ledger of a run, which records the jobs that end.
+
+    Attributes:
+        committed: Functions that are called with the records of each commit, in the thread of
+            the writer. They are added before `start`.
+        on_failed: Called once, in the same thread, if the ledger can't be written any more. The
+            message is for the user.
+        aggregates: Called every few seconds for the numbers of the run, as JSON has them.
+    """
+
+    committed: list[Callable[[Sequence[JobRecord]], None]]
+    on_failed: Callable[[str], None]
+    aggregates: Callable[[], Mapping[str, object]]
+
+    def start(self) -> None:
+        """Start the writer."""
+
+    def on_event(self, event: JobEvent) -> None:
+        """Queue the record of a job that has ended; wait while the queue is full."""
+
+
+class OpenLedger(History, RunLedger, Protocol):
+    """Ledger that is open for a run."""
+
+    def finish(self, status: int | None) -> None:
+        """Write the rest, and close the ledger; calling it again has no effect.
+
+        Args:
+            status: Exit status of the run; None if it has none.
+        """

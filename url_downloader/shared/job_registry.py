@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from url_downloader.shared.errors import TransitionError
-from url_downloader.shared.history import PastRecords
+from url_downloader.shared.history import RunLedger
 from url_downloader.shared.models import (
     TRANSITIONS,
     DownloadJob,
@@ -41,7 +41,8 @@ class JobRegistry:
             transition, after the lock is released. If a listener raises, that is logged, and
             this listener is not called again.
         on_terminal: Called last for each event that ends a job, even if a listener raises.
-        past: Ledger that has the records which `release` has removed; None without one.
+        ledger: Ledger, which is the last listener, and has the records that `release` has
+            removed; None without one.
         now: Monotonic clock, seconds.
         utc_now: Wall clock, seconds since the epoch.
 
@@ -57,16 +58,18 @@ class JobRegistry:
         *,
         listeners: Sequence[EventListener] = (),
         on_terminal: Callable[[], object] = lambda: None,
-        past: PastRecords | None = None,
+        ledger: RunLedger | None = None,
         now: Callable[[], float] = time.monotonic,
         utc_now: Callable[[], float] = time.time,
     ) -> None:
         self.listener_error: Exception | None = None
-        self._listeners = tuple(listeners)
+        # Last, because a record may leave memory once the ledger has it.
+        recording = () if ledger is None else (ledger.on_event,)
+        self._listeners = (*listeners, *recording)
         self._on_terminal = on_terminal
         self._now = now
         self._utc_now = utc_now
-        self._past = past
+        self._ledger = ledger
         # Guards all fields below, _listeners and listener_error. _listeners is replaced, never
         # changed, so that _publish reads it without the lock.
         self._lock = threading.Lock()
@@ -166,7 +169,7 @@ class JobRegistry:
             is_released = stored is None and 0 < job_id <= self._last
         if stored is not None:
             return unpacked(stored)
-        record = self._past.record(job_id) if self._past and is_released else None
+        record = self._ledger.record(job_id) if self._ledger and is_released else None
         if record is None:
             raise KeyError(job_id)
         return record
@@ -181,9 +184,9 @@ class JobRegistry:
             counts[status_of(each)] -= 1
         numbers = sorted(stored)
         released = None
-        if self._past is not None and any(counts.values()):
+        if self._ledger is not None and any(counts.values()):
             others = frozenset(numbers)
-            released = Released(source=self._past, counts=counts, others=others, last=last)
+            released = Released(source=self._ledger, counts=counts, others=others, last=last)
         return Records([stored[number] for number in numbers], released=released)
 
     def counts(self) -> Mapping[JobStatus, int]:
@@ -222,7 +225,7 @@ class JobRegistry:
         if record.status.is_terminal:
             del self._live[job_id]
             # Packing is not worth its time for a record that leaves memory soon.
-            is_leaving = self._past is not None and self._past.is_on
+            is_leaving = self._ledger is not None and self._ledger.is_on
             self._ended[job_id] = record if is_leaving else packed(record)
         else:
             self._live[job_id] = record

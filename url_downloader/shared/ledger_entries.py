@@ -54,8 +54,11 @@ class UrlHistory(NamedTuple):
         identity: Identity of the URL.
         mark: Hash of URL and options, keyed with a secret of this run.
         entry: Entry of the URL when the list was read; None for a new URL.
+        is_taken_over: Whether the ledger has the name of the file for another URL. The user
+            gave the name to this URL, so the existing file is not its own.
     """
 
     identity: UrlIdentity
     mark: int
-    entry: LedgerEntry | None
+    entry: LedgerEntry | None = None
+    is_taken_over: bool = False

@@ -171,6 +171,7 @@ class JobResult(NamedTuple):
         contact: Last host that the attempt asked; None if it asked none.
         mtime_ns: Time of the file's last change, in nanoseconds since the epoch; None unless
             the file is known to be complete.
+        output: Path of the file, relative to the output directory, if it is not the job's.
     """
 
     kind: ErrorKind | None = None
@@ -186,6 +187,7 @@ class JobResult(NamedTuple):
     source: SourceFacts | None = None
     contact: Contact | None = None
     mtime_ns: int | None = None
+    output: str | None = None
 
     @property
     def is_excused(self) -> bool:

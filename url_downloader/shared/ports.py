@@ -10,6 +10,7 @@ import enum
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
+from url_downloader.shared.file_facts import FileVersion, PublishedFile, SavedPart
 from url_downloader.shared.job_options import AttemptLimits, Checksum
 from url_downloader.shared.models import DownloadJob
 
@@ -26,6 +27,17 @@ class Naming(Protocol):
         Args:
             job: Job as it was listed.
             suggested: Safe path component that the server suggests; None if there is none.
+        """
+
+    def other_name(self, job: DownloadJob, output: str) -> str:
+        """Return another path for the job's file, because a file has appeared at its path.
+
+        Args:
+            job: Job as it was listed.
+            output: Path of the file that has appeared.
+
+        Returns:
+            `output` itself if that file is the one of the same URL, by another run.
         """
 
     def checksum(self, job: DownloadJob, output: str) -> Checksum | None:
@@ -162,20 +174,6 @@ class Decoder(Protocol):
         """Check that the body was complete."""
 
 
-class SavedPart(NamedTuple):
-    """Facts about a part that an earlier attempt has saved.
-
-    Args:
-        validator: Strong entity tag or Last-Modified date of the version.
-        total: Size of the whole file of this version in bytes, if known.
-        size: Number of bytes that the part has, from byte 0 on.
-    """
-
-    validator: str
-    total: int | None
-    size: int
-
-
 class Part(Protocol):
     """Unfinished file, under a name of its own until it is published.
 
@@ -226,6 +224,10 @@ class ExistingFile(Protocol):
         """Return the time of the last modification, in seconds since the epoch."""
 
     @property
+    def mtime_ns(self) -> int:
+        """Return the same time in nanoseconds."""
+
+    @property
     def etag(self) -> str | None: ...
     def read_into(self, update: Callable[[bytes], None]) -> None:
         """Call `update` with all bytes of the file, in order."""
@@ -251,6 +253,16 @@ class Disk(Protocol):
         """Create an empty part."""
 
     def publish(
-        self, part: Part, output: str, *, modified: float | None, etag: str | None
-    ) -> str:
-        """Give a finished part its final name; return the path of the file."""
+        self, part: Part, output: str, *, version: FileVersion, replaces: bool
+    ) -> PublishedFile:
+        """Give a finished part its final name.
+
+        Args:
+            part: Part that this disk made.
+            output: Path of the file, relative to the output directory.
+            version: Version of the file.
+            replaces: Whether to replace a file that has appeared since the run began.
+
+        Raises:
+            NameTakenError: Such a file exists, and `replaces` is not set.
+        """

@@ -25,6 +25,7 @@ class FileOnDisk(NamedTuple):
         name: Name of the file in the folder.
         size: Size in bytes.
         modified: Time of the last change, in seconds since the epoch.
+        mtime_ns: The same time in nanoseconds.
         etag: Entity tag of the reply that the file came with; None if unknown or out of date.
     """
 
@@ -33,6 +34,7 @@ class FileOnDisk(NamedTuple):
     name: bytes
     size: int
     modified: float
+    mtime_ns: int
     etag: str | None
 
     def read_into(self, update: Callable[[bytes], None]) -> None:
@@ -73,6 +75,7 @@ def find_file(folder: Folder, name: bytes, *, path: str, wants_etag: bool) -> Fi
         name=name,
         size=status.st_size,
         modified=status.st_mtime,
+        mtime_ns=status.st_mtime_ns,
         etag=_etag(folder, name) if wants_etag else None,
     )
 

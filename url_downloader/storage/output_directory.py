@@ -26,6 +26,7 @@ from typing import Self
 
 from url_downloader.config.settings import Existing, OutputSettings
 from url_downloader.shared.errors import NO_DESCRIPTORS, AttemptError, OutputError
+from url_downloader.shared.file_facts import FileVersion, PublishedFile
 from url_downloader.shared.models import DownloadJob, ErrorKind
 from url_downloader.shared.ports import Part
 from url_downloader.storage.disk_errors import DiskErrorConverter
@@ -164,33 +165,35 @@ class OutputDirectory:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def publish(
-        self, part: Part, output: str, *, modified: float | None, etag: str | None
-    ) -> str:
-        """Give a finished part its final name by an atomic rename; return the path of the file.
+        self, part: Part, output: str, *, version: FileVersion, replaces: bool
+    ) -> PublishedFile:
+        """Give a finished part its final name by an atomic rename.
 
         Args:
             part: Part that this directory made.
             output: Path of the file, relative to the directory.
-            modified: Time of the file's last change on the server, in seconds since the epoch;
-                None if unknown.
-            etag: Entity tag of the reply; None if it has none.
+            version: Version of the file on its server.
+            replaces: Whether to replace a file that has appeared since the run began.
 
         Raises:
+            NameTakenError: Such a file exists, and `replaces` is not set.
             AttemptError: The system refuses, the path leads out of the directory, or the
                 directory is gone.
         """
         assert isinstance(part, PartFile)
-        tree, metadata = self._require_open().tree, self._metadata(modified, etag)
+        tree, metadata = self._require_open().tree, self._metadata(version)
         path = self._path(output)
         folder_path, _, name = output.encode().rpartition(b"/")
         with DiskErrorConverter(path):
             part.prepare_publish(metadata)
             folder = tree.folder(folder_path, may_create=True)
-            publish_part(part, Destination(folder, name), metadata=metadata)
+            mtime_ns = publish_part(
+                part, Destination(folder, name), metadata=metadata, replaces=replaces
+            )
             part.close_after_publish()
             if metadata.is_synced:
                 tree.sync(folder)
-        return path
+        return PublishedFile(path, mtime_ns)
 
     def tidy(self) -> None:
         """Remove parts that no run can resume, and the hidden folder if it is empty."""
@@ -230,11 +233,11 @@ class OutputDirectory:
         """Return the path of a file, such that os.fsencode() returns the bytes on the disk."""
         return os.fsdecode(self._require_open().tree.prefix + output.encode())
 
-    def _metadata(self, modified: float | None, etag: str | None) -> FileMetadata:
+    def _metadata(self, version: FileVersion) -> FileMetadata:
         settings = self._settings
         return FileMetadata(
-            modified=modified if settings.keeps_mtime else None,
-            etag=etag if settings.existing is Existing.COMPARE else None,
+            modified=version.modified if settings.keeps_mtime else None,
+            etag=version.etag if settings.existing is Existing.COMPARE else None,
             is_synced=settings.is_synced,
             missing_features=self._missing_features,
         )

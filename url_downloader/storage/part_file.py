@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from url_downloader.shared.descriptors import write_all
 from url_downloader.shared.errors import NO_DESCRIPTORS
-from url_downloader.shared.ports import Chunk, SavedPart
+from url_downloader.shared.file_facts import SavedPart
+from url_downloader.shared.ports import Chunk
 from url_downloader.shared.url_parts import without_credentials
 from url_downloader.storage.disk_errors import NO_ROOM, DiskErrorConverter
 from url_downloader.storage.file_metadata import FileMetadata
@@ -185,6 +186,10 @@ class PartFile:
             self._is_reliable = error.errno in NO_DESCRIPTORS
             raise
 
+    def mtime_ns(self) -> int:
+        """Return the time of the last change in ns since the epoch, or raise an OSError."""
+        return os.fstat(self._descriptor).st_mtime_ns
+
     def close_after_publish(self) -> None:
         """Remove the note and close the part, which now has the file's name."""
         with suppress(OSError):
@@ -205,10 +210,7 @@ class PartFile:
         return True
 
     def close(self) -> None:
-        """Close the part, and leave its bytes and its note as they are.
-
-        Calling it again has no effect.
-        """
+        """Close the part with its bytes and its note; calling it again has no effect."""
         # A second close of the same number could close another file.
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:

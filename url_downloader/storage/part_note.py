@@ -72,6 +72,11 @@ def draft_name(part: str) -> str:
     return part.removesuffix(".part") + ".draft"
 
 
+def is_part_file(name: str) -> bool:
+    """Tell whether this is the name of a part, its note or a draft of that."""
+    return name.endswith((".part", ".json", ".draft"))
+
+
 def is_note(name: str) -> bool:
     """Tell whether this is the name of a part's note."""
     return name.endswith(".json")

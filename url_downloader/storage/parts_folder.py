@@ -16,7 +16,7 @@ from contextlib import suppress
 from url_downloader.shared.errors import OutputError
 from url_downloader.storage.folder import NOT_A_FOLDER, Folder, open_subfolder
 from url_downloader.storage.missing_features import Feature, MissingFeatures
-from url_downloader.storage.part_note import draft_name, is_note, note_name
+from url_downloader.storage.part_note import draft_name, is_note, is_part_file, note_name
 
 _TRIES = 100
 """Number of tries to lock a name; another run may remove the part between open and lock."""
@@ -40,6 +40,8 @@ class PartsFolder:
         path: Path of the folder, for messages.
         missing_features: Warnings about the file system.
         has_notes: Whether there may be a part with a note, which can be resumed.
+        opened_at_ns: Time when the folder was opened, by the clock of its file system, in
+            nanoseconds since the epoch.
 
     Raises:
         OutputError: A link or a file has the folder's name, or the folder belongs to another
@@ -54,6 +56,7 @@ class PartsFolder:
     ) -> None:
         self.path = path
         self.missing_features = missing_features
+        self.opened_at_ns = 0
         self._token = os.urandom(4).hex()
         self._numbers = itertools.count()
         with suppress(FileExistsError):
@@ -168,8 +171,7 @@ class PartsFolder:
         Raises:
             OSError: The folder can't be read.
         """
-        stems = {name.rpartition(".")[0] for name in self.names()}
-        for stem in filter(None, stems):
+        for stem in {name.rpartition(".")[0] for name in self.names() if is_part_file(name)}:
             # Without locks, a leftover looks the same as a part that another run writes.
             if Feature.LOCKS not in self.missing_features:
                 with suppress(OSError):
@@ -237,7 +239,9 @@ class PartsFolder:
         trusted = {0, os.geteuid()}
         try:
             # Network file systems may assign all files to one user.
-            trusted.add(self._owner_of_new_files())
+            new = self._status_of_new_file()
+            trusted.add(new.st_uid)
+            self.opened_at_ns = new.st_ctime_ns
         except PermissionError:
             if owner in trusted:
                 raise
@@ -247,12 +251,12 @@ class PartsFolder:
                 f" (user ID {owner}); have it removed, or choose another directory with --dir"
             )
 
-    def _owner_of_new_files(self) -> int:
+    def _status_of_new_file(self) -> os.stat_result:
         # Named as the draft of a note, so that a later run removes it after a kill.
         name = draft_name(f"{self._token}.part")
         descriptor = os.open(name, _NEW, 0o600, dir_fd=self.descriptor)
         try:
             self.remove(name)
-            return os.fstat(descriptor).st_uid
+            return os.fstat(descriptor)
         finally:
             os.close(descriptor)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
 from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.descriptors import write_all
+from url_downloader.shared.errors import NameTakenError
 from url_downloader.storage.file_metadata import FileMetadata
 from url_downloader.storage.folder import Folder
 from url_downloader.storage.missing_features import Feature
 from url_downloader.storage.part_file import BLOCK_SIZE, PartFile
+from url_downloader.storage.renaming import rename_new
 
 _COPY = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -25,7 +28,9 @@ class Destination(NamedTuple):
     name: bytes
 
 
-def publish_part(part: PartFile, destination: Destination, *, metadata: FileMetadata) -> None:
+def publish_part(
+    part: PartFile, destination: Destination, *, metadata: FileMetadata, replaces: bool
+) -> int:
     """Give a part its final name by an atomic rename.
 
     A link that has this name is replaced, not followed. If the destination is on another file
@@ -35,22 +40,64 @@ def publish_part(part: PartFile, destination: Destination, *, metadata: FileMeta
         part: Part whose bytes and metadata are complete.
         destination: Destination of the file.
         metadata: Metadata for the copy, if the part is copied.
+        replaces: Whether to replace a file that is younger than the part's folder.
+
+    Returns:
+        Time of the file's last change, in nanoseconds since the epoch.
 
     Raises:
+        NameTakenError: There is such a file, and `replaces` is not set.
         OSError: The system refuses.
     """
-    source, target = part.parts.descriptor, destination.folder.descriptor
+    if replaces:
+        return _publish(part, destination, metadata=metadata, rename=os.replace)
     try:
-        os.replace(part.name, destination.name, src_dir_fd=source, dst_dir_fd=target)
+        return _publish(part, destination, metadata=metadata, rename=rename_new)
+    except FileExistsError:
+        _check_age(destination, part.parts.opened_at_ns)
+    return _publish(part, destination, metadata=metadata, rename=os.replace)
+
+
+def _check_age(destination: Destination, since: int) -> None:
+    """Check that the existing file is older than a time, in nanoseconds since the epoch.
+
+    Raises:
+        NameTakenError: It is not.
+    """
+    folder, name = destination
+    status = os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False)
+    if status.st_ctime_ns > since:
+        raise NameTakenError(os.fsdecode(name))
+
+
+def _publish(
+    part: PartFile,
+    destination: Destination,
+    *,
+    metadata: FileMetadata,
+    rename: Callable[..., None],
+) -> int:
+    """Rename or copy the part; return the time of the file's last change."""
+    folder, name = destination
+    try:
+        rename(part.name, name, src_dir_fd=part.parts.descriptor, dst_dir_fd=folder.descriptor)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
         metadata.missing_features.note(Feature.RENAME)
         with COMPUTE_TURN.released():
-            _copy(part, destination, metadata=metadata)
+            _copy(part, destination, metadata=metadata, rename=rename)
+        return os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False).st_mtime_ns
+    return part.mtime_ns()
 
 
-def _copy(part: PartFile, destination: Destination, *, metadata: FileMetadata) -> None:
+def _copy(
+    part: PartFile,
+    destination: Destination,
+    *,
+    metadata: FileMetadata,
+    rename: Callable[..., None],
+) -> None:
     """Copy the part into the destination's folder, then rename the copy atomically."""
     folder = destination.folder.descriptor
     copy = b".url-downloader-" + os.urandom(8).hex().encode()
@@ -61,7 +108,7 @@ def _copy(part: PartFile, destination: Destination, *, metadata: FileMetadata) -
             metadata.apply(descriptor)
         finally:
             os.close(descriptor)
-        os.replace(copy, destination.name, src_dir_fd=folder, dst_dir_fd=folder)
+        rename(copy, destination.name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         with suppress(OSError):
             os.unlink(copy, dir_fd=folder)

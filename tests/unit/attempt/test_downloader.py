@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 
 from tests.support.attempts import Attempts
+from tests.support.fake_disk import MTIME_NS
 from tests.support.fake_network import CUT, V1, FakeReply, Request, full
 from url_downloader.shared.errors import AttemptError
 from url_downloader.shared.job_options import AttemptLimits
@@ -52,6 +53,7 @@ def test_the_result_of_a_success(status: int, is_length_known: bool) -> None:
         received=5,
         is_length_known=is_length_known,
         source=SourceFacts(url="http://mirror/file.bin"),
+        mtime_ns=MTIME_NS,
     )
 
 

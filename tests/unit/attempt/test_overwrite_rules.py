@@ -25,7 +25,7 @@ SINCE = {"If-Modified-Since": NOVEMBER}
         (Existing.COMPARE, FakeFile(V1), SINCE),
         (Existing.COMPARE, None, {}),
         (Existing.REPLACE, FakeFile(V1, etag='"v1"'), {}),
-        (Existing.SKIP_FILLED, FakeFile(b"", etag='"v1"'), {}),
+        (Existing.CONTINUE, FakeFile(b"", etag='"v1"'), {}),
     ],
 )
 def test_a_conditional_request(
@@ -63,10 +63,10 @@ def test_a_304_to_a_range_request() -> None:
     [
         (Existing.SKIP, FakeFile(V1), True),
         (Existing.SKIP, None, False),
-        (Existing.SKIP_FILLED, FakeFile(V1), True),
-        (Existing.SKIP_FILLED, FakeFile(b""), False),
-        (Existing.SKIP_FILLED, FakeFile(V2), False),
-        (Existing.SKIP_FILLED, None, False),
+        (Existing.CONTINUE, FakeFile(V1), True),
+        (Existing.CONTINUE, FakeFile(b""), False),
+        (Existing.CONTINUE, FakeFile(V2), False),
+        (Existing.CONTINUE, None, False),
         (Existing.REPLACE, FakeFile(V1), False),
     ],
 )
@@ -80,7 +80,11 @@ def test_an_existing_file_that_is_skipped(
         assert there is not None
         source = SourceFacts(digests=(sha256(V1),))
         assert result == JobResult(
-            path=there.path, size=there.size, outcome=Outcome.SKIPPED, source=source
+            path=there.path,
+            size=there.size,
+            outcome=Outcome.SKIPPED,
+            source=source,
+            mtime_ns=there.mtime_ns,
         )
     assert attempts.published == ({} if is_skipped else {"file.bin": V1})
 

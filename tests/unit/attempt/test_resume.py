@@ -12,7 +12,7 @@ from requests.structures import CaseInsensitiveDict
 from tests.support.reply_fields import fields
 from url_downloader.attempt.reply_facts import content_range
 from url_downloader.attempt.resume import Plan, is_encoded, plan_for, range_headers
-from url_downloader.shared.ports import SavedPart
+from url_downloader.shared.file_facts import SavedPart
 
 ETAG = '"v1"'
 DATE = "Tue, 14 Nov 2023 22:13:20 GMT"

@@ -34,7 +34,10 @@ def test_local_trouble(failures: list[JobRecord], is_local: bool) -> None:
 def test_local_trouble_of_the_run(reason: StopReason) -> None:
     """A run that lost its directory or network, or got no threads, has it without a failure."""
     summary = replace(make_summary(), stopped_by=reason)
-    is_local = reason in (StopReason.OUTPUT_GONE, StopReason.NO_THREADS, StopReason.NO_NETWORK)
+    is_local = reason in (
+        *(StopReason.OUTPUT_GONE, StopReason.NO_THREADS, StopReason.NO_NETWORK),
+        StopReason.LEDGER,
+    )
     assert summary.has_local_trouble is is_local
 
 

@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from url_downloader.config.settings import Settings
-from url_downloader.input_parser import InputParser, is_valid_origin, normal_url
+from url_downloader.input_parser import BLOCK_SIZE, InputParser, is_valid_origin, normal_url
+from url_downloader.inputs.job_maker import JobRules
 from url_downloader.inputs.list_skimmer import PLAIN_URL, ListSkimmer
 from url_downloader.naming.filenames import DEFAULT_NAME, name_from_url
 from url_downloader.naming.name_claims import NameClaims
 from url_downloader.reports.failed_list import has_options, list_text
-from url_downloader.shared.models import DownloadJob
+from url_downloader.shared.models import DownloadJob, PassedOver
 
 SETTINGS = Settings()
 ENTRIES = [
@@ -60,7 +61,7 @@ class Reading:
         claims = NameClaims(reserved=[".parts"])
         parser = InputParser(
             source="list",
-            claims=claims,
+            rules=JobRules(claims=claims),
             limits=SETTINGS.transfer.limits,
             max_retries=SETTINGS.retry.max_retries,
             on_rejected=lambda rejection: self.messages.append(str(rejection)),
@@ -80,7 +81,7 @@ class Reading:
         found: list[DownloadJob] = []
         while len(found) < count and (job := next(self._jobs, self)) is not self:
             assert not isinstance(job, Reading)
-            found += [] if job is None else [job]
+            found += [job] if isinstance(job, DownloadJob) else []
         return found
 
     def skim(self) -> str:
@@ -89,6 +90,7 @@ class Reading:
         self.skimmer.skim()
         for job in self._jobs:
             text += self.skimmer.take()
+            assert not isinstance(job, PassedOver)
             if job and not (self.skimmer.has(job.url) and not has_options(job, SETTINGS)):
                 text += list_text([(job, "not started")], SETTINGS)
         return "".join([*text, *self.skimmer.take()])
@@ -160,10 +162,10 @@ def test_common_urls_are_plain(url: bytes) -> None:
 
 def test_one_comment_for_all() -> None:
     """All copied URLs are below one comment."""
-    urls = [f"http://h/{number}\n" for number in range(250)]
+    urls = [f"http://h/{number}\n" for number in range(BLOCK_SIZE + 250)]
     reading = Reading("".join(urls))
     assert len(reading.read(10)) == 10
     text = reading.skim()
-    # The tenth job comes with the eleventh URL. That URL becomes a job, and so does the next.
+    # The first block was parsed as a whole. The two URLs after it become jobs, too.
     assert re.sub(r"^#.*\n", "", text, flags=re.MULTILINE) == "".join(urls[10:])
-    assert text.count("#") == 3
+    assert text.count("#") == BLOCK_SIZE - 10 + 3

@@ -17,6 +17,7 @@ from tests.support.jobs import make_job, make_record
 from url_downloader.config.ranges import RANGES
 from url_downloader.config.settings import RetrySettings, Settings, TransferSettings
 from url_downloader.input_parser import InputParser, normal_url
+from url_downloader.inputs.job_maker import JobRules
 from url_downloader.naming.filenames import fold, name_from_url
 from url_downloader.naming.name_claims import NameClaims
 from url_downloader.reports.failed_list import check_writable, list_text, reason_of, write_list
@@ -33,14 +34,14 @@ def parsed(text: str, settings: Settings = SETTINGS) -> list[DownloadJob]:
     complaints: list[str] = []
     parser = InputParser(
         source="list",
-        claims=NameClaims(reserved=[PARTS_FOLDER]),
+        rules=JobRules(claims=NameClaims(reserved=[PARTS_FOLDER])),
         limits=settings.transfer.limits,
         max_retries=settings.retry.max_retries,
         on_rejected=lambda rejection: complaints.append(str(rejection)),
         on_note=complaints.append,
     )
     jobs = parser.parse(text.encode().split(b"\n"))
-    found = [job for job in jobs if job is not None]
+    found = [job for job in jobs if isinstance(job, DownloadJob)]
     assert complaints == []
     return found
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from url_downloader.shared.line_reader import MAX_LINE, read_lines
+from url_downloader.shared.line_reader import GAP, MAX_LINE, read_lines
 
 PATIENCE = 0.001
 
@@ -81,11 +81,13 @@ def test_a_long_file_is_read_in_full(tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_a_line_comes_before_the_next_is_written() -> None:
-    """A line comes as soon as its end is there; a pause gives None, again and again."""
+    """A line comes as soon as its end is there; a pause gives GAP, then None repeatedly."""
     with pipe() as (reader, writer):
         lines = read_lines(reader, idle_seconds=PATIENCE)
         assert next(lines) is None
         os.write(writer, b"one\ntw")
-        assert [next(lines), next(lines), next(lines)] == [b"one", None, None]
+        assert next(lines) == b"one"
+        assert next(lines) is GAP
+        assert [next(lines), next(lines)] == [None, None]
         os.write(writer, b"o\n")
         assert next(lines) == b"two"

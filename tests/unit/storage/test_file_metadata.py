@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.output_directories import begun, prepared
 from url_downloader.config.settings import Existing
+from url_downloader.shared.file_facts import FileVersion
 from url_downloader.storage.output_directory import PARTS_FOLDER
 
 
@@ -34,7 +35,9 @@ def test_the_time_of_a_file(
     started = (tmp_path / PARTS_FOLDER).stat().st_mtime
     part = begun(output)
     part.write(b"abc")
-    file = output.publish(part, "file.bin", modified=modified, etag=None)
+    file = output.publish(
+        part, "file.bin", version=FileVersion(modified, None), replaces=True
+    ).path
     found = Path(file).stat().st_mtime
     assert found == expected if expected is not None else found >= started
 
@@ -61,7 +64,9 @@ def test_the_entity_tag_of_a_file(directory: Path, *, is_changed: bool) -> None:
     output = prepared(directory, existing=Existing.COMPARE)
     part = begun(output)
     part.write(b"abc")
-    path = Path(output.publish(part, "file.bin", modified=1e9, etag='"v1"'))
+    path = Path(
+        output.publish(part, "file.bin", version=FileVersion(1e9, '"v1"'), replaces=True).path
+    )
     if is_changed:
         path.write_bytes(b"changed")
     existing = output.existing("file.bin")

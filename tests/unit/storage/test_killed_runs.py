@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.output_directories import JOB, MIB, V1, V2, VERSIONS, content, prepared
+from url_downloader.shared.file_facts import FileVersion
 from url_downloader.storage import (
     output_directory,
     part_file,
@@ -95,7 +96,7 @@ def download(output: OutputDirectory, tag: str, *, until: int | None = None) -> 
     for start in range(part.size, end, 300_000):
         part.write(version[start : min(start + 300_000, end)])
     if until is None:
-        output.publish(part, JOB.output, modified=1e9, etag=None)
+        output.publish(part, JOB.output, version=FileVersion(1e9, None), replaces=True)
     else:
         part.keep()
 

@@ -21,6 +21,7 @@ from tests.support.output_directories import (
 )
 from url_downloader.config.settings import OutputSettings
 from url_downloader.shared.errors import AttemptError, OutputError
+from url_downloader.shared.file_facts import FileVersion
 from url_downloader.storage.output_directory import PARTS_FOLDER, OutputDirectory
 
 
@@ -158,6 +159,7 @@ def test_a_name_that_the_locale_lacks(directory: Path, monkeypatch: pytest.Monke
     """The file's name is UTF-8 in any locale; os.fsencode() of its path returns this name."""
     output = prepared(directory)
     monkeypatch.setattr(os, "fsdecode", lambda data: data.decode("latin-1"))
-    path = output.publish(output.create(JOB), "文件", modified=None, etag=None)
+    part, version = output.create(JOB), FileVersion(None, None)
+    path = output.publish(part, "文件", version=version, replaces=True).path
     assert path == f"{directory}/文件".encode().decode("latin-1")
     assert (directory / "文件").exists()

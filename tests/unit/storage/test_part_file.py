@@ -27,8 +27,8 @@ from tests.support.output_directories import (
     visible_files,
 )
 from url_downloader.shared.errors import AttemptError
+from url_downloader.shared.file_facts import SavedPart
 from url_downloader.shared.models import ErrorKind
-from url_downloader.shared.ports import SavedPart
 from url_downloader.storage.output_directory import PARTS_FOLDER, OutputDirectory
 from url_downloader.storage.part_file import PartFile
 

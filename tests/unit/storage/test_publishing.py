@@ -20,6 +20,7 @@ from tests.support.output_directories import (
     visible_files,
 )
 from url_downloader.shared.errors import AttemptError
+from url_downloader.shared.file_facts import FileVersion
 from url_downloader.shared.models import ErrorKind
 
 
@@ -119,7 +120,7 @@ def test_the_order_of_syncs(
     for name in ("a/b/file.bin", "a/b/other.bin"):
         part = begun(output)
         part.write(b"abc")
-        output.publish(part, name, modified=1e9, etag=None)
+        output.publish(part, name, version=FileVersion(1e9, None), replaces=True)
     folders = (tmp_path, tmp_path / "new", directory, directory / "a", directory / "a/b")
     top, new, out, a, b = (folder.stat().st_ino for folder in folders)
     file, other = target.stat().st_ino, target.with_name("other.bin").stat().st_ino
@@ -152,7 +153,8 @@ def test_a_folder_on_another_file_system(
     for name in ("a/file.bin", "a/other.bin"):
         part = begun(output)
         part.write(b"abc" * (1 << 20))
-        path = Path(output.publish(part, name, modified=1e9, etag=None))
+        version = FileVersion(1e9, None)
+        path = Path(output.publish(part, name, version=version, replaces=True).path)
         assert (path.read_bytes(), path.stat().st_mtime) == (b"abc" * (1 << 20), 1e9)
     assert visible_files(directory) == ["a", "a/file.bin", "a/other.bin"]
     assert hidden_files(directory) == []

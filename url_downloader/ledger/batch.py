@@ -1,0 +1,172 @@
+"""A batch of jobs that have ended, written to the ledger in one transaction."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from url_downloader.ledger.rows import COLUMNS, Row, row_of, with_old_facts
+from url_downloader.ledger.schema import name_hash
+from url_downloader.naming.filenames import fold
+from url_downloader.shared.models import JobRecord
+
+MAX_ROWS = 256
+"""Rows of one statement: single statements would hand the GIL over for each row."""
+_COLUMNS = ", ".join(COLUMNS)
+_CHANGES = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name != "id")
+_MARKS = f"({','.join('?' * len(COLUMNS))})"
+
+
+class BatchWriter:
+    """Writer of batches to one connection.
+
+    Args:
+        connection: Connection to the ledger, outside of a transaction.
+        settings: Settings of the run that differ from the defaults, as JSON has them.
+        started: Start of the run, in seconds since the epoch.
+
+    Attributes:
+        run: Number of the run; 0 before its row is written.
+
+    Threads: one at a time.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, settings: Mapping[str, object], *, started: float
+    ) -> None:
+        self.run = 0
+        self._connection = connection
+        self._settings = json.dumps(settings, default=str)
+        self._started = round(started * 1000)
+        self._folders: set[str] = set()
+
+    def begin_run(self) -> None:
+        """Write the row of the run; the caller has begun a transaction.
+
+        Raises:
+            sqlite3.Error: The ledger can't be written.
+        """
+        cursor = self._connection.execute(
+            "INSERT INTO run (started, settings) VALUES (?, ?)", (self._started, self._settings)
+        )
+        self.run = cursor.lastrowid or 0
+
+    def write(self, records: Sequence[JobRecord]) -> None:
+        """Write the records of jobs; the caller has begun a transaction.
+
+        Raises:
+            sqlite3.Error: The ledger can't be written.
+        """
+        rows: dict[str, Row] = {}
+        renamed: list[int] = []
+        for record in records:
+            history = record.job.history
+            if history is None:
+                continue
+            row = row_of(record, history, run=self.run)
+            # A later job with the same name replaces the earlier one.
+            rows[fold(row.name)] = row
+            past = history.entry
+            if past is not None and not past.is_success and past.name != row.name:
+                renamed.append(past.row)
+        merged, others = self._merged(rows)
+        self._delete([*others, *renamed])
+        for part in _parts(merged):
+            self._upsert(part)
+        self._add_folders(row.name for row in merged)
+
+    def note_aggregates(self, aggregates: Mapping[str, object]) -> None:
+        """Write the numbers of the run; the caller has begun a transaction.
+
+        Raises:
+            sqlite3.Error: The ledger can't be written.
+        """
+        text = json.dumps(aggregates, default=str)
+        values = (text, self.run)
+        self._connection.execute("UPDATE run SET aggregates = ? WHERE id = ?", values)
+
+    def end_run(self, ended: float, *, status: int | None) -> None:
+        """Write the end of the run; the caller has begun a transaction.
+
+        Args:
+            ended: Seconds since the epoch.
+            status: Exit status; None if there is none.
+
+        Raises:
+            sqlite3.Error: The ledger can't be written.
+        """
+        self._connection.execute(
+            "UPDATE run SET ended = ?, status = ? WHERE id = ?",
+            (round(ended * 1000), status, self.run),
+        )
+
+    def _merged(self, rows: Mapping[str, Row]) -> tuple[list[Row], list[int]]:
+        """Return the rows with the facts of their old rows, and other URLs' rows to delete."""
+        merged, others = dict(rows), []
+        for old in self._old_rows([row.fold for row in rows.values()]):
+            name = fold(old.name)
+            new = rows.get(name)
+            if new is None:
+                continue
+            if (new.key, new.url) == (old.key, old.url):
+                merged[name] = with_old_facts(new, old)
+            else:
+                others.append(old.id or 0)
+        return [*merged.values()], others
+
+    def _old_rows(self, folds: Sequence[int]) -> Iterator[Row]:
+        for begin in range(0, len(folds), MAX_ROWS):
+            part = folds[begin : begin + MAX_ROWS]
+            marks = ",".join("?" * len(part))
+            query = f"SELECT {_COLUMNS} FROM entry WHERE fold IN ({marks})"  # noqa: S608
+            yield from itertools.starmap(Row, self._connection.execute(query, part).fetchall())
+
+    def _delete(self, ids: Sequence[int]) -> None:
+        for begin in range(0, len(ids), MAX_ROWS):
+            part = ids[begin : begin + MAX_ROWS]
+            marks = ",".join("?" * len(part))
+            self._connection.execute(f"DELETE FROM entry WHERE id IN ({marks})", part)  # noqa: S608
+
+    def _upsert(self, rows: Sequence[Row]) -> None:
+        marks = ",".join([_MARKS] * len(rows))
+        self._connection.execute(
+            f"INSERT INTO entry ({_COLUMNS}) VALUES {marks}"  # noqa: S608 - constants
+            f" ON CONFLICT (id) DO UPDATE SET {_CHANGES}",
+            [*itertools.chain.from_iterable(rows)],
+        )
+
+    def _add_folders(self, names: Iterable[str]) -> None:
+        new = {
+            folder
+            for name in names
+            if "/" in name
+            for folder in itertools.accumulate(name.split("/")[:-1], "{}/{}".format)
+            if folder not in self._folders
+        }
+        if new:
+            if len(self._folders) > MAX_FOLDERS:
+                self._folders.clear()
+            self._folders |= new
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO folder VALUES (?, ?)",
+                [(name_hash(each), each) for each in new],
+            )
+
+
+MAX_FOLDERS = 10_000
+"""Folders that are remembered as written; they take about 1 MB."""
+
+
+def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Yield the rows in parts whose lengths are powers of two, which are few statements.
+
+    SQLite keeps compiled statements, and a statement of 256 rows takes long to compile.
+    """
+    begin, size = 0, MAX_ROWS
+    while begin < len(rows):
+        while size > len(rows) - begin:
+            size //= 2
+        yield rows[begin : begin + size]
+        begin += size

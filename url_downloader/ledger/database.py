@@ -1,0 +1,234 @@
+"""The file of a ledger: its checks, its creation, and connections to it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import struct
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from url_downloader.ledger import schema
+from url_downloader.shared.errors import InputError
+
+_MAGIC = b"SQLite format 3\0"
+_HEADER_SIZE = 100
+"""Bytes of the header of an SQLite file."""
+_CACHE_KIB = 4096
+"""KiB of pages that a connection keeps in memory."""
+_CHECKPOINT_PAGES = 2000
+"""Pages of 4 KiB in the write-ahead log after which a commit moves them to the database."""
+_BUSY_SECONDS = 10.0
+"""Seconds that SQLite waits for its own locks; our lock makes such waits rare."""
+_REMEDY = "move it away, or use --ledger FILE or --no-ledger"
+
+FileId = tuple[int, int]
+"""Device and inode of a file."""
+
+# Guards _open_files: the ledgers that this process has open. Reading such a file with another
+# descriptor would drop the locks that SQLite has on it (POSIX).
+_open_files_lock = threading.Lock()
+_open_files: Counter[FileId] = Counter()
+
+
+def file_id(path: Path) -> FileId | None:
+    """Return device and inode of a file; None if there is none."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def check_file(path: Path) -> int | None:
+    """Check that a file is a ledger that this program can use, without changing it.
+
+    Returns:
+        Version of its schema; None if there is no file.
+
+    Raises:
+        InputError: The file is something else, or can't be read.
+    """
+    try:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode):
+            raise _refusal(path, "is a link, a folder or a device, not a ledger")
+        _check_owner(path, status)
+        with _open_files_lock:
+            if _open_files[status.st_dev, status.st_ino]:
+                return schema.VERSION
+            header = _header(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _refusal(path, f"the ledger can't be read: {error.strerror}") from error
+    return _checked_version(path, header, size=status.st_size)
+
+
+def _header(path: Path) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _HEADER_SIZE)
+    finally:
+        os.close(descriptor)
+
+
+def _checked_version(path: Path, header: bytes, *, size: int) -> int:
+    if not header:
+        raise _refusal(path, "is empty, not a ledger")
+    if len(header) < _HEADER_SIZE or not header.startswith(_MAGIC):
+        raise _refusal(path, "is not a ledger")
+    (page_size,) = struct.unpack_from(">H", header, 16)
+    (pages,) = struct.unpack_from(">I", header, 28)
+    version, application = (struct.unpack_from(">i", header, at)[0] for at in (60, 68))
+    if application != schema.APPLICATION_ID:
+        raise _refusal(path, "is the database of another program")
+    if version > schema.VERSION:
+        raise _refusal(path, "is the ledger of a newer version of this program")
+    if version < 1 or pages * (65536 if page_size == 1 else page_size) > size:
+        raise _refusal(path, "is a damaged ledger: it is cut off")
+    return int(version)
+
+
+def _check_owner(path: Path, status: os.stat_result) -> None:
+    """Check that no other user has made the file.
+
+    Raises:
+        InputError: Another user has.
+    """
+    trusted = {0, os.geteuid()}
+    if status.st_uid in trusted or path.parent.stat().st_uid in trusted:
+        return
+    raise _refusal(path, f"belongs to another user (user ID {status.st_uid})")
+
+
+def _refusal(path: Path, fault: str) -> InputError:
+    return InputError(f"{path}: {fault}; {_REMEDY}")
+
+
+@contextmanager
+def kept_open(path: Path) -> Iterator[None]:
+    """Note during the block that this process has connections to the file."""
+    this = file_id(path)
+    with _open_files_lock:
+        _open_files.update([this] if this else [])
+    try:
+        yield
+    finally:
+        with _open_files_lock:
+            _open_files.subtract([this] if this else [])
+
+
+def create_file(path: Path) -> None:
+    """Make a new ledger, unless there is a file; the caller holds the lock.
+
+    The file appears under its name when it is complete.
+
+    Raises:
+        sqlite3.Error, OSError: The system refuses.
+    """
+    draft = path.with_name(f"{path.name}.new")
+    # A killed run may have left one.
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        connection = _connect(draft, mode="rw")
+        try:
+            connection.execute("PRAGMA synchronous = OFF")
+            connection.execute("PRAGMA journal_mode = MEMORY")
+            schema.create(connection)
+            _use_write_ahead_log(connection)
+        finally:
+            connection.close()
+        with suppress(FileExistsError):
+            _link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _link(draft: Path, path: Path) -> None:
+    """Give the draft its name, unless a file has it.
+
+    Raises:
+        FileExistsError: A file has the name.
+    """
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # The file system has no hard links. The caller's lock keeps other runs away.
+        if not path.exists():
+            draft.rename(path)
+
+
+def open_writer(path: Path, *, is_synced: bool) -> sqlite3.Connection:
+    """Return a connection that can write; the caller holds the lock.
+
+    Args:
+        path: Path of a ledger that was checked.
+        is_synced: Whether each commit is written through to the disk.
+
+    Raises:
+        sqlite3.Error: SQLite does not work there.
+    """
+    connection = _connect(path, mode="rw")
+    try:
+        _use_write_ahead_log(connection)
+        connection.execute(f"PRAGMA synchronous = {'FULL' if is_synced else 'NORMAL'}")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version < schema.VERSION:
+            schema.migrate(connection, version)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Return a connection that can only read, also in a directory that can't be written.
+
+    Raises:
+        sqlite3.Error: The ledger can't be opened.
+    """
+    connection = _connect(path, mode="ro")
+    try:
+        connection.execute("SELECT 1 FROM entry LIMIT 1").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        log_file = path.with_name(f"{path.name}-wal")
+        if log_file.exists() and log_file.stat().st_size:
+            raise
+        # Without a log the file can't change while nobody can write the directory.
+        connection = _connect(path, mode="ro&immutable=1")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    return connection
+
+
+def _connect(path: Path, *, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"file:{quote(os.fsencode(path))}?mode={mode}",
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch to WAL: only with it, a reader does not stop the writer.
+
+    Raises:
+        sqlite3.OperationalError: The file system can't do that.
+    """
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise sqlite3.OperationalError("no write-ahead log")

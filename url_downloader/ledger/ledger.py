@@ -1,0 +1,237 @@
+"""The ledger of an output directory in one run: it answers look-ups, and records ended jobs.
+
+The order of its use:
+
+1. `open` checks an existing file, before the first name is given. Without a file nothing
+   happens: a new one is made when the first job ends.
+2. While the list is read, `by_identity`, `by_name` and `folders` answer from what is
+   committed.
+3. `start` starts the writer. `on_event` queues the records of jobs that end, and waits while
+   the queue is full. The writer commits them in batches, each under the LedgerLock, and then
+   calls the functions in `committed`.
+4. `finish` writes the rest and the end of the run, and closes the file.
+
+If SQLite or locks do not work in the directory, one warning says so, and the run goes on
+without the ledger. If a ledger that worked can't be written any more, `on_failed` is called,
+and the run has to end: names that left memory are known to the ledger alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+
+from url_downloader.ledger.database import check_file
+from url_downloader.ledger.ledger_lock import LedgerBusyError
+from url_downloader.ledger.lookups import LedgerRecords
+from url_downloader.ledger.open_file import OpenFile
+from url_downloader.ledger.writer import LedgerWriter, RecordQueue
+from url_downloader.shared.errors import InputError
+from url_downloader.shared.ledger_entries import LedgerEntry, UrlIdentity
+from url_downloader.shared.models import JobEvent, JobRecord
+
+log = logging.getLogger(__package__)
+
+
+class Ledger:
+    """Ledger of one run. It implements `shared.history.OpenLedger`.
+
+    Args:
+        path: Path of the file.
+        is_synced: Whether each commit is written through to the disk.
+        settings: Settings of the run that differ from the defaults, without secrets.
+        utc_now: Wall clock, seconds since the epoch.
+
+    Attributes:
+        run: Number of this run in the ledger; 0 before its first commit.
+        committed: Functions that are called with the records of each commit.
+        on_failed: Called if the ledger can't be written any more.
+        aggregates: Returns the numbers of the run.
+
+    Threads: `open`, `start` and `finish` in one thread; look-ups and `on_event` in any; the
+    attributes that are functions are called in the writer's.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        is_synced: bool = False,
+        settings: Mapping[str, object] | None = None,
+        utc_now: Callable[[], float] = time.time,
+    ) -> None:
+        self.run = 0
+        self.committed: list[Callable[[Sequence[JobRecord]], None]] = []
+        self.on_failed: Callable[[str], None] = lambda message: log.error("%s", message)
+        self.aggregates: Callable[[], Mapping[str, object]] = dict
+        self._path = path.absolute()
+        self._shown = path
+        self._is_synced = is_synced
+        self._settings = settings or {}
+        self._utc_now = utc_now
+        self._started = utc_now()
+        self._is_on = True
+        self._queue = RecordQueue()
+        self._thread: LedgerWriter | None = None
+        self._file: OpenFile | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Tell whether the ledger can be used, as far as that is known."""
+        return self._is_on
+
+    def open(self) -> None:
+        """Open the ledger if there is one.
+
+        Raises:
+            InputError: The file is no ledger, is newer than this program, or can't be read.
+        """
+        if check_file(self._path) is None:
+            return
+        try:
+            self._file = self._opened()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                self._switch_off(error)
+                return
+            raise InputError(f"{self._shown}: is a damaged ledger: {error}") from error
+        except (OSError, LedgerBusyError) as error:
+            self._switch_off(error)
+
+    def start(self) -> None:
+        """Start the writer's thread, unless the ledger can't be used."""
+        if not self._is_on:
+            return
+        self._thread = LedgerWriter(
+            self._queue, write=self._write, on_error=self._fail, on_crash=self._crashed
+        )
+        if not self._thread.try_start():
+            self._thread = None
+            self._fail(OSError("the system allows no more threads"))
+
+    def on_event(self, event: JobEvent) -> None:
+        """Queue the record of a job that has ended; wait while the queue is full."""
+        record = event.record
+        has_ended = record.status.is_terminal and event.previous is not None
+        if has_ended and record.job.history is not None and self._is_on:
+            self._queue.put(record)
+
+    def by_identity(
+        self, identities: Collection[UrlIdentity]
+    ) -> Mapping[UrlIdentity, Sequence[LedgerEntry]]:
+        """Return the entries of each URL that is known, oldest first."""
+        file = self._file
+        return {} if file is None else file.lookups.by_identity(identities)
+
+    def by_name(self, folded: Collection[str]) -> Mapping[str, LedgerEntry]:
+        """Return the entries of the names that are known, by folded name."""
+        file = self._file
+        return {} if file is None else file.lookups.by_name(folded)
+
+    def folders(self, folded: Collection[str]) -> Mapping[str, str]:
+        """Return the paths of recorded files' folders, by folded path, if they are known."""
+        file = self._file
+        return {} if file is None else file.lookups.folders(folded)
+
+    def record(self, job_id: int) -> JobRecord | None:
+        """Return the record of an ended job; None if it is not committed."""
+        file = self._file
+        if file is not None:
+            return file.lookups.record(self.run, job_id)
+        return LedgerRecords(self._path, self.run).record(job_id) if self.run else None
+
+    def records(
+        self, *, after: int, limit: int, failed_only: bool = False
+    ) -> Sequence[JobRecord]:
+        """Return at most `limit` records of jobs with a number above `after`, in order."""
+        file, page = self._file, {"after": after, "limit": limit}
+        if file is not None:
+            return file.lookups.records(self.run, **page, failed_only=failed_only)
+        if not self.run:
+            return []
+        return LedgerRecords(self._path, self.run).records(**page, failed_only=failed_only)
+
+    def finish(self, status: int | None) -> None:
+        """Write the rest and the end of the run, and close the file.
+
+        Calling it again has no effect.
+
+        Args:
+            status: Exit status of the run; None if it has none.
+        """
+        self._queue.close()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        file, self._file = self._file, None
+        if file is None:
+            return
+        if self.run and self._is_on:
+            try:
+                with file.transaction():
+                    file.batches.note_aggregates(self.aggregates())
+                    file.batches.end_run(self._utc_now(), status=status)
+            except (sqlite3.Error, OSError, LedgerBusyError) as error:
+                log.warning("%s: the end of the run is not recorded: %s", self._shown, error)
+        file.close()
+
+    def _write(self, records: Sequence[JobRecord]) -> None:
+        """Write a batch, and make the file before the first one."""
+        if self._file is None:
+            try:
+                self._file = self._opened()
+            except (sqlite3.Error, OSError, LedgerBusyError) as error:
+                if _is_full(error):
+                    raise
+                self._switch_off(error)
+                return
+        self._file.write(records, self.aggregates)
+        self.run = self._file.batches.run
+        for listener in self.committed:
+            listener(records)
+
+    def _opened(self) -> OpenFile:
+        return OpenFile(
+            self._path,
+            is_synced=self._is_synced,
+            settings=self._settings,
+            started=self._started,
+        )
+
+    def _switch_off(self, error: Exception) -> None:
+        """Go on without the ledger, because it does not work in this place."""
+        self._is_on = False
+        self._queue.close()
+        log.warning(
+            "%s: no ledger can be kept there (%s), so the next run will not know this one",
+            *(self._shown, _reason(error)),
+        )
+
+    def _fail(self, error: Exception) -> None:
+        """Report that the ledger can't be written any more."""
+        self._is_on = False
+        self._queue.close()
+        self.on_failed(f"{self._shown}: the ledger can't be written: {_reason(error)}")
+
+    def _crashed(self, error: BaseException) -> None:
+        self._fail(RuntimeError(type(error).__name__))
+
+
+def _is_full(error: Exception) -> bool:
+    """Tell whether the disk is full."""
+    number = error.errno if isinstance(error, OSError) else None
+    name = getattr(error, "sqlite_errorname", "")
+    return name == "SQLITE_FULL" or number in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _reason(error: Exception) -> str:
+    """Return the reason of an error for the user."""
+    if _is_full(error):
+        return "the disk is full"
+    if isinstance(error, LedgerBusyError):
+        return "another run has locked it for too long"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -1,0 +1,112 @@
+"""The lock that lets several runs write to one ledger by turns.
+
+SQLite itself can lose a commit when two connections write or checkpoint at the same moment, up
+to version 3.51.2. So a file beside the ledger is locked around each transaction. A lock on the
+ledger itself would interfere with SQLite's own locks.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from pathlib import Path
+
+MAX_WAIT = 60.0
+"""Seconds to wait for another run, which takes milliseconds for a transaction."""
+_POLL = 0.02
+"""Seconds between two tries."""
+
+
+class LedgerBusyError(Exception):
+    """Error for a lock that another run holds for too long."""
+
+
+class LedgerLock:
+    """Lock that one run at a time holds; a context manager for the time of a transaction.
+
+    Args:
+        path: Path of the lock file, which is made if it is missing, and stays.
+        max_wait: Seconds to wait for the lock.
+
+    Raises:
+        OSError: The file can't be made, or its file system has no locks.
+
+    Threads: any; a thread waits until the others have left the block.
+    """
+
+    def __init__(self, path: Path, *, max_wait: float = MAX_WAIT) -> None:
+        self._path = path
+        self._max_wait = max_wait
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        self._descriptor = os.open(path, flags, 0o600)
+        self._own = threading.Lock()
+        # Never set: to wait for another process.
+        self._never = threading.Event()
+        try:
+            self._check()
+        except OSError:
+            self.close()
+            raise
+
+    def __enter__(self) -> None:
+        """Take the lock.
+
+        Raises:
+            LedgerBusyError: Another run holds it for too long.
+            OSError: The file system has no locks.
+        """
+        if not self._own.acquire(timeout=self._max_wait):
+            raise LedgerBusyError(str(self._path))
+        try:
+            self._lock()
+        except BaseException:
+            self._own.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        self._own.release()
+
+    def close(self) -> None:
+        """Close the lock file; calling it again has no effect."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def _check(self) -> None:
+        """Check that the file system has locks.
+
+        Raises:
+            OSError: It has none.
+        """
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # Perhaps another run holds the lock. No other run can hold one on a new file.
+            _check_new_file(self._path.with_name(f"{self._path.name}-{os.urandom(4).hex()}"))
+        else:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def _lock(self) -> None:
+        ends = time.monotonic() + self._max_wait
+        while True:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > ends:
+                    raise LedgerBusyError(str(self._path)) from None
+                self._never.wait(_POLL)
+            else:
+                return
+
+
+def _check_new_file(path: Path) -> None:
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        path.unlink()
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,227 @@
+"""Rows of the ledger: from the records of jobs, and back to records and entries. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from url_downloader.ledger.schema import State, name_hash
+from url_downloader.shared.job_options import Checksum
+from url_downloader.shared.ledger_entries import LedgerEntry, UrlHistory, UrlIdentity
+from url_downloader.shared.models import (
+    DownloadJob,
+    ErrorKind,
+    JobRecord,
+    JobResult,
+    JobStatus,
+    Outcome,
+    SourceFacts,
+)
+
+COLUMNS = (
+    *("id", "key", "fold", "url", "name", "state", "cause", "attempts", "ended", "size"),
+    *("mtime", "modified", "etag", "digest", "run", "job", "mark", "status", "excused"),
+    *("queued", "started", "worked", "received", "message"),
+)
+"""Columns of the table `entry`, as in Row."""
+ENTRY_COLUMNS = "id, key, url, name, run, state, mark, size, mtime, modified, etag, digest"
+"""Columns for `entry_of`."""
+
+_STATES: Mapping[Outcome, State] = {
+    Outcome.DOWNLOADED: State.DOWNLOADED,
+    Outcome.RESUMED: State.RESUMED,
+    Outcome.SKIPPED: State.SKIPPED,
+    Outcome.NOT_MODIFIED: State.NOT_MODIFIED,
+}
+_OUTCOMES = {state: outcome for outcome, state in _STATES.items()}
+_ALGORITHMS = ("md5", "sha-1", "sha-256", "sha-512")
+"""Algorithms of digests; the first byte of a stored digest is an index."""
+_STATUS_CAUSES = {"http-4": ErrorKind.CLIENT_ERROR, "http-5": ErrorKind.SERVER_ERROR}
+"""Kinds of the causes that are a status code, by their first characters."""
+_NO_RESULT = JobResult()
+_NO_SOURCE = SourceFacts()
+
+
+class Row(NamedTuple):
+    """Row of the table `entry`; see the schema."""
+
+    id: int | None
+    key: int
+    fold: int
+    url: str
+    name: str
+    state: int
+    cause: str | None
+    attempts: int
+    ended: int
+    size: int | None
+    mtime: int | None
+    modified: int | None
+    etag: str | None
+    digest: bytes | None
+    run: int
+    job: int
+    mark: int
+    status: int | None
+    excused: int
+    queued: int
+    started: int | None
+    worked: int
+    received: int
+    message: str | None
+
+
+def row_of(record: JobRecord, history: UrlHistory, *, run: int) -> Row:
+    """Return the row for a job that has ended.
+
+    Args:
+        record: Record of the job.
+        history: History of its URL.
+        run: Number of the run.
+    """
+    job, result = record.job, record.result or _NO_RESULT
+    name = result.output or job.output
+    identity = history.identity
+    return Row(
+        *(None, identity.key, name_hash(name), identity.url, name),
+        *_ending(record, result),
+        *_file_facts(result),
+        *(run, job.job_id, history.mark, result.http_status, record.excused),
+        *_times(record),
+        *(result.received, result.message or None),
+    )
+
+
+def _ending(record: JobRecord, result: JobResult) -> tuple[int, str | None, int, int]:
+    """Return state, cause, attempts and end."""
+    is_failed = record.status is JobStatus.FAILED
+    state = State.FAILED if is_failed else _STATES[result.outcome]
+    cause = result.cause if is_failed else None
+    ended = record.created_at if record.finished_at is None else record.finished_at
+    return state, cause, record.attempts, round(ended * 1000)
+
+
+def _file_facts(
+    result: JobResult,
+) -> tuple[int | None, int | None, int | None, str | None, bytes | None]:
+    """Return size, mtime, modified, etag and digest."""
+    source = result.source or _NO_SOURCE
+    return (
+        None if result.mtime_ns is None else result.size,
+        result.mtime_ns,
+        None if source.modified is None else int(source.modified),
+        source.etag,
+        _packed_digest(source.digests),
+    )
+
+
+def _times(record: JobRecord) -> tuple[int, int | None, int]:
+    """Return queued, started and worked."""
+    queued, began = round(record.created_at * 1000), record.started_at
+    started = None if began is None else round(began * 1000) - queued
+    return queued, started, round(record.worked * 1000)
+
+
+def with_old_facts(row: Row, old: Row) -> Row:
+    """Return the row with the facts about the file of the URL's old row, if they still hold.
+
+    They hold if the file was not replaced: after a failure, and if it was kept.
+
+    Args:
+        row: Row of the job that has ended now.
+        old: Row of the same URL and name.
+    """
+    is_kept = row.mtime is None or (
+        row.state in (State.SKIPPED, State.NOT_MODIFIED)
+        and (row.size, row.mtime) == (old.size, old.mtime)
+    )
+    if not is_kept:
+        return row._replace(id=old.id)
+    return row._replace(
+        id=old.id,
+        size=old.size if row.size is None else row.size,
+        mtime=old.mtime if row.mtime is None else row.mtime,
+        modified=old.modified if row.modified is None else row.modified,
+        etag=row.etag or old.etag,
+        digest=row.digest or old.digest,
+    )
+
+
+def record_of(row: Row) -> JobRecord:
+    """Return the record of a job, without the headers, limits and login of the job."""
+    queued = row.queued / 1000
+    job = DownloadJob(row.job, row.url, row.name, 0)
+    return JobRecord(
+        job=job,
+        status=JobStatus.SUCCESS if row.state else JobStatus.FAILED,
+        attempts=row.attempts,
+        created_at=queued,
+        since=0.0,
+        excused=row.excused,
+        started_at=None if row.started is None else queued + row.started / 1000,
+        finished_at=row.ended / 1000,
+        worked=row.worked / 1000,
+        result=_result_of(row),
+    )
+
+
+def _result_of(row: Row) -> JobResult:
+    result = JobResult(http_status=row.status, received=row.received)
+    if row.state == State.FAILED:
+        cause = row.cause or ErrorKind.INTERNAL
+        kind = _STATUS_CAUSES.get(cause[:6]) if cause not in _KINDS else ErrorKind(cause)
+        return result._replace(kind=kind or ErrorKind.INTERNAL, message=row.message or "")
+    modified = None if row.modified is None else float(row.modified)
+    digests = () if row.digest is None else (_unpacked_digest(row.digest),)
+    return result._replace(
+        size=row.size or 0,
+        path=row.name,
+        outcome=_OUTCOMES[State(row.state)],
+        source=SourceFacts(etag=row.etag, modified=modified, digests=digests),
+        mtime_ns=row.mtime,
+    )
+
+
+_KINDS = frozenset(map(str, ErrorKind))
+
+
+def entry_of(values: Sequence[Any]) -> LedgerEntry:
+    """Return the entry of a row with the ENTRY_COLUMNS."""
+    row, key, url, name, run, state, mark, size, mtime, modified, etag, digest = values
+    return LedgerEntry(
+        row=row,
+        identity=UrlIdentity(key, url),
+        name=name,
+        run=run,
+        is_success=state != State.FAILED,
+        mark=mark,
+        size=size,
+        mtime_ns=mtime,
+        modified=modified,
+        etag=etag,
+        digest=None if digest is None else str(_shown_digest(digest)),
+    )
+
+
+def is_safe(name: str) -> bool:
+    """Tell whether a name in the ledger leads to a place inside the output directory."""
+    if name.startswith("/") or "\0" in name:
+        return False
+    return not {"", ".", ".."}.intersection(name.split("/"))
+
+
+def _packed_digest(digests: Sequence[Checksum]) -> bytes | None:
+    if not digests:
+        return None
+    # The strongest one, whose algorithm comes last.
+    best = max(digests, key=lambda each: _ALGORITHMS.index(each.algorithm))
+    return bytes([_ALGORITHMS.index(best.algorithm)]) + bytes.fromhex(best.digest)
+
+
+def _unpacked_digest(packed: bytes) -> Checksum:
+    return Checksum(_ALGORITHMS[packed[0]], packed[1:].hex())
+
+
+def _shown_digest(packed: bytes) -> str:
+    digest = _unpacked_digest(packed)
+    return f"{digest.algorithm}={digest.digest}"
