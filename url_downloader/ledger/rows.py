@@ -82,7 +82,7 @@ def row_of(record: JobRecord, history: UrlHistory, *, run: int) -> Row:
     job, result = record.job, record.result or _NO_RESULT
     name = result.output or job.output
     identity = history.identity
-    return Row(
+    values = (
         *(None, identity.key, name_hash(name), identity.url, name),
         *_ending(record, result),
         *_file_facts(result),
@@ -90,6 +90,7 @@ def row_of(record: JobRecord, history: UrlHistory, *, run: int) -> Row:
         *_times(record),
         *(result.received, result.message or None),
     )
+    return Row._make(values)
 
 
 def _ending(record: JobRecord, result: JobResult) -> tuple[int, str | None, int, int]:
