@@ -1,6 +1,7 @@
 """Counters of a run behind one lock, and frozen snapshots of them that can be merged.
 
-The counters follow from events and bytes alone; no queue and no registry is read.
+The counters follow from events and bytes alone; no queue and no registry is read. A few
+examples of failed jobs belong to them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from url_downloader.shared.models import ErrorKind, JobEvent, JobRecord, JobResult, JobStatus
+from url_downloader.shared.failure_examples import FailureCollector, FailureExamples
+from url_downloader.shared.models import (
+    ErrorKind,
+    JobEvent,
+    JobRecord,
+    JobResult,
+    JobStatus,
+    Outcome,
+)
 from url_downloader.shared.url_parts import origin_text
 
 RATE_WINDOW = 5
@@ -32,11 +41,13 @@ class MetricsSnapshot:
         rate: Bytes per second over the last RATE_WINDOW seconds.
         in_flight: Number of attempts that are going on.
         successes: Number of jobs that have succeeded.
+        skipped: Number of these whose files were complete before the run.
         retries: Number of retries that were scheduled.
         failures: Numbers of failed jobs by cause.
         http_statuses: Numbers of final replies of attempts by status code.
         refusals: Numbers of jobs that were given up without a request, because their host was
             in trouble, by host and reason.
+        examples: Some of the failed jobs.
     """
 
     seconds: float = 0.0
@@ -44,10 +55,12 @@ class MetricsSnapshot:
     rate: float = 0.0
     in_flight: int = 0
     successes: int = 0
+    skipped: int = 0
     retries: int = 0
     failures: Mapping[str, int] = field(default_factory=dict)
     http_statuses: Mapping[int, int] = field(default_factory=dict)
     refusals: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    examples: FailureExamples = field(default_factory=FailureExamples)
 
     @property
     def mean_rate(self) -> float:
@@ -61,10 +74,12 @@ class MetricsSnapshot:
             rate=self.rate + other.rate,
             in_flight=self.in_flight + other.in_flight,
             successes=self.successes + other.successes,
+            skipped=self.skipped + other.skipped,
             retries=self.retries + other.retries,
             failures=Counter(self.failures) + Counter(other.failures),
             http_statuses=Counter(self.http_statuses) + Counter(other.http_statuses),
             refusals=Counter(self.refusals) + Counter(other.refusals),
+            examples=self.examples + other.examples,
         )
 
 
@@ -85,10 +100,12 @@ class Metrics:
         self._received = 0
         self._in_flight = 0
         self._successes = 0
+        self._skipped = 0
         self._retries = 0
         self._failures: Counter[str] = Counter()
         self._http_statuses: Counter[int] = Counter()
         self._refusals: Counter[tuple[str, str]] = Counter()
+        self._examples = FailureCollector()
         self._recent: deque[tuple[int, int]] = deque(maxlen=RATE_WINDOW + 1)
 
     def on_bytes(self, count: int) -> None:
@@ -111,6 +128,15 @@ class Metrics:
             elif event.previous is JobStatus.RUNNING:
                 self._in_flight -= 1
                 self._count_end(record)
+            elif record.status is JobStatus.SUCCESS:
+                # A URL that was passed over had no attempt.
+                self._count_end(record)
+
+    def count_passed_over(self, number: int) -> None:
+        """Count URLs that need no attempt and have no events."""
+        with self._lock:
+            self._successes += number
+            self._skipped += number
 
     def snapshot(self) -> MetricsSnapshot:
         """Return the counters at this moment."""
@@ -122,10 +148,12 @@ class Metrics:
                 rate=self._rate(now),
                 in_flight=self._in_flight,
                 successes=self._successes,
+                skipped=self._skipped,
                 retries=self._retries,
                 failures=self._failures.copy(),
                 http_statuses=self._http_statuses.copy(),
                 refusals=self._refusals.copy(),
+                examples=self._examples.examples(),
             )
 
     def _count_end(self, record: JobRecord) -> None:
@@ -133,11 +161,14 @@ class Metrics:
         status, result = record.status, record.result
         if status is JobStatus.SUCCESS:
             self._successes += 1
+            self._skipped += result is not None and result.outcome is Outcome.SKIPPED
         elif status is JobStatus.RETRY_SCHEDULED:
             # A job that has to wait for a host has not failed.
             self._retries += result is None or result.kind is not ErrorKind.HOST_BUSY
         elif result is not None:
-            self._failures[result.cause] += 1
+            cause = result.cause
+            self._failures[cause] += 1
+            self._examples.add(record.job, result, cause=cause)
             if result.is_refused:
                 self._count_refusal(record, result)
         if result is not None and result.http_status is not None:

@@ -12,7 +12,7 @@ from url_downloader.shared.models import ErrorKind, JobRecord, JobResult, JobSta
 from url_downloader.shared.records import Records
 
 
-def failed(number: int, result: JobResult | None = NOT_FOUND) -> JobRecord:
+def failed(number: int, result: JobResult = NOT_FOUND) -> JobRecord:
     """Return the record of a failed job; its URL holds a user name and a password."""
     job = make_job(number, url=f"http://user:secret@h/{number}")
     return make_record(JobStatus.FAILED, job, result=result)

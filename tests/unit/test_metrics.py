@@ -14,7 +14,8 @@ from tests.support.jobs import BUSY, NOT_FOUND, OK, make_event, make_job, make_r
 from url_downloader import metrics as metrics_module
 from url_downloader.metrics import OTHER_HOST, RATE_WINDOW, Metrics, MetricsSnapshot
 from url_downloader.shared.contact import Contact
-from url_downloader.shared.models import ErrorKind, JobResult, JobStatus
+from url_downloader.shared.failure_examples import FailedJob, FailureExamples
+from url_downloader.shared.models import ErrorKind, JobResult, JobStatus, Outcome
 
 PENDING, RUNNING, WAITING, SUCCESS, FAILED = (
     JobStatus.PENDING,
@@ -33,6 +34,7 @@ SNAPSHOTS = st.builds(
     rate=COUNTS,
     in_flight=COUNTS,
     successes=COUNTS,
+    skipped=COUNTS,
     retries=COUNTS,
     failures=st.dictionaries(st.sampled_from(["dns", "tls", "http-404"]), st.integers(1, 99)),
     http_statuses=st.dictionaries(st.sampled_from([200, 404, 503]), st.integers(1, 99)),
@@ -53,6 +55,10 @@ class ClockedMetrics:
         self, previous: JobStatus | None, status: JobStatus, result: JobResult | None = None
     ) -> None:
         self.metrics.on_event(make_event(make_record(status, result=result), previous))
+
+    def fail(self, number: int, result: JobResult) -> None:
+        record = make_record(FAILED, make_job(number), result=result)
+        self.metrics.on_event(make_event(record, RUNNING))
 
     def refuse(self, url: str, result: JobResult) -> None:
         record = make_record(FAILED, make_job(url=url), result=result)
@@ -103,13 +109,39 @@ def test_a_run_is_counted_by_its_events(counted: ClockedMetrics) -> None:
         (PENDING, RUNNING, None),
     ]:
         counted.event(previous, status, result)
-    assert counted.metrics.snapshot() == MetricsSnapshot(
+    snapshot = counted.metrics.snapshot()
+    assert snapshot == MetricsSnapshot(
         in_flight=1,
         successes=1,
         retries=2,
         failures={"http-404": 1, "http-503": 1, "connect": 1},
         http_statuses={200: 1, 404: 1, 503: 2},
+        examples=snapshot.examples,
     )
+
+
+def test_skipped_files_are_successes(counted: ClockedMetrics) -> None:
+    """A file that was complete counts as skipped, whether its URL had an attempt or not."""
+    skipped = JobResult(path="1", outcome=Outcome.SKIPPED)
+    counted.event(PENDING, RUNNING)
+    counted.event(RUNNING, SUCCESS, skipped)
+    counted.event(None, SUCCESS, skipped)
+    counted.event(PENDING, RUNNING)
+    counted.event(RUNNING, SUCCESS, OK)
+    counted.metrics.count_passed_over(10)
+    assert counted.metrics.snapshot() == MetricsSnapshot(
+        successes=13, skipped=12, http_statuses={200: 1}
+    )
+
+
+def test_a_snapshot_has_examples_of_failed_jobs(counted: ClockedMetrics) -> None:
+    """A job that fails for good is an example of its cause; a retry and a success are none."""
+    counted.event(RUNNING, WAITING, BUSY)
+    counted.event(RUNNING, SUCCESS, OK)
+    counted.fail(7, NOT_FOUND)
+    job = FailedJob(7, "http://h/7", "HTTP 404 Not Found")
+    examples = FailureExamples(first=(job,), by_cause={"http-404": job})
+    assert counted.metrics.snapshot().examples == examples
 
 
 DOWN = JobResult(kind=ErrorKind.HOST_DOWN, message="the host is down: refused")
@@ -212,7 +244,7 @@ def test_threads_that_are_late_at_the_turn_of_a_second_lose_no_bytes(
 def test_snapshots_add_up(snapshots: list[MetricsSnapshot]) -> None:
     """The sum of snapshots has the sum of each counter, and the longest time."""
     total = functools.reduce(operator.add, snapshots)
-    for name in ("received", "rate", "in_flight", "successes", "retries"):
+    for name in ("received", "rate", "in_flight", "successes", "skipped", "retries"):
         assert getattr(total, name) == sum(getattr(each, name) for each in snapshots)
     assert total.seconds == max(each.seconds for each in snapshots)
     for cause in ("dns", "tls", "http-404"):

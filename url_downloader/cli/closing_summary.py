@@ -20,8 +20,6 @@ from url_downloader.metrics import OTHER_HOST
 from url_downloader.shared.models import JobStatus
 from url_downloader.shared.text import format_seconds, format_size, printable
 
-MAX_FAILURES_SHOWN = 20
-"""Failed jobs that the summary names; it counts the others."""
 MAX_HOSTS_SHOWN = 20
 """Hosts with refused jobs that the summary names; it counts the jobs of the others."""
 _FILE_NAMES = {
@@ -69,7 +67,7 @@ def closing_summary(
         settings: Settings of the run.
         is_reported: Whether all reports could be written.
     """
-    is_complete = run.is_list_read and not run.failures and not run.unfinished
+    is_complete = run.is_list_read and not run.counts[JobStatus.FAILED] + run.unfinished
     # If the failed list could not be written, the file may be that of an earlier run.
     failed_list = command.reports.failed_list if is_reported else None
     advice = "" if is_complete else retry_advice(command, settings, failed_list=failed_list)
@@ -127,6 +125,7 @@ def summary_rows(summary: ClosingSummary) -> Iterator[tuple[str, str]]:
     run = summary.run
     yield "downloaded", f"{run.counts[JobStatus.SUCCESS]} of {sum(run.counts.values())}"
     for name, count in (
+        ("skipped", run.metrics.skipped),
         ("failed", run.counts[JobStatus.FAILED]),
         ("unfinished", run.unfinished),
         ("retries", run.metrics.retries),
@@ -163,15 +162,10 @@ def list_rows(summary: ClosingSummary) -> Iterator[tuple[str, str]]:
 
 def causes(run: RunSummary) -> Iterator[tuple[int, str, str]]:
     """Yield count, name and an example URL of each cause of failures, most frequent first."""
-    counts = run.metrics.failures
-    examples: dict[str, str] = {}
-    for record in run.failures:
-        if len(examples) == len(counts):
-            break
-        if record.result is not None:
-            examples.setdefault(record.result.cause, record.job.shown_url)
-    for cause in sorted(examples, key=counts.__getitem__, reverse=True):
-        yield counts[cause], cause, examples[cause]
+    counts, examples = run.metrics.failures, run.metrics.examples.by_cause
+    in_list_order = sorted(examples, key=examples.__getitem__)
+    for cause in sorted(in_list_order, key=counts.__getitem__, reverse=True):
+        yield counts[cause], cause, examples[cause].url
 
 
 def refusals(run: RunSummary) -> Iterator[str]:
@@ -196,9 +190,10 @@ def _urls(count: int) -> str:
 
 def _job_counts(run: RunSummary) -> str:
     unfinished = f", {run.unfinished} unfinished" if run.unfinished else ""
+    skipped = f"; {run.metrics.skipped} skipped" if run.metrics.skipped else ""
     return (
         f"{run.counts[JobStatus.SUCCESS]} downloaded, {run.counts[JobStatus.FAILED]} failed"
-        f"{unfinished} of {sum(run.counts.values())}; {run.metrics.retries} retries"
+        f"{unfinished} of {sum(run.counts.values())}; {run.metrics.retries} retries{skipped}"
     )
 
 
@@ -216,11 +211,11 @@ def _stop_lines(run: RunSummary) -> Iterator[str]:
 
 
 def _failure_lines(run: RunSummary) -> Iterator[str]:
-    failures = run.failures.asked()
-    for record in failures[:MAX_FAILURES_SHOWN]:
-        message = record.result.message if record.result else "unknown"
-        yield f"failed: {record.job.shown_url}: {message}"
-    others = len(failures) - MAX_FAILURES_SHOWN
+    shown = run.metrics.examples.first
+    for job in shown:
+        yield f"failed: {job.url}: {job.reason}"
+    refused = sum(run.metrics.refusals.values())
+    others = run.counts[JobStatus.FAILED] - refused - len(shown)
     if others > 0:
         yield f"and {others} more failed"
 

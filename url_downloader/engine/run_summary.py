@@ -59,7 +59,7 @@ class RunSummary:
     @property
     def is_success(self) -> bool:
         """Tell whether every file that was asked for is there."""
-        failed = self.failures or self.rejected or self.unfinished
+        failed = self.counts[JobStatus.FAILED] or self.rejected or self.unfinished
         return not (failed or self.was_stopped or self.crash)
 
     @property

@@ -89,11 +89,11 @@ def test_failures_are_grouped_by_cause() -> None:
 
 def test_each_failure_has_its_reason() -> None:
     """Each failed job has a line with URL and reason, in the order of the list."""
-    failures = [failed(2, NO_HOST), failed(5), failed(9, None)]
-    assert lines_after_the_numbers(make_summary(*failures))[2:] == [
+    failures = [failed(5), failed(9, BUG), failed(2, NO_HOST)]
+    assert lines_after_the_numbers(make_summary(*failures))[3:] == [
         "failed: http://h/2: host name not resolved",
         "failed: http://h/5: HTTP 404 Not Found",
-        "failed: http://h/9: unknown",
+        "failed: http://h/9: bug of ours",
     ]
 
 
@@ -115,6 +115,21 @@ def test_many_failures(count: int, last: str) -> None:
         f"failed: http://h/{n}: HTTP 404 Not Found" for n in range(min(count, 20))
     ]
     assert lines[-1] == last
+
+
+def test_many_failures_beside_refused_jobs() -> None:
+    """Refused jobs are neither listed nor counted among the other failures."""
+    failures = [refused("dead"), *map(failed, range(2, 24)), refused("dead")]
+    assert lines_after_the_numbers(make_summary(*failures))[-1] == "and 2 more failed"
+
+
+def test_skipped_files() -> None:
+    """Files that were complete before the run are counted, if there are any."""
+    summary = make_summary(
+        counts={JobStatus.SUCCESS: 5}, metrics=MetricsSnapshot(successes=5, skipped=3)
+    )
+    assert next(lines_of(summary)) == "5 downloaded, 0 failed of 5; 0 retries; 3 skipped"
+    assert ("skipped", "3") in list(summary_rows(ClosingSummary(run=summary)))
 
 
 def test_a_host_with_refused_jobs_has_one_line() -> None:

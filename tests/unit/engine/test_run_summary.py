@@ -21,7 +21,7 @@ FULL = JobResult(kind=ErrorKind.LOCAL, message="no space left")
     ("failures", "is_local"),
     [
         ([], False),
-        ([failed(1), failed(2, NO_HOST), failed(3, None)], False),
+        ([failed(1), failed(2, NO_HOST)], False),
         ([failed(1), failed(2, FULL)], True),
     ],
 )
@@ -39,6 +39,20 @@ def test_local_trouble_of_the_run(reason: StopReason) -> None:
         StopReason.LEDGER,
     )
     assert summary.has_local_trouble is is_local
+
+
+@pytest.mark.parametrize(
+    ("summary", "is_success"),
+    [
+        (make_summary(counts={JobStatus.SUCCESS: 3}), True),
+        (make_summary(counts={JobStatus.SUCCESS: 3, JobStatus.FAILED: 1}), False),
+        (make_summary(counts={JobStatus.SUCCESS: 3, JobStatus.PENDING: 1}), False),
+        (replace(make_summary(counts={JobStatus.SUCCESS: 3}), was_stopped=True), False),
+    ],
+)
+def test_success(*, summary: RunSummary, is_success: bool) -> None:
+    """A run is a success if all jobs have succeeded, and nothing stopped it."""
+    assert summary.is_success is is_success
 
 
 @pytest.mark.parametrize("status", JobStatus)
@@ -76,5 +90,5 @@ def test_other_limits_stay(reason: StopReason) -> None:
 
 def test_a_summary_can_be_pickled() -> None:
     """A summary that another process sends arrives unchanged."""
-    summary = make_summary(failed(1), failed(2, None))
+    summary = make_summary(failed(1), failed(2, NO_HOST))
     assert pickle.loads(pickle.dumps(summary)) == summary
