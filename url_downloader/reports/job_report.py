@@ -108,7 +108,9 @@ class Report:
 
 
 def _line_of_ended(record: JobRecord, earlier: Sequence[Attempt]) -> bytes:
-    return _line(record, [*earlier, Attempt(record, record.finished_at)])
+    # A URL that was passed over has no attempt.
+    last = [Attempt(record, record.finished_at)] if record.attempts else ()
+    return _line(record, [*earlier, *last])
 
 
 def _line(

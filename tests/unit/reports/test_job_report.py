@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +13,17 @@ from jsonschema import Draft202012Validator
 from tests.support.jobs import make_job
 from tests.support.reports import SCHEMA, read_report
 from url_downloader.engine.host_state import HostPhase, HostState
-from url_downloader.reports.job_report import Report, rfc3339
+from url_downloader.reports.job_report import Attempt, Report, rfc3339
 from url_downloader.shared.contact import Contact
 from url_downloader.shared.job_options import Checksum
 from url_downloader.shared.job_registry import JobRegistry
-from url_downloader.shared.models import ErrorKind, JobResult, Outcome, SourceFacts
+from url_downloader.shared.models import (
+    ErrorKind,
+    JobResult,
+    Outcome,
+    PassedOver,
+    SourceFacts,
+)
 
 BUSY = JobResult(
     kind=ErrorKind.SERVER_ERROR,
@@ -169,6 +176,42 @@ def test_each_status() -> None:
         ("unfinished", None, "http-5xx", 2),
         ("success", "skipped", None, 1),
     ]
+
+
+def test_a_url_that_was_passed_over() -> None:
+    """A URL whose file is known to be complete has its line, without an attempt."""
+    run = ReportedRun()
+    job, result = make_job(1), JobResult(path="d/1", size=7, outcome=Outcome.SKIPPED)
+    run.registry.pass_over(PassedOver(1, [(job, result)]))
+    [record] = run.end()
+    assert (record["status"], record["outcome"]) == ("success", "skipped")
+    assert (record["path"], record["size"], record["attempts"]) == ("d/1", 7, [])
+    assert (record["started_at"], record["finished_at"]) == (None, at(0))
+
+
+def test_a_download_has_an_attempt() -> None:
+    """The schema has no download, and no failure, without an attempt."""
+    run = ReportedRun()
+    run.add(1)
+    run.add(2)
+    run.attempt(DONE, number=1)
+    run.attempt(BUSY, number=2)
+    validator = Draft202012Validator(SCHEMA)
+    for record in run.end():
+        assert not validator.is_valid({**record, "attempts": []})
+
+
+def test_nothing_of_ended_jobs_is_kept() -> None:
+    """The report forgets the attempts of a job when the job has ended."""
+    run = ReportedRun()
+    for number in (1, 2, 3):
+        run.add(number)
+        run.attempt(BUSY, number=number, wait=0)
+    run.attempt(LOST, number=1)
+    run.attempt(DONE, number=2)
+    gc.collect()
+    kept = [each for each in gc.get_objects() if type(each) is Attempt]
+    assert [each.record.job.job_id for each in kept] == [3]
 
 
 def test_the_trouble_of_a_host() -> None:
