@@ -28,21 +28,13 @@ Values = tuple[Any, ...]
 """Values of the fields of a record or of one of its parts; marshal can write them."""
 
 _STATUSES = tuple(JobStatus)
-_STATUS_BITS = 0x0F
-_REFUSED_BIT = 0x10
-_LAST_BYTES = {
-    (status, refused): bytes([number | refused * _REFUSED_BIT])
-    for number, status in enumerate(_STATUSES)
-    for refused in (False, True)
-}
-"""Last byte of a packed record, by its state and whether the job was refused.
-
-It tells them without the time that unpacking takes."""
+_LAST_BYTES = {status: bytes([number]) for number, status in enumerate(_STATUSES)}
+"""Last byte of a packed record: it tells its state without the time that unpacking takes."""
 
 
 def packed(record: JobRecord) -> StoredRecord:
     """Return the record packed into bytes; the record itself if marshal can't write a value."""
-    job, refused = record.job, is_refused(record)
+    job = record.job
     values = (
         _of_record(record),
         _of_job(job),
@@ -51,7 +43,7 @@ def packed(record: JobRecord) -> StoredRecord:
         None if record.result is None else _plain_result(record.result),
     )
     try:
-        return marshal.dumps(values) + _LAST_BYTES[record.status, refused]
+        return marshal.dumps(values) + _LAST_BYTES[record.status]
     except ValueError:
         return record
 
@@ -77,15 +69,8 @@ def unpacked(stored: StoredRecord) -> JobRecord:
 def status_of(stored: StoredRecord) -> JobStatus:
     """Return the state in a stored record, without unpacking it."""
     if isinstance(stored, bytes):
-        return _STATUSES[stored[-1] & _STATUS_BITS]
+        return _STATUSES[stored[-1]]
     return stored.status
-
-
-def is_refused(stored: StoredRecord) -> bool:
-    """Tell whether the job of a stored record was refused, without unpacking it."""
-    if isinstance(stored, bytes):
-        return bool(stored[-1] & _REFUSED_BIT)
-    return stored.result is not None and stored.result.is_refused
 
 
 def _plain_result(result: JobResult) -> Values:

@@ -10,7 +10,7 @@ from typing import overload
 
 from url_downloader.shared.history import PastRecords
 from url_downloader.shared.models import JobRecord, JobStatus
-from url_downloader.shared.record_packing import StoredRecord, is_refused, status_of, unpacked
+from url_downloader.shared.record_packing import StoredRecord, status_of, unpacked
 
 PAGE = 500
 """Records that are read from the ledger at once; they take about 1 MB."""
@@ -78,10 +78,6 @@ class Records(Sequence[JobRecord]):
         return Records(
             stored, released=self._released, statuses=self._statuses.intersection(statuses)
         )
-
-    def asked(self) -> Records:
-        """Return the records of the jobs that were not refused; see `JobResult.is_refused`."""
-        return Records([each for each in self._stored if not is_refused(each)])
 
     def __len__(self) -> int:
         released = self._released

@@ -15,7 +15,6 @@ from tests.support.jobs import NOT_FOUND, make_job, make_record
 from url_downloader.shared.job_options import AttemptLimits, Checksum
 from url_downloader.shared.models import (
     DownloadJob,
-    ErrorKind,
     JobRecord,
     JobResult,
     JobStatus,
@@ -103,27 +102,6 @@ def test_records_of_some_states() -> None:
         assert records.with_status(status) == [r for r in plain if r.status is status]
     some = records.with_status(JobStatus.PENDING, JobStatus.SUCCESS)
     assert [each.job.job_id for each in some] == [0, 3, 5, 8]
-
-
-@pytest.mark.parametrize(
-    ("result", "is_refused"),
-    [
-        (None, False),
-        (NOT_FOUND, False),
-        (JobResult(kind=ErrorKind.HOST_DOWN), True),
-        (JobResult(kind=ErrorKind.HOST_THROTTLED), True),
-        (JobResult(kind=ErrorKind.RETRY_AFTER), True),
-        (JobResult(kind=ErrorKind.RETRY_AFTER, http_status=429), False),
-        (JobResult(kind=ErrorKind.CONNECT), False),
-    ],
-)
-def test_records_of_refused_jobs(result: JobResult | None, *, is_refused: bool) -> None:
-    """They are left out without being unpacked; a job whose host replied is no such job."""
-    plain = record()._replace(result=result)
-    for records in (Records([plain]), Records([packed(plain)]), Records([record(), plain])):
-        others = [each for each in records if each != plain or not is_refused]
-        assert records.asked() == others
-    assert Records([packed(plain)]).with_status(JobStatus.FAILED) == [plain]
 
 
 def test_records_travel() -> None:
