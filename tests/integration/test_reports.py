@@ -230,6 +230,22 @@ def test_full_disk(server: ScriptedServer, disk: SmallDisk) -> None:
     site.assert_consistent(result)
 
 
+@pytest.mark.leaves_parts
+def test_failed_urls_of_a_killed_run(site: ReportedDownloads) -> None:
+    """SIGKILL leaves the URLs that have failed in a hidden file, until the next run."""
+    spool = site.folder / ".failed.url-downloader-1.tmp"
+    with RunningCli(*site.arguments()) as run:
+        wait_until(lambda: spool.exists() and spool.stat().st_size > 0, what="a failure")
+        run.signal(signal.SIGKILL)
+        assert run.wait().status == -signal.SIGKILL
+    assert site.server.url("/missing/1") in spool.read_text().splitlines()
+    assert spool.stat().st_mode & 0o777 == 0o600
+    result = run_cli(*site.arguments())
+    assert result.status == 1, result
+    assert not spool.exists()
+    assert site.failed() == [site.server.url(f"/{name}") for name in MISSING]
+
+
 def test_reports_on_a_full_disk(site: ReportedDownloads, disk: SmallDisk) -> None:
     """Each report on a full disk is one error and sets the status; the run goes on."""
     report, failed = disk.path / "report", disk.path / "failed"

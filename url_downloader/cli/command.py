@@ -12,7 +12,7 @@ fast.
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 
 from url_downloader.cli.closing_summary import closing_summary, print_summary
 from url_downloader.cli.command_settings import CommandSettings
@@ -36,7 +36,7 @@ from url_downloader.config.settings import Settings
 from url_downloader.display.console import Console
 from url_downloader.engine.run_summary import RunSummary
 from url_downloader.process_jobs import process_jobs
-from url_downloader.reports.script_outputs import RunEnd, open_outputs
+from url_downloader.reports.script_outputs import Outputs, RunEnd, open_outputs
 from url_downloader.shared.errors import InputError, LockedError, OutputError
 from url_downloader.shared.run_controls import RunControls
 from url_downloader.shared.text import printable
@@ -74,7 +74,7 @@ def _download(
 ) -> int:
     """Download the jobs of the list; return the exit status."""
     parser = listed.parser
-    opened = open_outputs(command.reports, settings, list_descriptor=listed.descriptor)
+    opened = _open_outputs(listed, command, settings=settings)
     metrics = MetricsOutput(command.metrics_file, settings.monitor)
     with opened as outputs, caught_signals() as signals:
         logs = log_observers(settings, signals)
@@ -100,6 +100,14 @@ def _download(
     return status
 
 
+def _open_outputs(
+    listed: ListedJobs, command: CommandSettings, *, settings: Settings
+) -> AbstractContextManager[Outputs]:
+    return open_outputs(
+        command.reports, settings, list_descriptor=listed.descriptor, names=listed.history.names
+    )
+
+
 def _controls(signals: SignalFlags) -> RunControls:
     """Return the controls of a run that signals end or switch."""
     return RunControls(
@@ -112,7 +120,6 @@ def _end_of(run: RunSummary, listed: ListedJobs, *, signals: SignalFlags) -> Run
     """Return the facts about the end of the run that the reports need."""
     return RunEnd(
         summary=run,
-        names=listed.history.names,
         unread=listed.unread,
         must_hurry=lambda: run.was_stopped or signals.stop is not None,
     )

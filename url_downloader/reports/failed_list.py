@@ -6,24 +6,15 @@ whole list if a value is out of the range that it accepts.
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
-from pathlib import Path
 
 from url_downloader.config.settings import Settings
 from url_downloader.inputs.list_entry import OWN_NAMES
 from url_downloader.naming.filenames import name_from_url
-from url_downloader.shared.descriptors import close_read
-from url_downloader.shared.interruptible_pipe import InterruptiblePipe, open_pipe, text_stream
+from url_downloader.shared.job_options import AttemptLimits
 from url_downloader.shared.models import DownloadJob, JobRecord, JobStatus
 from url_downloader.shared.text import printable
-from url_downloader.storage.disk_errors import output_errors
-from url_downloader.storage.missing_features import NOT_OFFERED
 
 NOT_STARTED = "unfinished: not started"
 """Reason of a job without an attempt."""
@@ -45,15 +36,19 @@ def reason_of(record: JobRecord) -> str:
 
 
 def list_text(items: Iterable[Item], settings: Settings) -> Iterator[str]:
-    """Yield the text of the list, job by job.
+    """Return the text of the list, job by job.
 
     Args:
         items: Jobs and reasons. The text contains the passwords and headers of the jobs.
         settings: Settings of the run. An option with the same value is left out.
     """
-    for job, reason in items:
-        lines = (f"# {_shown(reason)}", job.url, *_option_lines(job, settings))
-        yield "\n".join(lines) + "\n"
+    return (entry_text(job, settings, reason=reason) for job, reason in items)
+
+
+def entry_text(job: DownloadJob, settings: Settings, *, reason: str) -> str:
+    """Return the text of one job of the list."""
+    lines = (f"# {_shown(reason)}", job.url, *_option_lines(job, settings), "")
+    return "\n".join(lines)
 
 
 def _shown(reason: str) -> str:
@@ -70,12 +65,18 @@ def _option_lines(job: DownloadJob, settings: Settings) -> Iterator[str]:
         yield f"  checksum={job.checksum.algorithm}={job.checksum.digest}"
     for name, value in job.headers:
         yield f"  header={name}: {value}"
-    for field in fields(job.limits):
-        value = getattr(job.limits, field.name)
-        if value not in (None, getattr(settings.transfer.limits, field.name)):
-            yield f"  {_limit_name(field.name, value)}={_number(value)}"
+    # Most jobs share the limits of the run: the comparison of each takes several microseconds.
+    if job.limits is not settings.transfer.limits:
+        yield from _limit_lines(job.limits, settings.transfer.limits)
     if job.max_retries != settings.retry.max_retries:
         yield f"  max-retries={job.max_retries}"
+
+
+def _limit_lines(limits: AttemptLimits, usual: AttemptLimits) -> Iterator[str]:
+    for field in fields(limits):
+        value = getattr(limits, field.name)
+        if value not in (None, getattr(usual, field.name)):
+            yield f"  {_limit_name(field.name, value)}={_number(value)}"
 
 
 def has_options(job: DownloadJob, settings: Settings) -> bool:
@@ -98,85 +99,3 @@ def _number(value: float) -> str:
     from decimal import Decimal  # noqa: PLC0415
 
     return f"{Decimal(repr(value)):f}"
-
-
-def check_writable(path: Path) -> None:
-    """Check that the list can be written to the path, unless that is a pipe or device.
-
-    Raises:
-        OutputError: The list can't be written.
-    """
-    with output_errors(f"{path}: the failed URLs can't be written there"):
-        if path.is_dir():
-            raise IsADirectoryError(None, "it is a folder")
-        if _is_replaced(path):
-            descriptor, temporary = _temporary(_target(path))
-            close_read(descriptor)
-            Path(temporary).unlink()
-
-
-def write_list(
-    path: Path, texts: Iterable[str], *, gave_up: Callable[[], bool] = lambda: False
-) -> None:
-    """Write the list, which only its owner may read; a file is replaced in one step.
-
-    Args:
-        path: Path of a file, pipe or device.
-        texts: Pieces of the text.
-        gave_up: Tells whether to stop waiting for the reader of a pipe.
-
-    Raises:
-        OSError: The list can't be written, or the reader of the pipe is too slow. An existing
-            file is unchanged.
-    """
-    if not _is_replaced(path):
-        _write_pipe(path, texts, gave_up=gave_up)
-        return
-    target = _target(path)
-    descriptor, temporary = _temporary(target)
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123
-            file.writelines(texts)
-            file.flush()
-            _sync(descriptor)
-        Path(temporary).replace(target)
-    except BaseException:
-        with suppress(OSError):
-            Path(temporary).unlink()
-        raise
-
-
-def _sync(descriptor: int) -> None:
-    """Flush the list to the disk, if the file system offers that."""
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in NOT_OFFERED:
-            raise
-
-
-def _write_pipe(path: Path, texts: Iterable[str], *, gave_up: Callable[[], bool]) -> None:
-    pipe = InterruptiblePipe(
-        open_pipe(path, should_stop=gave_up), should_stop=gave_up, is_owner=True
-    )
-    with text_stream(pipe) as stream:
-        stream.writelines(texts)
-    if pipe.has_lost_data:
-        raise TimeoutError(errno.ETIMEDOUT, "its reader does not read all of it")
-
-
-def _is_replaced(path: Path) -> bool:
-    """Tell whether the path is a file or nothing yet; pipes and devices are not replaced."""
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except FileNotFoundError:
-        return True
-
-
-def _target(path: Path) -> Path:
-    """Return the path with all links resolved, so that the links stay."""
-    return Path(os.path.realpath(path))
-
-
-def _temporary(target: Path) -> tuple[int, str]:
-    return tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)

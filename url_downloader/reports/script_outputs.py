@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,9 +21,10 @@ from url_downloader.config.settings import Settings
 from url_downloader.engine.monitor import Observer
 from url_downloader.engine.run_summary import RunSummary
 from url_downloader.naming.server_names import ServerNames
-from url_downloader.reports.failed_list import check_writable, list_text, reason_of, write_list
+from url_downloader.reports.failed_jobs import FailedJobs
 from url_downloader.reports.job_report import Report
 from url_downloader.reports.line_writer import FLUSH_INTERVAL, LineWriter
+from url_downloader.reports.list_spool import ListSpool
 from url_downloader.reports.report_settings import STDOUT, ReportSettings
 from url_downloader.reports.unread_list import UnreadList, unread_text
 from url_downloader.shared.descriptors import close_read
@@ -43,13 +43,11 @@ class RunEnd(NamedTuple):
 
     Args:
         summary: Summary of the run.
-        names: Names that servers gave to files.
         unread: Part of the list that the run has not read.
         must_hurry: Tells whether the process has to end soon, so that slow readers lose lines.
     """
 
     summary: RunSummary
-    names: ServerNames
     unread: UnreadList
     must_hurry: Callable[[], bool]
 
@@ -79,7 +77,7 @@ class Outputs:
 
 @contextmanager
 def open_outputs(
-    reports: ReportSettings, settings: Settings, *, list_descriptor: int
+    reports: ReportSettings, settings: Settings, *, list_descriptor: int, names: ServerNames
 ) -> Iterator[Outputs]:
     """Open all outputs that the settings ask for, and close them after the block.
 
@@ -87,6 +85,7 @@ def open_outputs(
         reports: Settings of the outputs.
         settings: Settings of the run.
         list_descriptor: Descriptor of the list, which no output may overwrite.
+        names: Names that servers give to files.
 
     Raises:
         OutputError: An output can't be written, or would overwrite the list.
@@ -100,7 +99,8 @@ def open_outputs(
             writer = _writer(sys.stdout.fileno(), outputs, name="--print", stack=stack)
             _add_paths(outputs, writer, end=b"\0" if reports.ends_with_nul else b"\n")
         if reports.failed_list is not None:
-            _add_failed_list(outputs, reports.failed_list, settings=settings)
+            path = reports.failed_list
+            _add_failed_list(outputs, path, settings=settings, names=names, stack=stack)
         yield outputs
 
 
@@ -163,32 +163,32 @@ def _drain(writer: LineWriter, run: RunEnd) -> bool:
     return writer.drain(gave_up=lambda: run.must_hurry() and time.monotonic() > grace_ends)
 
 
-def _add_failed_list(outputs: Outputs, path: Path, *, settings: Settings) -> None:
-    check_writable(path)
+def _add_failed_list(
+    outputs: Outputs, path: Path, *, settings: Settings, names: ServerNames, stack: ExitStack
+) -> None:
+    spool = ListSpool(path)
+    stack.callback(spool.close)
+    writer = _writer(spool.descriptor, outputs, name="--failed-out", stack=stack)
+    # The next run must give the file the name that a server chose in this one.
+    settled = names.settled if settings.output.takes_server_names else _unchanged
+    jobs = FailedJobs(spool, writer, settings=settings, settled=settled)
 
     def end(run: RunEnd) -> bool:
         """Write the list; return whether that succeeded."""
-        texts = _failed_list_text(run, path, settings=settings)
+        if not _drain(writer, run):
+            return False
+        unfinished = run.summary.leftovers.with_status(*_UNFINISHED)
+        is_read = run.summary.is_list_read
+        rest = unread_text(run.unread, settings, path=path, settled=settled)
         try:
-            write_list(path, texts, gave_up=run.must_hurry)
+            jobs.finish(path, unfinished, rest=() if is_read else rest, gave_up=run.must_hurry)
         except OSError as error:
             log.error("%s: the failed URLs can't be written: %s", path, error.strerror)
             return False
         return True
 
+    outputs.listeners.append(jobs.on_event)
     outputs.endings.append(end)
-
-
-def _failed_list_text(run: RunEnd, path: Path, *, settings: Settings) -> Iterator[str]:
-    """Return the text of all jobs that did not succeed, and of the unread rest of the list."""
-    # The next run must give the file the name that a server chose in this one.
-    takes_names = settings.output.takes_server_names
-    settled = run.names.settled if takes_names else _unchanged
-    items = ((settled(record.job), reason_of(record)) for record in run.summary.leftovers)
-    failed = list_text(items, settings)
-    if run.summary.is_list_read:
-        return failed
-    return chain(failed, unread_text(run.unread, settings, path=path, settled=settled))
 
 
 def _unchanged(job: DownloadJob) -> DownloadJob:

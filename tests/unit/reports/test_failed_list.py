@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import stat
-import threading
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -20,8 +15,7 @@ from url_downloader.input_parser import InputParser, normal_url
 from url_downloader.inputs.job_maker import JobRules
 from url_downloader.naming.filenames import fold, name_from_url
 from url_downloader.naming.name_claims import NameClaims
-from url_downloader.reports.failed_list import check_writable, list_text, reason_of, write_list
-from url_downloader.shared.errors import OutputError
+from url_downloader.reports.failed_list import list_text, reason_of
 from url_downloader.shared.job_options import AttemptLimits, Checksum
 from url_downloader.shared.models import DownloadJob, ErrorKind, JobResult, JobStatus
 from url_downloader.storage.output_directory import PARTS_FOLDER
@@ -150,54 +144,3 @@ def test_reasons(status: JobStatus, message: str | None, reason: str) -> None:
     """A reason begins with `failed` or `unfinished`."""
     result = JobResult(kind=ErrorKind.INTERNAL, message=message) if message else None
     assert reason_of(make_record(status, result=result)) == reason
-
-
-def test_the_list_is_replaced_in_one_step(tmp_path: Path) -> None:
-    """The old list stays until the new one is complete, which only its owner may read.
-
-    A link stays a link, and no temporary file is left.
-    """
-    target, link = tmp_path / "list", tmp_path / "link"
-    target.write_text("old")
-    link.symlink_to(target)
-
-    def texts() -> Sequence[str]:
-        assert target.read_text() == "old"
-        return ["new ", "list"]
-
-    check_writable(link)
-    write_list(link, (text for text in texts()))
-    assert link.is_symlink()
-    assert target.read_text() == "new list"
-    assert stat.S_IMODE(target.stat().st_mode) == 0o600
-    assert {path.name for path in tmp_path.iterdir()} == {"list", "link"}
-
-
-def test_a_failure_leaves_the_old_list(tmp_path: Path) -> None:
-    """After an error while the list is written, only the old list is there."""
-    target = tmp_path / "list"
-    target.write_text("old")
-    with pytest.raises(ZeroDivisionError):
-        write_list(target, (f"{1 // number}" for number in (1, 0)))
-    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
-
-
-def test_pipes_and_devices_stay(tmp_path: Path) -> None:
-    """A pipe or device is written to, and not replaced."""
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
-    check_writable(fifo)
-    got: list[str] = []
-    reader = threading.Thread(target=lambda: got.append(fifo.read_text()))
-    reader.start()
-    write_list(fifo, ["a list"])
-    reader.join()
-    assert got == ["a list"]
-    assert stat.S_ISFIFO(fifo.stat().st_mode)
-
-
-@pytest.mark.parametrize("name", ["missing/list", "."])
-def test_a_path_that_cannot_be_written(tmp_path: Path, name: str) -> None:
-    """`check_writable` reports the error before anything is downloaded."""
-    with pytest.raises(OutputError, match=r"can't be written there: \w"):
-        check_writable(tmp_path / name)
