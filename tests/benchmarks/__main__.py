@@ -29,6 +29,8 @@ _START = "start"
 _DEAD = "dead-name"
 _DEAD_URLS = 100_000
 _LONG = 100_000
+_MEMORY = "memory"
+_MEMORY_URLS = (10_000, 10_000_000)
 
 
 def main() -> None:
@@ -48,17 +50,25 @@ def main() -> None:
                 tools = [each for each in tools if each.name in arguments.tools]
                 for entry in measurements.measure(row, tools, site=site):
                     table[entry.row, entry.tool] = entry
-            if _DEAD in arguments.rows:
-                entry = measurements.measure_dead_name()
+            for entry in _others(measurements, site, arguments=arguments):
                 table[entry.row, entry.tool] = entry
-            if _START in arguments.rows:
-                for entry in measurements.measure_start(site):
-                    table[entry.row, entry.tool] = entry
     goals = list(goals_of(table))
     for line in (*table_lines(rows, table), "", *map(str, goals)):
         print(line)  # noqa: T201
     if arguments.json:
         arguments.json.write_text(json.dumps(as_json(table, goals), indent=1) + "\n")
+
+
+def _others(
+    measurements: Measurements, site: BenchmarkSite, *, arguments: argparse.Namespace
+) -> Iterator[Entry]:
+    """Measure the wanted rows in which this tool is not compared; yield their entries."""
+    if _DEAD in arguments.rows:
+        yield measurements.measure_dead_name()
+    if _MEMORY in arguments.rows:
+        yield from measurements.measure_memory(is_quick=arguments.quick)
+    if _START in arguments.rows:
+        yield from measurements.measure_start(site)
 
 
 class Measurements:
@@ -115,6 +125,19 @@ class Measurements:
         row = Row(key=_DEAD, title="", kind=Kind.MISSING, count=_DEAD_URLS, workers=8)
         return entry_of(row, OURS, count=_DEAD_URLS, costs=[cost])
 
+    def measure_memory(self, *, is_quick: bool) -> Iterator[Entry]:
+        """Measure the memory that short and long lists without a network take."""
+        for count in _MEMORY_URLS:
+            row = Row(
+                key=f"{_MEMORY}-{count}", title="", kind=Kind.MISSING, count=count, workers=8
+            )
+            row = row.quick() if is_quick else row
+            command = [sys.executable, "-m", "tests.benchmarks.memory", str(row.count)]
+            cost = cost_of(command)
+            assert cost.status == 0, cost
+            print(f"{row.key}: {cost}", file=sys.stderr)  # noqa: T201
+            yield entry_of(row, OURS, count=row.count, costs=[cost])
+
     def _once(self, row: Row, tool: Tool, *, site: BenchmarkSite) -> Cost:
         self._run += 1
         folder = self._scratch / "downloads"
@@ -144,9 +167,10 @@ class Measurements:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    keys = [*(row.key for row in ROWS), _DEAD, _START]
+    usual = [*(row.key for row in ROWS), _DEAD, _START]
+    keys = [*usual, _MEMORY]
     names = [tool.name for tool in TOOLS]
-    parser.add_argument("--rows", nargs="+", choices=keys, default=keys, metavar="ROW")
+    parser.add_argument("--rows", nargs="+", choices=keys, default=usual, metavar="ROW")
     parser.add_argument("--tools", nargs="+", choices=names, default=names, metavar="TOOL")
     parser.add_argument("--runs", type=int, default=5, help="of each (default: 5)")
     parser.add_argument("--quick", action="store_true", help="a tenth of the work, once")

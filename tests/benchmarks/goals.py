@@ -9,7 +9,9 @@ from tests.benchmarks.table import Entry, Table
 from tests.benchmarks.tools import OURS
 
 _BIG_RIVALS = ("curl -Z", "aria2c", "wget2")
-_BASE, _SHORT, _LONG = "missing-10", "missing-5000", "missing-500000"
+_BASE, _SHORT, _LONG = "missing-10", "missing-5000", "missing-1000000"
+_FLAT_PAIRS = (("missing-10000", _LONG), ("memory-10000", "memory-10000000"))
+"""Rows of a short list and a long one, which are to take as much memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,18 @@ class Goal:
 
 def goals_of(table: Table) -> Iterator[Goal]:
     """Yield the goals of the measured rows."""
-    for goals in (_small, _waits, _big, _flaky, _limited, _hosts, _dead_name, _long, _start):
+    for goals in (
+        _small,
+        _waits,
+        _big,
+        _flaky,
+        _limited,
+        _hosts,
+        _dead_name,
+        _long,
+        _flat,
+        _start,
+    ):
         try:
             yield from goals(table)
         except KeyError:  # a row or tool that it compares was not measured
@@ -95,8 +108,13 @@ def _long(table: Table) -> Iterator[Goal]:
     yield Goal("base: MB", base.memory / 1e6, 45)
     ratio = _cpu_each(long, base) / _cpu_each(short, base)
     yield Goal("long list: CPU per job, that of 5,000 = 1, both without the base", ratio, 1.1)
-    grown = (long.memory - base.memory) / long.count
-    yield Goal("long list: bytes of memory per job over the base", grown, 700)
+
+
+def _flat(table: Table) -> Iterator[Goal]:
+    for short, long in _FLAT_PAIRS:
+        if (long, OURS) in table:
+            grown = table[long, OURS].memory - table[short, OURS].memory
+            yield Goal(f"{long}: MB over {short}", grown / 1e6, 10)
 
 
 def _start(table: Table) -> Iterator[Goal]:

@@ -194,5 +194,6 @@ ROWS = (
     _missing(50_000, is_ours_alone=False),
     _missing(10, is_ours_alone=True),
     _missing(5_000, is_ours_alone=True),
-    _missing(500_000, is_ours_alone=True),
+    _missing(10_000, is_ours_alone=True),
+    _missing(1_000_000, is_ours_alone=True),
 )

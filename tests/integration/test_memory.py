@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,3 +77,13 @@ def test_large_as_small(nginx: Nginx, folder: Path, tmp_path: Path, has_checksum
         for size in (SMALL, LARGE)
     )
     assert large - small < ALLOWED_GROWTH
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
+def test_the_simulation_of_long_lists() -> None:
+    """The benchmark of memory runs the whole program, with a list of any length."""
+    command = (sys.executable, "-m", "tests.benchmarks.memory", "500")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("HTTP 404 Not Found") >= 500
+    assert 10 * MIB < int(done.stdout) < 100 * MIB
