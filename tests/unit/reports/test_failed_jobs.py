@@ -137,7 +137,13 @@ def test_no_failure(run: SpooledRun) -> None:
 
 def test_nothing_of_failed_jobs_is_kept(run: SpooledRun) -> None:
     """A job that is spooled leaves memory."""
+    before = count_of_records()
     run.fail(*range(1, 11))
     run.writer.flush()
+    assert count_of_records() <= before
+
+
+def count_of_records() -> int:
+    """Return the number of records in memory, those of other tests included."""
     gc.collect()
-    assert not [each for each in gc.get_objects() if type(each) is JobRecord]
+    return sum(type(each) is JobRecord for each in gc.get_objects())
