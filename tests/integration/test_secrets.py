@@ -44,7 +44,7 @@ def output_of(result: CliResult, folder: Path) -> str:
         ("attempt.downloader", "Downloader._attempt"),
         ("engine.worker", "decide"),
         ("input_parser", "InputParser._take_url"),
-        ("shared.job_registry", "_moved"),
+        ("shared.job_registry", "moved"),
         ("reports.job_report", "Report.on_event"),
         ("cli.observers", "log_status"),
         ("cli.command", "_end_of"),

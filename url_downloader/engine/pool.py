@@ -130,6 +130,7 @@ class JobPool:
         return JobRegistry(
             listeners=(self.metrics.on_event, self._limits.on_event, *listeners),
             on_terminal=self._ended_jobs.release,
+            on_passed_over=(self.metrics.count_passed_over, self._limits.note_passed_over),
             ledger=self._context.ledger,
             now=self._clock.now,
             utc_now=self._clock.utc_now,
@@ -229,7 +230,7 @@ class JobPool:
         self._ending.stop([self._watchdog, *self._observers])
 
     def summary(self) -> RunSummary:
-        """Return the summary of what registry and metrics hold at this moment."""
+        """Return the summary of registry and metrics at this moment."""
         crash, clock = self._crash or self.registry.listener_error, self._clock
         summary = RunSummary(
             counts=self.registry.counts(),

@@ -68,6 +68,12 @@ class RunLimits:
             elif _is_output_gone(event.record):
                 self._reason = self._reason or StopReason.OUTPUT_GONE
 
+    def note_passed_over(self, number: int) -> None:
+        """Count URLs that succeeded without an event."""
+        with self._lock:
+            self._jobs += number
+            self._ended += number
+
     def watched(self, on_bytes: Callable[[int], None]) -> Callable[[int], None]:
         """Return a function that passes counts of received bytes on, and checks their sum.
 

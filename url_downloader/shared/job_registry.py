@@ -29,6 +29,9 @@ from url_downloader.shared.unexpected import log_unexpected
 
 log = logging.getLogger(__package__)
 
+MAX_KEPT_FAILURES = 1000
+"""Records of failed jobs that stay in memory although the ledger has them; about 400 kB."""
+
 
 class JobRegistry:
     """Registry with one frozen record per job, which each transition replaces.
@@ -41,6 +44,7 @@ class JobRegistry:
             transition, after the lock is released. If a listener raises, that is logged, and
             this listener is not called again.
         on_terminal: Called last for each event that ends a job, even if a listener raises.
+        on_passed_over: Called with the number of URLs that are passed over without events.
         ledger: Ledger, which is the last listener, and has the records that `release` has
             removed; None without one.
         now: Monotonic clock, seconds.
@@ -58,15 +62,16 @@ class JobRegistry:
         *,
         listeners: Sequence[EventListener] = (),
         on_terminal: Callable[[], object] = lambda: None,
+        on_passed_over: Sequence[Callable[[int], None]] = (),
         ledger: RunLedger | None = None,
         now: Callable[[], float] = time.monotonic,
         utc_now: Callable[[], float] = time.time,
     ) -> None:
         self.listener_error: Exception | None = None
-        # Last, because a record may leave memory once the ledger has it.
-        recording = () if ledger is None else (ledger.on_event,)
-        self._listeners = (*listeners, *recording)
+        # The ledger is the last, because a record may leave memory once the ledger has it.
+        self._listeners = (*listeners, *([ledger.on_event] if ledger else []))
         self._on_terminal = on_terminal
+        self._on_passed_over = on_passed_over
         self._now = now
         self._utc_now = utc_now
         self._ledger = ledger
@@ -79,6 +84,7 @@ class JobRegistry:
         self._ended: dict[int, StoredRecord] = {}
         self._last = 0
         self._passed_over = 0
+        self._released_failures = 0
         self._counts = dict.fromkeys(JobStatus, 0)
         self._sequence = 0
 
@@ -114,12 +120,20 @@ class JobRegistry:
             ]
         for event in events:
             self._call_listeners(event)
+        for count in self._on_passed_over if not events else ():
+            count(passed.number)
 
     def release(self, job_ids: Iterable[int]) -> None:
-        """Remove the records of ended jobs from memory, because the ledger has them now."""
+        """Remove the records of ended jobs from memory, because the ledger has them now.
+
+        The first MAX_KEPT_FAILURES failures stay, so that most runs need no ledger for them.
+        """
         with self._lock:
             for job_id in job_ids:
-                self._ended.pop(job_id, None)
+                stored = self._ended.pop(job_id, None)
+                is_failure = isinstance(stored, JobRecord) and stored.status is JobStatus.FAILED
+                if isinstance(stored, JobRecord) and is_failure and self._may_keep():
+                    self._ended[job_id] = packed(stored)
 
     def start(self, job_id: int) -> JobRecord:
         """Begin an attempt of a job and count it; the job is RUNNING.
@@ -200,6 +214,11 @@ class JobRegistry:
             return self.snapshot().with_status(status)
         with self._lock:
             return Records([each for each in self._live.values() if each.status is status])
+
+    def _may_keep(self) -> bool:
+        """Count a failure; tell whether it stays in memory. The caller holds the lock."""
+        self._released_failures += 1
+        return self._released_failures <= MAX_KEPT_FAILURES
 
     def _move(
         self,
