@@ -153,9 +153,12 @@ def ledger_path(settings: Settings) -> Path:
     return settings.ledger.ledger_file or in_directory
 
 
-def _passing_rule(settings: Settings, files: RecordedFiles) -> PassingRule:
+def _passing_rule(settings: Settings, files: RecordedFiles) -> PassingRule | None:
+    passes_complete = settings.output.existing is Existing.CONTINUE
+    if not passes_complete and not settings.ledger.retry_failed:
+        return None
     return PassingRule(
-        passes_complete=settings.output.existing is Existing.CONTINUE,
+        passes_complete=passes_complete,
         passes_successes=settings.ledger.retry_failed,
         file_state=files.state,
         shown_path=files.shown_path,

@@ -69,6 +69,7 @@ class JobMaker:
         self.jobs = 0
         self._claims = rules.claims
         self._rules = rules
+        self._passing = None if rules.known is None else rules.known.passing
         self._no_options = no_options
         self._on_repeated = on_repeated
         self._on_rejected = on_rejected
@@ -76,25 +77,25 @@ class JobMaker:
 
     def make(self, block: Sequence[ListEntry]) -> Iterator[DownloadJob | PassedOver]:
         """Yield the jobs of these entries, and what is passed over, in their order."""
-        known = self._look_up(block)
-        passed: list[tuple[DownloadJob, JobResult]] = []
-        number = 0
-        for entry, url in zip(block, known, strict=True):
+        results: list[tuple[DownloadJob, JobResult]] = []
+        passed = 0
+        for entry, url in zip(block, self._look_up(block), strict=True):
+            past = self._passed(entry, url) if url.entries else None
+            if past is not None:
+                self.jobs += 1
+                passed += 1
+                if self._rules.wants_results:
+                    results.append(self._result(entry, past))
+                continue
             job = self._job(entry, url)
             if job is None:
                 continue
-            result = self._passing_result(job)
-            if result is not None:
-                number += 1
-                if self._rules.wants_results:
-                    passed.append((job, result))
-                continue
-            if number:
-                yield PassedOver(number, passed)
-                number, passed = 0, []
+            if passed:
+                yield PassedOver(passed, results)
+                passed, results = 0, []
             yield job
-        if number:
-            yield PassedOver(number, passed)
+        if passed:
+            yield PassedOver(passed, results)
 
     def is_known(self, entry: ListEntry) -> bool:
         """Tell whether an equal entry has led to a job that has not been released."""
@@ -113,6 +114,24 @@ class JobMaker:
             return [_NEW_URL] * len(block)
         self._repeats.drop_released()
         return self._rules.known.look_up(block)
+
+    def _passed(self, entry: ListEntry, url: KnownUrl) -> LedgerEntry | None:
+        """Return the entry in the ledger of a URL that needs no attempt; None for any other."""
+        if self._passing is None:
+            return None
+        past = url.entries[0]
+        if len(url.entries) > 1 or entry.output is not None:
+            name = entry.output or name_from_url(entry.url)
+            past = next((each for each in url.entries if each.name == name), past)
+        if past.run == url.run or entry.output not in (None, past.name):
+            return None
+        checksum = entry.checksum or self._rules.checksums.get(past.name)
+        return past if self._passing.passes(past, checksum) else None
+
+    def _result(self, entry: ListEntry, past: LedgerEntry) -> tuple[DownloadJob, JobResult]:
+        """Return job and result of an entry that was passed over."""
+        assert self._passing is not None
+        return entry.job(self.jobs, output=past.name), self._passing.result(past)
 
     def _job(self, entry: ListEntry, url: KnownUrl) -> DownloadJob | None:
         """Return the job of an entry; None if it is repeated or rejected."""
@@ -182,11 +201,3 @@ class JobMaker:
         if not checksums or job.checksum or (takes_names and not job.is_named):
             return job
         return job._replace(checksum=checksums.get(job.output))
-
-    def _passing_result(self, job: DownloadJob) -> JobResult | None:
-        """Return the result of a job that needs no attempt; None for any other job."""
-        past = job.history.entry if job.history is not None else None
-        if past is None or self._rules.known is None or past.name != job.output:
-            return None
-        passing = self._rules.known.passing
-        return passing.result(past) if passing.passes(past, job.checksum) else None

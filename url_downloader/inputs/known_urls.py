@@ -49,7 +49,7 @@ class KnownUrls:
         keys: Keys of URLs.
         recorded: Names in the ledger.
         claims: Claims of the run, which ask `recorded`.
-        passing: Rule for URLs that need no attempt.
+        passing: Rule for URLs that need no attempt; None if all need one.
 
     Threads: one, the one that reads the list.
     """
@@ -61,7 +61,7 @@ class KnownUrls:
         keys: UrlKeys,
         recorded: RecordedNames,
         claims: NameClaims,
-        passing: PassingRule,
+        passing: PassingRule | None,
     ) -> None:
         self.keys = keys
         self.passing = passing

@@ -47,12 +47,15 @@ class PassingRule(NamedTuple):
             return False
         if self.passes_successes:
             return True
-        if not self.passes_complete or entry.size is None or entry.mtime_ns is None:
+        size, mtime = entry.size, entry.mtime_ns
+        if size is None or mtime is None:
             return False
         if checksum is not None and entry.digest != f"{checksum.algorithm}={checksum.digest}":
             return False
         state = self.file_state(entry.name)
-        return state is not None and is_same_file(state, (entry.size, entry.mtime_ns))
+        return state == (size, mtime) or (
+            state is not None and is_same_file(state, (size, mtime))
+        )
 
     def result(self, entry: LedgerEntry) -> JobResult:
         """Return the result of a URL that is passed over."""

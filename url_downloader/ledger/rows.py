@@ -38,6 +38,7 @@ _ALGORITHMS = ("md5", "sha-1", "sha-256", "sha-512")
 """Algorithms of digests; the first byte of a stored digest is an index."""
 _STATUS_CAUSES = {"http-4": ErrorKind.CLIENT_ERROR, "http-5": ErrorKind.SERVER_ERROR}
 """Kinds of the causes that are a status code, by their first characters."""
+_FAILED = int(State.FAILED)
 _NO_RESULT = JobResult()
 _NO_SOURCE = SourceFacts()
 
@@ -189,19 +190,9 @@ _KINDS = frozenset(map(str, ErrorKind))
 def entry_of(values: Sequence[Any]) -> LedgerEntry:
     """Return the entry of a row with the ENTRY_COLUMNS."""
     row, key, url, name, run, state, mark, size, mtime, modified, etag, digest = values
-    return LedgerEntry(
-        row=row,
-        identity=UrlIdentity(key, url),
-        name=name,
-        run=run,
-        is_success=state != State.FAILED,
-        mark=mark,
-        size=size,
-        mtime_ns=mtime,
-        modified=modified,
-        etag=etag,
-        digest=None if digest is None else str(_shown_digest(digest)),
-    )
+    shown = None if digest is None else _shown_digest(digest)
+    facts = (size, mtime, modified, etag, shown)
+    return LedgerEntry(row, UrlIdentity(key, url), name, run, state != _FAILED, mark, *facts)
 
 
 def is_safe(name: str) -> bool:

@@ -87,7 +87,8 @@ class UrlKeys:
 
     def identity(self, url: str) -> UrlIdentity:
         """Return the identity of a URL in normal form."""
-        text = self.key_text(url)
+        is_plain = "?" not in url and "@" not in url and "#" not in url
+        text = url if is_plain else self.key_text(url)
         digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
         shown = without_credentials(text) if "@" in text else text
         return UrlIdentity(int.from_bytes(digest, signed=True), shown)
