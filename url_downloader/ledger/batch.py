@@ -65,9 +65,10 @@ class BatchWriter:
             history = record.job.history
             if history is None:
                 continue
-            row = row_of(record, history, run=self.run)
+            name = fold((record.result and record.result.output) or record.job.output)
+            row = row_of(record, history, run=self.run, folded=name)
             # A later job with the same name replaces the earlier one.
-            rows[fold(row.name)] = row
+            rows[name] = row
             past = history.entry
             if past is not None and not past.is_success and past.name != row.name:
                 renamed.append(past.row)

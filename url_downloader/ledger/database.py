@@ -21,8 +21,10 @@ _HEADER_SIZE = 100
 """Bytes of the header of an SQLite file."""
 _CACHE_KIB = 4096
 """KiB of pages that a connection keeps in memory."""
-_CHECKPOINT_PAGES = 2000
-"""Pages of 4 KiB in the write-ahead log after which a commit moves them to the database."""
+_CHECKPOINT_PAGES = 8000
+"""Pages of 4 KiB in the write-ahead log after which a commit moves them to the database.
+
+Most of them are written many times until then, but moved only once."""
 _BUSY_SECONDS = 10.0
 """Seconds that SQLite waits for its own locks; our lock makes such waits rare."""
 _REMEDY = "move it away, or use --ledger FILE or --no-ledger"

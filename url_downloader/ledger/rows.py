@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from url_downloader.ledger.schema import State, name_hash
+from url_downloader.ledger.schema import State, fold_hash
 from url_downloader.shared.job_options import Checksum
 from url_downloader.shared.ledger_entries import LedgerEntry, UrlHistory, UrlIdentity
 from url_downloader.shared.models import (
@@ -27,11 +27,11 @@ COLUMNS = (
 ENTRY_COLUMNS = "id, key, url, name, run, state, mark, size, mtime, modified, etag, digest"
 """Columns for `entry_of`."""
 
-_STATES: Mapping[Outcome, State] = {
-    Outcome.DOWNLOADED: State.DOWNLOADED,
-    Outcome.RESUMED: State.RESUMED,
-    Outcome.SKIPPED: State.SKIPPED,
-    Outcome.NOT_MODIFIED: State.NOT_MODIFIED,
+_STATES: Mapping[Outcome, int] = {
+    Outcome.DOWNLOADED: int(State.DOWNLOADED),
+    Outcome.RESUMED: int(State.RESUMED),
+    Outcome.SKIPPED: int(State.SKIPPED),
+    Outcome.NOT_MODIFIED: int(State.NOT_MODIFIED),
 }
 _OUTCOMES = {state: outcome for outcome, state in _STATES.items()}
 _ALGORITHMS = ("md5", "sha-1", "sha-256", "sha-512")
@@ -72,56 +72,34 @@ class Row(NamedTuple):
     message: str | None
 
 
-def row_of(record: JobRecord, history: UrlHistory, *, run: int) -> Row:
+def row_of(record: JobRecord, history: UrlHistory, *, run: int, folded: str) -> Row:
     """Return the row for a job that has ended.
 
     Args:
         record: Record of the job.
         history: History of its URL.
         run: Number of the run.
+        folded: Folded name of the file.
     """
     job, result = record.job, record.result or _NO_RESULT
-    name = result.output or job.output
-    identity = history.identity
+    source, is_failed = result.source or _NO_SOURCE, record.status is JobStatus.FAILED
+    key, url = history.identity
+    queued, began = round(record.created_at * 1000), record.started_at
+    ended = record.created_at if record.finished_at is None else record.finished_at
+    state = _FAILED if is_failed else _STATES[result.outcome]
+    cause = result.cause if is_failed else None
+    modified = None if source.modified is None else int(source.modified)
+    digest = _packed_digest(source.digests) if source.digests else None
     values = (
-        *(None, identity.key, name_hash(name), identity.url, name),
-        *_ending(record, result),
-        *_file_facts(result),
+        *(None, key, fold_hash(folded), url, result.output or job.output),
+        *(state, cause, record.attempts, round(ended * 1000)),
+        *(None if result.mtime_ns is None else result.size, result.mtime_ns),
+        *(modified, source.etag, digest),
         *(run, job.job_id, history.mark, result.http_status, record.excused),
-        *_times(record),
-        *(result.received, result.message or None),
+        *(queued, None if began is None else round(began * 1000) - queued),
+        *(round(record.worked * 1000), result.received, result.message or None),
     )
     return Row._make(values)
-
-
-def _ending(record: JobRecord, result: JobResult) -> tuple[int, str | None, int, int]:
-    """Return state, cause, attempts and end."""
-    is_failed = record.status is JobStatus.FAILED
-    state = State.FAILED if is_failed else _STATES[result.outcome]
-    cause = result.cause if is_failed else None
-    ended = record.created_at if record.finished_at is None else record.finished_at
-    return state, cause, record.attempts, round(ended * 1000)
-
-
-def _file_facts(
-    result: JobResult,
-) -> tuple[int | None, int | None, int | None, str | None, bytes | None]:
-    """Return size, mtime, modified, etag and digest."""
-    source = result.source or _NO_SOURCE
-    return (
-        None if result.mtime_ns is None else result.size,
-        result.mtime_ns,
-        None if source.modified is None else int(source.modified),
-        source.etag,
-        _packed_digest(source.digests),
-    )
-
-
-def _times(record: JobRecord) -> tuple[int, int | None, int]:
-    """Return queued, started and worked."""
-    queued, began = round(record.created_at * 1000), record.started_at
-    started = None if began is None else round(began * 1000) - queued
-    return queued, started, round(record.worked * 1000)
 
 
 def with_old_facts(row: Row, old: Row) -> Row:
@@ -202,9 +180,7 @@ def is_safe(name: str) -> bool:
     return not {"", ".", ".."}.intersection(name.split("/"))
 
 
-def _packed_digest(digests: Sequence[Checksum]) -> bytes | None:
-    if not digests:
-        return None
+def _packed_digest(digests: Sequence[Checksum]) -> bytes:
     # The strongest one, whose algorithm comes last.
     best = max(digests, key=lambda each: _ALGORITHMS.index(each.algorithm))
     return bytes([_ALGORITHMS.index(best.algorithm)]) + bytes.fromhex(best.digest)
