@@ -11,7 +11,7 @@ import codecs
 import contextlib
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import validators
 
@@ -118,6 +118,11 @@ class InputParser:
                 yield None
         self._finish()
         yield from self._jobs()
+
+    @property
+    def suffixes(self) -> Mapping[str, int]:
+        """Return the number of files whose names got a suffix, by reason."""
+        return self._maker.suffixes
 
     def is_known(self, url: str) -> bool:
         """Tell whether a job was yielded for this URL, in normal form and without options."""

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from url_downloader.cli.command_settings import CommandSettings
@@ -38,6 +39,7 @@ class ClosingSummary(NamedTuple):
         run: Summary of the run.
         rejected: Number of bad lines in the list.
         repeated: Number of URLs that the list repeats.
+        suffixes: Number of files whose names got a suffix, by reason.
         files: Name and path of each file that was written beside the downloads.
         retry: Command that downloads what the run did not, or advice if no command can; empty
             if nothing is left.
@@ -46,6 +48,7 @@ class ClosingSummary(NamedTuple):
     run: RunSummary
     rejected: int = 0
     repeated: int = 0
+    suffixes: Mapping[str, int] = MappingProxyType({})
     files: Sequence[tuple[str, str]] = ()
     retry: str = ""
 
@@ -75,6 +78,7 @@ def closing_summary(
         run=run,
         rejected=parser.rejected,
         repeated=parser.repeated,
+        suffixes=parser.suffixes,
         files=[*_files(command, is_reported=is_reported)],
         retry=advice,
     )
@@ -155,6 +159,9 @@ def list_rows(summary: ClosingSummary) -> Iterator[tuple[str, str]]:
     if summary.repeated:
         urls = "URL counts" if summary.repeated == 1 else "URLs count"
         yield "repeated", f"{summary.repeated} repeated {urls} once"
+    for reason, count in summary.suffixes.items():
+        names = "name" if count == 1 else "names"
+        yield "suffixes", f"{count} {names} with a suffix: {reason}"
     run = summary.run
     if run.is_list_read and not sum(run.counts.values()) and not summary.rejected:
         yield "empty", "the list has no URLs"

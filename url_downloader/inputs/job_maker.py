@@ -97,6 +97,11 @@ class JobMaker:
         if passed:
             yield PassedOver(passed, results)
 
+    @property
+    def suffixes(self) -> Mapping[str, int]:
+        """Return the number of files that got a suffix, by reason."""
+        return {str(reason): count for reason, count in self._claims.suffixes.items()}
+
     def is_known(self, entry: ListEntry) -> bool:
         """Tell whether an equal entry has led to a job that has not been released."""
         return (

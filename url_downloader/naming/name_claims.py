@@ -23,8 +23,8 @@ UNKNOWN = UrlIdentity(0, "")
 class SuffixReason(enum.StrEnum):
     """Reason why a file got a suffix; the text is shown to the user."""
 
-    LISTED = "another URL of the list has their name"
-    RECORDED = "a file of another URL has their name"
+    LISTED = "another URL of the list has the plain name"
+    RECORDED = "the file of another URL, from an earlier run, has the plain name"
 
 
 class NameClaims:
