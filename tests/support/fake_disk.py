@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from url_downloader.shared import ports
+from url_downloader.shared.errors import NameTakenError
 from url_downloader.shared.file_facts import FileVersion, PublishedFile, SavedPart
 from url_downloader.shared.models import DownloadJob
 from url_downloader.shared.ports import Chunk
@@ -111,6 +112,7 @@ class FakeDisk:
         part: Part that is open or kept; None if there is none.
         jobs: Jobs that parts were made or reopened for, in order.
         published: Contents of the published files by name.
+        appeared: Names of files that have appeared since the run began.
         read_back: Sizes of the part when its bytes were read again, in order.
     """
 
@@ -120,6 +122,7 @@ class FakeDisk:
         self.jobs: list[DownloadJob] = []
         self.published: dict[str, bytes] = {}
         self.read_back: list[int] = []
+        self.appeared: set[str] = set()
         self._files = files
 
     @property
@@ -148,6 +151,8 @@ class FakeDisk:
     ) -> PublishedFile:
         assert isinstance(part, FakePart)
         self.note("publish")
+        if output in self.appeared and not replaces:
+            raise NameTakenError(output)
         part.close(is_kept=False)
         self.published[output] = bytes(part.data)
         return PublishedFile(f"dir/{output}", MTIME_NS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TypedDict, Unpack
 
 from url_downloader.shared.job_options import AttemptLimits, Checksum
+from url_downloader.shared.ledger_entries import UrlHistory
 from url_downloader.shared.models import (
     DownloadJob,
     ErrorKind,
@@ -37,6 +38,7 @@ class JobFields(TypedDict, total=False):
     headers: tuple[tuple[str, str], ...]
     checksum: Checksum | None
     is_named: bool
+    history: UrlHistory | None
 
 
 class RecordFields(TypedDict, total=False):

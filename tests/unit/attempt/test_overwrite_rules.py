@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.attempts import Attempts
 from tests.support.digests import sha256
-from tests.support.fake_disk import FakeFile
+from tests.support.fake_disk import MTIME_NS, FakeFile
 from tests.support.fake_network import TAGS, V1, V2, FakeReply, full
 from url_downloader.config.settings import Existing
+from url_downloader.naming.filenames import with_suffix
 from url_downloader.naming.name_claims import NameClaims
 from url_downloader.naming.server_names import ServerNames
-from url_downloader.shared.models import ErrorKind, JobResult, Outcome, SourceFacts
+from url_downloader.naming.url_keys import UrlKeys
+from url_downloader.shared.ledger_entries import LedgerEntry, UrlHistory
+from url_downloader.shared.models import (
+    DownloadJob,
+    ErrorKind,
+    JobResult,
+    Outcome,
+    SourceFacts,
+)
 
 NOVEMBER = "Tue, 14 Nov 2023 22:13:20 GMT"
 SINCE = {"If-Modified-Since": NOVEMBER}
@@ -147,3 +158,124 @@ def test_no_clobber_with_a_server_name_and_a_wrong_checksum() -> None:
     result = attempts.attempt(checksum=sha256(V1))
     assert (result.kind, result.http_status) == (ErrorKind.CHECKSUM, None)
     assert attempts.published == {}
+
+
+# The ledger knows files of earlier runs.
+KEYS = UrlKeys()
+URL = "http://host/file.bin"
+
+
+def recorded(
+    *, name: str = "file.bin", is_taken_over: bool = False, **facts: Any
+) -> UrlHistory:
+    """Return the history of a URL whose file of 40 bytes an earlier run has recorded."""
+    usual = {"size": 40, "mtime_ns": MTIME_NS}
+    entry = LedgerEntry(1, KEYS.identity(URL), name, 1, True, 0, **(usual | facts))
+    return UrlHistory(KEYS.identity(URL), 0, entry, is_taken_over)
+
+
+@pytest.mark.parametrize(
+    ("history", "there", "asked"),
+    [
+        (recorded(etag='"r"'), FakeFile(V1), {"If-None-Match": '"r"'}),
+        (
+            recorded(etag='"r"', modified=1_000_000_000),
+            FakeFile(V1, etag='"x"'),
+            {"If-None-Match": '"r"', "If-Modified-Since": "Sun, 09 Sep 2001 01:46:40 GMT"},
+        ),
+        (recorded(), FakeFile(V1), SINCE),
+        (recorded(etag='"r"', mtime_ns=1), FakeFile(V1), SINCE),
+        (recorded(etag='"r"', size=None), FakeFile(V1), SINCE),
+        (recorded(etag='"r"', size=41), FakeFile(V1), {}),
+        (recorded(etag='"r"', name="other"), FakeFile(V1), SINCE),
+        (recorded(etag='"r"', is_taken_over=True), FakeFile(V1), {}),
+        (UrlHistory(KEYS.identity(URL), 0), FakeFile(V1), SINCE),
+    ],
+)
+def test_a_comparison_by_recorded_validators(
+    history: UrlHistory, there: FakeFile, *, asked: dict[str, str]
+) -> None:
+    """-N asks by what was recorded if the file is still that one, else by the file's time."""
+    attempts = Attempts(full(V2), there=there, existing=Existing.COMPARE)
+    attempts.attempt(history=history)
+    assert attempts.asked == [asked]
+
+
+@pytest.mark.parametrize(
+    ("there", "length", "outcome", "is_complete", "warns"),
+    [
+        (V1, 40, Outcome.SKIPPED, True, False),
+        (V1, 41, Outcome.DOWNLOADED, True, False),
+        (V1, 39, Outcome.SKIPPED, False, True),
+        (V1, None, Outcome.SKIPPED, False, True),
+        (b"", 0, Outcome.SKIPPED, True, False),
+        (b"", 40, Outcome.DOWNLOADED, True, False),
+        (b"", None, Outcome.DOWNLOADED, True, False),
+        (None, 40, Outcome.DOWNLOADED, True, False),
+    ],
+)
+def test_continue_with_an_unknown_file(
+    there: bytes | None,
+    length: int | None,
+    outcome: Outcome,
+    *,
+    is_complete: bool,
+    warns: bool,
+    package_log: pytest.LogCaptureFixture,
+) -> None:
+    """-c asks for a file that no run has recorded, and keeps it by the stated length."""
+    body = b"" if length == 0 else b"x" * (length or 40)
+    reply = FakeReply(200, body)
+    reply.length = length
+    files = None if there is None else FakeFile(there)
+    attempts = Attempts(reply, there=files, existing=Existing.CONTINUE)
+    result = attempts.attempt()
+    assert (result.kind, result.outcome, result.http_status) == (None, outcome, 200)
+    assert (result.mtime_ns is not None) is is_complete
+    is_kept = outcome is Outcome.SKIPPED
+    assert attempts.published == ({} if is_kept else {"file.bin": body})
+    assert attempts.counted == ([] if is_kept or not body else [len(body)])
+    assert bool(package_log.records) is warns
+
+
+def test_continue_with_an_encoded_body() -> None:
+    """The length of an encoded body says nothing about the file, which is kept."""
+    reply = FakeReply(200, b"x" * 40, content_encoding="gzip")
+    attempts = Attempts(reply, there=FakeFile(V1), existing=Existing.CONTINUE)
+    result = attempts.attempt()
+    assert (result.outcome, result.mtime_ns) == (Outcome.SKIPPED, None)
+
+
+def test_continue_with_the_file_of_another_url() -> None:
+    """-c downloads a file whose name the user gave to this URL, whatever its length is."""
+    attempts = Attempts(full(V1), there=FakeFile(V1), existing=Existing.CONTINUE)
+    assert attempts.attempt(history=recorded(is_taken_over=True)).outcome is Outcome.DOWNLOADED
+
+
+def test_no_clobber_says_nothing_of_completeness() -> None:
+    """-nc keeps a file without a look at it, so its result does not say that it is complete."""
+    result = Attempts(there=FakeFile(V1), existing=Existing.SKIP).attempt()
+    assert (result.outcome, result.mtime_ns) == (Outcome.SKIPPED, None)
+
+
+# A file that appears during the run belongs to another run.
+@pytest.mark.parametrize("has_ledger", [True, False])
+def test_a_name_that_another_run_has_used(has_ledger: bool) -> None:
+    """With a ledger, the file gets another name; without one, it replaces the other."""
+    claims = NameClaims()
+    claims.claim("file.bin", URL)
+    attempts = Attempts(full(V1), names=Names(claims, {}), takes_server_names=False)
+    attempts.disk.appeared = {"file.bin"}
+    history = UrlHistory(KEYS.identity(URL), 0) if has_ledger else None
+    result = attempts.attempt(history=history)
+    name = with_suffix("file.bin", URL) if has_ledger else "file.bin"
+    assert attempts.published == {name: V1}
+    assert result.output == (name if has_ledger else None)
+
+
+class Names(ServerNames):
+    """Names that do not wait for another run to record its file."""
+
+    def other_name(self, job: DownloadJob, output: str) -> str:
+        """Return another path at once."""
+        return self._give(job, output, own=None)

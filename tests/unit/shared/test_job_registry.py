@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.support.jobs import BUSY, NOT_FOUND, OK, make_job
 from url_downloader.shared.errors import TransitionError
 from url_downloader.shared.job_registry import JobRegistry
-from url_downloader.shared.models import JobEvent, JobRecord, JobStatus
+from url_downloader.shared.models import JobEvent, JobRecord, JobStatus, PassedOver
 
 PENDING, RUNNING, WAITING, SUCCESS, FAILED = (
     JobStatus.PENDING,
@@ -32,9 +32,11 @@ class WatchedRegistry:
         self.monotonic, self.wall = 1000.0, 5_000_000.0
         self.events: list[JobEvent] = []
         self.permits = 0
+        self.passed_over: list[int] = []
         self.registry = JobRegistry(
             listeners=[self.events.append],
             on_terminal=self.permit,
+            on_passed_over=[self.passed_over.append],
             now=lambda: self.monotonic,
             utc_now=lambda: self.wall,
         )
@@ -349,3 +351,22 @@ class RegistryMachine(RuleBasedStateMachine):
 
 
 TestAnyOrder = RegistryMachine.TestCase
+
+
+def test_urls_that_are_passed_over(watched: WatchedRegistry) -> None:
+    """They count as successes and take numbers; only those with results have events."""
+    registry, counted = watched.registry, watched.passed_over
+    registry.pass_over(PassedOver(3))
+    registry.add(make_job(4))
+    registry.pass_over(PassedOver(2, [(make_job(5), OK), (make_job(6), OK)]))
+    registry.add(make_job(7))
+    assert registry.counts() == NONE_OF_EACH | {SUCCESS: 5, PENDING: 2}
+    assert counted == [3]
+    ended = [event.record for event in watched.events if event.record.status is SUCCESS]
+    assert [(record.job.job_id, record.attempts) for record in ended] == [(5, 0), (6, 0)]
+    assert [event.sequence for event in watched.events] == [1, 2, 3, 4]
+    assert watched.permits == 0
+    assert [record.job.job_id for record in registry.snapshot()] == [4, 7]
+    for number in (1, 3, 5, 6, 8):
+        with pytest.raises(KeyError):
+            registry.get(number)
