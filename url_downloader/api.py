@@ -146,15 +146,16 @@ class _Source:
         self._interrupt = interrupt
         self._should_stop = should_stop
         self._is_ending = False
-        self._next_check = 0.0
-        self._position = 0
+        self._next_check, self._position = 0.0, 0
 
     def lines(self) -> Iterator[bytes | None]:
-        """Yield lines for InputParser; a None says that the URL before has no more options."""
+        """Yield lines for InputParser, and None where no options follow and more may block."""
+        is_quick = isinstance(self._urls, (list, tuple))
         try:
             for self._position, url in enumerate(self._read(), start=1):  # noqa: B020
                 yield from _lines_of(url)
-                yield None
+                if not is_quick or not isinstance(url, str):
+                    yield None
         except Exception as error:  # noqa: BLE001 - raised again when the run has ended
             self.error = error
 

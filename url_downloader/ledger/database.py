@@ -60,6 +60,10 @@ def check_file(path: Path) -> int | None:
     """
     try:
         status = path.lstat()
+    except OSError:
+        # What else is wrong there is found when the output directory is opened.
+        return None
+    try:
         if not stat.S_ISREG(status.st_mode):
             raise _refusal(path, "is a link, a folder or a device, not a ledger")
         _check_owner(path, status)
