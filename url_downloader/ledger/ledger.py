@@ -23,11 +23,12 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
 from url_downloader.ledger.database import check_file
 from url_downloader.ledger.ledger_lock import LedgerBusyError
-from url_downloader.ledger.lookups import LedgerRecords
+from url_downloader.ledger.lookups import LedgerRecords, Lookups
 from url_downloader.ledger.open_file import OpenFile
 from url_downloader.ledger.writer import LedgerWriter, RecordQueue
 from url_downloader.shared.errors import InputError
@@ -130,7 +131,7 @@ class Ledger:
     def by_name(self, folded: Collection[str]) -> Mapping[str, LedgerEntry]:
         """Return the entries of the names that are known, by folded name."""
         file = self._file
-        return {} if file is None else file.lookups.by_name(folded)
+        return self._new_names(folded) if file is None else file.lookups.by_name(folded)
 
     def folders(self, folded: Collection[str]) -> Mapping[str, str]:
         """Return the paths of recorded files' folders, by folded path, if they are known."""
@@ -178,6 +179,13 @@ class Ledger:
             except (sqlite3.Error, OSError, LedgerBusyError) as error:
                 log.warning("%s: the end of the run is not recorded: %s", self._shown, error)
         file.close()
+
+    def _new_names(self, folded: Collection[str]) -> Mapping[str, LedgerEntry]:
+        """Return the entries of the names in a ledger that another run has just made."""
+        if self._is_on and self._path.exists():
+            with suppress(sqlite3.Error), closing(Lookups(self._path)) as lookups:
+                return lookups.by_name(folded)
+        return {}
 
     def _write(self, records: Sequence[JobRecord]) -> None:
         """Write a batch, and make the file before the first one."""
