@@ -23,7 +23,7 @@ import trustme
 from tests.support.cli import CliResult, RunningCli, run_cli
 from tests.support.jobs import make_job
 from tests.support.nginx import Nginx, running_nginx
-from tests.support.output_folder import assert_holds, bytes_in_parts, files_of
+from tests.support.output_folder import assert_holds, bytes_in_parts, files_of, visible
 from tests.support.scripted_server import Cut, Hold, Reply, ScriptedServer, Stall
 from tests.support.waiting import wait_until
 from url_downloader.config.settings import OutputSettings
@@ -34,6 +34,7 @@ MIB = 1 << 20
 SIZE = 4 * MIB
 LONG_AGO = 1_600_000_000
 OLD, NEW = b"the old content", b"the new content, longer"
+SAME = NEW.upper()
 QUICK = ("--max-retries", "1", "--retry-delay", "0.01")
 
 # The first half of a large file comes at once, the rest slowly.
@@ -174,30 +175,44 @@ def test_asks_for_the_rest_of_one_version(server: ScriptedServer, tmp_path: Path
 
 
 @pytest.fixture
-def three(site: NginxDownloads) -> str:
-    """Return a list of three URLs, whose files are full, empty and missing."""
-    names = ("full", "empty", "none")
+def four(site: NginxDownloads) -> str:
+    """Return a list of four URLs; their files have its length, are short, empty, missing."""
+    names = ("same", "short", "empty", "none")
     urls = [site.serve(f"files/{name}", NEW) for name in names]
     site.target.mkdir()
-    (site.target / "full").write_bytes(OLD)
+    (site.target / "same").write_bytes(SAME)
+    (site.target / "short").write_bytes(OLD)
     (site.target / "empty").touch()
     return "\n".join(urls)
 
 
 @pytest.mark.parametrize(
-    ("option", "asked", "full", "empty"),
+    ("option", "asked", "left"),
     [
-        ("-c", ["empty", "none"], OLD, NEW),
-        ("-nc", ["none"], OLD, b""),
-        ("--no-mtime", ["empty", "full", "none"], NEW, NEW),
+        ("-c", ["empty", "none", "same", "short"], {"same": SAME}),
+        ("-nc", ["none"], {"same": SAME, "short": OLD, "empty": b""}),
+        ("--no-mtime", ["empty", "none", "same", "short"], {}),
     ],
 )
 def test_what_exists(
-    site: NginxDownloads, three: str, option: str, asked: list[str], full: bytes, empty: bytes
+    site: NginxDownloads, four: str, option: str, asked: list[str], left: dict[str, bytes]
 ) -> None:
-    """-c skips files with content, -nc skips any file, and by default files are replaced."""
-    assert site.statuses(three, option) == [(f"/files/{name}", 200) for name in asked]
-    assert_holds(site.target, {"full": full, "empty": empty, "none": NEW})
+    """-c leaves files of the right length, -nc any file; by default files are replaced."""
+    assert site.statuses(four, option) == [(f"/files/{name}", 200) for name in asked]
+    new = dict.fromkeys(("same", "short", "empty", "none"), NEW)
+    assert_holds(site.target, {**new, **left})
+
+
+@pytest.mark.parametrize("first", [(), ("-c",), ("-N",)])
+def test_what_a_run_has_recorded(site: NginxDownloads, four: str, first: Sequence[str]) -> None:
+    """-c sends no request for a file that a run recorded, until the file changes."""
+    site.statuses(four, *first)
+    files = files_of(site.target)
+    assert site.statuses(four, "-c") == []
+    assert_holds(site.target, files)
+    (site.target / "short").write_bytes(OLD)
+    assert site.statuses(four, "-c") == [("/files/short", 200)]
+    assert_holds(site.target, files)
 
 
 @pytest.mark.parametrize("first", ["-N", "--no-continue"], ids=["entity-tag", "only-date"])
@@ -305,7 +320,7 @@ def test_content_disposition(httpbin: str, tmp_path: Path) -> None:
     )
     result = download(entries, tmp_path / "out", "--content-disposition", "-w1")
     assert result.status == 0, result
-    names = {path.name for path in (tmp_path / "out").iterdir()}
+    names = {path.name for path in visible(tmp_path / "out")}
     (suffixed,) = names - {"report.json", "escape.json", "mine.json"}
     assert len(names) == 4
     assert re.fullmatch(r"report\.[0-9a-f]{8}\.json", suffixed)
@@ -402,7 +417,7 @@ def test_runs_that_begin_as_others_end(tmp_path: Path) -> None:
     ):
         results = [one.wait(), other.wait()]
     assert [result.status for result in results] == [0, 0], results
-    assert_holds(tmp_path / "out", {})
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0, 0o666)])

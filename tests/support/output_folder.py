@@ -10,7 +10,24 @@ from tests.support.sizes import sizes_of
 from tests.support.waiting import wait_until
 
 HIDDEN = ".url-downloader"
-"""The name of the folder for parts and their notes."""
+"""The name of the folder for the ledger, parts and their notes."""
+LEDGER_FILES = frozenset({"ledger.db", "ledger.lock"})
+"""Names of the files that a run with a ledger leaves in the hidden folder."""
+
+
+def visible(target: Path) -> list[Path]:
+    """Return the entries of the directory, sorted, without the hidden folder.
+
+    The hidden folder, if there is one, must have the ledger and its lock, and nothing else.
+    """
+    if (target / HIDDEN).exists():
+        assert hidden_files(target) == LEDGER_FILES, hidden_files(target)
+    return sorted(path for path in target.iterdir() if path.name != HIDDEN)
+
+
+def hidden_files(target: Path) -> set[str]:
+    """Return the names in the hidden folder; none without it."""
+    return {path.name for path in (target / HIDDEN).glob("*")}
 
 
 def files_of(target: Path) -> dict[str, bytes]:
@@ -21,14 +38,20 @@ def files_of(target: Path) -> dict[str, bytes]:
 
 
 def assert_holds(target: Path, files: Mapping[str, bytes]) -> None:
-    """Check that the directory has these files and nothing else, also no hidden folder."""
-    assert sorted(path.name for path in target.iterdir()) == sorted(files)
+    """Check that the directory has these files, perhaps a ledger, and nothing else."""
+    names = [path.name for path in visible(target)]
+    assert names == sorted(files), names
     assert files_of(target) == files
 
 
 def part_sizes(target: Path) -> list[int]:
-    """Return the sizes of the parts; each must have a valid note, and nothing else be there."""
-    paths = sorted((target / HIDDEN).glob("*")) if (target / HIDDEN).exists() else []
+    """Return the sizes of the parts.
+
+    Each must have a valid note, and the hidden folder nothing else but a ledger.
+    """
+    names = hidden_files(target)
+    assert LEDGER_FILES.isdisjoint(names) or names >= LEDGER_FILES
+    paths = sorted(target / HIDDEN / name for name in names - LEDGER_FILES)
     found = [path for path in paths if path.suffix == ".part"]
     assert [path.with_suffix(".json") for path in found] == [
         path for path in paths if path.suffix != ".part"
