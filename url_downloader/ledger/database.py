@@ -98,9 +98,18 @@ def _checked_version(path: Path, header: bytes, *, size: int) -> int:
         raise _refusal(path, "is the database of another program")
     if version > schema.VERSION:
         raise _refusal(path, "is the ledger of a newer version of this program")
-    if version < 1 or pages * (65536 if page_size == 1 else page_size) > size:
+    # A checkpoint writes the header first. Until it ends, and after a kill, the log has the
+    # pages that the file lacks.
+    is_cut = pages * (65536 if page_size == 1 else page_size) > size and not _has_log(path)
+    if version < 1 or is_cut:
         raise _refusal(path, "is a damaged ledger: it is cut off")
     return int(version)
+
+
+def _has_log(path: Path) -> bool:
+    """Tell whether the write-ahead log of a ledger has anything in it."""
+    log_file = path.with_name(f"{path.name}-wal")
+    return log_file.exists() and log_file.stat().st_size > 0
 
 
 def _check_owner(path: Path, status: os.stat_result) -> None:
@@ -212,8 +221,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT 1 FROM entry LIMIT 1").fetchone()
     except sqlite3.OperationalError:
         connection.close()
-        log_file = path.with_name(f"{path.name}-wal")
-        if log_file.exists() and log_file.stat().st_size:
+        if _has_log(path):
             raise
         # Without a log the file can't change while nobody can write the directory.
         connection = _connect(path, mode="ro&immutable=1")
