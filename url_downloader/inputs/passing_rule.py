@@ -9,15 +9,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from url_downloader.shared.checksums import parse_checksum
+from url_downloader.shared.file_facts import FileState, is_same_file
 from url_downloader.shared.job_options import Checksum
 from url_downloader.shared.ledger_entries import LedgerEntry
 from url_downloader.shared.models import JobResult, Outcome, SourceFacts
-
-_SECOND = 10**9
-"""Nanoseconds."""
-
-FileState = tuple[int, int]
-"""Size of a file in bytes, and the time of its last change in nanoseconds since the epoch."""
 
 
 class PassingRule(NamedTuple):
@@ -67,15 +62,3 @@ class PassingRule(NamedTuple):
             outcome=Outcome.SKIPPED,
             source=SourceFacts(etag=entry.etag, modified=modified, digests=digests),
         )
-
-
-def is_same_file(state: FileState, recorded: FileState) -> bool:
-    """Tell whether a file has the size and the time that were recorded.
-
-    Copies by some programs keep only whole seconds of the time.
-    """
-    size, mtime = state
-    if size != recorded[0]:
-        return False
-    is_whole = mtime % _SECOND == 0
-    return mtime == recorded[1] or (is_whole and mtime // _SECOND == recorded[1] // _SECOND)

@@ -30,6 +30,7 @@ Most of them are written many times until then, but moved only once."""
 _BUSY_SECONDS = 10.0
 """Seconds that SQLite waits for its own locks; our lock makes such waits rare."""
 _REMEDY = "move it away, or use --ledger FILE or --no-ledger"
+_READER_REMEDY = "name another ledger with --ledger FILE"
 
 FileId = tuple[int, int]
 """Device and inode of a file."""
@@ -49,8 +50,12 @@ def file_id(path: Path) -> FileId | None:
     return status.st_dev, status.st_ino
 
 
-def check_file(path: Path) -> int | None:
+def check_file(path: Path, *, is_only_read: bool = False) -> int | None:
     """Check that a file is a ledger that this program can use, without changing it.
+
+    Args:
+        path: Path of the file.
+        is_only_read: Whether the caller only reads the ledger, which may be another user's.
 
     Returns:
         Version of its schema; None if there is no file.
@@ -64,17 +69,29 @@ def check_file(path: Path) -> int | None:
         # What else is wrong there is found when the output directory is opened.
         return None
     try:
-        if not stat.S_ISREG(status.st_mode):
-            raise _refusal(path, "is a link, a folder or a device, not a ledger")
-        _check_owner(path, status)
-        with _open_files_lock:
-            if _open_files[status.st_dev, status.st_ino]:
-                return schema.VERSION
-            header = _header(path)
+        return _checked(path, status, is_only_read=is_only_read)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _refusal(path, f"the ledger can't be read: {error.strerror}") from error
+        fault: object = f"the ledger can't be read: {error.strerror}"
+    except _FaultError as error:
+        fault = error
+    raise InputError(f"{path}: {fault}; {_READER_REMEDY if is_only_read else _REMEDY}")
+
+
+class _FaultError(Exception):
+    """Error for a file that is no ledger of this program; the message names the fault."""
+
+
+def _checked(path: Path, status: os.stat_result, *, is_only_read: bool) -> int:
+    if not stat.S_ISREG(status.st_mode):
+        raise _FaultError("is a link, a folder or a device, not a ledger")
+    if not is_only_read:
+        _check_owner(path, status)
+    with _open_files_lock:
+        if _open_files[status.st_dev, status.st_ino]:
+            return schema.VERSION
+        header = _header(path)
     return _checked_version(path, header, size=status.st_size)
 
 
@@ -88,21 +105,21 @@ def _header(path: Path) -> bytes:
 
 def _checked_version(path: Path, header: bytes, *, size: int) -> int:
     if not header:
-        raise _refusal(path, "is empty, not a ledger")
+        raise _FaultError("is empty, not a ledger")
     if len(header) < _HEADER_SIZE or not header.startswith(_MAGIC):
-        raise _refusal(path, "is not a ledger")
+        raise _FaultError("is not a ledger")
     (page_size,) = struct.unpack_from(">H", header, 16)
     (pages,) = struct.unpack_from(">I", header, 28)
     version, application = (struct.unpack_from(">i", header, at)[0] for at in (60, 68))
     if application != schema.APPLICATION_ID:
-        raise _refusal(path, "is the database of another program")
+        raise _FaultError("is the database of another program")
     if version > schema.VERSION:
-        raise _refusal(path, "is the ledger of a newer version of this program")
+        raise _FaultError("is the ledger of a newer version of this program")
     # A checkpoint writes the header first. Until it ends, and after a kill, the log has the
     # pages that the file lacks.
     is_cut = pages * (65536 if page_size == 1 else page_size) > size and not _has_log(path)
     if version < 1 or is_cut:
-        raise _refusal(path, "is a damaged ledger: it is cut off")
+        raise _FaultError("is a damaged ledger: it is cut off")
     return int(version)
 
 
@@ -116,16 +133,12 @@ def _check_owner(path: Path, status: os.stat_result) -> None:
     """Check that no other user has made the file.
 
     Raises:
-        InputError: Another user has.
+        _FaultError: Another user has.
     """
     trusted = {0, os.geteuid()}
     if status.st_uid in trusted or path.parent.stat().st_uid in trusted:
         return
-    raise _refusal(path, f"belongs to another user (user ID {status.st_uid})")
-
-
-def _refusal(path: Path, fault: str) -> InputError:
-    return InputError(f"{path}: {fault}; {_REMEDY}")
+    raise _FaultError(f"belongs to another user (user ID {status.st_uid})")
 
 
 @contextmanager

@@ -152,7 +152,7 @@ def _result_of(row: Row) -> JobResult:
         kind = _STATUS_CAUSES.get(cause[:6]) if cause not in _KINDS else ErrorKind(cause)
         return result._replace(kind=kind or ErrorKind.INTERNAL, message=row.message or "")
     modified = None if row.modified is None else float(row.modified)
-    digests = () if row.digest is None else (_unpacked_digest(row.digest),)
+    digests = () if row.digest is None else (unpacked_digest(row.digest),)
     return result._replace(
         size=row.size or 0,
         path=row.name,
@@ -186,10 +186,11 @@ def _packed_digest(digests: Sequence[Checksum]) -> bytes:
     return bytes([_ALGORITHMS.index(best.algorithm)]) + bytes.fromhex(best.digest)
 
 
-def _unpacked_digest(packed: bytes) -> Checksum:
+def unpacked_digest(packed: bytes) -> Checksum:
+    """Return the digest in a column."""
     return Checksum(_ALGORITHMS[packed[0]], packed[1:].hex())
 
 
 def _shown_digest(packed: bytes) -> str:
-    digest = _unpacked_digest(packed)
+    digest = unpacked_digest(packed)
     return f"{digest.algorithm}={digest.digest}"

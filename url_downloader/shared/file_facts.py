@@ -1,8 +1,14 @@
-"""Facts about files that attempts and storage exchange. Pure."""
+"""Facts about files that several packages exchange. Pure."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+_SECOND = 10**9
+"""Nanoseconds."""
+
+FileState = tuple[int, int]
+"""Size of a file in bytes, and the time of its last change in nanoseconds since the epoch."""
 
 
 class SavedPart(NamedTuple):
@@ -41,3 +47,15 @@ class PublishedFile(NamedTuple):
 
     path: str
     mtime_ns: int
+
+
+def is_same_file(state: FileState, recorded: FileState) -> bool:
+    """Tell whether a file has the size and the time that were recorded.
+
+    Copies by some programs keep only whole seconds of the time.
+    """
+    size, mtime = state
+    if size != recorded[0]:
+        return False
+    is_whole = mtime % _SECOND == 0
+    return mtime == recorded[1] or (is_whole and mtime // _SECOND == recorded[1] // _SECOND)

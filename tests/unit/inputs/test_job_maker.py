@@ -13,10 +13,11 @@ from tests.support.fake_ledger import KEYS, FakeLedger
 from url_downloader.input_parser import InputParser
 from url_downloader.inputs.job_maker import JobRules
 from url_downloader.inputs.known_urls import KnownUrls
-from url_downloader.inputs.passing_rule import FileState, PassingRule
+from url_downloader.inputs.passing_rule import PassingRule
 from url_downloader.naming.filenames import with_suffix
 from url_downloader.naming.name_claims import NameClaims, SuffixReason
 from url_downloader.naming.recorded_names import RecordedNames
+from url_downloader.shared.file_facts import FileState
 from url_downloader.shared.job_options import AttemptLimits, Checksum
 from url_downloader.shared.models import DownloadJob, Outcome, PassedOver
 
