@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from url_downloader.ledger import schema
+from url_downloader.ledger.ledger_lock import LOCK_FILE, LedgerBusyError, LedgerLock
 from url_downloader.shared.errors import InputError
 
 _MAGIC = b"SQLite format 3\0"
@@ -29,6 +30,8 @@ _CHECKPOINT_PAGES = 8000
 Most of them are written many times until then, but moved only once."""
 _BUSY_SECONDS = 10.0
 """Seconds that SQLite waits for its own locks; our lock makes such waits rare."""
+_CLOSE_SECONDS = 5.0
+"""Seconds that a reader waits for the lock before it closes its connection without it."""
 _REMEDY = "move it away, or use --ledger FILE or --no-ledger"
 _READER_REMEDY = "name another ledger with --ledger FILE"
 
@@ -224,13 +227,18 @@ def open_writer(path: Path, *, is_synced: bool) -> sqlite3.Connection:
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """Return a connection that can only read, also in a directory that can't be written.
+    """Return a connection that only reads, also in a directory that can't be written.
+
+    `close_reader` closes it.
 
     Raises:
         sqlite3.Error: The ledger can't be opened.
     """
-    connection = _connect(path, mode="ro")
+    # Without the right to write, SQLite leaves its files for the log behind.
+    can_write = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    connection = _connect(path, mode="rw" if can_write else "ro")
     try:
+        connection.execute("PRAGMA query_only = ON")
         connection.execute("SELECT 1 FROM entry LIMIT 1").fetchone()
     except sqlite3.OperationalError:
         connection.close()
@@ -240,6 +248,22 @@ def open_reader(path: Path) -> sqlite3.Connection:
         connection = _connect(path, mode="ro&immutable=1")
     connection.execute(f"PRAGMA cache_size = -{_READER_CACHE}")
     return connection
+
+
+def close_reader(connection: sqlite3.Connection, path: Path) -> None:
+    """Close a connection that `open_reader` returned.
+
+    The last connection empties the log, so no other one may be opened at the same moment.
+    """
+    try:
+        lock = LedgerLock(path.with_name(LOCK_FILE), max_wait=_CLOSE_SECONDS)
+        try:
+            with lock:
+                connection.close()
+        finally:
+            lock.close()
+    except (OSError, LedgerBusyError):
+        connection.close()
 
 
 def _connect(path: Path, *, mode: str) -> sqlite3.Connection:

@@ -30,6 +30,7 @@ from url_downloader.ledger.database import check_file
 from url_downloader.ledger.ledger_lock import LedgerBusyError
 from url_downloader.ledger.lookups import LedgerRecords, Lookups
 from url_downloader.ledger.open_file import OpenFile
+from url_downloader.ledger.schema import VERSION
 from url_downloader.ledger.writer import LedgerWriter, RecordQueue
 from url_downloader.shared.errors import InputError
 from url_downloader.shared.ledger_entries import LedgerEntry, UrlIdentity
@@ -79,6 +80,7 @@ class Ledger:
         self._queue = RecordQueue()
         self._thread: LedgerWriter | None = None
         self._file: OpenFile | None = None
+        self._lookups: Lookups | None = None
 
     @property
     def is_on(self) -> bool:
@@ -91,10 +93,11 @@ class Ledger:
         Raises:
             InputError: The file is no ledger, is newer than this program, or can't be read.
         """
-        if check_file(self._path) is None:
+        version = check_file(self._path)
+        if version is None:
             return
         try:
-            self._file = self._opened()
+            self._lookups = self._open_lookups(version)
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 self._switch_off(error)
@@ -125,33 +128,33 @@ class Ledger:
         self, identities: Collection[UrlIdentity]
     ) -> Mapping[UrlIdentity, Sequence[LedgerEntry]]:
         """Return the entries of each URL that is known, oldest first."""
-        file = self._file
-        return {} if file is None else file.lookups.by_identity(identities)
+        lookups = self._lookups
+        return {} if lookups is None else lookups.by_identity(identities)
 
     def by_name(self, folded: Collection[str]) -> Mapping[str, LedgerEntry]:
         """Return the entries of the names that are known, by folded name."""
-        file = self._file
-        return self._new_names(folded) if file is None else file.lookups.by_name(folded)
+        lookups = self._lookups
+        return self._new_names(folded) if lookups is None else lookups.by_name(folded)
 
     def folders(self, folded: Collection[str]) -> Mapping[str, str]:
         """Return the paths of recorded files' folders, by folded path, if they are known."""
-        file = self._file
-        return {} if file is None else file.lookups.folders(folded)
+        lookups = self._lookups
+        return {} if lookups is None else lookups.folders(folded)
 
     def record(self, job_id: int) -> JobRecord | None:
         """Return the record of an ended job; None if it is not committed."""
-        file = self._file
-        if file is not None:
-            return file.lookups.record(self.run, job_id)
+        lookups = self._lookups
+        if lookups is not None:
+            return lookups.record(self.run, job_id)
         return LedgerRecords(self._path, self.run).record(job_id) if self.run else None
 
     def records(
         self, *, after: int, limit: int, failed_only: bool = False
     ) -> Sequence[JobRecord]:
         """Return at most `limit` records of jobs with a number above `after`, in order."""
-        file, page = self._file, {"after": after, "limit": limit}
-        if file is not None:
-            return file.lookups.records(self.run, **page, failed_only=failed_only)
+        lookups, page = self._lookups, {"after": after, "limit": limit}
+        if lookups is not None:
+            return lookups.records(self.run, **page, failed_only=failed_only)
         if not self.run:
             return []
         return LedgerRecords(self._path, self.run).records(**page, failed_only=failed_only)
@@ -169,6 +172,9 @@ class Ledger:
             self._thread.join()
             self._thread = None
         file, self._file = self._file, None
+        lookups, self._lookups = self._lookups, None
+        if lookups is not None:
+            lookups.close()
         if file is None:
             return
         if self.run and self._is_on:
@@ -192,6 +198,7 @@ class Ledger:
         if self._file is None:
             try:
                 self._file = self._opened()
+                self._lookups = self._lookups or Lookups(self._path)
             except (sqlite3.Error, OSError, LedgerBusyError) as error:
                 if _is_full(error):
                     raise
@@ -201,6 +208,12 @@ class Ledger:
         self.run = self._file.batches.run
         for listener in self.committed:
             listener(records)
+
+    def _open_lookups(self, version: int) -> Lookups:
+        if version < VERSION:
+            # The writer brings the file to this version.
+            self._opened().close()
+        return Lookups(self._path)
 
     def _opened(self) -> OpenFile:
         return OpenFile(

@@ -13,6 +13,8 @@ import threading
 import time
 from pathlib import Path
 
+LOCK_FILE = "ledger.lock"
+"""Name of the lock file beside the ledger."""
 MAX_WAIT = 60.0
 """Seconds to wait for another run, which takes milliseconds for a transaction."""
 _POLL = 0.02

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from url_downloader.ledger.database import open_reader
+from url_downloader.ledger.database import close_reader, kept_open, open_reader
 from url_downloader.ledger.rows import COLUMNS, ENTRY_COLUMNS, Row, entry_of, is_safe, record_of
 from url_downloader.ledger.schema import State, fold_hash
 from url_downloader.naming.filenames import fold
@@ -34,12 +35,15 @@ class Lookups:
     def __init__(self, path: Path) -> None:
         # Held during each statement: SQLite's connections are for one thread at a time.
         self._lock = threading.Lock()
+        self._opened = ExitStack()
+        self._opened.enter_context(kept_open(path))
         self._connection = open_reader(path)
+        self._opened.callback(close_reader, self._connection, path)
 
     def close(self) -> None:
         """Close the connection; calling it again has no effect."""
         with self._lock:
-            self._connection.close()
+            self._opened.close()
 
     def by_identity(
         self, identities: Collection[UrlIdentity]

@@ -1,4 +1,4 @@
-"""A ledger's file while it is open: its lock, its two connections, and its transactions."""
+"""A ledger while it is open for writing: its lock, its connection, and its transactions."""
 
 from __future__ import annotations
 
@@ -15,13 +15,9 @@ from url_downloader.ledger.database import (
     kept_open,
     open_writer,
 )
-from url_downloader.ledger.ledger_lock import LedgerLock
-from url_downloader.ledger.lookups import Lookups
+from url_downloader.ledger.ledger_lock import LOCK_FILE, LedgerLock
 from url_downloader.ledger.writer import AGGREGATES_INTERVAL
 from url_downloader.shared.models import JobRecord
-
-LOCK_FILE = "ledger.lock"
-"""Name of the lock file beside the ledger."""
 
 
 class OpenFile:
@@ -34,13 +30,12 @@ class OpenFile:
         started: Start of the run, in seconds since the epoch.
 
     Attributes:
-        lookups: Look-ups in the file.
         batches: Writer of batches.
 
     Raises:
         sqlite3.Error, OSError, LedgerBusyError: SQLite or locks do not work there.
 
-    Threads: `lookups` in any; the rest in one thread at a time.
+    Threads: one at a time.
     """
 
     def __init__(
@@ -61,8 +56,6 @@ class OpenFile:
                 self._id = file_id(path)
                 self._connection = open_writer(path, is_synced=is_synced)
                 opened.callback(self._connection.close)
-                self.lookups = Lookups(path)
-                opened.callback(self.lookups.close)
             self.batches = BatchWriter(self._connection, settings, started=started)
             self._opened = opened.pop_all()
 
@@ -104,8 +97,7 @@ class OpenFile:
                 raise
 
     def close(self) -> None:
-        """Close the file; the last run that closes it empties its log."""
-        self.lookups.close()
+        """Close the file; the last connection empties its log."""
         try:
             with self._lock:
                 self._connection.close()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from url_downloader.ledger.database import check_file, kept_open, open_reader
+from url_downloader.ledger.database import check_file, close_reader, kept_open, open_reader
 from url_downloader.shared.errors import InputError
 
 
@@ -28,7 +28,10 @@ def opened_ledger(path: Path) -> Iterator[sqlite3.Connection]:
             " a ledger with --ledger FILE"
         )
     try:
-        with kept_open(path), closing(open_reader(path)) as connection:
+        with ExitStack() as opened:
+            opened.enter_context(kept_open(path))
+            connection = open_reader(path)
+            opened.callback(close_reader, connection, path)
             yield connection
     except sqlite3.Error as error:
         raise InputError(f"{path}: the ledger can't be read: {error}") from error
