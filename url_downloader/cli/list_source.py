@@ -99,7 +99,7 @@ def _listed_jobs(
     history.connect(parser)
     skimmer = ListSkimmer(
         read_lines(descriptor),
-        claim=rules.claims.claim,
+        claim=rules.claims.claim if rules.known is None else None,
         is_known=parser.is_known,
         is_valid_origin=is_valid_origin,
     )

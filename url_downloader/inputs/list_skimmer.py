@@ -30,7 +30,8 @@ class ListSkimmer:
 
     Args:
         lines: Lines of the list; None means that no line has come yet.
-        claim: Claims a file name for a URL, as for jobs; returns the name, or a free one.
+        claim: Claims a file name for a URL, as for jobs; returns the name, or a free one. None
+            if the next run knows the names and finds the repetitions itself, by the ledger.
         is_known: Tells whether the parser had this URL before, without options.
         is_valid_origin: Tells whether an origin is valid; the parser rejects other ones.
 
@@ -41,7 +42,7 @@ class ListSkimmer:
         self,
         lines: Iterable[bytes | None],
         *,
-        claim: Callable[[str, str], str],
+        claim: Callable[[str, str], str] | None,
         is_known: Callable[[str], bool],
         is_valid_origin: Callable[[str], bool],
     ) -> None:
@@ -53,6 +54,7 @@ class ListSkimmer:
         # The first plain URL goes to the parser: until the parser has a URL, it takes a line
         # with a NUL for a binary file.
         self._has_passed_one = False
+        self._has_heading = False
         self._kept: list[str] = []
         self._seen: set[bytes] = set()
         # Whether the parser may still wait for options of the last URL that it got.
@@ -105,17 +107,19 @@ class ListSkimmer:
         yield b""
 
     def _keep(self, plain: re.Match[bytes]) -> None:
-        if plain[0] in self._seen:
-            return
         url, name = plain[0].decode(), plain[2].decode() or DEFAULT_NAME
-        claimed = self._claim(name, url)
-        is_taken = claimed != name
-        if is_taken and self._is_known(url):
-            return
-        if not self._seen:
+        claimed = name
+        if self._claim is not None:
+            if plain[0] in self._seen:
+                return
+            claimed = self._claim(name, url)
+            if claimed != name and self._is_known(url):
+                return
+            self._seen.add(plain[0])
+        if not self._has_heading:
+            self._has_heading = True
             self._kept.append(_HEADING)
-        self._seen.add(plain[0])
-        self._kept.append(f"{url}\n  out={claimed}\n" if is_taken else f"{url}\n")
+        self._kept.append(f"{url}\n" if claimed == name else f"{url}\n  out={claimed}\n")
 
 
 def _is_idle(raw: bytes | None) -> bool:

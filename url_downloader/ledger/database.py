@@ -9,7 +9,7 @@ import struct
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -31,7 +31,7 @@ Most of them are written many times until then, but moved only once."""
 _BUSY_SECONDS = 10.0
 """Seconds that SQLite waits for its own locks; our lock makes such waits rare."""
 _CLOSE_SECONDS = 5.0
-"""Seconds that a reader waits for the lock before it closes its connection without it."""
+"""Seconds that a reader waits for the lock, to remove the files of an unused log."""
 _REMEDY = "move it away, or use --ledger FILE or --no-ledger"
 _READER_REMEDY = "name another ledger with --ledger FILE"
 
@@ -234,11 +234,8 @@ def open_reader(path: Path) -> sqlite3.Connection:
     Raises:
         sqlite3.Error: The ledger can't be opened.
     """
-    # Without the right to write, SQLite leaves its files for the log behind.
-    can_write = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-    connection = _connect(path, mode="rw" if can_write else "ro")
+    connection = _connect(path, mode="ro")
     try:
-        connection.execute("PRAGMA query_only = ON")
         connection.execute("SELECT 1 FROM entry LIMIT 1").fetchone()
     except sqlite3.OperationalError:
         connection.close()
@@ -251,19 +248,21 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 
 def close_reader(connection: sqlite3.Connection, path: Path) -> None:
-    """Close a connection that `open_reader` returned.
+    """Close a connection that `open_reader` returned, and remove the files of an unused log.
 
-    The last connection empties the log, so no other one may be opened at the same moment.
+    A connection that only reads leaves them behind, so a writing one is opened and closed.
     """
-    try:
+    connection.close()
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        return
+    with suppress(OSError, LedgerBusyError, sqlite3.Error):
         lock = LedgerLock(path.with_name(LOCK_FILE), max_wait=_CLOSE_SECONDS)
         try:
-            with lock:
-                connection.close()
+            # No other connection may be opened or closed at the same moment.
+            with lock, closing(_connect(path, mode="rw")) as writer:
+                writer.execute("SELECT 1 FROM entry LIMIT 1")
         finally:
             lock.close()
-    except (OSError, LedgerBusyError):
-        connection.close()
 
 
 def _connect(path: Path, *, mode: str) -> sqlite3.Connection:
