@@ -6,6 +6,7 @@ modules that take long to import.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -57,15 +58,33 @@ def main(
 
 
 def _main(argv: Sequence[str] | None, on_loaded: Callable[[], None]) -> int:
-    command, settings = parse_command_line(sys.argv[1:] if argv is None else argv)
-    # Imported here: the import takes longer than everything before it, and --help does not
-    # need it.
     try:
-        from url_downloader.cli.command import run_command  # noqa: PLC0415
+        run = _loaded(sys.argv[1:] if argv is None else argv)
     except ModuleNotFoundError:
         if missing := [name for name in _REQUIRED if find_spec(name) is None]:
             raise _MissingPackagesError(" ".join(missing)) from None
         raise
-
     on_loaded()
-    return run_command(command, settings)
+    return run()
+
+
+def _loaded(words: Sequence[str]) -> Callable[[], int]:
+    """Return what the arguments ask for, with its modules imported.
+
+    They are imported here, because the import takes longer than everything before it, and
+    --help does not need it.
+    """
+    match words:
+        # A list of such a name is ./status.
+        case ["status", *rest]:
+            from url_downloader.cli.status_command import run_status  # noqa: PLC0415
+
+            return functools.partial(run_status, rest)
+        case ["verify", *rest]:
+            from url_downloader.cli.verify_command import run_verify  # noqa: PLC0415
+
+            return functools.partial(run_verify, rest)
+    command, settings = parse_command_line(words)
+    from url_downloader.cli.command import run_command  # noqa: PLC0415
+
+    return functools.partial(run_command, command, settings)

@@ -24,8 +24,8 @@ LAYERS = (
     {"__main__": "main"},
     {"main": "cli shared"},
     {
-        "cli": "run_history process_jobs reports display input_parser engine storage inputs"
-        " config metrics shared",
+        "cli": "run_history process_jobs reports display input_parser engine ledger storage"
+        " inputs config metrics shared",
         "api": "run_history process_jobs input_parser engine inputs config shared",
     },
     {"run_history": "input_parser ledger storage inputs config naming shared"},

@@ -53,7 +53,10 @@ def argument_parser() -> argparse.ArgumentParser:
     parser = ArgumentParser(
         prog="url-downloader",
         usage="%(prog)s [options] [@FILE ...] LIST",
-        description="Download every URL of a list, several at a time.",
+        description="Download every URL of a list, several at a time.\n\n"
+        "Other commands, each with a --help of its own:\n"
+        "  url-downloader status   print what the ledger of an output directory knows\n"
+        "  url-downloader verify   compare the files with what was recorded about them",
         epilog=_EPILOG,
         allow_abbrev=False,
         add_help=False,

@@ -58,7 +58,7 @@ def open_list(command: CommandSettings, settings: Settings) -> Iterator[ListedJo
         descriptor = stack.enter_context(_open_descriptor(command))
         facts = ListFacts(
             taken=own_files(command, settings),
-            checksums=_read_sums(command.checksums) if command.checksums else {},
+            checksums=read_sums(command.checksums) if command.checksums else {},
             wants_results=command.reports.report is not None or command.reports.prints_paths,
         )
         history = stack.enter_context(opened_history(settings, facts))
@@ -111,7 +111,7 @@ def _listed_jobs(
     return ListedJobs(descriptor, parser, jobs, history, unread)
 
 
-def _read_sums(path: Path) -> Mapping[str, Checksum]:
+def read_sums(path: Path) -> Mapping[str, Checksum]:
     """Return the checksums in a file of sha256sum, by the names of the files they are for.
 
     Raises:
