@@ -41,6 +41,9 @@ class LedgerLock:
     def __init__(self, path: Path, *, max_wait: float = MAX_WAIT) -> None:
         self._path = path
         self._max_wait = max_wait
+        if not path.exists():
+            # A file system without locks gets no lock file.
+            _check_new_file(path)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         self._descriptor = os.open(path, flags, 0o600)
         self._own = threading.Lock()
@@ -87,7 +90,7 @@ class LedgerLock:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             # Perhaps another run holds the lock. No other run can hold one on a new file.
-            _check_new_file(self._path.with_name(f"{self._path.name}-{os.urandom(4).hex()}"))
+            _check_new_file(self._path)
         else:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
@@ -104,7 +107,13 @@ class LedgerLock:
                 return
 
 
-def _check_new_file(path: Path) -> None:
+def _check_new_file(beside: Path) -> None:
+    """Check that the file system can lock a new file, which no other run has locked.
+
+    Raises:
+        OSError: It can't.
+    """
+    path = beside.with_name(f"{beside.name}-{os.urandom(4).hex()}")
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(path, flags, 0o600)
     try:
