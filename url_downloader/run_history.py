@@ -9,6 +9,7 @@ rest.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -138,13 +139,24 @@ def _opened_ledger(settings: Settings) -> OpenLedger | None:
     # Imported here: the import of SQLite takes milliseconds.
     from url_downloader.ledger.ledger import Ledger  # noqa: PLC0415
 
+    path = ledger_path(settings)
     ledger = Ledger(
-        ledger_path(settings),
+        path,
         is_synced=settings.output.is_synced,
         settings=changed_settings(settings),
     )
-    ledger.open()
+    # A link in place of the hidden folder is refused later, with the output directory.
+    if settings.ledger.ledger_file is not None or _is_folder(path.parent):
+        ledger.open()
     return ledger
+
+
+def _is_folder(path: Path) -> bool:
+    """Tell whether the path is a folder; a link to one is none."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def ledger_path(settings: Settings) -> Path:

@@ -53,6 +53,20 @@ def file_id(path: Path) -> FileId | None:
     return status.st_dev, status.st_ino
 
 
+def place_of(path: Path) -> tuple[int, ...] | None:
+    """Return a value that changes if the directory with the ledger's folder is replaced.
+
+    Returns:
+        Device and inode of the directory, and whether the folder is a link; None if there is
+        no directory.
+    """
+    try:
+        status = path.parent.parent.stat()
+        return status.st_dev, status.st_ino, path.parent.is_symlink()
+    except OSError:
+        return None
+
+
 def check_file(path: Path, *, is_only_read: bool = False) -> int | None:
     """Check that a file is a ledger that this program can use, without changing it.
 

@@ -26,7 +26,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from url_downloader.ledger.database import check_file
+from url_downloader.ledger.database import check_file, place_of
 from url_downloader.ledger.ledger_lock import LedgerBusyError
 from url_downloader.ledger.lookups import LedgerRecords, Lookups
 from url_downloader.ledger.open_file import OpenFile
@@ -35,6 +35,7 @@ from url_downloader.ledger.writer import LedgerWriter, RecordQueue
 from url_downloader.shared.errors import InputError
 from url_downloader.shared.ledger_entries import LedgerEntry, UrlIdentity
 from url_downloader.shared.models import JobEvent, JobRecord
+from url_downloader.shared.user_files import absolute
 
 log = logging.getLogger(__package__)
 
@@ -70,7 +71,7 @@ class Ledger:
         self.committed: list[Callable[[Sequence[JobRecord]], None]] = []
         self.on_failed: Callable[[str], None] = lambda message: log.error("%s", message)
         self.aggregates: Callable[[], Mapping[str, object]] = dict
-        self._path = path.absolute()
+        self._path = absolute(path)
         self._shown = path
         self._is_synced = is_synced
         self._settings = settings or {}
@@ -81,6 +82,7 @@ class Ledger:
         self._thread: LedgerWriter | None = None
         self._file: OpenFile | None = None
         self._lookups: Lookups | None = None
+        self._place: tuple[int, ...] | None = None
 
     @property
     def is_on(self) -> bool:
@@ -110,6 +112,7 @@ class Ledger:
         """Start the writer's thread, unless the ledger can't be used."""
         if not self._is_on:
             return
+        self._place = place_of(self._path)
         self._thread = LedgerWriter(
             self._queue, write=self._write, on_error=self._fail, on_crash=self._crashed
         )
@@ -197,6 +200,8 @@ class Ledger:
         """Write a batch, and make the file before the first one."""
         if self._file is None:
             try:
+                if place_of(self._path) != self._place:
+                    raise FileNotFoundError("the directory was removed or replaced")
                 self._file = self._opened()
                 self._lookups = self._lookups or Lookups(self._path)
             except (sqlite3.Error, OSError, LedgerBusyError) as error:

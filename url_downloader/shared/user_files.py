@@ -1,4 +1,4 @@
-"""A reader of small files that the user names, such as a netrc file; pipes are accepted."""
+"""Files that the user names: their paths, and a reader of small ones such as a netrc file."""
 
 from __future__ import annotations
 
@@ -14,8 +14,16 @@ MAX_SIZE = 64 * 1024 * 1024
 """Bytes; a larger file is refused, because it is read into memory whole."""
 
 
+def absolute(path: Path) -> Path:
+    """Return the absolute path; the path itself if the working directory was removed."""
+    try:
+        return path.absolute()
+    except FileNotFoundError:
+        return path
+
+
 def lines_of(path: Path, *, should_stop: Callable[[], bool]) -> list[bytes]:
-    """Return the lines of a file without their ends and without a byte order mark.
+    """Return the lines of a file or pipe without their ends and without a byte order mark.
 
     Args:
         path: Path of the file; it may be a FIFO, such as `<(...)` in a shell.

@@ -6,6 +6,8 @@ import os
 import stat
 from pathlib import Path
 
+from url_downloader.shared.user_files import absolute
+
 
 class RecordedFiles:
     """Files of earlier runs in the output directory, which need not exist.
@@ -18,7 +20,7 @@ class RecordedFiles:
 
     def __init__(self, directory: Path) -> None:
         # Absolute, because the program may change its current directory during the run.
-        self._root = os.fsencode(directory.absolute() / "_")[:-1]
+        self._root = os.fsencode(absolute(directory) / "_")[:-1]
         self._prefix = os.fsencode(directory / "_")[:-1]
 
     def exists(self, name: str) -> bool:
