@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.cli import MAIN, CliResult, RunningCli, run_cli
 from tests.support.hardship import small_disk, without_calls, without_rights
-from tests.support.output_folder import HIDDEN
+from tests.support.output_folder import HIDDEN, LEDGER_FILES, hidden_files, visible
 from tests.support.ranges import content, urls
 from tests.support.scripted_server import Hold, Reply, ScriptedServer
 from tests.support.waiting import wait_until
@@ -30,8 +30,9 @@ def target(tmp_path: Path) -> Path:
 
 
 def tree_of(target: Path) -> dict[str, bytes]:
-    """Return all files below the directory, hidden ones too, by their relative paths."""
-    found = (path for path in target.rglob("*") if path.is_file())
+    """Return all files below the directory, but no ledger, by their relative paths."""
+    ledger = {target / HIDDEN / name for name in LEDGER_FILES}
+    found = (path for path in target.rglob("*") if path.is_file() and path not in ledger)
     return {str(path.relative_to(target)): path.read_bytes() for path in found}
 
 
@@ -62,6 +63,8 @@ LACKING = {
     "fsetxattr": ("extended attributes", ("EOPNOTSUPP", "EPERM", "ENOSYS"), ("-N",)),
     "fsync": ("can't sync", ("EINVAL", "ENOSYS", "EOPNOTSUPP"), ("--fsync",)),
 }
+WITHOUT_LEDGER = ("flock",)
+"""Features that the ledger needs; a second warning says so."""
 ROWS = [
     (call, error, word, options)
     for call, (word, errors, options) in LACKING.items()
@@ -86,7 +89,9 @@ def test_what_a_file_system_lacks(
     result = run_cli("-", "-d", target, *options, *QUICK, program=program, stdin=url_list)
     assert result.status == 0, result
     assert tree_of(target) == bodies
-    assert not (target / HIDDEN).exists()
+    has_ledger = call not in WITHOUT_LEDGER
+    assert hidden_files(target) == (LEDGER_FILES if has_ledger else set())
+    assert ("no ledger can be kept there" in result.stderr) != has_ledger, result
     [warning] = warnings_of(result)
     assert word in warning
 
@@ -94,9 +99,9 @@ def test_what_a_file_system_lacks(
 @pytest.mark.parametrize(
     ("injection", "cause", "options"),
     [
-        ("renameat:error=EIO", "local", ()),
-        ("renameat:error=EACCES", "local", ()),
-        ("renameat:error=ENOSPC", "disk-full", ()),
+        ("renameat,renameat2:error=EIO", "local", ()),
+        ("renameat,renameat2:error=EACCES", "local", ()),
+        ("renameat,renameat2:error=ENOSPC", "disk-full", ()),
         ("fsync:error=EIO", "local", ("--fsync",)),
         ("fsync:error=ENOSPC", "disk-full", ("--fsync",)),
         ("fsync:error=EDQUOT", "disk-full", ("--fsync",)),
@@ -145,7 +150,7 @@ def test_folder_on_another_disk(server: ScriptedServer, target: Path, other_disk
     assert result.status == 0, result
     assert tree_of(other_disk) == bodies
     assert {path.stat().st_mtime for path in other_disk.iterdir()} == {1727776800.0}
-    assert sorted(path.name for path in target.iterdir()) == ["a", "other"]
+    assert [path.name for path in visible(target)] == ["a", "other"]
     [warning] = warnings_of(result)
     assert "another file system" in warning
 
@@ -298,6 +303,21 @@ def test_planted_hidden_folder(
     assert list(target.parent.glob("elsewhere/*")) == []
 
 
+def test_hidden_link_to_a_ledger(server: ScriptedServer, target: Path) -> None:
+    """A link to the hidden folder of another directory is refused; nothing is made there."""
+    play(server, {"file": 10})
+    other = target.with_name("other")
+    assert run_cli("-", "-d", other, stdin=urls(server, ["file"])).status == 0
+    (other / HIDDEN / "ledger.lock").unlink()
+    target.mkdir()
+    (target / HIDDEN).symlink_to(other / HIDDEN)
+    result = run_cli("-", "-d", target, stdin=urls(server, ["file"]))
+    assert result.status == 3, result
+    assert f"{target / HIDDEN}: is a link or a file" in result.stderr
+    assert hidden_files(other) == {"ledger.db"}
+    assert server.count() == 1
+
+
 def test_folder_is_swapped_for_a_link(server: ScriptedServer, target: Path) -> None:
     """A link that replaces a folder in mid-run, and leads out, gets no file written."""
     outside = target.with_name("outside")
@@ -354,6 +374,8 @@ def test_latin_1(
             check=False,
         )
         assert done.returncode == 0, done.stderr
-    assert os.listdir(target) == [name.partition("/")[0].encode()]  # noqa: PTH208
+    assert sorted(os.listdir(target)) == sorted(  # noqa: PTH208
+        [HIDDEN.encode(), name.partition("/")[0].encode()]
+    )
     with open(os.path.join(target, name.encode()), "rb") as file:  # noqa: PTH118, PTH123
         assert file.read() == b"body"

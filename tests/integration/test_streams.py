@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import MAIN, ROOT, CliResult, RunningCli, run_cli
+from tests.support.output_folder import visible
 from tests.support.scripted_server import Hold, Reply, ScriptedServer, Stall
 from tests.support.waiting import wait_until
 
@@ -52,8 +53,8 @@ def shell(redirections: str, program: Sequence[str] = MAIN) -> tuple[str, ...]:
 
 
 def finished(target: Path) -> dict[str, bytes]:
-    """Return the content of each file in the directory, hidden ones included, by its name."""
-    return {path.name: path.read_bytes() for path in target.iterdir()}
+    """Return the content of each file in the directory, by its name."""
+    return {path.name: path.read_bytes() for path in visible(target)}
 
 
 def assert_complete(result: CliResult, target: Path, right: dict[str, bytes]) -> None:
