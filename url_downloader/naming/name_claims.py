@@ -24,7 +24,7 @@ class SuffixReason(enum.StrEnum):
     """Reason why a file got a suffix; the text is shown to the user."""
 
     LISTED = "another URL of the list has the plain name"
-    RECORDED = "the file of another URL, from an earlier run, has the plain name"
+    RECORDED = "another URL's file of an earlier run has the plain name"
 
 
 class NameClaims:
