@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from typing import NamedTuple
 
 from url_downloader.ledger.read_access import id_ranges
@@ -22,16 +22,10 @@ _PAGE = 20_000
 """Rows that one statement counts. It takes some milliseconds."""
 _LIST_PAGE = 1000
 """Failed URLs that one statement returns, at most."""
-# In a temporary table, which SQLite moves to the disk if it is large: the number of hosts has
-# no bound. The host ends at the first slash after `https://` or `http://`.
-_MAKE_FAILURES = """
-CREATE TEMP TABLE failures (cause, host, count, PRIMARY KEY (cause, host)) WITHOUT ROWID
-"""
+# The host ends at the first slash after `https://` or `http://`.
 _COUNT_FAILURES = """
-INSERT INTO temp.failures
 SELECT ifnull(cause, ''), substr(url, 1, instr(substr(url, 9), '/') + 7), count(*)
-FROM main.entry NOT INDEXED WHERE id BETWEEN ? AND ? AND state = 0 GROUP BY 1, 2
-ON CONFLICT DO UPDATE SET count = count + excluded.count
+FROM entry NOT INDEXED WHERE id BETWEEN ? AND ? AND state = 0 GROUP BY 1, 2
 """
 _COUNT_STATES = """
 SELECT state, count(*), total(size) FROM entry NOT INDEXED WHERE id BETWEEN ? AND ? GROUP BY 1
@@ -122,16 +116,15 @@ def count_entries(
     """
     states = dict.fromkeys(State, 0)
     size = 0
-    connection.execute(_MAKE_FAILURES)
-    for ids in id_ranges(connection, step=_PAGE):
-        if should_stop():
-            break
-        for state, count, bytes_ in connection.execute(_COUNT_STATES, ids).fetchall():
-            states[State(state)] += count
-            size += int(bytes_)
-        connection.execute(_COUNT_FAILURES, ids)
-    causes, hosts = (_ranking(connection, column) for column in ("cause", "host"))
-    connection.execute("DROP TABLE temp.failures")
+    with closing(_FailureCounts()) as failures:
+        for ids in id_ranges(connection, step=_PAGE):
+            if should_stop():
+                break
+            for state, count, bytes_ in connection.execute(_COUNT_STATES, ids).fetchall():
+                states[State(state)] += count
+                size += int(bytes_)
+            failures.add(connection.execute(_COUNT_FAILURES, ids).fetchall())
+        causes, hosts = failures.ranking("cause"), failures.ranking("host")
     shown = {state.name.lower().replace("_", "-"): count for state, count in states.items()}
     return Totals(shown, size, causes=causes, hosts=hosts)
 
@@ -171,11 +164,44 @@ def _safe_name(name: str, url: str) -> str:
     return name_from_url(url)
 
 
-def _ranking(connection: sqlite3.Connection, column: str) -> Ranking:
-    groups = f"SELECT {column} AS name, sum(count) AS n FROM temp.failures GROUP BY 1"  # noqa: S608
-    first = connection.execute(f"{groups} ORDER BY n DESC, name LIMIT {MAX_RANKED}").fetchall()
-    names, count = connection.execute(f"SELECT count(*), total(n) FROM ({groups})").fetchone()  # noqa: S608
-    return Ranking(first, names - len(first), int(count) - sum(n for _, n in first))
+class _FailureCounts:
+    """Counts of failures by cause and host.
+
+    They are in a database of their own, which SQLite keeps in memory while it is small: the
+    number of hosts has no bound.
+    """
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("")
+        self._database.execute(
+            "CREATE TABLE failures (cause, host, n, PRIMARY KEY (cause, host)) WITHOUT ROWID"
+        )
+
+    def close(self) -> None:
+        self._database.close()
+
+    def add(self, counts: Iterable[tuple[str, str, int]]) -> None:
+        """Add causes and hosts with their counts."""
+        self._database.executemany(
+            "INSERT INTO failures VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET n = n + excluded.n",
+            counts,
+        )
+
+    def ranking(self, column: str) -> Ranking:
+        """Return the ranking of the causes or the hosts.
+
+        Args:
+            column: `cause` or `host`.
+        """
+        groups = f"SELECT {column} AS name, sum(n) AS n FROM failures GROUP BY 1"  # noqa: S608
+        first = self._database.execute(
+            f"{groups} ORDER BY n DESC, name LIMIT {MAX_RANKED}"
+        ).fetchall()
+        names, count = self._database.execute(
+            f"SELECT count(*), total(n) FROM ({groups})"  # noqa: S608
+        ).fetchone()
+        return Ranking(first, names - len(first), int(count) - sum(n for _, n in first))
 
 
 def _object(text: str | bytes | None) -> Mapping[str, object]:
