@@ -1,7 +1,8 @@
 """The parts of the documentation that are written from the program, so that they stay true.
 
-`python -m tests.support.reference` writes the options into docs/options.md, the fields of the
-report into docs/reports.md, and the settings of the library into docs/library.md.
+`python -m tests.support.reference` writes the options into docs/options.md and docs/ledger.md,
+the fields of the report into docs/reports.md, and the settings of the library into
+docs/library.md.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import inspect
 import json
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from url_downloader.cli.arguments import argument_parser
 from url_downloader.cli.option_types import invocation
+from url_downloader.cli.status_command import status_parser
+from url_downloader.cli.verify_command import verify_parser
 from url_downloader.config.overrides import settings_of
 from url_downloader.config.settings import Settings
 
@@ -32,6 +35,16 @@ _WIDTH = 100
 def reference() -> str:
     """Return the options as Markdown: a section for each group of them."""
     return "\n".join(_lines(argument_parser())).rstrip()
+
+
+def ledger_commands() -> str:
+    """Return usage and options of the commands that ask the ledger, as Markdown."""
+    return "\n\n".join("\n".join(_command(parser)) for parser in ledger_parsers())
+
+
+def ledger_parsers() -> Sequence[argparse.ArgumentParser]:
+    """Return the parsers of the commands that ask the ledger."""
+    return status_parser(), verify_parser()
 
 
 def fields() -> str:
@@ -76,6 +89,7 @@ def meanings(part: object) -> Mapping[str, str]:
 
 WRITTEN: Mapping[Path, Callable[[], str]] = {
     DOCS / "options.md": reference,
+    DOCS / "ledger.md": ledger_commands,
     DOCS / "reports.md": fields,
     DOCS / "library.md": settings,
 }
@@ -97,7 +111,7 @@ def plain(text: str) -> str:
 
 
 def _lines(parser: argparse.ArgumentParser) -> Iterator[str]:
-    yield from ("```text", parser.format_usage().partition(":")[2].strip(), "```", "")
+    yield from _usage(parser)
     for group in parser._action_groups:
         if group._group_actions:
             yield from (f"## {(group.title or '').capitalize()}", "")
@@ -106,6 +120,16 @@ def _lines(parser: argparse.ArgumentParser) -> Iterator[str]:
             yield ""
     yield from ("## Values", "")
     yield from ("```text", (parser.epilog or "").strip(), "```")
+
+
+def _usage(parser: argparse.ArgumentParser) -> Iterator[str]:
+    yield from ("```text", parser.format_usage().partition(":")[2].strip(), "```", "")
+
+
+def _command(parser: argparse.ArgumentParser) -> Iterator[str]:
+    yield from _usage(parser)
+    for action in parser._actions:
+        yield from _item(action, prog=parser.prog)
 
 
 def _item(action: argparse.Action, *, prog: str) -> Iterator[str]:

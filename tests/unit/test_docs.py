@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -12,16 +13,19 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.jobs import make_record
-from tests.support.reference import BEGIN, DOCS, END, ROOT
+from tests.support.reference import BEGIN, DOCS, END, ROOT, ledger_parsers
 from tests.support.run_view import make_state
 from tests.support.syntax import FUNCTIONS, modules_of_package
 from url_downloader.cli import exit_status
 from url_downloader.cli.arguments import argument_parser
+from url_downloader.cli.status_command import as_json
 from url_downloader.config.host_patterns import parse_host_pattern
 from url_downloader.config.host_rules import parse_host_rules
 from url_downloader.config.settings import RetrySettings
 from url_downloader.engine.retry_policy import RetryIn, decide
 from url_downloader.inputs.list_entry import OPTIONS
+from url_downloader.ledger.schema import State
+from url_downloader.ledger.status import Ranking, RunFacts, Totals
 from url_downloader.metrics import MetricsSnapshot
 from url_downloader.reports.metrics_file import MetricsFile
 from url_downloader.shared.models import ErrorKind, JobResult, JobStatus
@@ -69,7 +73,8 @@ def anchors_of(page: Path) -> set[str]:
 @cache
 def options() -> frozenset[str]:
     """Return all options of the program, in all their spellings."""
-    return frozenset(argument_parser()._option_string_actions)
+    parsers = (argument_parser(), *ledger_parsers())
+    return frozenset(flag for each in parsers for flag in each._option_string_actions)
 
 
 @cache
@@ -228,6 +233,29 @@ def test_metrics(tmp_path: Path) -> None:
     families = text_string_to_metric_families(path.read_text("utf-8"))
     samples = {sample.name for family in families for sample in family.samples}
     assert {f"url_downloader_{name}" for name in named} == samples
+
+
+def test_fields_of_the_status() -> None:
+    """The page on the ledger has each field of the object of JSON, and no other."""
+    ranking = Ranking([("http-404", 1)], 0, 0)
+    states = {state.name.lower().replace("_", "-"): 0 for state in State}
+    totals = Totals(states, size=0, causes=ranking, hosts=ranking)
+    (line,) = as_json("ledger.db", totals, runs=[RunFacts(1, 0, None, None, {}, {})])
+    rows = [row[0] for row in rows_of(DOCS / "ledger.md")]
+    named = {match[1] for row in rows if (match := re.fullmatch(r"`([\w.\[\]-]+)`", row))}
+    assert named == {*_fields(json.loads(line))}
+
+
+def _fields(found: object, name: str = "") -> Iterator[str]:
+    """Yield the full name of each field of a value of JSON; empty objects have no fields."""
+    match found:
+        case [first, *_]:
+            yield from _fields(first, f"{name}[]")
+        case dict() if found:
+            for key, value in found.items():
+                yield from _fields(value, f"{name}.{key}".lstrip("."))
+        case _:
+            yield name
 
 
 def test_exit_statuses() -> None:
