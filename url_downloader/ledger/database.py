@@ -53,6 +53,17 @@ def file_id(path: Path) -> FileId | None:
     return status.st_dev, status.st_ino
 
 
+def is_replaced(path: Path, this: FileId | None) -> bool:
+    """Tell whether the path no longer leads to this file; missing rights do not mean that."""
+    try:
+        status = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) != this
+
+
 def place_of(path: Path) -> tuple[int, ...] | None:
     """Return a value that changes if the directory with the ledger's folder is replaced.
 

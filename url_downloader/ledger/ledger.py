@@ -26,7 +26,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from url_downloader.ledger.database import check_file, place_of
+from url_downloader.ledger.database import check_file, file_id, place_of
 from url_downloader.ledger.ledger_lock import LedgerBusyError
 from url_downloader.ledger.lookups import LedgerRecords, Lookups
 from url_downloader.ledger.open_file import OpenFile
@@ -101,6 +101,12 @@ class Ledger:
         try:
             self._lookups = self._open_lookups(version)
         except sqlite3.DatabaseError as error:
+            if _is_full(error):
+                # Without its names, files of other URLs would be replaced.
+                raise InputError(
+                    f"{self._shown}: the ledger can't be used: the disk is full; make room, or"
+                    " use --no-ledger"
+                ) from error
             if isinstance(error, sqlite3.OperationalError):
                 self._switch_off(error)
                 return
@@ -191,7 +197,7 @@ class Ledger:
 
     def _new_names(self, folded: Collection[str]) -> Mapping[str, LedgerEntry]:
         """Return the entries of the names in a ledger that another run has just made."""
-        if self._is_on and self._path.exists():
+        if self._is_on and file_id(self._path):
             with suppress(sqlite3.Error), closing(Lookups(self._path)) as lookups:
                 return lookups.by_name(folded)
         return {}
@@ -251,7 +257,9 @@ def _is_full(error: Exception) -> bool:
     """Tell whether the disk is full."""
     number = error.errno if isinstance(error, OSError) else None
     name = getattr(error, "sqlite_errorname", "")
-    return name == "SQLITE_FULL" or number in (errno.ENOSPC, errno.EDQUOT)
+    # The second one is the failure to enlarge the file with the index of the log.
+    is_sqlite = name in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
+    return is_sqlite or number in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _reason(error: Exception) -> str:

@@ -12,6 +12,7 @@ from url_downloader.ledger.database import (
     check_file,
     create_file,
     file_id,
+    is_replaced,
     kept_open,
     open_writer,
 )
@@ -85,7 +86,7 @@ class OpenFile:
         """
         with self._lock:
             # SQLite would write to a removed file without an error.
-            if file_id(self._path) != self._id:
+            if is_replaced(self._path, self._id):
                 raise FileNotFoundError("it was removed or replaced")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
