@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.cli import MAIN, RunningCli, assert_local, numbers, run_cli
 from tests.support.hardship import SmallDisk, under_limit, without_rights
-from tests.support.output_folder import HIDDEN, assert_holds, files_of, part_sizes
+from tests.support.output_folder import HIDDEN, assert_holds, files_of, part_sizes, visible
 from tests.support.ranges import content, serve, urls
 from tests.support.scripted_server import Framing, Hold, Raw, Reply, ScriptedServer, Stall
 from tests.support.waiting import wait_until
@@ -58,7 +58,9 @@ def test_disk_fills_up(server: ScriptedServer, disk: SmallDisk, framing: Framing
     assert disk.remount("size=64m")
     again = run_cli("-", "-d", disk.path, "-c", "-w1", *NO_MARGIN, stdin=url_list)
     assert again.status == 0, again
-    assert [server.count(f"/{name}") for name in bodies] == [1, 1, 2, 1, 1]
+    recorded, others = [1, 1, 2, 1, 1], [2, 2, 2, 1, 1]
+    # The disk may be full before the ledger has recorded the first files.
+    assert [server.count(f"/{name}") for name in bodies] in (recorded, others)
     assert server.requests("/large")[-1].header("Range") == f"bytes={kept}-"
     assert_holds(disk.path, bodies)
 
@@ -125,7 +127,8 @@ def test_no_room_for_a_folder(server: ScriptedServer, disk: SmallDisk) -> None:
     assert_local(result, disk_full=1)
     assert numbers(result) == (0, 1, 1)
     assert (server.count("/file"), server.count("/next")) == (1, 0)
-    assert_holds(disk.path, {})
+    assert [path.name for path in disk.path.iterdir()] == [HIDDEN]
+    assert part_sizes(disk.path) == []
     assert disk.remount("nr_inodes=100")
     again = run_cli("-", "-d", disk.path, *NO_MARGIN, stdin=url_list)
     assert again.status == 0, again
@@ -160,13 +163,16 @@ def test_file_that_can_t_be_read(server: ScriptedServer, target: Path) -> None:
     assert (server.count("/file"), server.count("/next")) == (0, 1)
 
 
-def test_hidden_folder_is_locked_in_mid_run(server: ScriptedServer, target: Path) -> None:
+@pytest.mark.parametrize("last_before", ["first", f"{HIDDEN}/ledger.db"])
+def test_hidden_folder_is_locked_in_mid_run(
+    server: ScriptedServer, target: Path, last_before: str
+) -> None:
     """Parts that can't be looked up are local failures, and no bug."""
     bodies = serve(server, {"first": 10, "second": 10, "third": 10})
     first, *others = bodies
     with RunningCli("-", "-d", target, *QUICK, program=without_rights(MAIN)) as run:
         run.send(urls(server, [first]))
-        wait_until((target / first).exists, what="the first file")
+        wait_until((target / last_before).exists, what=last_before)
         (target / HIDDEN).chmod(0)
         run.send(urls(server, others))
         result = run.wait()
@@ -278,10 +284,7 @@ def test_name_that_can_t_be(server: ScriptedServer, target: Path, out: str) -> N
     assert server.count("/bad") <= 1
     del bodies["bad"]
     assert files_of(target) == {**bodies, "file": b"no folder"}
-    assert sorted(path.name for path in target.iterdir() if path.is_dir()) == [
-        "folder",
-        "locked",
-    ]
+    assert [path.name for path in visible(target) if path.is_dir()] == ["folder", "locked"]
 
 
 @pytest.mark.parametrize("out", ["n" * 250, "é" * 125, "n" * 255, "d" * 255 + "/" + "n" * 255])

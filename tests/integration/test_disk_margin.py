@@ -196,7 +196,8 @@ def test_unknown_length(server: ScriptedServer, disk: SmallDisk) -> None:
     assert files_of(disk.path) == {}
     # The kept part has over a MiB, so that free space was never less than this.
     part_sizes(disk.path)
-    assert disk.free() >= 6 * MIB
+    # The ledger takes a few blocks.
+    assert disk.free() >= 6 * MIB - 64 * KIB
 
 
 def test_nothing_to_write(server: ScriptedServer, disk: SmallDisk) -> None:
@@ -204,15 +205,18 @@ def test_nothing_to_write(server: ScriptedServer, disk: SmallDisk) -> None:
     bodies = serve(server, {"a": 10, "b": MIB})
     for name, body in bodies.items():
         (disk.path / name).write_bytes(body)
-    result = run_cli("-", "-d", disk.path, "-c", stdin=urls(server, bodies))
-    assert result.status == 0, result
-    assert server.count() == 0
-    assert_holds(disk.path, bodies)
+    for _ in range(2):
+        result = run_cli("-", "-d", disk.path, "-c", stdin=urls(server, bodies))
+        assert result.status == 0, result
+        # The first run asks for each file, because no run has recorded it.
+        assert server.count() == len(bodies)
+        assert_holds(disk.path, bodies)
 
 
 def test_no_margin(server: ScriptedServer, disk: SmallDisk) -> None:
     """With --min-free 0 the disk may be filled to the last byte."""
     bodies = serve(server, {"file": 4 * MIB - 64 * KIB})
-    result = run_cli("-", "-d", disk.path, "--min-free=0", *QUICK, stdin=urls(server, bodies))
+    options = ("--min-free=0", "--no-ledger", *QUICK)
+    result = run_cli("-", "-d", disk.path, *options, stdin=urls(server, bodies))
     assert result.status == 0, result
     assert_holds(disk.path, bodies)

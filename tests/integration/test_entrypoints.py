@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import MAIN, ROOT, CliResult, run_cli
+from tests.support.output_folder import visible
 from tests.support.scripted_server import Reply, ScriptedServer
 from url_downloader import __version__
 
@@ -66,7 +67,7 @@ def test_result(
     urls = "".join(f"{server.url(f'/{word}')}\n" for word in words).encode()
     result = run_cli("-", "-d", tmp_path / "out", program=program, stdin=urls)
     assert result.status == status, result
-    files = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    files = {path.name: path.read_text() for path in visible(tmp_path / "out")}
     assert files == {word: word for word in words if word != "missing"}
 
 

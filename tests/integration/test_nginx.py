@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.cli import CliResult, Totals, run_cli
 from tests.support.nginx import LogEntry, Nginx
+from tests.support.output_folder import visible
 
 KIB, MIB = 1 << 10, 1 << 20
 SEED = 20_240_601
@@ -70,7 +71,7 @@ def target(tmp_path: Path) -> Iterator[Path]:
 
 def assert_identical(site: ServedFiles, files: Sequence[Path], target: Path) -> None:
     """Check that `target` has exactly these files, each equal to the original."""
-    assert sorted(path.name for path in target.iterdir()) == sorted(f.name for f in files)
+    assert [path.name for path in visible(target)] == sorted(f.name for f in files)
     differing = [
         file.name
         for file in files
@@ -152,7 +153,7 @@ def test_unknown_authority(site: ServedFiles, target: Path) -> None:
     assert result.totals
     assert result.totals.retries == 0
     assert len(site.nginx.access_log()) == seen
-    assert list(target.iterdir()) == []
+    assert visible(target) == []
 
 
 def test_small_queue(site: ServedFiles, target: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 from tests.support.busy_site import content_of, play_busy_list
 from tests.support.cli import MAIN, CliResult, RunningCli, run_cli
 from tests.support.hardship import SmallDisk, small_disk
+from tests.support.output_folder import recorded_jobs, visible
 from tests.support.reports import read_report
 from tests.support.scripted_server import Reply, ScriptedServer, Stall
 from tests.support.waiting import wait_until
@@ -317,7 +318,7 @@ def test_a_closed_pipe(site: ReportedDownloads, option: str) -> None:
     result = run_cli(*arguments, program=program, stdin=stdin)
     assert result.status == 0, result
     assert result.stdout.count("\n") == 1
-    assert len(list((site.folder / "d").iterdir())) == len(urls)
+    assert len(visible(site.folder / "d")) == len(urls)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -333,12 +334,9 @@ def test_a_slow_reader(site: ReportedDownloads, number: signal.Signals) -> None:
     with RunningCli("-", "-d", site.folder / "d", "--report", fifo) as run:
         run.send(stdin)
         run.close_stdin()
-        # Without jobs and the folder for parts, the run only waits for the reader.
+        # When all jobs have ended, the run only waits for the reader.
         wait_until(
-            lambda: (
-                site.server.count() == len(names)
-                and not (site.folder / "d" / ".url-downloader").exists()
-            ),
+            lambda: recorded_jobs(site.folder / "d") == len(names),
             what="the end of the downloads",
         )
         assert run.is_running
@@ -407,7 +405,8 @@ def test_aria2c_reads_the_failed_list(server: ScriptedServer, tmp_path: Path) ->
     for folder in (tmp_path / "a", tmp_path / "o"):
         found = {
             str(path.relative_to(folder)): path.read_bytes()
-            for path in folder.rglob("*")
+            for each in visible(folder)
+            for path in [each, *each.rglob("*")]
             if path.is_file()
         }
         assert len(found) == 4
