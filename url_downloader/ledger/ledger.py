@@ -26,7 +26,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from url_downloader.ledger.database import check_file, file_id, place_of
+from url_downloader.ledger.file_checks import check_file, file_id, place_of
 from url_downloader.ledger.ledger_lock import LedgerBusyError
 from url_downloader.ledger.lookups import LedgerRecords, Lookups
 from url_downloader.ledger.open_file import OpenFile

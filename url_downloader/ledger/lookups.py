@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from url_downloader.ledger.database import close_reader, kept_open, open_reader
+from url_downloader.ledger.database import close_reader, open_reader
+from url_downloader.ledger.file_checks import kept_open
 from url_downloader.ledger.rows import COLUMNS, ENTRY_COLUMNS, Row, entry_of, is_safe, record_of
 from url_downloader.ledger.schema import State, fold_hash
 from url_downloader.naming.filenames import fold

@@ -8,14 +8,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from url_downloader.ledger.batch import BatchWriter
-from url_downloader.ledger.database import (
-    check_file,
-    create_file,
-    file_id,
-    is_replaced,
-    kept_open,
-    open_writer,
-)
+from url_downloader.ledger.database import create_file, open_writer
+from url_downloader.ledger.file_checks import check_file, file_id, is_replaced, kept_open
 from url_downloader.ledger.ledger_lock import LOCK_FILE, LedgerLock
 from url_downloader.ledger.writer import AGGREGATES_INTERVAL
 from url_downloader.shared.models import JobRecord

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from url_downloader.ledger.database import check_file, close_reader, kept_open, open_reader
+from url_downloader.ledger.database import close_reader, open_reader
+from url_downloader.ledger.file_checks import check_file, kept_open
 from url_downloader.shared.errors import InputError
 
 

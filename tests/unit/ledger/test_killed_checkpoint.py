@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.ledgers import record_run, success
-from url_downloader.ledger.database import check_file, open_reader, open_writer
+from url_downloader.ledger.database import open_reader, open_writer
+from url_downloader.ledger.file_checks import check_file
 from url_downloader.shared.errors import InputError
 
 

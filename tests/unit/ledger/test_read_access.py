@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.ledgers import record_run, success
-from url_downloader.ledger.database import check_file
+from url_downloader.ledger.file_checks import check_file
 from url_downloader.ledger.read_access import id_ranges, opened_ledger
 from url_downloader.shared.errors import InputError
 
