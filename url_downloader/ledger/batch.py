@@ -6,16 +6,31 @@ import itertools
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
-from url_downloader.ledger.rows import COLUMNS, Row, row_of, with_old_facts
+from url_downloader.ledger.rows import (
+    COLUMNS,
+    OLD_COLUMNS,
+    OldRow,
+    Row,
+    row_of,
+    with_old_facts,
+)
 from url_downloader.ledger.schema import name_hash
 from url_downloader.naming.filenames import fold
+from url_downloader.shared.ledger_entries import LedgerEntry
 from url_downloader.shared.models import JobRecord
 
 MAX_ROWS = 256
 """Rows of one statement: single statements would hand the GIL over for each row."""
 _COLUMNS = ", ".join(COLUMNS)
-_CHANGES = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name != "id")
+_CHANGES = ", ".join(
+    # A row keeps its URL and its folded name. SQLite would write their indices anew.
+    f"{name} = excluded.{name}"
+    for name in COLUMNS
+    if name not in ("id", "key", "fold", "url")
+)
+_Value = TypeVar("_Value")
 _MARKS = f"({','.join('?' * len(COLUMNS))})"
 
 
@@ -60,7 +75,7 @@ class BatchWriter:
             sqlite3.Error: The ledger can't be written.
         """
         rows: dict[str, Row] = {}
-        renamed: list[int] = []
+        renamed: dict[int, LedgerEntry] = {}
         for record in records:
             history = record.job.history
             if history is None:
@@ -71,12 +86,12 @@ class BatchWriter:
             rows[name] = row
             past = history.entry
             if past is not None and not past.is_success and past.name != row.name:
-                renamed.append(past.row)
-        merged, others = self._merged(rows)
-        self._delete([*others, *renamed])
-        for part in _parts(merged):
-            self._upsert(part)
-        self._add_folders(row.name for row in merged)
+                renamed[past.row] = past
+        known, outdated = self._merged(rows, renamed)
+        self._delete(outdated)
+        self._insert([row for name, row in rows.items() if name not in known])
+        self._update([*known.values()])
+        self._add_folders(row.name for row in rows.values())
 
     def note_aggregates(self, aggregates: Mapping[str, object]) -> None:
         """Write the numbers of the run; the caller has begun a transaction.
@@ -103,38 +118,55 @@ class BatchWriter:
             (round(ended * 1000), status, self.run),
         )
 
-    def _merged(self, rows: Mapping[str, Row]) -> tuple[list[Row], list[int]]:
-        """Return the rows with the facts of their old rows, and other URLs' rows to delete."""
-        merged, others = dict(rows), []
-        for old in self._old_rows([row.fold for row in rows.values()]):
-            name = fold(old.name)
-            new = rows.get(name)
-            if new is None:
-                continue
-            if (new.key, new.url) == (old.key, old.url):
-                merged[name] = with_old_facts(new, old)
-            else:
-                others.append(old.id or 0)
-        return [*merged.values()], others
+    def _merged(
+        self, rows: Mapping[str, Row], renamed: Mapping[int, LedgerEntry]
+    ) -> tuple[dict[str, Row], list[int]]:
+        """Find the old rows of the names and of the renamed URLs.
 
-    def _old_rows(self, folds: Sequence[int]) -> Iterator[Row]:
-        for begin in range(0, len(folds), MAX_ROWS):
-            part = folds[begin : begin + MAX_ROWS]
+        Returns:
+            Rows that replace an old row of their URL, with its facts. Then the numbers of the
+            old rows to delete: those of other URLs, and those of the renamed ones.
+        """
+        known: dict[str, Row] = {}
+        outdated = []
+        folds = [row.fold for row in rows.values()]
+        folds += [name_hash(past.name) for past in renamed.values()]
+        for old in self._old_rows(folds):
+            name, identity = fold(old.name), (old.key, old.url)
+            new, past = rows.get(name), renamed.get(old.id)
+            if new is not None and (new.key, new.url) == identity:
+                known[name] = with_old_facts(new, old)
+            # The number of a row that was deleted may be another URL's by now.
+            elif new is not None or (past is not None and past.identity == identity):
+                outdated.append(old.id)
+        return known, outdated
+
+    def _old_rows(self, folds: Sequence[int]) -> Iterator[OldRow]:
+        for part in _parts(folds):
             marks = ",".join("?" * len(part))
-            query = f"SELECT {_COLUMNS} FROM entry WHERE fold IN ({marks})"  # noqa: S608
-            yield from itertools.starmap(Row, self._connection.execute(query, part).fetchall())
+            query = f"SELECT {OLD_COLUMNS} FROM entry WHERE fold IN ({marks})"  # noqa: S608
+            yield from map(OldRow._make, self._connection.execute(query, part).fetchall())
 
     def _delete(self, ids: Sequence[int]) -> None:
-        for begin in range(0, len(ids), MAX_ROWS):
-            part = ids[begin : begin + MAX_ROWS]
+        for part in _parts(ids):
             marks = ",".join("?" * len(part))
             self._connection.execute(f"DELETE FROM entry WHERE id IN ({marks})", part)  # noqa: S608
 
-    def _upsert(self, rows: Sequence[Row]) -> None:
+    def _insert(self, rows: Sequence[Row]) -> None:
+        # With OR FAIL, SQLite makes no copy of each page to undo a statement that fails. The
+        # caller undoes the whole transaction then.
+        for part in _parts(rows):
+            self._write_rows("INSERT OR FAIL INTO entry", part)
+
+    def _update(self, rows: Sequence[Row]) -> None:
+        for part in _parts(rows):
+            end = f" ON CONFLICT (id) DO UPDATE SET {_CHANGES}"
+            self._write_rows("INSERT INTO entry", part, end=end)
+
+    def _write_rows(self, verb: str, rows: Sequence[Row], *, end: str = "") -> None:
         marks = ",".join([_MARKS] * len(rows))
         self._connection.execute(
-            f"INSERT INTO entry ({_COLUMNS}) VALUES {marks}"  # noqa: S608 - constants
-            f" ON CONFLICT (id) DO UPDATE SET {_CHANGES}",
+            f"{verb} ({_COLUMNS}) VALUES {marks}{end}",
             [*itertools.chain.from_iterable(rows)],
         )
 
@@ -160,14 +192,14 @@ MAX_FOLDERS = 10_000
 """Folders that are remembered as written; they take about 1 MB."""
 
 
-def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """Yield the rows in parts whose lengths are powers of two, which are few statements.
+def _parts(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:
+    """Yield the values in parts whose lengths are powers of two, which are few statements.
 
     SQLite keeps compiled statements, and a statement of 256 rows takes long to compile.
     """
     begin, size = 0, MAX_ROWS
-    while begin < len(rows):
-        while size > len(rows) - begin:
+    while begin < len(values):
+        while size > len(values) - begin:
             size //= 2
-        yield rows[begin : begin + size]
+        yield values[begin : begin + size]
         begin += size

@@ -86,6 +86,8 @@ def open_writer(path: Path, *, is_synced: bool) -> sqlite3.Connection:
         connection.execute(f"PRAGMA synchronous = {'FULL' if is_synced else 'NORMAL'}")
         connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        # No files in /tmp for what a statement may have to undo.
+        connection.execute("PRAGMA temp_store = MEMORY")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version < schema.VERSION:
             schema.migrate(connection, version)

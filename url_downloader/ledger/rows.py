@@ -39,6 +39,10 @@ _ALGORITHMS = ("md5", "sha-1", "sha-256", "sha-512")
 _STATUS_CAUSES = {"http-4": ErrorKind.CLIENT_ERROR, "http-5": ErrorKind.SERVER_ERROR}
 """Kinds of the causes that are a status code, by their first characters."""
 _FAILED = int(State.FAILED)
+_KEEPING_STATES = (_FAILED, int(State.SKIPPED), int(State.NOT_MODIFIED))
+"""States after which the file is the one that was there before."""
+_FACTS_BEGIN, _FACTS_END = COLUMNS.index("size"), COLUMNS.index("digest") + 1
+"""Place of the facts about the file in a row."""
 _NO_RESULT = JobResult()
 _NO_SOURCE = SourceFacts()
 
@@ -72,6 +76,24 @@ class Row(NamedTuple):
     message: str | None
 
 
+class OldRow(NamedTuple):
+    """Row that the table has already: its identity, and facts about its file."""
+
+    id: int
+    key: int
+    url: str
+    name: str
+    size: int | None
+    mtime: int | None
+    modified: int | None
+    etag: str | None
+    digest: bytes | None
+
+
+OLD_COLUMNS = ", ".join(OldRow._fields)
+"""Columns for OldRow."""
+
+
 def row_of(record: JobRecord, history: UrlHistory, *, run: int, folded: str) -> Row:
     """Return the row for a job that has ended.
 
@@ -102,29 +124,25 @@ def row_of(record: JobRecord, history: UrlHistory, *, run: int, folded: str) -> 
     return Row._make(values)
 
 
-def with_old_facts(row: Row, old: Row) -> Row:
+def with_old_facts(row: Row, old: OldRow) -> Row:
     """Return the row with the facts about the file of the URL's old row, if they still hold.
 
     They hold if the file was not replaced: after a failure, and if it was kept.
 
     Args:
         row: Row of the job that has ended now.
-        old: Row of the same URL and name.
+        old: Old row of the same URL and name.
     """
-    is_kept = row.mtime is None or (
-        row.state in (State.SKIPPED, State.NOT_MODIFIED)
-        and (row.size, row.mtime) == (old.size, old.mtime)
-    )
-    if not is_kept:
-        return row._replace(id=old.id)
-    return row._replace(
-        id=old.id,
-        size=old.size if row.size is None else row.size,
-        mtime=old.mtime if row.mtime is None else row.mtime,
-        modified=old.modified if row.modified is None else row.modified,
-        etag=row.etag or old.etag,
-        digest=row.digest or old.digest,
-    )
+    file = (row.size, row.mtime)
+    is_same = row.mtime is None or file == (old.size, old.mtime)
+    facts = (*file, row.modified, row.etag, row.digest)
+    if is_same and row.state in _KEEPING_STATES:
+        facts = (
+            *(old.size, old.mtime),
+            old.modified if row.modified is None else row.modified,
+            *(row.etag or old.etag, row.digest or old.digest),
+        )
+    return Row._make((old.id, *row[1:_FACTS_BEGIN], *facts, *row[_FACTS_END:]))
 
 
 def record_of(row: Row) -> JobRecord:
@@ -169,20 +187,24 @@ def entry_of(values: Sequence[Any]) -> LedgerEntry:
     """Return the entry of a row with the ENTRY_COLUMNS."""
     row, key, url, name, run, state, mark, size, mtime, modified, etag, digest = values
     shown = None if digest is None else _shown_digest(digest)
-    facts = (size, mtime, modified, etag, shown)
-    return LedgerEntry(row, UrlIdentity(key, url), name, run, state != _FAILED, mark, *facts)
+    past = (row, UrlIdentity(key, url), name, run, state != _FAILED, mark)
+    return LedgerEntry._make((*past, size, mtime, modified, etag, shown))
 
 
 def is_safe(name: str) -> bool:
     """Tell whether a name in the ledger leads to a place inside the output directory."""
-    if name.startswith("/") or "\0" in name:
+    if "\0" in name:
         return False
+    if "/" not in name:
+        return name not in ("", ".", "..")
     return not {"", ".", ".."}.intersection(name.split("/"))
 
 
 def _packed_digest(digests: Sequence[Checksum]) -> bytes:
-    # The strongest one, whose algorithm comes last.
-    best = max(digests, key=lambda each: _ALGORITHMS.index(each.algorithm))
+    best = digests[0]
+    if len(digests) > 1:
+        # The strongest one, whose algorithm comes last.
+        best = max(digests, key=lambda each: _ALGORITHMS.index(each.algorithm))
     return bytes([_ALGORITHMS.index(best.algorithm)]) + bytes.fromhex(best.digest)
 
 
@@ -192,5 +214,4 @@ def unpacked_digest(packed: bytes) -> Checksum:
 
 
 def _shown_digest(packed: bytes) -> str:
-    digest = unpacked_digest(packed)
-    return f"{digest.algorithm}={digest.digest}"
+    return f"{_ALGORITHMS[packed[0]]}={packed[1:].hex()}"
