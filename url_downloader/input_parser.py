@@ -100,6 +100,8 @@ class InputParser:
         `error` is set.
         """
         for raw in self._readable(lines):
+            if self.error is not None:
+                return
             if raw is GAP:
                 yield from self._jobs()
                 continue
@@ -205,7 +207,11 @@ class InputParser:
     def _jobs(self) -> Iterator[ListItem]:
         """Yield the jobs of the block, and begin a new one."""
         block, self._block = self._block, []
-        return self._maker.make(block)
+        try:
+            yield from self._maker.make(block)
+        except InputError as error:
+            # The ledger can't be read, so no further name is safe.
+            self.error = error
 
     def _reject_path(self, entry: ListEntry, reason: str) -> None:
         if self._entry is None:

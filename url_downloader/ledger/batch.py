@@ -43,7 +43,7 @@ class BatchWriter:
         started: Start of the run, in seconds since the epoch.
 
     Attributes:
-        run: Number of the run; 0 before its row is written.
+        run: Number of the run; 0 before its row is written. Other threads may read it.
 
     Threads: one at a time.
     """

@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from url_downloader.ledger.file_checks import check_file, file_id, place_of
 from url_downloader.ledger.ledger_lock import LedgerBusyError
@@ -39,6 +40,8 @@ from url_downloader.shared.user_files import absolute
 
 log = logging.getLogger(__package__)
 
+Answer = TypeVar("Answer")
+
 
 class Ledger:
     """Ledger of one run. It implements `shared.history.OpenLedger`.
@@ -50,7 +53,6 @@ class Ledger:
         utc_now: Wall clock, seconds since the epoch.
 
     Attributes:
-        run: Number of this run in the ledger; 0 before its first commit.
         committed: Functions that are called with the records of each commit.
         on_failed: Called if the ledger can't be written any more.
         aggregates: Returns the numbers of the run.
@@ -67,7 +69,6 @@ class Ledger:
         settings: Mapping[str, object] | None = None,
         utc_now: Callable[[], float] = time.time,
     ) -> None:
-        self.run = 0
         self.committed: list[Callable[[Sequence[JobRecord]], None]] = []
         self.on_failed: Callable[[str], None] = lambda message: log.error("%s", message)
         self.aggregates: Callable[[], Mapping[str, object]] = dict
@@ -78,11 +79,18 @@ class Ledger:
         self._utc_now = utc_now
         self._started = utc_now()
         self._is_on = True
+        self._ended_run = 0
         self._queue = RecordQueue()
         self._thread: LedgerWriter | None = None
         self._file: OpenFile | None = None
         self._lookups: Lookups | None = None
         self._place: tuple[int, ...] | None = None
+
+    @property
+    def run(self) -> int:
+        """Return the number of this run; it is set before its first entry can be found."""
+        file = self._file
+        return self._ended_run if file is None else file.batches.run
 
     @property
     def is_on(self) -> bool:
@@ -137,18 +145,17 @@ class Ledger:
         self, identities: Collection[UrlIdentity]
     ) -> Mapping[UrlIdentity, Sequence[LedgerEntry]]:
         """Return the entries of each URL that is known, oldest first."""
-        lookups = self._lookups
-        return {} if lookups is None else lookups.by_identity(identities)
+        return self._asked(lambda lookups: lookups.by_identity(identities), {})
 
     def by_name(self, folded: Collection[str]) -> Mapping[str, LedgerEntry]:
         """Return the entries of the names that are known, by folded name."""
-        lookups = self._lookups
-        return self._new_names(folded) if lookups is None else lookups.by_name(folded)
+        if self._lookups is None:
+            return self._new_names(folded)
+        return self._asked(lambda lookups: lookups.by_name(folded), {})
 
     def folders(self, folded: Collection[str]) -> Mapping[str, str]:
         """Return the paths of recorded files' folders, by folded path, if they are known."""
-        lookups = self._lookups
-        return {} if lookups is None else lookups.folders(folded)
+        return self._asked(lambda lookups: lookups.folders(folded), {})
 
     def record(self, job_id: int) -> JobRecord | None:
         """Return the record of an ended job; None if it is not committed."""
@@ -180,13 +187,14 @@ class Ledger:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+        self._ended_run = self.run
         file, self._file = self._file, None
         lookups, self._lookups = self._lookups, None
         if lookups is not None:
             lookups.close()
         if file is None:
             return
-        if self.run and self._is_on:
+        if file.batches.run and self._is_on:
             try:
                 with file.transaction():
                     file.batches.note_aggregates(self.aggregates())
@@ -194,6 +202,24 @@ class Ledger:
             except (sqlite3.Error, OSError, LedgerBusyError) as error:
                 log.warning("%s: the end of the run is not recorded: %s", self._shown, error)
         file.close()
+
+    def _asked(self, question: Callable[[Lookups], Answer], default: Answer) -> Answer:
+        """Return the answer of the look-ups; the default if there is no ledger.
+
+        Raises:
+            InputError: The ledger can't be read, so the run ends.
+        """
+        lookups = self._lookups
+        if lookups is None:
+            return default
+        try:
+            return question(lookups)
+        except sqlite3.Error as error:
+            if self._lookups is None:
+                # The run has ended, and an abandoned thread asks.
+                return default
+            self._fail(error, doing="read")
+            raise InputError(f"{self._shown}: the ledger can't be read") from error
 
     def _new_names(self, folded: Collection[str]) -> Mapping[str, LedgerEntry]:
         """Return the entries of the names in a ledger that another run has just made."""
@@ -216,7 +242,6 @@ class Ledger:
                 self._switch_off(error)
                 return
         self._file.write(records, self.aggregates)
-        self.run = self._file.batches.run
         for listener in self.committed:
             listener(records)
 
@@ -243,11 +268,12 @@ class Ledger:
             *(self._shown, _reason(error)),
         )
 
-    def _fail(self, error: Exception) -> None:
-        """Report that the ledger can't be written any more."""
-        self._is_on = False
+    def _fail(self, error: Exception, *, doing: str = "written") -> None:
+        """Report, once, that the ledger can't be read or written any more."""
+        was_on, self._is_on = self._is_on, False
         self._queue.close()
-        self.on_failed(f"{self._shown}: the ledger can't be written: {_reason(error)}")
+        if was_on:
+            self.on_failed(f"{self._shown}: the ledger can't be {doing}: {_reason(error)}")
 
     def _crashed(self, error: BaseException) -> None:
         self._fail(RuntimeError(type(error).__name__))

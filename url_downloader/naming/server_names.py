@@ -11,8 +11,9 @@ from collections.abc import Mapping
 
 from url_downloader.naming.name_claims import UNKNOWN, NameClaims
 from url_downloader.shared.compute_turn import COMPUTE_TURN
+from url_downloader.shared.errors import AttemptError, InputError
 from url_downloader.shared.job_options import Checksum
-from url_downloader.shared.models import DownloadJob
+from url_downloader.shared.models import DownloadJob, ErrorKind
 
 _WAIT = 0.05
 """Seconds between two look-ups of a file that another run has not recorded yet."""
@@ -96,10 +97,10 @@ class ServerNames:
         return job._replace(output=output, is_named=True, checksum=self.checksum(job, output))
 
     def _give(self, job: DownloadJob, wanted: str, *, own: str | None) -> str:
-        claimed = self._given[job.job_id] = self._claims.claim(
-            wanted,
-            job.url,
-            own=own,
-            identity=UNKNOWN if job.history is None else job.history.identity,
-        )
+        identity = UNKNOWN if job.history is None else job.history.identity
+        try:
+            claimed = self._claims.claim(wanted, job.url, own=own, identity=identity)
+        except InputError as error:
+            raise AttemptError(ErrorKind.LOCAL, str(error)) from error
+        self._given[job.job_id] = claimed
         return claimed
