@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from tests.support.cli import CliResult, RunningCli, run_cli
+from tests.support.output_folder import HIDDEN, visible
 from tests.support.ranges import ranged
 from tests.support.scripted_server import (
     Action,
@@ -43,7 +44,7 @@ def assert_complete(result: CliResult, target: Path, bodies: dict[str, bytes]) -
     assert result.status == 0, result
     assert result.totals is not None
     assert result.totals.downloaded == result.totals.total == len(bodies), result
-    assert sorted(path.name for path in target.iterdir()) == sorted(bodies)
+    assert [path.name for path in visible(target)] == sorted(bodies)
     assert {name: (target / name).read_bytes() for name in bodies} == bodies
 
 
@@ -71,7 +72,7 @@ def test_server_comes_back(target: Path) -> None:
         with ScriptedServer(script(bodies, never)) as first:
             url_list = "".join(f"{first.url(f'/{name}')}\n" for name in bodies)
             run.send(url_list.encode())
-            parts = target / ".url-downloader"
+            parts = target / HIDDEN
             wait_until(
                 lambda: sum(n > 2 * MIB for n in sizes_of(parts.glob("*.part"))) == 3,
                 what="three large files in mid-body",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import CliResult, run_cli
+from tests.support.output_folder import visible
 
 ALPHABET = b"abcdefghijklmnopqrstuvwxyz"
 
@@ -26,7 +27,7 @@ def downloaded(base: str, path: str, target: Path) -> bytes:
     assert result.status == 0, result
     assert result.totals
     assert (result.totals.downloaded, result.totals.retries) == (1, 0)
-    (file,) = target.iterdir()
+    (file,) = visible(target)
     return file.read_bytes()
 
 
@@ -52,7 +53,7 @@ def downloaded_json(base: str, path: str, target: Path) -> dict[str, Any]:
 def test_success(httpbin: str, tmp_path: Path, path: str, name: str, content: bytes) -> None:
     """A whole 2xx becomes a file with its body, named after the URL's path."""
     assert downloaded(httpbin, path, tmp_path) == content
-    assert [file.name for file in tmp_path.iterdir()] == [name]
+    assert [file.name for file in visible(tmp_path)] == [name]
 
 
 def test_chunked_body_is_the_same(httpbin: str, tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_chunked_body_is_the_same(httpbin: str, tmp_path: Path) -> None:
 def test_redirects_are_followed(httpbin: str, tmp_path: Path, path: str) -> None:
     """The file is the target of the redirects, under the name of the listed URL."""
     assert downloaded_json(httpbin, path, tmp_path)["url"] == f"{httpbin}/get"
-    (file,) = tmp_path.iterdir()
+    (file,) = visible(tmp_path)
     assert file.name == path.partition("?")[0].rpartition("/")[2]
 
 
@@ -130,7 +131,7 @@ def test_failure(httpbin: str, tmp_path: Path, path: str, cause: str, retries: i
     assert result.causes == {cause: 1}
     assert result.totals
     assert (result.totals.failed, result.totals.retries) == (1, retries)
-    assert list(tmp_path.iterdir()) == []
+    assert visible(tmp_path) == []
 
 
 def test_stall_is_a_timeout(httpbin: str, tmp_path: Path) -> None:

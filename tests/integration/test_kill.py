@@ -17,7 +17,7 @@ import trustme
 
 from tests.support.cli import CliResult, RunningCli, run_cli
 from tests.support.nginx import LogEntry, Nginx, running_nginx
-from tests.support.output_folder import HIDDEN
+from tests.support.output_folder import HIDDEN, visible
 from tests.support.scripted_server import Reply, ScriptedServer
 from tests.support.sizes import sizes_of
 from tests.support.waiting import wait_until
@@ -174,7 +174,7 @@ def test_killed_at_random(site: KilledDownloads) -> None:
     assert kept, "no kill hit in mid-body, so that the test proves nothing"
     last = run_cli(site.url_list(is_slow=False), "-d", site.target, "-c", f"-w{WORKERS}")
     assert last.status == 0, last
-    assert sorted(path.name for path in site.target.iterdir()) == sorted(site.sizes)
+    assert [path.name for path in visible(site.target)] == sorted(site.sizes)
     site.assert_none_is_wrong()
     log = site.nginx.log_when_quiet()
     assert_kept_is_not_asked_again(kept, site, log[sent:])
@@ -209,5 +209,5 @@ def test_what_a_kill_may_leave(
     leftover.write_bytes(content.replace(b"%s", url.encode()))
     result = run_cli("-", "-d", target, option, stdin=f"{url}\n".encode())
     assert result.status == 0, result
-    assert [path.name for path in target.iterdir()] == ["file"]
+    assert [path.name for path in visible(target)] == ["file"]
     assert (target / "file").read_bytes() == body

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import MAIN, CliResult, RunningCli, Totals, run_cli
+from tests.support.output_folder import HIDDEN, visible
 from tests.support.raw_tcp import HOST, unanswered_port
 from tests.support.scripted_server import (
     Answer,
@@ -117,7 +118,7 @@ def test_a_deadline_ends_a_long_list(site: ScriptedServer, target: Path) -> None
     found = assert_stopped(result, DEADLINE)
     assert 0 < found.downloaded < found.total < 30_000, result
     assert found.unfinished > 0, result
-    written = [path.read_bytes() for path in target.iterdir()]
+    written = [path.read_bytes() for path in visible(target)]
     assert written == [b"ok"] * found.downloaded
 
 
@@ -174,7 +175,7 @@ BODY = b"0123456789abcdef" * (4 * MIB // 16)
 @pytest.mark.parametrize("limit", ["--deadline=1.5", "--max-failures=1", "--max-total-size=2M"])
 def test_parts_are_kept(site: ScriptedServer, target: Path, limit: str) -> None:
     """The next run resumes a download that a limit has aborted."""
-    has_begun = target / ".url-downloader"
+    has_begun = target / HIDDEN
     site.play("/large", version(BODY))
     with RunningCli("-", "-d", target, limit, *NO_LIMITS) as run:
         run.send(urls(site, "large"))

@@ -32,8 +32,12 @@ def with_bug(module: str, place: str) -> tuple[str, ...]:
 
 
 def output_of(result: CliResult, folder: Path) -> str:
-    """Return the output of a run, and the text of all files in the folder."""
-    texts = [path.read_text() for path in folder.iterdir() if path.is_file()]
+    """Return the output of a run, and all files below the folder as text, the ledger, too."""
+    texts = [
+        path.read_bytes().decode("utf-8", "replace")
+        for path in folder.rglob("*")
+        if path.is_file()
+    ]
     return "\n".join([str(result), *texts])
 
 
