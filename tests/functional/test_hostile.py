@@ -18,6 +18,7 @@ from tests.support.cli import run_cli
 from tests.support.hostile import MIB, Afterthought, Over, Stay, endless, squeezed
 from tests.support.in_process import PATIENT, Run
 from tests.support.measured import MEASURED
+from tests.support.output_folder import visible
 from tests.support.raw_tcp import Talker, says
 from tests.support.scripted_server import (
     Answer,
@@ -418,7 +419,7 @@ def test_nothing_steers_the_terminal(server: ScriptedServer, tmp_path: Path) -> 
     assert (result.totals.downloaded, result.totals.failed) == (1, len(EVIL_REPLIES)), result
     shown = result.stdout + result.stderr
     assert {c for c in shown if not c.isprintable()} <= {"\n"}, result
-    (file,) = (tmp_path / "out").iterdir()
+    (file,) = visible(tmp_path / "out")
     assert file.name.isprintable()
 
 

@@ -18,6 +18,7 @@ import pytest
 from tests.support.cli import run_cli
 from tests.support.digests import sha256
 from tests.support.in_process import Run, after
+from tests.support.output_folder import assert_holds
 from tests.support.raw_tcp import HOST, Talker, relay, unanswered_port
 from tests.support.scripted_server import (
     Answer,
@@ -353,7 +354,7 @@ def test_option_lines_that_lift_limits(server: ScriptedServer, tmp_path: Path) -
     entries = f"{server.url('/a')}\n{server.url('/a?free')}\n  out=free\n  {free}\n"
     result = run_cli("-", "-d", tmp_path, *TIGHT, ONCE, stdin=entries.encode())
     assert (result.status, result.causes) == (1, {"timeout": 1}), result
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"free": BODY[:50]}
+    assert_holds(tmp_path, {"free": BODY[:50]})
 
 
 STUCK = """
