@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -126,14 +126,16 @@ def close_reader(connection: sqlite3.Connection, path: Path) -> None:
     connection.close()
     if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         return
-    with suppress(OSError, LedgerBusyError, sqlite3.Error):
-        lock = LedgerLock(path.with_name(LOCK_FILE), max_wait=_CLOSE_SECONDS)
-        try:
-            # No other connection may be opened or closed at the same moment.
-            with lock, closing(_connect(path, mode="rw")) as writer:
-                writer.execute("SELECT 1 FROM entry LIMIT 1")
-        finally:
-            lock.close()
+    lock_file = path.with_name(LOCK_FILE)
+    with suppress(OSError, LedgerBusyError, sqlite3.Error), ExitStack() as held:
+        # No other connection may be opened or closed at the same moment. A run makes the lock
+        # file before it opens the ledger, so without that file there is no other one.
+        if lock_file.exists():
+            lock = LedgerLock(lock_file, max_wait=_CLOSE_SECONDS)
+            held.callback(lock.close)
+            held.enter_context(lock)
+        with closing(_connect(path, mode="rw")) as writer:
+            writer.execute("SELECT 1 FROM entry LIMIT 1")
 
 
 def _connect(path: Path, *, mode: str) -> sqlite3.Connection:

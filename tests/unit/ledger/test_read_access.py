@@ -101,12 +101,13 @@ def test_a_ledger_of_another_user(path: Path) -> None:
 
 
 def test_nothing_is_written(path: Path) -> None:
-    """A reader can't change the ledger, and leaves its file as it is."""
+    """A reader can't change the ledger, leaves its file as it is, and makes no other file."""
     before = path.read_bytes()
     refused = pytest.raises(sqlite3.OperationalError, match="readonly")
     with opened_ledger(path) as connection, refused:
         connection.execute("DELETE FROM entry")
     assert path.read_bytes() == before
+    assert [*path.parent.iterdir()] == [path]
 
 
 @pytest.mark.parametrize(
