@@ -194,6 +194,6 @@ def proxy_url(text: str) -> str:
 def field_names(text: str) -> frozenset[str]:
     """Return the names in a comma-separated list of query fields."""
     names = frozenset(name.strip() for name in text.split(","))
-    if "" in names:
+    if not all(re.fullmatch(r"[^\s=&#?]+", name) for name in names):
         raise argparse.ArgumentTypeError("must be names of query fields, such as token,expires")
     return names

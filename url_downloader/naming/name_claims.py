@@ -5,26 +5,18 @@ Independent of the files on the disk, apart from those that the ledger has recor
 
 from __future__ import annotations
 
-import enum
 import itertools
 import threading
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
 from url_downloader.naming.filenames import fold, with_suffix
-from url_downloader.naming.recorded_names import RecordedNames
+from url_downloader.naming.recorded_names import RecordedNames, SuffixReason
 from url_downloader.naming.url_keys import UrlKeys
 from url_downloader.shared.ledger_entries import UrlIdentity
 
 UNKNOWN = UrlIdentity(0, "")
 """Identity of a URL where there is no ledger."""
-
-
-class SuffixReason(enum.StrEnum):
-    """Reason why a file got a suffix; the text is shown to the user."""
-
-    LISTED = "another URL of the list has the plain name"
-    RECORDED = "another URL's file of an earlier run has the plain name"
 
 
 class NameClaims:
@@ -161,10 +153,10 @@ class NameClaims:
         folded = fold(path)
         if not self._add(folded, folders):
             return SuffixReason.LISTED
-        if self._recorded is None or not self._recorded.is_taken(folded, owner):
-            return None
-        self._remove(folded)
-        return SuffixReason.RECORDED
+        reason = None if self._recorded is None else self._recorded.refusal(folded, owner)
+        if reason is not None:
+            self._remove(folded)
+        return reason
 
     def _add(self, folded: str, folders: Iterable[str]) -> bool:
         """Add a folded path to the claims; return False if it can't be claimed.

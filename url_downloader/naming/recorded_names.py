@@ -5,10 +5,18 @@ A file is looked for on the disk only if another URL has its name.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Collection, Mapping
 
 from url_downloader.shared.history import History
 from url_downloader.shared.ledger_entries import LedgerEntry, UrlIdentity
+
+
+class SuffixReason(enum.StrEnum):
+    """Reason why a file got a suffix; the text is shown to the user."""
+
+    LISTED = "another URL of the list has the plain name"
+    RECORDED = "another URL's file of an earlier run has the plain name"
 
 
 class RecordedNames:
@@ -47,8 +55,8 @@ class RecordedNames:
             return loaded[folded]
         return self._history.by_name([folded]).get(folded)
 
-    def is_taken(self, folded: str, identity: UrlIdentity | None) -> bool:
-        """Tell whether the URL must not have the name.
+    def refusal(self, folded: str, identity: UrlIdentity | None) -> SuffixReason | None:
+        """Return the reason why the URL must not have the name; None if it may.
 
         Names that were given in this run are taken. So are the names of other URLs' files and
         folders, unless these are gone or the user chose the name.
@@ -59,12 +67,13 @@ class RecordedNames:
         """
         entry = self.entry(folded)
         if entry is not None and entry.run == self._history.run:
-            return True
+            return SuffixReason.LISTED
         is_others = entry is not None and identity not in (None, entry.identity)
         if entry is not None and is_others and self._is_there(entry.name):
-            return True
+            return SuffixReason.RECORDED
         folder = self._folder(folded)
-        return folder is not None and self._is_there(folder)
+        is_folder = folder is not None and self._is_there(folder)
+        return SuffixReason.RECORDED if is_folder else None
 
     def owner(self, folded: str) -> UrlIdentity | None:
         """Return the URL that has the folded name at this moment; None if none has."""

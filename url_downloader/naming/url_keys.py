@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from url_downloader.shared.ledger_entries import UrlIdentity
 from url_downloader.shared.url_parts import without_credentials
 
 _PASSWORD = r"^(https?://[^/?#@:]*):[^/?#@]*@"  # noqa: S105 - a pattern
-_SIGNED = re.compile(r"(?:\A|&)(?:X-Amz-Signature|X-Goog-Signature|Signature|sig)(?:=|&|\Z)")
+_SIGNED = re.compile(r"(?:\A|&)(?:X-Amz-Signature|X-Goog-Signature|Signature|sig)=")
 """Pattern of a query that may have a signature; most have none."""
 
 
@@ -79,7 +79,8 @@ class UrlKeys:
         if not mark or not (self._ignored or _SIGNED.search(query)):
             return text
         fields = query.split("&")
-        removed = self._removed([field.partition("=")[0] for field in fields])
+        removed = self._removed({field.partition("=")[0] for field in fields if "=" in field})
+        removed |= {field for field in fields if field in self._ignored}
         if not removed:
             return text
         kept = [field for field in fields if field.partition("=")[0] not in removed]
@@ -93,9 +94,8 @@ class UrlKeys:
         shown = without_credentials(text) if "@" in text else text
         return UrlIdentity(int.from_bytes(digest, signed=True), shown)
 
-    def _removed(self, names: Collection[str]) -> set[str]:
-        """Return those of the names that do not belong to the key."""
-        found = set(names)
+    def _removed(self, found: set[str]) -> set[str]:
+        """Return those names of fields with a value that do not belong to the key."""
         removed = found & self._ignored
         for signature in _SIGNATURES:
             if signature.needed <= found:

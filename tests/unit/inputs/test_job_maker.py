@@ -15,8 +15,8 @@ from url_downloader.inputs.job_maker import JobRules
 from url_downloader.inputs.known_urls import KnownUrls
 from url_downloader.inputs.passing_rule import PassingRule
 from url_downloader.naming.filenames import with_suffix
-from url_downloader.naming.name_claims import NameClaims, SuffixReason
-from url_downloader.naming.recorded_names import RecordedNames
+from url_downloader.naming.name_claims import NameClaims
+from url_downloader.naming.recorded_names import RecordedNames, SuffixReason
 from url_downloader.shared.file_facts import FileState
 from url_downloader.shared.job_options import AttemptLimits, Checksum
 from url_downloader.shared.models import DownloadJob, Outcome, PassedOver
@@ -162,6 +162,7 @@ def test_names_that_were_given_in_this_run(is_success: bool) -> None:
     assert listing.names(X2, f"{X3}?", f"{X3}#", " out=x") == [
         *(suffixed(X2), suffixed(f"{X3}?"), suffixed(X3))
     ]
+    assert listing.claims.suffixes == {SuffixReason.LISTED: 3}
 
 
 def test_the_name_that_the_user_chose() -> None:

@@ -55,6 +55,9 @@ def test_a_signed_link(signature: str, before: str, after: str, *, key: str) -> 
         "a=X-Amz-Signature=1",
         "xsig=1&sv=2&se=3",
         "token=1",
+        "sig&sv&se",
+        "Signature&Key-Pair-Id=1",
+        "X-Amz-Signature&X-Amz-Date=1",
         "expires=1&signature=2",
     ],
 )
