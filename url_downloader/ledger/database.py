@@ -34,10 +34,13 @@ def create_file(path: Path) -> None:
     Raises:
         sqlite3.Error, OSError: The system refuses.
     """
+    if path.exists():
+        return
     draft = path.with_name(f"{path.name}.new")
-    # A killed run may have left one.
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+    # A killed run may have left one. The log of a ledger that was removed would bring it back.
+    for file, suffixes in ((draft, ("", "-wal", "-shm", "-journal")), (path, ("-wal", "-shm"))):
+        for suffix in suffixes:
+            file.with_name(file.name + suffix).unlink(missing_ok=True)
     os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
         connection = _connect(draft, mode="rw")
