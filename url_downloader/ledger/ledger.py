@@ -230,6 +230,9 @@ class Ledger:
 
     def _write(self, records: Sequence[JobRecord]) -> None:
         """Write a batch, and make the file before the first one."""
+        # The ledger may be off since the batch before; the queue had more then.
+        if not self._is_on:
+            return
         if self._file is None:
             try:
                 if place_of(self._path) != self._place:
