@@ -12,6 +12,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -27,6 +28,8 @@ _BLOCK = 1 << 20
 """Bytes that are hashed at once. Other threads run meanwhile, and a signal is seen after it."""
 # O_NONBLOCK, because the open of a FIFO would block.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+# O_PATH, because a folder that may be searched need not be readable.
+_SEARCH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _COLUMNS = "id, name, size, mtime, digest"
 _RECORDED = f"""
 SELECT {_COLUMNS} FROM entry NOT INDEXED
@@ -143,35 +146,64 @@ class Verification:
         if not is_safe(file.name):
             yield "leads out of the output directory"
             return
-        path = b"%b/%b" % (self._directory, file.name.encode())
+        *folders, name = file.name.encode().split(b"/")
         try:
-            status = os.lstat(path)
-            if not stat.S_ISREG(status.st_mode):
-                yield "is not a regular file"
-            elif file.size not in (None, status.st_size):
-                yield f"has {status.st_size} bytes, not {file.size}"
-            else:
-                if _is_changed(file, status):
-                    changed, recorded = map(_time, (status.st_mtime_ns, file.mtime_ns))
-                    yield f"was changed at {changed}, not at {recorded}"
-                if file.digest is not None:
-                    yield from self._wrong_digest(path, file.digest)
-        except (FileNotFoundError, NotADirectoryError):
+            with _opened_folder(self._directory, folders) as folder:
+                yield from self._differences(file, name, folder=folder)
+        except NotADirectoryError:
+            yield "is missing: a folder of its path is a link or a file"
+        except FileNotFoundError:
             yield "is missing"
         except OSError as error:
             yield f"can't be read: {error.strerror}"
 
-    def _wrong_digest(self, path: bytes, expected: Checksum) -> Iterator[str]:
-        """Yield a fault if the digest of a file is wrong; nothing after an early stop."""
+    def _differences(self, file: RecordedFile, name: bytes, *, folder: int) -> Iterator[str]:
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if not stat.S_ISREG(status.st_mode):
+            yield "is not a regular file"
+        elif file.size not in (None, status.st_size):
+            yield f"has {status.st_size} bytes, not {file.size}"
+        else:
+            if _is_changed(file, status):
+                changed, recorded = map(_time, (status.st_mtime_ns, file.mtime_ns))
+                yield f"was changed at {changed}, not at {recorded}"
+            if file.digest is not None:
+                descriptor = os.open(name, _READ, dir_fd=folder)
+                yield from self._wrong_digest(descriptor, file.digest)
+
+    def _wrong_digest(self, descriptor: int, expected: Checksum) -> Iterator[str]:
+        """Yield a fault if the digest of a file is wrong; nothing after an early stop.
+
+        Args:
+            descriptor: Descriptor of the file, which this function closes.
+            expected: Digest that the file must have.
+        """
         digest = hashlib.new(ALGORITHMS[expected.algorithm], usedforsecurity=False)
-        descriptor = os.open(path, _READ)
-        with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123
+        with open(descriptor, "rb", buffering=0) as file:
             while not self._should_stop() and (count := file.readinto(self._buffer)):
                 digest.update(self._buffer[:count])
                 self.size += count
                 self._on_progress(self.files, self.size)
         if not self._should_stop() and digest.hexdigest() != expected.digest:
             yield f"{expected.algorithm} is {digest.hexdigest()}, not {expected.digest}"
+
+
+@contextmanager
+def _opened_folder(directory: bytes, folders: Sequence[bytes]) -> Iterator[int]:
+    """Open a folder below a directory for the block. No link below it is followed.
+
+    Raises:
+        OSError: A folder is missing, or is a link or a file.
+    """
+    descriptor = os.open(directory, _SEARCH)
+    try:
+        for name in folders:
+            inner = os.open(name, _SEARCH | os.O_NOFOLLOW, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _is_changed(file: RecordedFile, status: os.stat_result) -> bool:

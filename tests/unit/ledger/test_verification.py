@@ -151,9 +151,26 @@ def test_no_file(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     assert Compared(tmp_path).differences == [
-        *[(name, "is missing") for name in ("a", "b/c", "d/e")],
+        *[(name, "is missing") for name in ("a", "b/c")],
+        ("d/e", "is missing: a folder of its path is a link or a file"),
         *[(name, "is not a regular file") for name in ("link", "folder", "pipe")],
     ]
+
+
+@pytest.mark.parametrize("target", ["../secret", "inside"])
+def test_a_linked_folder(tmp_path: Path, target: str) -> None:
+    """A link in place of a folder is not followed, wherever it leads: nothing is opened."""
+    directory = tmp_path / "out"
+    for folder in ("secret", "out/inside"):
+        found = make(tmp_path, f"{folder}/b")
+    record(directory, of_file(found, "a/sub/b", digest=digest(b"other")))
+    (directory / "a").mkdir()
+    (directory / "a" / "sub").symlink_to(Path("..") / target)
+    compared = Compared(directory)
+    assert compared.differences == [
+        ("a/sub/b", "is missing: a folder of its path is a link or a file")
+    ]
+    assert compared.counts.size == 0
 
 
 def test_a_file_that_can_not_be_read(tmp_path: Path) -> None:
