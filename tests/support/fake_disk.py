@@ -152,7 +152,7 @@ class FakeDisk:
         assert isinstance(part, FakePart)
         self.note("publish")
         if output in self.appeared and not replaces:
-            raise NameTakenError(output)
+            raise NameTakenError(output, is_older=False)
         part.close(is_kept=False)
         self.published[output] = bytes(part.data)
         return PublishedFile(f"dir/{output}", MTIME_NS)

@@ -86,8 +86,9 @@ class TargetFile:
     def publish(self, part: Part, reply: Reply) -> PublishedFile:
         """Give the finished part its name.
 
-        With a ledger, a file that has appeared since the run began belongs to another run. It
-        is replaced only if it is that of the same URL; otherwise this file gets another name.
+        With a ledger, a file that has appeared since the run began belongs to another run, and
+        perhaps one that is a little older. It is replaced only if it is that of the same URL;
+        otherwise this file gets another name.
 
         Raises:
             AttemptError: The disk refuses.
@@ -99,8 +100,8 @@ class TargetFile:
         while True:
             try:
                 return disk.publish(part, self.output, version=version, replaces=replaces)
-            except NameTakenError:
+            except NameTakenError as error:
                 assert names is not None
-                other = names.other_name(self._job, self.output)
+                other = names.other_name(self._job, self.output, is_older=error.is_older)
                 replaces = other == self.output
                 self.output = other

@@ -55,7 +55,7 @@ class ServerNames:
             self._give(job, suggested, own=job.output)
         return self._given.get(job.job_id, job.output)
 
-    def other_name(self, job: DownloadJob, output: str) -> str:
+    def other_name(self, job: DownloadJob, output: str, *, is_older: bool) -> str:
         """Return another path for the job's file, because a file has appeared at its path.
 
         It may block for a second, until the other run has recorded its file.
@@ -63,9 +63,11 @@ class ServerNames:
         Args:
             job: Job as it was listed.
             output: Path of the file that has appeared.
+            is_older: Whether that file is a little older than this run.
 
         Returns:
-            `output` itself if that file is the one of the same URL, by another run.
+            `output` itself if that file is the one of the same URL, by another run, or if it is
+            older and no run has recorded it.
         """
         owner = self._claims.owner(output)
         ends = time.monotonic() + _MAX_WAIT
@@ -73,7 +75,8 @@ class ServerNames:
             with COMPUTE_TURN.released():
                 self._never.wait(_WAIT)
             owner = self._claims.owner(output)
-        if job.history is not None and owner == job.history.identity:
+        identity = None if job.history is None else job.history.identity
+        if owner == identity or (owner is None and is_older):
             return output
         return self._give(job, output, own=None)
 

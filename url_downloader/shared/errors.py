@@ -57,7 +57,23 @@ class LockedError(UrlDownloaderError):
 
 
 class NameTakenError(UrlDownloaderError):
-    """Error for a file that can't be published, because another run has used its name."""
+    """Error for a file that is not published, because another run may have used its name.
+
+    Args:
+        name: Name of the existing file.
+        is_older: Whether the existing file is a little older than this run.
+    """
+
+    def __init__(self, name: str, *, is_older: bool) -> None:
+        super().__init__(name)
+        self.is_older = is_older
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _name_taken, (*self.args, self.is_older)
+
+
+def _name_taken(name: str, is_older: bool) -> NameTakenError:
+    return NameTakenError(name, is_older=is_older)
 
 
 class TransitionError(UrlDownloaderError):

@@ -29,15 +29,16 @@ class Naming(Protocol):
             suggested: Safe path component that the server suggests; None if there is none.
         """
 
-    def other_name(self, job: DownloadJob, output: str) -> str:
+    def other_name(self, job: DownloadJob, output: str, *, is_older: bool) -> str:
         """Return another path for the job's file, because a file has appeared at its path.
 
         Args:
             job: Job as it was listed.
             output: Path of the file that has appeared.
+            is_older: Whether that file is a little older than this run.
 
         Returns:
-            `output` itself if that file is the one of the same URL, by another run.
+            `output` itself if that file may be replaced.
         """
 
     def checksum(self, job: DownloadJob, output: str) -> Checksum | None:
@@ -261,7 +262,7 @@ class Disk(Protocol):
             part: Part that this disk made.
             output: Path of the file, relative to the output directory.
             version: Version of the file.
-            replaces: Whether to replace a file that has appeared since the run began.
+            replaces: Whether to replace a file that may be that of another run.
 
         Raises:
             NameTakenError: Such a file exists, and `replaces` is not set.

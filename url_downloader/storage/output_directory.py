@@ -173,7 +173,7 @@ class OutputDirectory:
             part: Part that this directory made.
             output: Path of the file, relative to the directory.
             version: Version of the file on its server.
-            replaces: Whether to replace a file that has appeared since the run began.
+            replaces: Whether to replace a file that may be that of another run.
 
         Raises:
             NameTakenError: Such a file exists, and `replaces` is not set.

@@ -17,6 +17,9 @@ from url_downloader.storage.missing_features import Feature
 from url_downloader.storage.part_file import BLOCK_SIZE, PartFile
 from url_downloader.storage.renaming import rename_new
 
+_RECORDING_TIME = 3 * 10**9
+"""Nanoseconds from the publishing of a file to its entry in the ledger, at most: usually 200 ms,
+but longer on a slow disk."""
 _COPY = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -40,7 +43,7 @@ def publish_part(
         part: Part whose bytes and metadata are complete.
         destination: Destination of the file.
         metadata: Metadata for the copy, if the part is copied.
-        replaces: Whether to replace a file that is younger than the part's folder.
+        replaces: Whether to replace a file that may be that of another run.
 
     Returns:
         Time of the file's last change, in nanoseconds since the epoch.
@@ -59,15 +62,19 @@ def publish_part(
 
 
 def _check_age(destination: Destination, since: int) -> None:
-    """Check that the existing file is older than a time, in nanoseconds since the epoch.
+    """Check that the existing file is clearly older than the run.
+
+    Args:
+        destination: Destination of the new file.
+        since: Start of the run, in nanoseconds since the epoch.
 
     Raises:
-        NameTakenError: It is not.
+        NameTakenError: It is not, so it may be a file that another run has not recorded yet.
     """
     folder, name = destination
-    status = os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False)
-    if status.st_ctime_ns > since:
-        raise NameTakenError(os.fsdecode(name))
+    changed = os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False).st_ctime_ns
+    if changed > since - _RECORDING_TIME:
+        raise NameTakenError(os.fsdecode(name), is_older=changed <= since)
 
 
 def _publish(

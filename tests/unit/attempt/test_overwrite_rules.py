@@ -276,6 +276,6 @@ def test_a_name_that_another_run_has_used(has_ledger: bool) -> None:
 class Names(ServerNames):
     """Names that do not wait for another run to record its file."""
 
-    def other_name(self, job: DownloadJob, output: str) -> str:
+    def other_name(self, job: DownloadJob, output: str, *, is_older: bool) -> str:
         """Return another path at once."""
         return self._give(job, output, own=None)

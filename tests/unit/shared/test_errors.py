@@ -18,7 +18,7 @@ EXAMPLES = [
     errors.InputError("list.txt: the list can't be read"),
     errors.OutputError("downloads: not a folder"),
     errors.TransitionError(7, JobStatus.PENDING, JobStatus.SUCCESS),
-    errors.NameTakenError("a.txt"),
+    errors.NameTakenError("a.txt", is_older=True),
     errors.LockedError("run.lock: another run holds the lock"),
     errors.TransitionError(7, None, JobStatus.RUNNING),
     errors.AttemptError(ErrorKind.DNS, "host name not resolved"),

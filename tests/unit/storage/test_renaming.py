@@ -13,7 +13,7 @@ import pytest
 from tests.support.output_directories import begun, prepared
 from url_downloader.shared.errors import NameTakenError
 from url_downloader.shared.file_facts import FileVersion
-from url_downloader.storage import renaming
+from url_downloader.storage import publishing, renaming
 from url_downloader.storage.renaming import rename_new
 
 VERSION = FileVersion(None, None)
@@ -66,20 +66,32 @@ def test_a_file_that_has_appeared(directory: Path) -> None:
     (directory / "file").write_text("of another run")
     part = begun(output)
     part.write(b"new")
-    with pytest.raises(NameTakenError):
+    with pytest.raises(NameTakenError) as caught:
         output.publish(part, "file", version=VERSION, replaces=False)
+    assert not caught.value.is_older
     assert (directory / "file").read_text() == "of another run"
     published = output.publish(part, "file", version=VERSION, replaces=True)
     assert (directory / "file").read_bytes() == b"new"
     assert published.mtime_ns == (directory / "file").stat().st_mtime_ns
 
 
-def test_a_file_that_is_older_than_the_run(directory: Path) -> None:
-    """A file that was there before the run is replaced; a new name is given as well."""
+def test_a_file_that_is_older_than_the_run(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that was there before the run is replaced; a new name is given as well.
+
+    For a file that is only a little older, that is to be asked first.
+    """
     directory.mkdir(exist_ok=True)
     (directory / "file").write_text("old")
     wait_for_a_tick(directory)
     output = prepared(directory)
+    part = begun(output)
+    with pytest.raises(NameTakenError) as caught:
+        output.publish(part, "file", version=VERSION, replaces=False)
+    assert caught.value.is_older
+    part.discard()
+    monkeypatch.setattr(publishing, "_RECORDING_TIME", 0)
     for name in ("file", "new"):
         part = begun(output)
         part.write(b"new")
