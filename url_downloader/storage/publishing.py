@@ -18,7 +18,7 @@ from url_downloader.storage.part_file import BLOCK_SIZE, PartFile
 from url_downloader.storage.renaming import rename_new
 
 _RECORDING_TIME = 3 * 10**9
-"""Nanoseconds from the publishing of a file to its entry in the ledger, at most: usually 200 ms,
+"""Nanoseconds between publishing and recording of a file, at most; usually it is 200 ms,
 but longer on a slow disk."""
 _COPY = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
