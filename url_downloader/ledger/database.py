@@ -1,7 +1,8 @@
-"""Connections to a ledger, and its creation."""
+"""Connections to a ledger, its creation, and the meaning of their errors."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from contextlib import ExitStack, closing, suppress
@@ -160,3 +161,21 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise sqlite3.OperationalError("no write-ahead log")
+
+
+def is_full(error: Exception) -> bool:
+    """Tell whether the disk is full."""
+    number = error.errno if isinstance(error, OSError) else None
+    name = getattr(error, "sqlite_errorname", "")
+    # The second one is the failure to enlarge the file with the index of the log.
+    is_sqlite = name in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
+    return is_sqlite or number in (errno.ENOSPC, errno.EDQUOT)
+
+
+def reason_of(error: Exception) -> str:
+    """Return the reason of an error for the user."""
+    if is_full(error):
+        return "the disk is full"
+    if isinstance(error, LedgerBusyError):
+        return "another run has locked it for too long"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -18,7 +18,6 @@ and the run has to end: names that left memory are known to the ledger alone.
 
 from __future__ import annotations
 
-import errno
 import logging
 import sqlite3
 import time
@@ -27,6 +26,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from url_downloader.ledger.database import is_full, reason_of
 from url_downloader.ledger.file_checks import check_file, file_id, place_of
 from url_downloader.ledger.ledger_lock import LedgerBusyError
 from url_downloader.ledger.lookups import LedgerRecords, Lookups
@@ -109,7 +109,7 @@ class Ledger:
         try:
             self._lookups = self._open_lookups(version)
         except sqlite3.DatabaseError as error:
-            if _is_full(error):
+            if is_full(error):
                 # Without its names, files of other URLs would be replaced.
                 raise InputError(
                     f"{self._shown}: the ledger can't be used: the disk is full; make room, or"
@@ -194,14 +194,22 @@ class Ledger:
             lookups.close()
         if file is None:
             return
+        try:
+            with closing(file):
+                self._record_end(file, status)
+        except (sqlite3.Error, OSError, LedgerBusyError) as error:
+            log.warning("%s: the end of the run is not recorded: %s", self._shown, error)
+
+    def _record_end(self, file: OpenFile, status: int | None) -> None:
+        """Write the numbers and the end of the run, if the ledger has it.
+
+        Raises:
+            sqlite3.Error, OSError, LedgerBusyError: The ledger can't be written.
+        """
         if file.batches.run and self._is_on:
-            try:
-                with file.transaction():
-                    file.batches.note_aggregates(self.aggregates())
-                    file.batches.end_run(self._utc_now(), status=status)
-            except (sqlite3.Error, OSError, LedgerBusyError) as error:
-                log.warning("%s: the end of the run is not recorded: %s", self._shown, error)
-        file.close()
+            with file.transaction():
+                file.batches.note_aggregates(self.aggregates())
+                file.batches.end_run(self._utc_now(), status=status)
 
     def _asked(self, question: Callable[[Lookups], Answer], default: Answer) -> Answer:
         """Return the answer of the look-ups; the default if there is no ledger.
@@ -240,7 +248,7 @@ class Ledger:
                 self._file = self._opened()
                 self._lookups = self._lookups or Lookups(self._path)
             except (sqlite3.Error, OSError, LedgerBusyError) as error:
-                if _is_full(error):
+                if is_full(error):
                     raise
                 self._switch_off(error)
                 return
@@ -268,7 +276,7 @@ class Ledger:
         self._queue.close()
         log.warning(
             "%s: no ledger can be kept there (%s), so the next run will not know this one",
-            *(self._shown, _reason(error)),
+            *(self._shown, reason_of(error)),
         )
 
     def _fail(self, error: Exception, *, doing: str = "written") -> None:
@@ -276,25 +284,7 @@ class Ledger:
         was_on, self._is_on = self._is_on, False
         self._queue.close()
         if was_on:
-            self.on_failed(f"{self._shown}: the ledger can't be {doing}: {_reason(error)}")
+            self.on_failed(f"{self._shown}: the ledger can't be {doing}: {reason_of(error)}")
 
     def _crashed(self, error: BaseException) -> None:
         self._fail(RuntimeError(type(error).__name__))
-
-
-def _is_full(error: Exception) -> bool:
-    """Tell whether the disk is full."""
-    number = error.errno if isinstance(error, OSError) else None
-    name = getattr(error, "sqlite_errorname", "")
-    # The second one is the failure to enlarge the file with the index of the log.
-    is_sqlite = name in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
-    return is_sqlite or number in (errno.ENOSPC, errno.EDQUOT)
-
-
-def _reason(error: Exception) -> str:
-    """Return the reason of an error for the user."""
-    if _is_full(error):
-        return "the disk is full"
-    if isinstance(error, LedgerBusyError):
-        return "another run has locked it for too long"
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)

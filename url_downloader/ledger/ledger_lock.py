@@ -11,6 +11,7 @@ import fcntl
 import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 LOCK_FILE = "ledger.lock"
@@ -71,14 +72,18 @@ class LedgerLock:
             raise
 
     def __exit__(self, *_: object) -> None:
-        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-        self._own.release()
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        finally:
+            self._own.release()
 
     def close(self) -> None:
         """Close the lock file; calling it again has no effect."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
-            os.close(descriptor)
+            # An error does not keep the descriptor open.
+            with suppress(OSError):
+                os.close(descriptor)
 
     def _check(self) -> None:
         """Check that the file system has locks.
