@@ -106,7 +106,8 @@ def _account(outcome: Outcome) -> Iterator[str]:
             yield f"the report can't be read: {outcome.report_fault}"
         elif missing := jobs - outcome.reported:
             yield f"not in the report: {_names(missing)}"
-    if outcome.listed is None or _complains(output, "failed.txt"):
+    complains = _complains(output, "failed.txt") or _complains(output, "--failed-out")
+    if outcome.listed is None or complains:
         return
     if missing := jobs - outcome.right - outcome.listed:
         yield f"neither there nor in the list of failed URLs: {_names(missing)}"

@@ -34,6 +34,7 @@ def said(text: str, status: int | None = 3) -> Ended:
             HALF, report_fault="cut", faulty=said(f"x ERROR w: --report: is full\n{SUMMARY}")
         ),
         replace(HALF, listed=A, faulty=said(f"x ERROR w: /d/failed.txt: is full\n{SUMMARY}")),
+        replace(HALF, listed=A, faulty=said(f"x ERROR w: --failed-out: is full\n{SUMMARY}")),
         replace(HALF, listed=A, faulty=said(f"x ERROR w: /d/urls.txt: unreadable\n{SUMMARY}")),
         replace(HALF, right=AB, listed=frozenset()),
     ],
