@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.support.cli import CliResult, run_cli
+from tests.support.cli import CliResult, RunningCli, run_cli
 from tests.support.output_folder import assert_holds, files_of
-from tests.support.scripted_server import Reply, ScriptedServer
+from tests.support.scripted_server import Hold, Reply, ScriptedServer
 from url_downloader import download
 from url_downloader.naming.filenames import with_suffix
 
@@ -248,3 +249,30 @@ def test_the_summary_says_why(directory: Directory) -> None:
         "2 names with a suffix: another URL's file of an earlier run has the plain name",
         "1 name with a suffix: another URL of the list has the plain name",
     ]
+
+
+def test_two_runs_with_the_same_basenames_at_once(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """Two runs that begin in one new directory at the same moment lose no file of the other."""
+    out, lists = tmp_path / "out", [tmp_path / "1", tmp_path / "2"]
+    every = [f"/{number}/x" for number in range(20)]
+    all_asked = threading.Event()
+    for target in every:
+        hold = Hold(all_asked, after=1)
+        server.play(target, Reply(body=target.encode(), delivery=hold))
+    for number, path in enumerate(lists):
+        path.write_text("".join(f"{server.url(target)}\n" for target in every[number::2]))
+    options = ("-d", out, "-q", "-w10")
+    with RunningCli(lists[0], *options) as one, RunningCli(lists[1], *options) as other:
+        server.wait_for_requests(len(every))
+        all_asked.set()
+        results = [one.wait(), other.wait()]
+    assert [result.status for result in results] == [0, 0], results
+    files = files_of(out)
+    assert sorted(files.values()) == sorted(map(str.encode, every))
+    # Both have recorded their files: each URL keeps its own.
+    for path in lists:
+        assert run_cli(path, "-d", out, "-q", "-c").status == 0
+    assert files_of(out) == files
+    assert len(server.requests()) == len(every)
