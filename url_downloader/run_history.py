@@ -109,14 +109,13 @@ class RunHistory:
         if self.ledger is not None:
             self.ledger.committed.append(release)
 
-    def finish(self, status: int | None) -> None:
-        """Write the rest of the ledger.
+    def finish(self, status: int | None) -> bool:
+        """Write the rest of the ledger; return whether no write has failed.
 
         Args:
             status: Exit status of the run; None if it has none.
         """
-        if self.ledger is not None:
-            self.ledger.finish(status)
+        return self.ledger is None or self.ledger.finish(status)
 
 
 @contextmanager

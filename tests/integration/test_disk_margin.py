@@ -213,6 +213,15 @@ def test_nothing_to_write(server: ScriptedServer, disk: SmallDisk) -> None:
         assert_holds(disk.path, bodies)
 
 
+def test_no_room_for_the_ledger(server: ScriptedServer, disk: SmallDisk) -> None:
+    """A full disk under the ledger is local trouble, also when all files are there."""
+    bodies = serve(server, {"file": 4 * MIB - 4 * KIB})
+    result = run_cli("-", "-d", disk.path, "--min-free=0", *QUICK, stdin=urls(server, bodies))
+    assert_local(result)
+    assert "the ledger can't be written: the disk is full" in result.stderr
+    assert files_of(disk.path) == bodies
+
+
 def test_no_margin(server: ScriptedServer, disk: SmallDisk) -> None:
     """With --min-free 0 the disk may be filled to the last byte."""
     bodies = serve(server, {"file": 4 * MIB - 64 * KIB})

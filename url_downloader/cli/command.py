@@ -23,7 +23,7 @@ from url_downloader.cli.exit_status import (
     EXIT_LOCKED,
     EXIT_OK,
     exit_status,
-    status_with_metrics,
+    status_after_write,
 )
 from url_downloader.cli.host_arguments import with_host_rules
 from url_downloader.cli.list_source import ListedJobs, open_list
@@ -90,8 +90,8 @@ def _download(
         if parser.error is not None:
             log.error("%s", parser.error)
         status = exit_status(run, parser, stopped_by=signals.stop, is_reported=is_reported)
-        status = status_with_metrics(status, is_written=metrics.finish(run, status))
-        listed.history.finish(status)
+        status = status_after_write(status, is_written=metrics.finish(run, status))
+        status = status_after_write(status, is_written=listed.history.finish(status))
         if status != EXIT_OK or not command.log.is_quiet:
             summary = closing_summary(
                 run, parser, command=command, settings=settings, is_reported=is_reported

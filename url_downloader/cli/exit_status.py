@@ -16,7 +16,7 @@ EXIT_LIMIT = 5
 EXIT_BUG = 70
 EXIT_LOCKED = 75
 _MILDER_THAN_LOCAL = frozenset({EXIT_OK, EXIT_SOME_FAILED, EXIT_ALL_FAILED, EXIT_LIMIT})
-"""Statuses that EXIT_LOCAL replaces if the metrics file can't be written."""
+"""Statuses that EXIT_LOCAL replaces if metrics file or ledger can't be written."""
 
 
 def exit_status(
@@ -48,8 +48,8 @@ def exit_status(
     return EXIT_SOME_FAILED if summary.counts[JobStatus.SUCCESS] else EXIT_ALL_FAILED
 
 
-def status_with_metrics(status: int, *, is_written: bool) -> int:
-    """Return the exit status of the process after the last write of the metrics file.
+def status_after_write(status: int, *, is_written: bool) -> int:
+    """Return the exit status of the process after the last write of a file that holds it.
 
     Args:
         status: Exit status of the run, which the file holds.

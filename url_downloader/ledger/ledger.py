@@ -79,6 +79,7 @@ class Ledger:
         self._utc_now = utc_now
         self._started = utc_now()
         self._is_on = True
+        self._has_failed = False
         self._ended_run = 0
         self._queue = RecordQueue()
         self._thread: LedgerWriter | None = None
@@ -175,13 +176,16 @@ class Ledger:
             return []
         return LedgerRecords(self._path, self.run).records(**page, failed_only=failed_only)
 
-    def finish(self, status: int | None) -> None:
+    def finish(self, status: int | None) -> bool:
         """Write the rest and the end of the run, and close the file.
 
         Calling it again has no effect.
 
         Args:
             status: Exit status of the run; None if it has none.
+
+        Returns:
+            Whether no write has failed. A ledger that can't be used writes nothing.
         """
         self._queue.close()
         if self._thread is not None:
@@ -192,13 +196,13 @@ class Ledger:
         lookups, self._lookups = self._lookups, None
         if lookups is not None:
             lookups.close()
-        if file is None:
-            return
         try:
-            with closing(file):
-                self._record_end(file, status)
+            if file is not None:
+                with closing(file):
+                    self._record_end(file, status)
         except (sqlite3.Error, OSError, LedgerBusyError) as error:
             log.warning("%s: the end of the run is not recorded: %s", self._shown, error)
+        return not self._has_failed
 
     def _record_end(self, file: OpenFile, status: int | None) -> None:
         """Write the numbers and the end of the run, if the ledger has it.
@@ -282,6 +286,7 @@ class Ledger:
     def _fail(self, error: Exception, *, doing: str = "written") -> None:
         """Report, once, that the ledger can't be read or written any more."""
         was_on, self._is_on = self._is_on, False
+        self._has_failed = True
         self._queue.close()
         if was_on:
             self.on_failed(f"{self._shown}: the ledger can't be {doing}: {reason_of(error)}")

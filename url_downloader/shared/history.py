@@ -72,9 +72,12 @@ class RunLedger(PastRecords, Protocol):
 class OpenLedger(History, RunLedger, Protocol):
     """Ledger that is open for a run."""
 
-    def finish(self, status: int | None) -> None:
+    def finish(self, status: int | None) -> bool:
         """Write the rest, and close the ledger; calling it again has no effect.
 
         Args:
             status: Exit status of the run; None if it has none.
+
+        Returns:
+            Whether no write has failed. A ledger that can't be used writes nothing.
         """
