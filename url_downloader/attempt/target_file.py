@@ -96,7 +96,9 @@ class TargetFile:
         headers = file_headers(reply)
         version = FileVersion(http_date(headers.get("last-modified", "")), headers.get("etag"))
         disk, names = self._context.disk, self._context.names
-        replaces = names is None or self._job.history is None
+        history = self._job.history
+        # The user gave the name of another URL's file to this one.
+        replaces = names is None or history is None or history.is_taken_over
         while True:
             try:
                 return disk.publish(part, self.output, version=version, replaces=replaces)
