@@ -45,7 +45,7 @@ def retry_advice(
         failed_list: Path of the failed list; None if none was written.
     """
     # A list that was written to a pipe or a device can't be read from there again.
-    if failed_list is not None and not failed_list.is_file():
+    if failed_list is not None and not _is_file(failed_list):
         failed_list = None
     line = command.command_line
     if command.reads_stdin and failed_list is None:
@@ -58,6 +58,14 @@ def retry_advice(
         is_continuing=settings.output.existing is not Existing.REPLACE,
     )
     return shown_command([*_program(line), *arguments])
+
+
+def _is_file(path: Path) -> bool:
+    """Tell whether the path is known to be a file; the disk may refuse to tell."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def retry_arguments(
