@@ -8,10 +8,10 @@ milliseconds. Names are relative to the output directory, so that it can be move
 from __future__ import annotations
 
 import enum
-import hashlib
 import sqlite3
 
 from url_downloader.naming.filenames import fold
+from url_downloader.shared.ledger_entries import near_hash
 
 APPLICATION_ID = 0x75646C67
 """Number in the header of the file, which says that it is a ledger: `udlg` in ASCII."""
@@ -102,8 +102,7 @@ def migrate(connection: sqlite3.Connection, version: int) -> None:
 
 def fold_hash(folded: str) -> int:
     """Return the hash of a folded name, as the columns `fold` have it."""
-    digest = hashlib.blake2b(folded.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, signed=True)
+    return near_hash(folded)
 
 
 def name_hash(name: str) -> int:

@@ -6,12 +6,11 @@ signature do not belong to the key. Field names are compared as the providers sp
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from url_downloader.shared.ledger_entries import UrlIdentity
+from url_downloader.shared.ledger_entries import UrlIdentity, near_hash
 from url_downloader.shared.url_parts import without_credentials
 
 _PASSWORD = r"^(https?://[^/?#@:]*):[^/?#@]*@"  # noqa: S105 - a pattern
@@ -90,9 +89,8 @@ class UrlKeys:
         """Return the identity of a URL in normal form."""
         is_plain = "?" not in url and "@" not in url and "#" not in url
         text = url if is_plain else self.key_text(url)
-        digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
         shown = without_credentials(text) if "@" in text else text
-        return UrlIdentity(int.from_bytes(digest, signed=True), shown)
+        return UrlIdentity(near_hash(text), shown)
 
     def _removed(self, found: set[str]) -> set[str]:
         """Return those names of fields with a value that do not belong to the key."""

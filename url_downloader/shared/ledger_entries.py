@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import zlib
 from typing import NamedTuple
+
+_GROUP_BITS = 24
+"""Bits of a hash that are equal for neighbours; the other 40 tell these apart."""
+_VARYING = 2
+"""Characters at the end of a name that are likely to differ between neighbours."""
 
 
 class UrlIdentity(NamedTuple):
@@ -62,3 +69,17 @@ class UrlHistory(NamedTuple):
     mark: int
     entry: LedgerEntry | None = None
     is_taken_over: bool = False
+
+
+def near_hash(text: str) -> int:
+    """Return a signed 64-bit hash of a path or URL, which is close to that of its neighbours.
+
+    Neighbours differ only in the last characters of their names, before the extension. Lists
+    mostly have them one after the other. So a batch changes few pages of an index of hashes,
+    and not one page for each row.
+    """
+    end = text.find(".", text.rfind("/") + 1)
+    group = text[: (len(text) if end < 0 else end) - _VARYING]
+    digest = hashlib.blake2b(text.encode(), digest_size=5).digest()
+    near = zlib.crc32(group.encode()) >> (32 - _GROUP_BITS)
+    return int.from_bytes(near.to_bytes(3) + digest, signed=True)
