@@ -226,7 +226,7 @@ def test_a_lock_that_is_held_for_too_long(path: Path, monkeypatch: pytest.Monkey
             run.end(*many(5 * MAX_BATCH), first=2)
             wait_until(lambda: bool(run.failures), what="the failure")
     (message,) = run.failures
-    assert "another run has locked it" in message
+    assert f"another run has locked it for too long (process {os.getpid()})" in message
     assert rows(path, "SELECT name FROM entry") == [("a",)]
 
 
@@ -239,6 +239,21 @@ def test_one_run_at_a_time_has_the_lock(tmp_path: Path) -> None:
                 pass
             with other:
                 pass
+
+
+@pytest.mark.parametrize("text", ["", "process 12\n", "process \0\n", "my list\n"])
+def test_the_holder_of_a_lock(tmp_path: Path, text: str) -> None:
+    """The message names the process that has the lock; the file of another program is kept."""
+    path = tmp_path / "lock"
+    path.write_text(text)
+    one, two = (LedgerLock(path, max_wait=0) for _ in range(2))
+    with closing(one), closing(two), one:
+        with pytest.raises(LedgerBusyError) as raised, two:
+            pass
+        is_foreign = text == "my list\n"
+        own = f"process {os.getpid()}"
+        assert str(raised.value) == ("its process is not known" if is_foreign else own)
+        assert path.read_text() == (text if is_foreign else f"{own}\n")
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EACCES, errno.EAGAIN])

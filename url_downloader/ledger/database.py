@@ -177,5 +177,5 @@ def reason_of(error: Exception) -> str:
     if is_full(error):
         return "the disk is full"
     if isinstance(error, LedgerBusyError):
-        return "another run has locked it for too long"
+        return f"another run has locked it for too long ({error})"
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -20,10 +20,14 @@ MAX_WAIT = 60.0
 """Seconds to wait for another run, which takes milliseconds for a transaction."""
 _POLL = 0.02
 """Seconds between two tries."""
+_MARK = b"process "
+"""Start of the text in a lock file, which names the run that has locked it last."""
+_MAX_TEXT = 64
+"""Bytes of a lock file that are read, at most."""
 
 
 class LedgerBusyError(Exception):
-    """Error for a lock that another run holds for too long."""
+    """Error for a lock that another run holds for too long; the message names that run."""
 
 
 class LedgerLock:
@@ -64,7 +68,7 @@ class LedgerLock:
             OSError: The file system has no locks.
         """
         if not self._own.acquire(timeout=self._max_wait):
-            raise LedgerBusyError(str(self._path))
+            raise LedgerBusyError(self._holder())
         try:
             self._lock()
         except BaseException:
@@ -106,10 +110,29 @@ class LedgerLock:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() > ends:
-                    raise LedgerBusyError(str(self._path)) from None
+                    raise LedgerBusyError(self._holder()) from None
                 self._never.wait(_POLL)
             else:
+                self._sign()
                 return
+
+    def _sign(self) -> None:
+        """Name this process in the lock file, unless that is the file of another program."""
+        text = b"%s%d\n" % (_MARK, os.getpid())
+        # A full disk does not keep a run from the lock.
+        with suppress(OSError):
+            before = os.pread(self._descriptor, _MAX_TEXT, 0)
+            if before != text and before.startswith(_MARK[: len(before)]):
+                os.ftruncate(self._descriptor, 0)
+                os.pwrite(self._descriptor, text, 0)
+
+    def _holder(self) -> str:
+        """Return the run that holds the lock, for the message."""
+        with suppress(OSError):
+            text = os.pread(self._descriptor, _MAX_TEXT, 0)
+            if text.startswith(_MARK) and text[len(_MARK) :].strip().isdigit():
+                return text.decode("ascii").strip()
+        return "its process is not known"
 
 
 def _check_new_file(beside: Path) -> None:
