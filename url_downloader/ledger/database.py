@@ -112,9 +112,9 @@ def open_reader(path: Path) -> sqlite3.Connection:
     connection = _connect(path, mode="ro")
     try:
         connection.execute("SELECT 1 FROM entry LIMIT 1").fetchone()
-    except sqlite3.OperationalError:
+    except sqlite3.Error as error:
         connection.close()
-        if has_log(path):
+        if has_log(path) or not isinstance(error, sqlite3.OperationalError):
             raise
         # Without a log the file can't change while nobody can write the directory.
         connection = _connect(path, mode="ro&immutable=1")
