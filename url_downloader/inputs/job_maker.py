@@ -130,6 +130,9 @@ class JobMaker:
             past = next((each for each in url.entries if each.name == name), past)
         if past.run == url.run or entry.output not in (None, past.name):
             return None
+        if self._claims.is_claimed(fold(past.name)):
+            # An `out=` before it in the list has handed the name on.
+            return None
         checksum = entry.checksum or self._rules.checksums.get(past.name)
         return past if self._passing.passes(past, checksum) else None
 

@@ -302,6 +302,13 @@ def test_continue_with_a_checksum(digest: str, *, is_passed: bool, is_listed: bo
     assert isinstance(item, PassedOver) is is_passed
 
 
+def test_continue_after_a_name_was_handed_on() -> None:
+    """A complete file is not passed over if an `out=` before it gives its name to another URL."""
+    listing = Listing(Rules(passes_complete=True))
+    complete(listing)
+    assert listing.names(X2, " out=x", X1) == ["x", suffixed(X1)]
+
+
 def test_retry_failed_passes_successes() -> None:
     """With --retry-failed a URL that succeeded is passed over, even if its file is gone."""
     listing = Listing(Rules(passes_successes=True))
