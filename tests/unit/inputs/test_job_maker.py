@@ -303,7 +303,7 @@ def test_continue_with_a_checksum(digest: str, *, is_passed: bool, is_listed: bo
 
 
 def test_continue_after_a_name_was_handed_on() -> None:
-    """A complete file is not passed over if an `out=` before it gives its name to another URL."""
+    """A complete file is not passed over if an `out=` before it has handed its name on."""
     listing = Listing(Rules(passes_complete=True))
     complete(listing)
     assert listing.names(X2, " out=x", X1) == ["x", suffixed(X1)]
