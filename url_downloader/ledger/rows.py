@@ -107,18 +107,18 @@ def row_of(record: JobRecord, history: UrlHistory, *, run: int, folded: str) -> 
     source, is_failed = result.source or _NO_SOURCE, record.status is JobStatus.FAILED
     key, url = history.identity
     queued, began = round(record.created_at * 1000), record.started_at
-    ended = record.created_at if record.finished_at is None else record.finished_at
+    ended = queued if record.finished_at is None else round(record.finished_at * 1000)
     state = _FAILED if is_failed else _STATES[result.outcome]
     cause = result.cause if is_failed else None
     modified = None if source.modified is None else int(source.modified)
     digest = _packed_digest(source.digests) if source.digests else None
     values = (
         *(None, key, fold_hash(folded), url, result.output or job.output),
-        *(state, cause, record.attempts, round(ended * 1000)),
+        *(state, cause, record.attempts, ended),
         *(None if result.mtime_ns is None else result.size, result.mtime_ns),
         *(modified, source.etag, digest),
         *(run, job.job_id, history.mark, result.http_status, record.excused),
-        *(queued, None if began is None else round(began * 1000) - queued),
+        *(ended - queued, None if began is None else round(began * 1000) - queued),
         *(round(record.worked * 1000), result.received, result.message or None),
     )
     return Row._make(values)
@@ -147,7 +147,7 @@ def with_old_facts(row: Row, old: OldRow) -> Row:
 
 def record_of(row: Row) -> JobRecord:
     """Return the record of a job, without the headers, limits and login of the job."""
-    queued = row.queued / 1000
+    queued = (row.ended - row.queued) / 1000
     job = DownloadJob(row.job, row.url, row.name, 0)
     return JobRecord(
         job=job,

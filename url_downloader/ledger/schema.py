@@ -1,8 +1,10 @@
 """The schema of the ledger, its version, and the migrations from each earlier version.
 
-Times are whole numbers since the epoch: `ended` and `queued` in milliseconds, `mtime` in
-nanoseconds, `modified` in seconds. `started` is in milliseconds after `queued`, `worked` in
-milliseconds. Names are relative to the output directory, so that it can be moved.
+Times are whole numbers since the epoch: `ended` in milliseconds, `mtime` in nanoseconds,
+`modified` in seconds. `queued` is the time from the registration to the end of a job, `started`
+that from the registration to its first attempt, and `worked` that in attempts, in milliseconds:
+small numbers take few bytes. Names are relative to the output directory, so that it can be
+moved.
 """
 
 from __future__ import annotations

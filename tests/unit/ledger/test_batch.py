@@ -270,6 +270,29 @@ def test_the_clock_is_set_back(path: Path) -> None:
     assert (entry(path, A).run, entry(path, A).is_success) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("created_at", "started_at", "finished_at"),
+    [
+        (1.7e9, 1.7e9 + 0.25, 1.7e9 + 2.5),
+        # The clock was set back during the job.
+        (1.7e9, 1.7e9 - 3600, 1.7e9 - 3599.5),
+        # A job that was given up without an attempt.
+        (1.7e9, None, 1.7e9 + 86400),
+    ],
+)
+def test_times_come_back(
+    path: Path, created_at: float, started_at: float | None, finished_at: float
+) -> None:
+    """The record of an ended job has its times, to the millisecond."""
+    record = success("a")._replace(created_at=created_at, worked=0.125)
+    record_run(path, [record._replace(started_at=started_at, finished_at=finished_at)])
+    with opened(path) as ledger:
+        found = ledger.record(1, 1)
+    assert found
+    assert (found.created_at, found.finished_at) == (created_at, finished_at)
+    assert (found.started_at, found.worked) == (started_at, 0.125)
+
+
 @pytest.mark.parametrize("name", ["/etc/passwd", "../a", "a/../../b", "", ".", "a//b", "a\0b"])
 def test_a_name_that_leads_elsewhere(path: Path, name: str) -> None:
     """A name that was edited to lead out of the output directory is unknown."""
