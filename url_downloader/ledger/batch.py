@@ -182,10 +182,13 @@ class BatchWriter:
             if len(self._folders) > MAX_FOLDERS:
                 self._folders.clear()
             self._folders |= new
-            self._connection.executemany(
-                "INSERT OR IGNORE INTO folder VALUES (?, ?)",
-                [(name_hash(each), each) for each in new],
-            )
+            # One statement for many rows, as for entries.
+            for part in _parts([(name_hash(each), each) for each in new]):
+                marks = ",".join(["(?,?)"] * len(part))
+                self._connection.execute(
+                    f"INSERT OR IGNORE INTO folder VALUES {marks}",  # noqa: S608 - marks
+                    [*itertools.chain.from_iterable(part)],
+                )
 
 
 MAX_FOLDERS = 10_000

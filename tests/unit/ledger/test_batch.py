@@ -246,6 +246,15 @@ def test_folders_of_files_are_known(path: Path) -> None:
         assert ledger.folders(asked) == {"sub": "Sub", "sub/deep": "Sub/deep"}
 
 
+def test_many_folders(path: Path) -> None:
+    """Each file of a batch may have a folder of its own, and each of them is known."""
+    record_run(path, [success(f"d{number}/a") for number in range(499)])
+    record_run(path, [success(f"d{number}/b") for number in range(500)])
+    folders = {f"d{number}" for number in range(500)}
+    with opened(path) as ledger:
+        assert ledger.folders(folders) == {each: each for each in folders}
+
+
 def test_equal_hashes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """URLs and names whose hashes are equal by chance are told apart by their texts."""
     monkeypatch.setattr(rows, "fold_hash", lambda _: 7)
