@@ -256,19 +256,21 @@ def test_the_holder_of_a_lock(tmp_path: Path, text: str) -> None:
         assert path.read_text() == (text if is_foreign else f"{own}\n")
 
 
+@pytest.mark.parametrize("call", ["flock", "lockf"])
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EACCES, errno.EAGAIN])
 def test_a_place_without_locks(
     path: Path,
     number: int,
+    call: str,
     monkeypatch: pytest.MonkeyPatch,
     package_log: pytest.LogCaptureFixture,
 ) -> None:
-    """Without locks, one warning says so, and the run goes on as if without a ledger."""
+    """Without locks, ours or SQLite's, one warning says so, and the run goes on without."""
 
     def refuse(*_: object) -> NoReturn:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, call, refuse)
     with running(path) as run:
         run.end(*many(3 * MAX_BATCH))
     warnings = [each for each in package_log.records if each.levelno >= logging.WARNING]

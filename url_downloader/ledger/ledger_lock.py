@@ -96,12 +96,10 @@ class LedgerLock:
             OSError: It has none.
         """
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _try_locks(self._descriptor)
         except BlockingIOError:
             # Perhaps another run holds the lock. No other run can hold one on a new file.
             _check_new_file(self._path)
-        else:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def _lock(self) -> None:
         ends = time.monotonic() + self._max_wait
@@ -146,6 +144,20 @@ def _check_new_file(beside: Path) -> None:
     descriptor = os.open(path, flags, 0o600)
     try:
         path.unlink()
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _try_locks(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _try_locks(descriptor: int) -> None:
+    """Take and release both kinds of locks: that of this module, and that of SQLite.
+
+    SQLite takes each refusal of the system for a lock of another program, and waits.
+
+    Raises:
+        OSError: The file system has no such lock, or another run holds it.
+    """
+    # One after the other: on NFS, one kind excludes the other.
+    for lock in (fcntl.lockf, fcntl.flock):
+        lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(descriptor, fcntl.LOCK_UN)
