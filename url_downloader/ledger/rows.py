@@ -119,9 +119,15 @@ def row_of(record: JobRecord, history: UrlHistory, *, run: int, folded: str) -> 
         *(modified, source.etag, digest),
         *(run, job.job_id, history.mark, result.http_status, record.excused),
         *(ended - queued, None if began is None else round(began * 1000) - queued),
-        *(round(record.worked * 1000), result.received, result.message or None),
+        *(round(record.worked * 1000), result.received, _shown_text(result.message)),
     )
     return Row._make(values)
+
+
+def _shown_text(message: str) -> str | None:
+    """Return the message with escapes for the bytes of a path that are no UTF-8; None if ''."""
+    # SQLite has no text for them.
+    return message.encode("utf-8", "backslashreplace").decode() or None
 
 
 def with_old_facts(row: Row, old: OldRow) -> Row:

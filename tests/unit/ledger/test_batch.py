@@ -302,6 +302,12 @@ def test_times_come_back(
     assert (found.started_at, found.worked) == (started_at, 0.125)
 
 
+def test_a_message_that_is_no_utf_8(path: Path) -> None:
+    """Bytes of a folder's name in the message of a failure are escaped."""
+    record_run(path, [failure("a", message="d\udcff/a: Is a directory"), failure("é")])
+    assert column(path, "message") == ["d\\udcff/a: Is a directory", "HTTP 404 Not Found"]
+
+
 @pytest.mark.parametrize("name", ["/etc/passwd", "../a", "a/../../b", "", ".", "a//b", "a\0b"])
 def test_a_name_that_leads_elsewhere(path: Path, name: str) -> None:
     """A name that was edited to lead out of the output directory is unknown."""
