@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import CliResult, RunningCli, run_cli
+from tests.support.output_folder import HIDDEN
 from tests.support.proxies import http_proxy, socks_proxy
 from tests.support.replies import Raw, Reply
 from tests.support.scripted_server import ScriptedServer
@@ -113,6 +114,9 @@ TROUBLES = {
     "redirect-login-cut": Trouble(
         url="http://127.0.0.1:{port}/redirect-login-cut", words="redirect to an unusable URL"
     ),
+    "redirect-signature": Trouble(
+        url="http://127.0.0.1:{port}/redirect-signature", words="redirect to an unusable URL"
+    ),
     "cookies-themselves": Trouble(
         options=("--cookies", f"session={SECRET}"), status=3, words="--cookies: the cookies"
     ),
@@ -142,6 +146,8 @@ def site(server: ScriptedServer) -> ScriptedServer:
     server.play("/redirect-host", Reply(status=302, headers={"Location": long_host}))
     cut_login = f"http://u:a/{SECRET}@h/"
     server.play("/redirect-login-cut", Reply(status=302, headers={"Location": cut_login}))
+    signed = f"https://a b/c?X-Amz-Signature={SECRET}"
+    server.play("/redirect-signature", Reply(status=302, headers={"Location": signed}))
     absurd = f"a={SECRET}; Max-Age={'9' * 5000}; Expires=Fri, 01 Jan 99999999 00:00:00 GMT"
     server.play("/set-cookie", Reply(body=b"x", headers={"Set-Cookie": absurd}))
     cut = f"HTTP/1.1 200 OK\r\nSet-Cookie: a={SECRET}\0\r\n\r\n".encode()
@@ -151,7 +157,7 @@ def site(server: ScriptedServer) -> ScriptedServer:
 
 @pytest.mark.parametrize("name", TROUBLES)
 def test_no_secret_is_shown(site: ScriptedServer, tmp_path: Path, name: str) -> None:
-    """Neither the screen with -v nor log, report and lock have a secret."""
+    """Neither the screen with -v nor log, report, lock and ledger have a secret."""
     trouble = TROUBLES[name]
 
     def filled(text: str) -> str:
@@ -194,6 +200,8 @@ def run_logged(tmp_path: Path, *options: str, env: dict[str, str]) -> CliResult:
     for written in ("log-file", "report", "lock"):
         if (tmp_path / written).exists():
             said[written] = (tmp_path / written).read_text("utf-8", "replace")
+    for path in (tmp_path / "out" / HIDDEN).glob("*"):
+        said[path.name] = path.read_text("utf-8", "replace")
     assert {place for place, text in said.items() if SECRET in text} == set(), result
     assert "Warning" not in said["screen"]
     return result

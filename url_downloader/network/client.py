@@ -220,6 +220,7 @@ def _redirect_target(reply: HttpReply) -> str:
     text = location.encode("latin-1").decode("utf-8", "surrogateescape")
     target = resolve(reply.url, text)
     if target is None:
-        shown = printable(without_secrets(text)[:200])
+        # Without the query, which may have a signature: the ledger keeps the message.
+        shown = printable(without_secrets(text.partition("?")[0])[:200])
         raise AttemptError(ErrorKind.REDIRECT, f"redirect to an unusable URL: {shown}")
     return target
