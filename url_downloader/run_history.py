@@ -8,6 +8,7 @@ rest.
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,6 +32,8 @@ from url_downloader.shared.models import JobRecord
 from url_downloader.shared.run_controls import RunContext, RunControls
 from url_downloader.storage.output_directory import PARTS_FOLDER
 from url_downloader.storage.recorded_files import RecordedFiles
+
+log = logging.getLogger(__package__)
 
 LEDGER_FILE = "ledger.db"
 """Name of the ledger in the hidden folder of the output directory."""
@@ -135,8 +138,12 @@ def opened_history(settings: Settings, facts: ListFacts) -> Iterator[RunHistory]
 def _opened_ledger(settings: Settings) -> OpenLedger | None:
     if not settings.ledger.uses_ledger:
         return None
-    # Imported here: the import of SQLite takes milliseconds.
-    from url_downloader.ledger.ledger import Ledger  # noqa: PLC0415
+    # Imported here: the import of SQLite takes milliseconds, and some Pythons lack it.
+    try:
+        from url_downloader.ledger.ledger import Ledger  # noqa: PLC0415
+    except ImportError as error:
+        log.warning("no ledger is kept, because this Python has no SQLite: %s", error)
+        return None
 
     path = ledger_path(settings)
     ledger = Ledger(

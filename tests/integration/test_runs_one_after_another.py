@@ -11,6 +11,7 @@ import pytest
 from tests.support.cli import CliResult, RunningCli, run_cli
 from tests.support.output_folder import assert_holds, files_of
 from tests.support.scripted_server import Hold, Reply, ScriptedServer
+from tests.support.without import without
 from url_downloader import download
 from url_downloader.naming.filenames import with_suffix
 
@@ -276,3 +277,14 @@ def test_two_runs_with_the_same_basenames_at_once(
         assert run_cli(path, "-d", out, "-q", "-c").status == 0
     assert files_of(out) == files
     assert len(server.requests()) == len(every)
+
+
+def test_a_python_without_sqlite(server: ScriptedServer, tmp_path: Path) -> None:
+    """Without SQLite one warning says that nothing is remembered, and the run goes on."""
+    server.play("/a", Reply(body=b"a"))
+    program = without("sqlite3", "_sqlite3")
+    url = server.url("/a").encode()
+    result = run_cli("-", "-d", tmp_path / "out", program=program, stdin=url)
+    assert result.status == 0, result
+    assert result.stderr.count("no ledger is kept") == 1
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]
