@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 
 from url_downloader.shared import ports
 from url_downloader.shared.errors import NameTakenError
-from url_downloader.shared.file_facts import FileVersion, PublishedFile, SavedPart
+from url_downloader.shared.file_facts import (
+    RECORDING_TIME,
+    FileAge,
+    FileVersion,
+    PublishedFile,
+    SavedPart,
+)
 from url_downloader.shared.models import DownloadJob
 from url_downloader.shared.ports import Chunk
 
@@ -15,6 +21,10 @@ MTIME_NS = 1_700_000_000_000_000_000
 """Time of all files, in nanoseconds since the epoch."""
 WORTH_KEEPING = 8
 """Bytes; smallest size of a part that is kept for a later attempt."""
+
+
+YOUNG = FileAge(seconds=RECORDING_TIME, is_older=False)
+"""Age of a file that has appeared since the run began, and that no run will record now."""
 
 
 @dataclass
@@ -84,6 +94,7 @@ class FakeFile:
         modified: Time of its last change, in seconds since the epoch.
         etag: Entity tag that is stored with it; None if there is none.
         mtime_ns: Time of its last change, in nanoseconds since the epoch.
+        age: Age of the file, if it may be that of another run.
     """
 
     data: bytes
@@ -91,6 +102,7 @@ class FakeFile:
     modified: float = 1_700_000_000.0
     etag: str | None = None
     mtime_ns: int = MTIME_NS
+    age: FileAge | None = None
 
     @property
     def size(self) -> int:
@@ -152,7 +164,7 @@ class FakeDisk:
         assert isinstance(part, FakePart)
         self.note("publish")
         if output in self.appeared and not replaces:
-            raise NameTakenError(output, is_older=False)
+            raise NameTakenError(output, YOUNG)
         part.close(is_kept=False)
         self.published[output] = bytes(part.data)
         return PublishedFile(f"dir/{output}", MTIME_NS)

@@ -73,9 +73,8 @@ class Downloader:
         self._context.transport.close()
 
     def _skipped_result(self, job: DownloadJob) -> JobResult | None:
-        return self._overwrite_rules.skipped_result(
-            job.output, self._context.checksum(job, job.output)
-        )
+        checksum = self._context.checksum(job, job.output)
+        return self._overwrite_rules.skipped_result(job, job.output, checksum=checksum)
 
     def _file_to_compare(self, job: DownloadJob) -> ExistingFile | None:
         return self._overwrite_rules.file_to_compare(

@@ -20,7 +20,7 @@ from url_downloader.shared.models import (
     Outcome,
     SourceFacts,
 )
-from url_downloader.shared.ports import Disk, ExistingFile, Fields, Reply
+from url_downloader.shared.ports import Disk, ExistingFile, Fields, Naming, Reply
 
 
 class OverwriteRules:
@@ -29,35 +29,37 @@ class OverwriteRules:
     Args:
         disk: Output directory.
         rule: Rule that the user has chosen.
+        names: Names that change during a run; None if no name can change.
 
     Threads: one.
     """
 
-    def __init__(self, disk: Disk, rule: Existing) -> None:
+    def __init__(self, disk: Disk, rule: Existing, *, names: Naming | None) -> None:
         self._disk = disk
         self._rule = rule
+        self._names = names
 
-    def skipped_result(self, output: str, checksum: Checksum | None) -> JobResult | None:
+    def skipped_result(
+        self, job: DownloadJob, output: str, *, checksum: Checksum | None
+    ) -> JobResult | None:
         """Return the result of a job that is skipped because of its existing file; else None.
 
         With `-nc` any file is kept; with `-c` a file that has its checksum.
 
         Args:
+            job: Job of the file.
             output: Path of the file, relative to the output directory.
             checksum: Checksum that the file must have, if known.
 
         Raises:
             AttemptError: The file must be kept but fails its checksum, or it can't be read.
         """
-        if self._rule is Existing.CONTINUE and checksum is None:
+        is_continued = self._rule is Existing.CONTINUE and checksum is not None
+        if not is_continued and self._rule is not Existing.SKIP:
             return None
-        if self._rule not in (Existing.SKIP, Existing.CONTINUE):
-            return None
-        existing = self._disk.existing(output)
-        if existing is None:
-            return None
-        mismatch = _mismatch(existing, checksum)
-        if mismatch is not None and self._rule is Existing.CONTINUE:
+        existing = self._existing(job, output)
+        mismatch = None if existing is None else _mismatch(existing, checksum)
+        if existing is None or (is_continued and mismatch is not None):
             return None
         if mismatch is not None:
             message = (
@@ -88,7 +90,7 @@ class OverwriteRules:
         """
         if self._rule is not Existing.CONTINUE or _is_taken_over(job):
             return None
-        existing = self._disk.existing(output)
+        existing = self._existing(job, output)
         length = None if is_encoded(reply.headers) else reply.length
         if existing is None or existing.size < (1 if length is None else length):
             return None
@@ -112,12 +114,21 @@ class OverwriteRules:
         """
         if self._rule is not Existing.COMPARE or _is_taken_over(job):
             return None
-        existing = self._disk.existing(job.output)
+        existing = self._existing(job, job.output)
         if existing is None or _mismatch(existing, checksum) is not None:
             return None
         entry = _entry(job)
         is_other_size = entry is not None and entry.size not in (None, existing.size)
         return None if is_other_size else existing
+
+    def _existing(self, job: DownloadJob, output: str) -> ExistingFile | None:
+        """Return the existing file; None if there is none, or another run's for another URL."""
+        existing = self._disk.existing(output)
+        if existing is None or existing.age is None or self._names is None:
+            return existing
+        if job.history is None or job.history.is_taken_over:
+            return existing
+        return None if self._names.is_others(job, output, age=existing.age) else existing
 
 
 def conditions(job: DownloadJob, existing: ExistingFile | None) -> Fields:

@@ -59,7 +59,8 @@ class TargetFile:
         Raises:
             AttemptError: The file must be kept but fails its checksum, or it can't be read.
         """
-        return self._context.overwrite_rules.skipped_result(self.output, self.checksum)
+        rules = self._context.overwrite_rules
+        return rules.skipped_result(self._job, self.output, checksum=self.checksum)
 
     def kept_result(self, reply: Reply) -> JobResult | None:
         """Return the result if the reply shows that the existing file is kept; else None.
@@ -104,6 +105,6 @@ class TargetFile:
                 return disk.publish(part, self.output, version=version, replaces=replaces)
             except NameTakenError as error:
                 assert names is not None
-                other = names.other_name(self._job, self.output, is_older=error.is_older)
-                replaces = other == self.output
-                self.output = other
+                replaces = not names.is_others(self._job, self.output, age=error.age)
+                if not replaces:
+                    self.output = names.other_name(self._job, self.output)

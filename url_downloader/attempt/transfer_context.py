@@ -53,7 +53,7 @@ class TransferContext:
     @property
     def overwrite_rules(self) -> OverwriteRules:
         """Return the rules for files that already exist."""
-        return OverwriteRules(self.disk, self.existing)
+        return OverwriteRules(self.disk, self.existing, names=self.names)
 
     def decoder(self, reply: Reply, job: DownloadJob, *, output: str) -> Decoder | None:
         """Return the decoder for the body of a reply; None if the body has no coding.

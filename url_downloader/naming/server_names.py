@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from url_downloader.naming.name_claims import UNKNOWN, NameClaims
 from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.errors import AttemptError, InputError
+from url_downloader.shared.file_facts import RECORDING_TIME, FileAge
 from url_downloader.shared.job_options import Checksum
 from url_downloader.shared.models import DownloadJob, ErrorKind
 
@@ -55,30 +56,35 @@ class ServerNames:
             self._give(job, suggested, own=job.output)
         return self._given.get(job.job_id, job.output)
 
-    def other_name(self, job: DownloadJob, output: str, *, is_older: bool) -> str:
-        """Return another path for the job's file, because a file has appeared at its path.
+    def is_others(self, job: DownloadJob, output: str, *, age: FileAge) -> bool:
+        """Tell whether the recent file with this path is another URL's, by another run.
 
-        It may block for a second, until the other run has recorded its file.
+        It may block for a second, until the other run has recorded the file.
 
         Args:
             job: Job as it was listed.
-            output: Path of the file that has appeared.
-            is_older: Whether that file is a little older than this run.
+            output: Path of the file.
+            age: Age of the file.
 
         Returns:
-            `output` itself if that file is the one of the same URL, by another run, or if it is
-            older and no run has recorded it.
+            False for a file of the same URL, and for an older one that no run has recorded.
         """
         owner = self._claims.owner(output)
-        ends = time.monotonic() + _MAX_WAIT
+        ends = time.monotonic() + min(_MAX_WAIT, RECORDING_TIME - age.seconds)
         while owner is None and time.monotonic() < ends:
             with COMPUTE_TURN.released():
                 self._never.wait(_WAIT)
             owner = self._claims.owner(output)
         identity = None if job.history is None else job.history.identity
-        if owner == identity or (owner is None and is_older):
-            return output
-        return self._give(job, output, own=None)
+        return not age.is_older if owner is None else owner != identity
+
+    def other_name(self, job: DownloadJob, output: str) -> str:
+        """Return another path for the job's file, because another URL's file has this one.
+
+        All attempts of the job get the same path, unless another URL's file has that, too.
+        """
+        given = self._given.get(job.job_id)
+        return self._give(job, output, own=None if given == output else given)
 
     def release(self, job: DownloadJob) -> None:
         """Forget the name that a server gave to the job, because the ledger has it now."""

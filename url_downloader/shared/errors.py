@@ -9,6 +9,7 @@ import errno
 from dataclasses import dataclass
 
 from url_downloader.shared.contact import Trouble
+from url_downloader.shared.file_facts import FileAge
 from url_downloader.shared.models import ErrorKind, JobStatus
 
 NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
@@ -61,19 +62,15 @@ class NameTakenError(UrlDownloaderError):
 
     Args:
         name: Name of the existing file.
-        is_older: Whether the existing file is a little older than this run.
+        age: Age of the existing file.
     """
 
-    def __init__(self, name: str, *, is_older: bool) -> None:
-        super().__init__(name)
-        self.is_older = is_older
+    def __init__(self, name: str, age: FileAge) -> None:
+        super().__init__(name, age)
+        self.age = age
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return _name_taken, (*self.args, self.is_older)
-
-
-def _name_taken(name: str, is_older: bool) -> NameTakenError:
-    return NameTakenError(name, is_older=is_older)
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class TransitionError(UrlDownloaderError):

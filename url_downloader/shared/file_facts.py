@@ -7,6 +7,10 @@ from typing import NamedTuple
 _SECOND = 10**9
 """Nanoseconds."""
 
+RECORDING_TIME = 3.0
+"""Seconds between publishing and recording of a file, at most; usually it is 0.2, but longer on
+a slow disk."""
+
 FileState = tuple[int, int]
 """Size of a file in bytes, and the time of its last change in nanoseconds since the epoch."""
 
@@ -35,6 +39,18 @@ class FileVersion(NamedTuple):
 
     modified: float | None
     etag: str | None
+
+
+class FileAge(NamedTuple):
+    """Age of a file that another run may have published, and not recorded yet.
+
+    Args:
+        seconds: Seconds since its last change.
+        is_older: Whether it is a little older than this run.
+    """
+
+    seconds: float
+    is_older: bool
 
 
 class PublishedFile(NamedTuple):

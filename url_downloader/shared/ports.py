@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
-from url_downloader.shared.file_facts import FileVersion, PublishedFile, SavedPart
+from url_downloader.shared.file_facts import FileAge, FileVersion, PublishedFile, SavedPart
 from url_downloader.shared.job_options import AttemptLimits, Checksum
 from url_downloader.shared.models import DownloadJob
 
@@ -29,17 +29,17 @@ class Naming(Protocol):
             suggested: Safe path component that the server suggests; None if there is none.
         """
 
-    def other_name(self, job: DownloadJob, output: str, *, is_older: bool) -> str:
-        """Return another path for the job's file, because a file has appeared at its path.
+    def is_others(self, job: DownloadJob, output: str, *, age: FileAge) -> bool:
+        """Tell whether the recent file with this path is another URL's, by another run.
 
         Args:
             job: Job as it was listed.
-            output: Path of the file that has appeared.
-            is_older: Whether that file is a little older than this run.
-
-        Returns:
-            `output` itself if that file may be replaced.
+            output: Path of the file.
+            age: Age of the file.
         """
+
+    def other_name(self, job: DownloadJob, output: str) -> str:
+        """Return another path for the job's file, because another URL's file has this one."""
 
     def checksum(self, job: DownloadJob, output: str) -> Checksum | None:
         """Return the checksum of the job, or else the one for `output`; None without either."""
@@ -230,6 +230,10 @@ class ExistingFile(Protocol):
 
     @property
     def etag(self) -> str | None: ...
+    @property
+    def age(self) -> FileAge | None:
+        """Return the age of the file, if it may be that of another run; None otherwise."""
+
     def read_into(self, update: Callable[[bytes], None]) -> None:
         """Call `update` with all bytes of the file, in order."""
 

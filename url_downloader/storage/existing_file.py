@@ -7,7 +7,9 @@ import stat
 from collections.abc import Callable
 from typing import NamedTuple
 
+from url_downloader.shared.file_facts import FileAge
 from url_downloader.storage.disk_errors import DiskErrorConverter
+from url_downloader.storage.file_age import RunStart
 from url_downloader.storage.file_metadata import saved_etag
 from url_downloader.storage.folder import Folder
 from url_downloader.storage.part_file import BLOCK_SIZE
@@ -27,6 +29,7 @@ class FileOnDisk(NamedTuple):
         modified: Time of the last change, in seconds since the epoch.
         mtime_ns: The same time in nanoseconds.
         etag: Entity tag of the reply that the file came with; None if unknown or out of date.
+        age: Age of the file, if it is recent.
     """
 
     path: str
@@ -36,6 +39,7 @@ class FileOnDisk(NamedTuple):
     modified: float
     mtime_ns: int
     etag: str | None
+    age: FileAge | None
 
     def read_into(self, update: Callable[[bytes], None]) -> None:
         """Call `update` with all bytes of the file, in order.
@@ -52,7 +56,9 @@ class FileOnDisk(NamedTuple):
                 os.close(descriptor)
 
 
-def find_file(folder: Folder, name: bytes, *, path: str, wants_etag: bool) -> FileOnDisk | None:
+def find_file(
+    folder: Folder, name: bytes, *, path: str, wants_etag: bool, run: RunStart
+) -> FileOnDisk | None:
     """Return the regular file of this name; None if something else has the name.
 
     Links are not followed.
@@ -62,6 +68,7 @@ def find_file(folder: Folder, name: bytes, *, path: str, wants_etag: bool) -> Fi
         name: Name in the folder.
         path: Path of the file, for messages and results.
         wants_etag: Whether to read the file's entity tag.
+        run: Start of the run.
 
     Raises:
         OSError: Nothing has the name, or the system refuses.
@@ -77,6 +84,7 @@ def find_file(folder: Folder, name: bytes, *, path: str, wants_etag: bool) -> Fi
         modified=status.st_mtime,
         mtime_ns=status.st_mtime_ns,
         etag=_etag(folder, name) if wants_etag else None,
+        age=run.age(status.st_ctime_ns),
     )
 
 

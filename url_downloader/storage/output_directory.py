@@ -245,9 +245,10 @@ class OutputDirectory:
     def _find_existing(self, output: str) -> FileOnDisk | None:
         folder_path, _, name = output.encode().rpartition(b"/")
         is_compared = self._settings.existing is Existing.COMPARE
+        opened, path = self._require_open(), self._path(output)
         try:
-            folder = self._require_open().tree.folder(folder_path)
-            return find_file(folder, name, path=self._path(output), wants_etag=is_compared)
+            folder, run = opened.tree.folder(folder_path), opened.parts.opened
+            return find_file(folder, name, path=path, wants_etag=is_compared, run=run)
         except OSError as error:
             if error.errno in _NO_SUCH_FILE:
                 return None

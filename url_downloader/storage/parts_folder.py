@@ -11,9 +11,11 @@ import fcntl
 import itertools
 import os
 import stat
+import time
 from contextlib import suppress
 
 from url_downloader.shared.errors import OutputError
+from url_downloader.storage.file_age import RunStart
 from url_downloader.storage.folder import NOT_A_FOLDER, Folder, open_subfolder
 from url_downloader.storage.missing_features import Feature, MissingFeatures
 from url_downloader.storage.part_note import draft_name, is_note, is_part_file, note_name
@@ -40,8 +42,7 @@ class PartsFolder:
         path: Path of the folder, for messages.
         missing_features: Warnings about the file system.
         has_notes: Whether there may be a part with a note, which can be resumed.
-        opened_at_ns: Time when the folder was opened, by the clock of its file system, in
-            nanoseconds since the epoch.
+        opened: Time when the folder was opened, which is the start of the run.
 
     Raises:
         OutputError: A link or a file has the folder's name, or the folder belongs to another
@@ -56,7 +57,7 @@ class PartsFolder:
     ) -> None:
         self.path = path
         self.missing_features = missing_features
-        self.opened_at_ns = 0
+        self.opened = RunStart(0, 0.0)
         self._token = os.urandom(4).hex()
         self._numbers = itertools.count()
         with suppress(FileExistsError):
@@ -241,7 +242,7 @@ class PartsFolder:
             # Network file systems may assign all files to one user.
             new = self._status_of_new_file()
             trusted.add(new.st_uid)
-            self.opened_at_ns = new.st_ctime_ns
+            self.opened = RunStart(new.st_ctime_ns, time.monotonic())
         except PermissionError:
             if owner in trusted:
                 raise

@@ -11,15 +11,13 @@ from typing import NamedTuple
 from url_downloader.shared.compute_turn import COMPUTE_TURN
 from url_downloader.shared.descriptors import write_all
 from url_downloader.shared.errors import NameTakenError
+from url_downloader.storage.file_age import RunStart
 from url_downloader.storage.file_metadata import FileMetadata
 from url_downloader.storage.folder import Folder
 from url_downloader.storage.missing_features import Feature
 from url_downloader.storage.part_file import BLOCK_SIZE, PartFile
 from url_downloader.storage.renaming import rename_new
 
-_RECORDING_TIME = 3 * 10**9
-"""Nanoseconds between publishing and recording of a file, at most; usually it is 200 ms,
-but longer on a slow disk."""
 _COPY = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -57,24 +55,24 @@ def publish_part(
     try:
         return _publish(part, destination, metadata=metadata, rename=rename_new)
     except FileExistsError:
-        _check_age(destination, part.parts.opened_at_ns)
+        _check_age(destination, part.parts.opened)
     return _publish(part, destination, metadata=metadata, rename=os.replace)
 
 
-def _check_age(destination: Destination, since: int) -> None:
+def _check_age(destination: Destination, run: RunStart) -> None:
     """Check that the existing file is clearly older than the run.
 
     Args:
         destination: Destination of the new file.
-        since: Start of the run, in nanoseconds since the epoch.
+        run: Start of the run.
 
     Raises:
         NameTakenError: It is not, so it may be a file that another run has not recorded yet.
     """
     folder, name = destination
     changed = os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False).st_ctime_ns
-    if changed > since - _RECORDING_TIME:
-        raise NameTakenError(os.fsdecode(name), is_older=changed <= since)
+    if age := run.age(changed):
+        raise NameTakenError(os.fsdecode(name), age)
 
 
 def _publish(

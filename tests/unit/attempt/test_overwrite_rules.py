@@ -8,16 +8,16 @@ import pytest
 
 from tests.support.attempts import Attempts
 from tests.support.digests import sha256
-from tests.support.fake_disk import MTIME_NS, FakeFile
+from tests.support.fake_disk import MTIME_NS, YOUNG, FakeFile
 from tests.support.fake_network import TAGS, V1, V2, FakeReply, full
 from url_downloader.config.settings import Existing
 from url_downloader.naming.filenames import with_suffix
 from url_downloader.naming.name_claims import NameClaims
 from url_downloader.naming.server_names import ServerNames
 from url_downloader.naming.url_keys import UrlKeys
+from url_downloader.shared.file_facts import RECORDING_TIME, FileAge
 from url_downloader.shared.ledger_entries import LedgerEntry, UrlHistory
 from url_downloader.shared.models import (
-    DownloadJob,
     ErrorKind,
     JobResult,
     Outcome,
@@ -258,24 +258,43 @@ def test_no_clobber_says_nothing_of_completeness() -> None:
     assert (result.outcome, result.mtime_ns) == (Outcome.SKIPPED, None)
 
 
-# A file that appears during the run belongs to another run.
+RULES = (Existing.REPLACE, Existing.SKIP, Existing.CONTINUE, Existing.COMPARE)
+
+
+@pytest.mark.parametrize("existing", RULES)
 @pytest.mark.parametrize("has_ledger", [True, False])
-def test_a_name_that_another_run_has_used(has_ledger: bool) -> None:
-    """With a ledger, the file gets another name; without one, it replaces the other."""
+def test_a_name_that_another_run_has_used(existing: Existing, *, has_ledger: bool) -> None:
+    """A file that has appeared is another URL's: with a ledger, this file gets another name.
+
+    All attempts of the job get the same one. Without a ledger, -N asks for the file, -nc and
+    -c keep it, and else it is replaced.
+    """
     claims = NameClaims()
     claims.claim("file.bin", URL)
-    attempts = Attempts(full(V1), names=Names(claims, {}), takes_server_names=False)
+    attempts = Attempts(
+        *[full(V1), full(V1)],
+        there=FakeFile(V1, age=YOUNG),
+        existing=existing,
+        names=ServerNames(claims, {}),
+        takes_server_names=False,
+    )
     attempts.disk.appeared = {"file.bin"}
     history = UrlHistory(KEYS.identity(URL), 0) if has_ledger else None
-    result = attempts.attempt(history=history)
-    name = with_suffix("file.bin", URL) if has_ledger else "file.bin"
-    assert attempts.published == {name: V1}
-    assert result.output == (name if has_ledger else None)
+    results = [attempts.attempt(history=history) for _ in range(2)]
+    name = with_suffix("file.bin", URL) if has_ledger else None
+    assert [result.output for result in results] == [name, name]
+    is_kept = existing in (Existing.SKIP, Existing.CONTINUE) and not has_ledger
+    assert attempts.published == ({} if is_kept else {name or "file.bin": V1})
+    is_compared = existing is Existing.COMPARE and not has_ledger
+    assert (SINCE in attempts.asked) is is_compared
 
 
-class Names(ServerNames):
-    """Names that do not wait for another run to record its file."""
-
-    def other_name(self, job: DownloadJob, output: str, *, is_older: bool) -> str:
-        """Return another path at once."""
-        return self._give(job, output, own=None)
+@pytest.mark.parametrize("existing", [Existing.SKIP, Existing.CONTINUE])
+@pytest.mark.parametrize("age", [None, FileAge(seconds=RECORDING_TIME, is_older=True)])
+def test_a_file_of_no_other_run(existing: Existing, age: FileAge | None) -> None:
+    """A file that is older than the run, and that no run has recorded, may be this URL's."""
+    names = ServerNames(NameClaims(), {})
+    there = FakeFile(V1, age=age)
+    attempts = Attempts(full(V1), there=there, existing=existing, names=names)
+    result = attempts.attempt(history=UrlHistory(KEYS.identity(URL), 0))
+    assert (result.outcome, result.output) == (Outcome.SKIPPED, None)

@@ -10,6 +10,7 @@ import pytest
 
 from url_downloader.shared import errors
 from url_downloader.shared.contact import Trouble
+from url_downloader.shared.file_facts import FileAge
 from url_downloader.shared.models import ErrorKind, JobStatus
 
 EXAMPLES = [
@@ -18,7 +19,7 @@ EXAMPLES = [
     errors.InputError("list.txt: the list can't be read"),
     errors.OutputError("downloads: not a folder"),
     errors.TransitionError(7, JobStatus.PENDING, JobStatus.SUCCESS),
-    errors.NameTakenError("a.txt", is_older=True),
+    errors.NameTakenError("a.txt", FileAge(seconds=1.5, is_older=True)),
     errors.LockedError("run.lock: another run holds the lock"),
     errors.TransitionError(7, None, JobStatus.RUNNING),
     errors.AttemptError(ErrorKind.DNS, "host name not resolved"),

@@ -13,7 +13,7 @@ import pytest
 from tests.support.output_directories import begun, prepared
 from url_downloader.shared.errors import NameTakenError
 from url_downloader.shared.file_facts import FileVersion
-from url_downloader.storage import publishing, renaming
+from url_downloader.storage import file_age, renaming
 from url_downloader.storage.renaming import rename_new
 
 VERSION = FileVersion(None, None)
@@ -68,7 +68,7 @@ def test_a_file_that_has_appeared(directory: Path) -> None:
     part.write(b"new")
     with pytest.raises(NameTakenError) as caught:
         output.publish(part, "file", version=VERSION, replaces=False)
-    assert not caught.value.is_older
+    assert not caught.value.age.is_older
     assert (directory / "file").read_text() == "of another run"
     published = output.publish(part, "file", version=VERSION, replaces=True)
     assert (directory / "file").read_bytes() == b"new"
@@ -89,9 +89,9 @@ def test_a_file_that_is_older_than_the_run(
     part = begun(output)
     with pytest.raises(NameTakenError) as caught:
         output.publish(part, "file", version=VERSION, replaces=False)
-    assert caught.value.is_older
+    assert caught.value.age.is_older
     part.discard()
-    monkeypatch.setattr(publishing, "_RECORDING_TIME", 0)
+    monkeypatch.setattr(file_age, "RECORDING_TIME", 0)
     for name in ("file", "new"):
         part = begun(output)
         part.write(b"new")
