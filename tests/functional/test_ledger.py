@@ -26,6 +26,7 @@ from url_downloader.ledger.ledger import Ledger
 from url_downloader.ledger.ledger_lock import LOCK_FILE, LedgerBusyError, LedgerLock
 from url_downloader.ledger.lookups import LedgerRecords
 from url_downloader.ledger.writer import MAX_BATCH
+from url_downloader.shared.errors import InputError
 from url_downloader.shared.models import JobRecord, JobStatus
 
 TIMEOUT = 60.0
@@ -138,6 +139,19 @@ def test_records_are_read_after_the_run(path: Path) -> None:
     assert past.record(7) == failed[0]
     assert past.record(21) is None
     assert LedgerRecords(path, 2).record(7) is None
+
+
+def test_records_without_their_ledger(path: Path) -> None:
+    """Records of a ledger that was removed or replaced can't be read, and the error says so."""
+    with running(path) as run:
+        run.end(failure("a"))
+    assert run.ledger.record(1) is not None
+    for change in (lambda: path.write_text("x" * 4096), path.unlink):
+        change()
+        for ask in (run.ledger.record, LedgerRecords(path, 1).record):
+            with pytest.raises(InputError, match="the ledger can't be read") as raised:
+                ask(1)
+            assert str(path) in str(raised.value)
 
 
 def test_a_reader_does_not_stop_the_writer(path: Path) -> None:

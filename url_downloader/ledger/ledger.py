@@ -29,7 +29,7 @@ from typing import TypeVar
 from url_downloader.ledger.database import is_full, reason_of
 from url_downloader.ledger.file_checks import check_file, file_id, place_of
 from url_downloader.ledger.ledger_lock import LedgerBusyError
-from url_downloader.ledger.lookups import LedgerRecords, Lookups
+from url_downloader.ledger.lookups import LedgerRecords, Lookups, reading
 from url_downloader.ledger.open_file import OpenFile
 from url_downloader.ledger.schema import VERSION
 from url_downloader.ledger.writer import LedgerWriter, RecordQueue
@@ -162,7 +162,8 @@ class Ledger:
         """Return the record of an ended job; None if it is not committed."""
         lookups = self._lookups
         if lookups is not None:
-            return lookups.record(self.run, job_id)
+            with reading(self._path):
+                return lookups.record(self.run, job_id)
         return LedgerRecords(self._path, self.run).record(job_id) if self.run else None
 
     def records(
@@ -171,7 +172,8 @@ class Ledger:
         """Return at most `limit` records of jobs with a number above `after`, in order."""
         lookups, page = self._lookups, {"after": after, "limit": limit}
         if lookups is not None:
-            return lookups.records(self.run, **page, failed_only=failed_only)
+            with reading(self._path):
+                return lookups.records(self.run, **page, failed_only=failed_only)
         if not self.run:
             return []
         return LedgerRecords(self._path, self.run).records(**page, failed_only=failed_only)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from url_downloader.ledger.file_checks import kept_open
 from url_downloader.ledger.rows import COLUMNS, ENTRY_COLUMNS, Row, entry_of, is_safe, record_of
 from url_downloader.ledger.schema import State, fold_hash
 from url_downloader.naming.filenames import fold
+from url_downloader.shared.errors import InputError
 from url_downloader.shared.ledger_entries import LedgerEntry, UrlIdentity
 from url_downloader.shared.models import JobRecord
 
@@ -113,10 +115,24 @@ class Lookups:
             return self._connection.execute(query, values).fetchall()
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Convert the errors of SQLite in the block.
+
+    Raises:
+        InputError: The ledger can't be read.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise InputError(f"{path}: the ledger can't be read: {error}") from error
+
+
 class LedgerRecords:
     """Records of one run, which are read from the ledger after the run, too.
 
-    Each method opens the ledger anew. It implements `shared.history.PastRecords`.
+    Each method opens the ledger anew, and raises an InputError if it can't be read. It
+    implements `shared.history.PastRecords`.
 
     Args:
         path: Path of the ledger.
@@ -133,18 +149,12 @@ class LedgerRecords:
 
     def record(self, job_id: int) -> JobRecord | None:
         """Return the record of an ended job; None if the ledger does not have it."""
-        lookups = Lookups(self._path)
-        try:
+        with reading(self._path), closing(Lookups(self._path)) as lookups:
             return lookups.record(self._run, job_id)
-        finally:
-            lookups.close()
 
     def records(
         self, *, after: int, limit: int, failed_only: bool = False
     ) -> Sequence[JobRecord]:
         """Return at most `limit` records of jobs with a number above `after`, in order."""
-        lookups = Lookups(self._path)
-        try:
+        with reading(self._path), closing(Lookups(self._path)) as lookups:
             return lookups.records(self._run, after=after, limit=limit, failed_only=failed_only)
-        finally:
-            lookups.close()

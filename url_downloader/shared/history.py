@@ -32,7 +32,10 @@ class History(Protocol):
 
 
 class PastRecords(Protocol):
-    """Records of ended jobs of this run, read from the ledger. All methods from any thread."""
+    """Records of ended jobs of this run, read from the ledger. All methods from any thread.
+
+    They raise an InputError if the ledger can't be read.
+    """
 
     @property
     def is_on(self) -> bool:

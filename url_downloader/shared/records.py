@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from heapq import merge
 from typing import overload
 
+from url_downloader.shared.errors import InputError
 from url_downloader.shared.history import PastRecords
 from url_downloader.shared.models import JobRecord, JobStatus
 from url_downloader.shared.record_packing import StoredRecord, status_of, unpacked
@@ -33,17 +34,28 @@ class Released:
     last: int
 
     def records(self, statuses: frozenset[JobStatus]) -> Iterator[JobRecord]:
-        """Yield the records with one of these statuses, in order of registration."""
+        """Yield the records with one of these statuses, in order of registration.
+
+        Raises:
+            InputError: The ledger can't be read, or does not have all of them any more.
+        """
         wanted = {status for status in statuses if self.counts[status]}
+        missing = sum(self.counts[status] for status in wanted)
         failed_only, after = wanted <= {JobStatus.FAILED}, 0
         while wanted and after < self.last:
             page = self.source.records(after=after, limit=PAGE, failed_only=failed_only)
             for record in page:
                 after = record.job.job_id
                 if record.status in wanted and self._has(after):
+                    missing -= 1
                     yield record
             if not page:
-                return
+                break
+        if missing:
+            raise InputError(
+                "some records of this run are no longer in the ledger, because a later run has"
+                " recorded their URLs; read them before that run begins"
+            )
 
     def _has(self, job_id: int) -> bool:
         return job_id <= self.last and job_id not in self.others

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.jobs import BUSY, NOT_FOUND, OK, make_job
 from url_downloader.shared import job_registry, records
+from url_downloader.shared.errors import InputError
 from url_downloader.shared.job_registry import JobRegistry
 from url_downloader.shared.models import JobEvent, JobRecord, JobStatus
 
@@ -60,11 +61,16 @@ class PastJobs:
 
 
 @pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> JobRegistry:
+def past() -> PastJobs:
+    """Return a ledger without records."""
+    return PastJobs()
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch, past: PastJobs) -> JobRegistry:
     """Return a registry of 40 jobs in several states; most have left memory."""
     monkeypatch.setattr(job_registry, "MAX_KEPT_FAILURES", 3)
     monkeypatch.setattr(records, "PAGE", 4)
-    past = PastJobs()
     registry = JobRegistry(ledger=past)
     for number in NUMBERS:
         registry.add(make_job(number))
@@ -93,6 +99,19 @@ def test_records_that_have_left_memory(registry: JobRegistry) -> None:
     assert snapshot[::-1] == wanted[::-1]
     with pytest.raises(IndexError):
         snapshot[40]
+
+
+def test_records_that_are_gone(registry: JobRegistry, past: PastJobs) -> None:
+    """If a later run has replaced records, their reader is told, and gets no shorter list."""
+    snapshot, index = registry.snapshot(), len(NUMBERS) - 1
+    del past.rows[29]
+    with pytest.raises(InputError, match="no longer in the ledger"):
+        list(snapshot)
+    with pytest.raises(InputError, match="no longer"):
+        snapshot[index]
+    assert len([*snapshot.with_status(WAITING)]) == len(NUMBERS) // 4
+    with pytest.raises(KeyError):
+        registry.get(29)
 
 
 @pytest.mark.parametrize(
