@@ -139,11 +139,17 @@ def _check_new_file(beside: Path) -> None:
     Raises:
         OSError: It can't.
     """
-    path = beside.with_name(f"{beside.name}-{os.urandom(4).hex()}")
+    path = beside.with_name(f"{beside.name}.new")
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(path, flags, 0o600)
+    while True:
+        # A killed run may have left one. Another run may make one at this moment, and then
+        # has its descriptor.
+        path.unlink(missing_ok=True)
+        with suppress(FileExistsError):
+            descriptor = os.open(path, flags, 0o600)
+            break
     try:
-        path.unlink()
+        path.unlink(missing_ok=True)
         _try_locks(descriptor)
     finally:
         os.close(descriptor)

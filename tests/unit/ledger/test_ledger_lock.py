@@ -20,6 +20,13 @@ def test_no_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_half_made_lock(tmp_path: Path) -> None:
+    """What a kill has left of the check of locks is gone after the next one."""
+    (tmp_path / "lock.new").touch()
+    LedgerLock(tmp_path / "lock").close()
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
 def test_unlock_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After an unlock that fails, this process can take the lock again."""
     lock = LedgerLock(tmp_path / "lock", max_wait=0.01)
