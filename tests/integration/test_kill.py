@@ -161,9 +161,10 @@ def moments(site: KilledDownloads) -> Iterator[int]:
 
 def test_killed_at_random(site: KilledDownloads) -> None:
     """In twenty killed runs no published file is wrong, and no kept byte comes twice."""
-    total, sent = sum(site.sizes.values()), 0
+    total, sent, has_kept = sum(site.sizes.values()), 0, False
     for moment in moments(site):
         kept = site.kept()
+        has_kept = has_kept or bool(kept)
         killed = run_and_kill(site, after=moment)
         assert killed.status == -signal.SIGKILL, killed
         site.assert_none_is_wrong()
@@ -171,7 +172,7 @@ def test_killed_at_random(site: KilledDownloads) -> None:
         assert_kept_is_not_asked_again(kept, site, log[sent:])
         sent = len(log)
     kept = site.kept()
-    assert kept, "no kill hit in mid-body, so that the test proves nothing"
+    assert has_kept or kept, "no kill hit in mid-body, so that the test proves nothing"
     last = run_cli(site.url_list(is_slow=False), "-d", site.target, "-c", f"-w{WORKERS}")
     assert last.status == 0, last
     assert [path.name for path in visible(site.target)] == sorted(site.sizes)

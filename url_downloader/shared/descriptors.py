@@ -16,9 +16,9 @@ PER_WORKER = 6
 other attempts to connect, or for the ends of a pipe."""
 MAX_IDLE = 256
 """Upper bound for the idle connections of a run."""
-RESERVED = 26
+RESERVED = 33
 """Descriptors for the rest of the program: standard streams, the list, logs, the output
-directory and its folders, and files that libraries open for a moment."""
+directory and its folders, the ledger (7), and files that libraries open for a moment."""
 
 
 def affordable_workers(wanted: int) -> int:
