@@ -288,3 +288,18 @@ def test_a_python_without_sqlite(server: ScriptedServer, tmp_path: Path) -> None
     assert result.status == 0, result
     assert result.stderr.count("no ledger is kept") == 1
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("content", [b"", b"SQLite format 3\0", b"no ledger\n" * 100])
+def test_a_file_that_is_no_ledger(
+    server: ScriptedServer, tmp_path: Path, content: bytes
+) -> None:
+    """Before the first request, such a file is refused by name and left as it is."""
+    path = tmp_path / "my.ledger"
+    path.write_bytes(content)
+    url = server.url("/a").encode()
+    result = run_cli("-", "-d", tmp_path / "out", "--ledger", path, stdin=url)
+    assert result.status == 3, result
+    assert str(path) in result.stderr
+    assert "--no-ledger" in result.stderr
+    assert (path.read_bytes(), server.requests()) == (content, [])
